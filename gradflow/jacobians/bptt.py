@@ -1,0 +1,87 @@
+r"""Backpropagation through time as formulas of a cell.
+
+.. math::
+
+   P(t,k) = J_t J_{t-1} \cdots J_{k+1}, \qquad
+   \frac{\partial L}{\partial \theta} = \sum_t \sum_{k \le t}
+   \frac{\partial L}{\partial s_t} P(t,k) \frac{\partial^+ s_k}{\partial \theta}
+
+(Pascanu, Mikolov & Bengio, ICML 2013, eqs. 3-5). The lag is :math:`t-k`; each lag's contribution
+is a summand of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.typeset import name_latex
+from gradflow.errors import UsageError
+from gradflow.jacobians.step import StepJacobian
+from gradflow.jacobians.typeset import part_latex, term_latex
+
+
+@dataclass(frozen=True)
+class Bptt:
+    """The formulas of backpropagation through time for one cell."""
+
+    cell: Cell
+
+    def state_latex(self) -> str:
+        """Return the whole state and the order in which its parts are flattened."""
+        parts = [part_latex(self.cell, p, new=True) for p in self.cell.states]
+        if len(parts) == 1:
+            return f"s_{{t}} = {parts[0]}"
+        stacked = r" \\ ".join(parts)
+        return rf"s_{{t}} = \begin{{pmatrix}} {stacked} \end{{pmatrix}}"
+
+    def product_latex(self) -> str:
+        """Return the product of step Jacobians, later steps on the left."""
+        return (
+            r"\frac{\partial s_{t}}{\partial s_{k}} = P(t,k) = J_{t} \, J_{t-1} \cdots J_{k+1}"
+            r" = \prod_{j=t}^{k+1} J_{j}, \qquad P(t,t) = I"
+        )
+
+    def gradient_latex(self, parameter: str) -> str:
+        """Return ``dL/d parameter`` as a sum over steps and lags, with the direct terms of step k.
+
+        Raises ``UsageError`` for an unknown parameter.
+        """
+        cell = self.cell
+        if parameter not in cell.parameters:
+            raise UsageError(
+                f"cell {cell.name!r}: no parameter {parameter!r}; there are "
+                f"{', '.join(cell.parameters)}."
+            )
+        name = name_latex(parameter)
+        jacobian = StepJacobian(cell)
+        blocks = [jacobian[part, parameter] for part in cell.states]
+        head = (
+            rf"\frac{{\partial L}}{{\partial {name}}} = \sum_{{t=1}}^{{T}} \sum_{{k=1}}^{{t}} "
+            rf"\underbrace{{\frac{{\partial L}}{{\partial s_{{t}}}} \, P(t,k) \, "
+            rf"\frac{{\partial^{{+}} s_{{k}}}}{{\partial {name}}}}}_{{\text{{lag }} t-k}}"
+        )
+        return "\n\n".join([head, *(b.latex() for b in blocks if not b.is_zero)])
+
+    def carousel_latex(self) -> dict[str, str]:
+        """Return, for each part with one, its way through time that passes no linear map.
+
+        For the LSTM ``{"c": "\\prod diag(f_j)"}``: the constant error carousel.
+        """
+        cell = self.cell
+        rows = {}
+        for part in cell.states:
+            block = StepJacobian(cell)[part, part]
+            direct = [t for t in block.terms if not t.maps]
+            if direct and len(block.terms) >= len(direct):
+                factor = " + ".join(term_latex(cell, t, "j") or "I" for t in direct)
+                rows[part] = rf"\prod_{{j=k+1}}^{{t}} {factor}"
+        return rows
+
+    def latex(self) -> str:
+        """Return state, product and the gradient by every parameter."""
+        gradients = [self.gradient_latex(p) for p in self.cell.parameters]
+        return "\n\n".join([self.state_latex(), self.product_latex(), *gradients])
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.product_latex()}$"

@@ -1,0 +1,79 @@
+"""The chain rule over a cell's program: every derivative as terms of the normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sympy as sp
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language import TIME
+from gradflow.cells.program import Elementwise, spread
+from gradflow.cells.spaces import ONE
+from gradflow.jacobians.partials import partial
+from gradflow.jacobians.terms import IDENTITY, Term, collect
+
+Derivatives = Mapping[sp.Symbol, Mapping[sp.Symbol, tuple[Term, ...]]]
+
+
+def local_term(cell: Cell, statement: Elementwise, variable: sp.Symbol) -> Term:
+    """Return ``d target / d variable`` of one statement, all other symbols held.
+
+    A variable of space ``one`` in an equation with units acts on each of them: its term ends in
+    the column of ones that spreads one value.
+    """
+    derivative = partial(statement, variable)
+    space = cell.spaces[statement.target.name]
+    if cell.spaces[variable.name] == ONE and space != ONE:
+        return Term((derivative, sp.S.One), (spread(space),))
+    return Term((derivative,))
+
+
+def accumulate(
+    cell: Cell, sources: Iterable[sp.Symbol], stops: Iterable[sp.Symbol] = ()
+) -> Derivatives:
+    """Differentiate every statement of the program with respect to ``sources``, forward.
+
+    Parameters
+    ----------
+    cell
+        The declared cell.
+    sources
+        Symbols to differentiate by: state parts, inputs, parameters, or names the program itself
+        defines (whose own derivative is then the identity).
+    stops
+        Sources behind which the chain rule does not look: their derivatives with respect to the
+        other sources are left out, so that a block can be written with them.
+
+    Returns
+    -------
+    dict
+        ``result[y][s]`` are the terms of ``dy/ds``.
+    """
+    sources, stops = set(sources), set(stops)
+    equations = {line.target for line in cell.lines}
+    result: dict[sp.Symbol, dict[sp.Symbol, tuple[Term, ...]]] = {
+        s: {s: (IDENTITY,)} for s in sources
+    }
+    for statement in cell.program:
+        if isinstance(statement, Elementwise):
+            used = sorted(statement.expression.free_symbols - {TIME}, key=str)
+            links = [(local_term(cell, statement, v), v) for v in used if v in result]
+        else:
+            whole = Term((sp.S.One, sp.S.One), (statement.linear_map,))
+            links = [(whole, statement.operand)] if statement.operand in result else []
+        found: dict[sp.Symbol, list[Term]] = {}
+        if statement.target not in stops:
+            for link, variable in links:
+                hop = (variable.name,) if variable.name in equations else ()
+                for source, terms in result[variable].items():
+                    passed = () if variable == source else hop
+                    step = Term(link.diagonals, link.maps, passed)
+                    found.setdefault(source, []).extend(step.after(term) for term in terms)
+        collected = {s: collect(terms) for s, terms in found.items()}
+        if statement.target in sources:
+            collected[statement.target] = (IDENTITY,)
+        kept = {s: terms for s, terms in collected.items() if terms}
+        if kept:
+            result[statement.target] = kept
+    return result
