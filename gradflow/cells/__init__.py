@@ -42,7 +42,9 @@ def get(name: str) -> Cell:
     if ".py" in name:
         return _from_file(name)
     if name in LIBRARY:
-        return _checked(getattr(importlib.import_module(f"gradflow.cells.library.{name}"), name), name)
+        return _checked(
+            getattr(importlib.import_module(f"gradflow.cells.library.{name}"), name), name
+        )
     registered = _registered()
     if name in registered:
         return _checked(registered[name].load(), name)
@@ -70,7 +72,9 @@ def _from_file(text: str) -> Cell:
     except GradflowError:
         raise
     except Exception as error:
-        raise InputError(f"{file}: running it failed with {type(error).__name__}: {error}") from None
+        raise InputError(
+            f"{file}: running it failed with {type(error).__name__}: {error}"
+        ) from None
     found = {
         key: value
         for key, value in vars(module).items()
@@ -80,7 +84,9 @@ def _from_file(text: str) -> Cell:
         return next(iter(found.values()))
     if attribute not in found:
         listed = ", ".join(found) or "none"
-        raise InputError(f"{file}: holds no Cell named {attribute!r}; the Cells in it are: {listed}.")
+        raise InputError(
+            f"{file}: holds no Cell named {attribute!r}; the Cells in it are: {listed}."
+        )
     return found[attribute]
 
 

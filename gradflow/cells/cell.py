@@ -1,4 +1,4 @@
-"""The declaration of a recurrent cell: ``s_t = F(s_{t-1}, x_t; theta)``, checked when it is made."""
+"""The declaration of a recurrent cell, ``s_t = F(s_{t-1}, x_t; theta)``, checked when made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradflow.cells.language import (
     symbol,
     to_sympy,
 )
-from gradflow.cells.program import Map, Statement, build_program
+from gradflow.cells.program import Map, Product, Statement, build_program
 from gradflow.cells.spaces import ONE, Spaces, infer_spaces
 from gradflow.cells.typeset import equation_latex
 from gradflow.errors import UsageError
@@ -118,7 +118,8 @@ class Cell:
             for name, spaces in names.items():
                 if name in declared:
                     raise UsageError(
-                        f"{place}: {name!r} is declared as {declared[name]} and as {kind}; keep one."
+                        f"{place}: {name!r} is declared as {declared[name]} and as {kind}; "
+                        "keep one."
                     )
                 declared[name] = kind
                 if kind in ("map", "fixed map") or len(spaces) == 2:
@@ -235,7 +236,7 @@ class Cell:
         depends = {symbol(s) for s in self.states}
         found: dict[str, None] = {}
         for statement in self.program:
-            if hasattr(statement, "linear_map"):
+            if isinstance(statement, Product):
                 if statement.operand in depends:
                     depends.add(statement.target)
                     found.setdefault(statement.linear_map.name)
@@ -246,9 +247,7 @@ class Cell:
     def equation_rows(self) -> tuple[tuple[str, str], ...]:
         """Return left and right-hand sides of the equations in LaTeX."""
         moving = frozenset((*self.input_names, *(line.target for line in self.lines)))
-        return tuple(
-            equation_latex(line, self.states, moving, self._nodes) for line in self.lines
-        )
+        return tuple(equation_latex(line, self.states, moving, self._nodes) for line in self.lines)
 
     def latex(self) -> str:
         """Return the equations as one aligned LaTeX display, in the author's order."""

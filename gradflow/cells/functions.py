@@ -190,7 +190,8 @@ class Apply(sp.Expr):
 
     def __new__(cls, linear_map: sp.Symbol, operand: sp.Expr) -> Apply:
         """Make the node without evaluating anything."""
-        return sp.Expr.__new__(cls, linear_map, sp.sympify(operand))
+        node: Apply = sp.Expr.__new__(cls, linear_map, sp.sympify(operand))
+        return node
 
     @property
     def linear_map(self) -> sp.Symbol:

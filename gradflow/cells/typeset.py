@@ -30,7 +30,7 @@ def name_latex(name: str, time: str = "") -> str:
     plain = sp.latex(sp.Symbol(name))
     base = re.match(r"[A-Za-z]{2,}", plain)
     if base:
-        plain = rf"\mathrm{{{base[0]}}}{plain[base.end():]}"
+        plain = rf"\mathrm{{{base[0]}}}{plain[base.end() :]}"
     if not time:
         return str(plain)
     match = re.fullmatch(r"(.*)_\{(.*)\}", plain)
@@ -57,7 +57,7 @@ def equation_latex(
     moving: frozenset[str],
     spaces: dict[int, str],
 ) -> tuple[str, str]:
-    """Return left and right-hand side of one equation in LaTeX.
+    r"""Return left and right-hand side of one equation in LaTeX.
 
     ``moving`` are the names that change with time, ``spaces`` the space of each syntax node: a
     product of two vectors prints as ``\\odot``, a product with a scalar by juxtaposition.
@@ -104,8 +104,8 @@ def equation_latex(
                 return rf" \text{{ {word} }} ".join(show(v)[0] for v in values), _SUM
             case ast.Compare(left=left, ops=ops, comparators=rest):
                 text = show(left)[0]
-                for op, side in zip(ops, rest, strict=True):
-                    text += f" {_COMPARE[type(op)]} {show(side)[0]}"
+                for comparison, side in zip(ops, rest, strict=True):
+                    text += f" {_COMPARE[type(comparison)]} {show(side)[0]}"
                 return text, _SUM
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return cases([(body, test), (orelse, None)]), _ATOM

@@ -64,7 +64,7 @@ class Bptt:
         return "\n\n".join([head, *(b.latex() for b in blocks if not b.is_zero)])
 
     def carousel_latex(self) -> dict[str, str]:
-        """Return, for each part with one, its way through time that passes no linear map.
+        r"""Return, for each part with one, its way through time that passes no linear map.
 
         For the LSTM ``{"c": "\\prod diag(f_j)"}``: the constant error carousel.
         """

@@ -1,4 +1,4 @@
-"""LaTeX and plain text of the scalar expressions inside a diagonal, as a person would write them."""
+"""LaTeX and plain text of the scalar expressions inside a diagonal, as people write them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
     return [lead, *terms]
 
 
-class ExpressionLatex(LatexPrinter):  # type: ignore[misc]
-    """SymPy's LaTeX printer with time indices, ``\\odot`` between vectors and gate names."""
+class ExpressionLatex(LatexPrinter):
+    r"""SymPy's LaTeX printer with time indices, ``\\odot`` between vectors and gate names."""
 
     def __init__(self, cell: Cell, step: str = "t") -> None:
         """Print the names of ``cell`` with the index ``step``, and ``step-1`` for old values."""
@@ -161,7 +161,7 @@ class ExpressionLatex(LatexPrinter):  # type: ignore[misc]
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
 
-class ExpressionText(StrPrinter):  # type: ignore[misc]
+class ExpressionText(StrPrinter):
     """Plain text with ``h'`` for the new value of a part and maps written out."""
 
     def __init__(self, cell: Cell) -> None:

@@ -103,7 +103,7 @@ def block_latex(block: Block) -> str:
 
 
 def parameter_latex(block: ParameterBlock) -> str:
-    """Return one immediate parameter derivative as an aligned equation.
+    r"""Return one immediate parameter derivative as an aligned equation.
 
     ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``.
     """

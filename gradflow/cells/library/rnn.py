@@ -17,8 +17,7 @@ def rnn_with(activation: str) -> Cell:
         name="rnn" if activation == "tanh" else f"rnn_{activation}",
         title=f"Vanilla recurrent network, {activation}",
         reference=(
-            "Elman, Cognitive Science 14 (1990); as in Pascanu, Mikolov & Bengio, "
-            "ICML 2013, eq. 1"
+            "Elman, Cognitive Science 14 (1990); as in Pascanu, Mikolov & Bengio, ICML 2013, eq. 1"
         ),
         state="h",
         inputs="x",

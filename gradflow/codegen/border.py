@@ -1,0 +1,133 @@
+"""Shapes at the border of compiled code: every array is checked once, in words, before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradflow.cells.cell import Cell
+from gradflow.errors import UsageError
+
+Array = Any
+Params = Mapping[str, Array]
+Convert = Callable[[Any], Array]
+
+
+def sizes(cell: Cell, params: Params) -> dict[str, int]:
+    """Return the number of units of each space, after checking every array's shape.
+
+    Raises ``UsageError`` for a missing, unknown or wrongly shaped parameter.
+    """
+    names = (*cell.parameters, *cell.constant_names)
+    for name in params:
+        if name not in names:
+            raise UsageError(
+                f"cell {cell.name!r}: unknown parameter {name!r}; it has {', '.join(names)}."
+            )
+    found: dict[str, int] = {"one": 1}
+    for name in names:
+        if name not in params:
+            raise UsageError(
+                f"cell {cell.name!r}: parameter {name!r} is missing; it has {', '.join(names)}."
+            )
+        shape, spaces = np.shape(params[name]), cell.shape_of(name)
+        wanted = ", ".join(spaces)
+        if len(shape) != len(spaces):
+            raise UsageError(f"cell {cell.name!r}: {name} has shape {shape}; it needs ({wanted}).")
+        for space, size in zip(spaces, shape, strict=True):
+            if found.setdefault(space, size) != size or size < 1:
+                raise UsageError(
+                    f"cell {cell.name!r}: {name} has shape {shape}; it needs ({wanted}) with "
+                    f"{space} = {max(found[space], 1)} as in the other parameters."
+                )
+    return found
+
+
+def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int]:
+    """Return the number of units of each state part, in flattening order."""
+    known = sizes(cell, params)
+    missing = [p for p in cell.states if cell.spaces[p] not in known]
+    if missing and isinstance(state, Mapping):
+        return {p: np.shape(state[p])[-1] for p in cell.states}
+    if missing and len(cell.states) == 1 and state is not None:
+        return {missing[0]: np.shape(state)[-1]}
+    if missing:
+        raise UsageError(
+            f"cell {cell.name!r}: the size of {missing[0]!r} does not follow from its "
+            "parameters; pass the state as a mapping of parts."
+        )
+    return {p: known[cell.spaces[p]] for p in cell.states}
+
+
+def split(cell: Cell, asarray: Convert, params: Params, state: Array) -> dict[str, Array]:
+    """Return the parts of a flat state (..., d) as views, by name."""
+    widths = part_sizes(cell, params, state)
+    if isinstance(state, Mapping):
+        unknown = [p for p in (*state, *widths) if p not in widths or p not in state]
+        if unknown:
+            raise UsageError(
+                f"cell {cell.name!r}: the state given has parts {', '.join(state)}; it "
+                f"needs {', '.join(widths)}."
+            )
+        flat = join(cell, asarray, state)
+    else:
+        flat = asarray(state)
+    width = sum(widths.values())
+    if flat.ndim < 1 or flat.shape[-1] != width:
+        parts = ", ".join(f"{p}: {n}" for p, n in widths.items())
+        raise UsageError(
+            f"cell {cell.name!r}: the state has shape {flat.shape}; its last axis needs "
+            f"{width} entries ({parts})."
+        )
+    stops = np.cumsum([0, *widths.values()])
+    return {p: flat[..., stops[i] : stops[i + 1]] for i, p in enumerate(widths)}
+
+
+def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
+    """Return the common leading axes of arrays whose last axis counts units."""
+    shapes = [a.shape[:-1] for a in arrays]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(str(s) for s in dict.fromkeys(shapes))
+        raise UsageError(
+            f"cell {cell.name!r}: leading axes {listed} do not go together; state, input, time "
+            "and directions need equal leading axes, or none."
+        ) from None
+
+
+def join(cell: Cell, asarray: Convert, parts: Mapping[str, Array]) -> Array:
+    """Return the flat state (..., d) of a mapping of parts."""
+    arrays = [asarray(parts[p]) for p in cell.states]
+    lead = leading(cell, arrays)
+    full = [np.broadcast_to(a, (*lead, a.shape[-1])) for a in arrays]
+    return np.concatenate(full, axis=-1)
+
+
+def inputs(cell: Cell, asarray: Convert, params: Params, x: Array) -> dict[str, Array]:
+    """Return the inputs (..., input) by name, from one array, a mapping, or ``None``."""
+    names = cell.input_names
+    if not names:
+        if x is not None:
+            raise UsageError(f"cell {cell.name!r}: has no input, but x was given.")
+        return {}
+    if x is None:
+        raise UsageError(f"cell {cell.name!r}: needs its input {', '.join(names)}.")
+    given = x if isinstance(x, Mapping) else dict.fromkeys(names[:1], x)
+    if set(given) != set(names):
+        raise UsageError(
+            f"cell {cell.name!r}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
+            "as a mapping."
+        )
+    arrays = {n: asarray(given[n]) for n in names}
+    known = sizes(cell, params)
+    for name, array in arrays.items():
+        size = known.get(cell.spaces[name], None)
+        if array.ndim < 1 or (size is not None and array.shape[-1] != size):
+            raise UsageError(
+                f"cell {cell.name!r}: input {name} has shape {array.shape}; its last axis "
+                f"needs {size} entries, as in the parameters."
+            )
+    return arrays

@@ -1,0 +1,234 @@
+"""The compiled cell: its functions over flat states, with the shapes checked at the border."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen import border
+from gradflow.codegen.lowering import (
+    lower_jacobian,
+    lower_jvp,
+    lower_parameter_vjp,
+    lower_step,
+    lower_vjp,
+)
+from gradflow.codegen.paths import path_labels
+from gradflow.codegen.routine import Routine
+from gradflow.codegen.source import RoutineText
+from gradflow.codegen.target import Target
+from gradflow.errors import UsageError
+
+Array = Any
+Params = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Numeric code of a cell.
+
+    A state is one array (..., d), the parts side by side in declared order; ``split`` and ``join``
+    convert. ``params`` holds the arrays of ``cell.init``. ``x`` is one array (..., input), a
+    mapping if the cell has several inputs, ``None`` if it has none. ``t`` counts steps from 1 and
+    may be an array over the leading axes, so a whole trajectory is one call. Leading axes of
+    state, input and ``t`` broadcast. Shapes that do not fit raise ``UsageError``.
+    """
+
+    cell: Cell
+    target: Target
+
+    @property
+    def backend(self) -> str:
+        """Name of the target."""
+        return self.target.name
+
+    @cached_property
+    def _routines(self) -> dict[str, Routine]:
+        cell = self.cell
+        routines = [lower_step(cell), lower_jacobian(cell), lower_jvp(cell), lower_vjp(cell)]
+        routines.append(lower_parameter_vjp(cell))
+        if cell.input_names:
+            routines.append(lower_jacobian(cell, cell.input_names, name="input_jacobian"))
+        return {r.name: r for r in routines}
+
+    @cached_property
+    def source(self) -> str:
+        """The generated module, readable, with the shapes of all arguments."""
+        texts = [RoutineText(self.cell, r).text() for r in self._routines.values()]
+        return "\n\n".join([self.target.header.replace("{cell!r}", repr(self.cell.name)), *texts])
+
+    @cached_property
+    def _functions(self) -> dict[str, Callable[..., Any]]:
+        return {name: self._build(routine) for name, routine in self._routines.items()}
+
+    @cached_property
+    def _path_functions(self) -> dict[str, Callable[..., Any]]:
+        labels = path_labels(self.cell)
+        built = {}
+        for label in dict.fromkeys(labels.values()):
+
+            def keep(term: Any, label: str = label) -> bool:
+                return labels[term] == label
+
+            built[label] = self._build(lower_jacobian(self.cell, keep=keep))
+        return built
+
+    def _build(self, routine: Routine) -> Callable[..., Any]:
+        namespace = dict(self.target.namespace)
+        text = RoutineText(self.cell, routine).text()
+        code = compile(text, f"<gradflow {self.backend} {self.cell.name}.{routine.name}>", "exec")
+        exec(code, namespace)
+        function: Callable[..., Any] = namespace[routine.name]
+        return function
+
+    def sizes(self, params: Params) -> dict[str, int]:
+        """Return the number of units of each space; see :func:`gradflow.codegen.border.sizes`."""
+        return border.sizes(self.cell, params)
+
+    def part_sizes(self, params: Params, state: Array = None) -> dict[str, int]:
+        """Return the number of units of each state part, in flattening order."""
+        return border.part_sizes(self.cell, params, state)
+
+    def split(self, params: Params, state: Array) -> dict[str, Array]:
+        """Return the parts of a flat state (..., d) as views, by name."""
+        return border.split(self.cell, self.target.asarray, params, state)
+
+    def join(self, parts: Mapping[str, Array]) -> Array:
+        """Return the flat state (..., d) of a mapping of parts."""
+        return border.join(self.cell, self.target.asarray, parts)
+
+    def _bind(
+        self, params: Params, state: Array, x: Array, t: Array
+    ) -> tuple[list[Array], tuple[int, ...], dict[str, int]]:
+        """Return positional arguments, leading axes and part sizes."""
+        parts = self.split(params, state)
+        inputs = border.inputs(self.cell, self.target.asarray, params, x)
+        time = self.target.asarray(t)[..., None]
+        arrays = [*parts.values(), *inputs.values(), time]
+        lead = border.leading(self.cell, arrays)
+        names = (*self.cell.parameters, *self.cell.constant_names)
+        weights = [self.target.asarray(params[n]) for n in names]
+        return arrays + weights, lead, {p: a.shape[-1] for p, a in parts.items()}
+
+    def _leading(self, args: list[Array], directions: dict[str, Array]) -> tuple[int, ...]:
+        timed = len(directions) + len(self.cell.input_names) + 1
+        return border.leading(self.cell, [*args[:timed], *directions.values()])
+
+    def _gather(self, parts: tuple[Array, ...], lead: tuple[int, ...], sizes: list[int]) -> Array:
+        out = self.target.empty((*lead, sum(sizes)))
+        start = 0
+        for part, size in zip(parts, sizes, strict=True):
+            out[..., start : start + size] = part
+            start += size
+        return out
+
+    def step(self, params: Params, state: Array, x: Array = None, t: Array = 1) -> Array:
+        """Return the new state (..., d)."""
+        args, lead, sizes = self._bind(params, state, x, t)
+        new = self._functions["step"](*args)[: len(sizes)]
+        return self._gather(new, lead, list(sizes.values()))
+
+    def outputs(
+        self, params: Params, state: Array, x: Array = None, t: Array = 1
+    ) -> dict[str, Array]:
+        """Return the outputs that are not state, by name, each (..., units)."""
+        args, _, sizes = self._bind(params, state, x, t)
+        values = self._functions["step"](*args)[len(sizes) :]
+        return dict(zip(self.cell.output_names, values, strict=True))
+
+    def jvp(self, params: Params, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:
+        """Return ``J_t v`` (..., d) for a change ``v`` (..., d) of the previous state."""
+        return self._directional("jvp", params, state, v, x, t)
+
+    def vjp(self, params: Params, state: Array, u: Array, x: Array = None, t: Array = 1) -> Array:
+        """Return ``J_t^T u`` (..., d) for a covector ``u`` (..., d) on the new state."""
+        return self._directional("vjp", params, state, u, x, t)
+
+    def _directional(
+        self, name: str, params: Params, state: Array, vector: Array, x: Array, t: Array
+    ) -> Array:
+        args, lead, sizes = self._bind(params, state, x, t)
+        directions = self.split(params, vector)
+        result = self._functions[name](*args, *directions.values())
+        lead = self._leading(args, directions)
+        return self._gather(result, lead, list(sizes.values()))
+
+    def jacobian(
+        self,
+        params: Params,
+        state: Array,
+        x: Array = None,
+        t: Array = 1,
+        out: Array | None = None,
+    ) -> Array:
+        """Return ``J_t`` (..., d, d), rows new state, columns previous state; filled into ``out``.
+
+        With states (T, d), inputs (T, input) and ``t = 1..T`` this is every Jacobian at once.
+        """
+        args, lead, sizes = self._bind(params, state, x, t)
+        width = sum(sizes.values())
+        return self._functions["jacobian"](*args, self._out(out, (*lead, width, width)))
+
+    def input_jacobian(
+        self,
+        params: Params,
+        state: Array,
+        x: Array,
+        t: Array = 1,
+        out: Array | None = None,
+    ) -> Array:
+        """Return ``d s_t / d x_t`` (..., d, input), inputs side by side in declared order."""
+        args, lead, sizes = self._bind(params, state, x, t)
+        inputs = border.inputs(self.cell, self.target.asarray, params, x)
+        width = sum(a.shape[-1] for a in inputs.values())
+        shape = (*lead, sum(sizes.values()), width)
+        return self._functions["input_jacobian"](*args, self._out(out, shape))
+
+    def path_jacobians(
+        self, params: Params, state: Array, x: Array = None, t: Array = 1
+    ) -> dict[str, Array]:
+        """Return the Jacobian split by path: label to (..., d, d); their sum is ``jacobian``."""
+        args, lead, sizes = self._bind(params, state, x, t)
+        shape = (*lead, sum(sizes.values()), sum(sizes.values()))
+        functions = self._path_functions
+        return {k: f(*args, self._out(None, shape)) for k, f in functions.items()}
+
+    def _out(self, out: Array | None, shape: tuple[int, ...]) -> Array:
+        if out is None:
+            return self.target.empty(shape)
+        if tuple(np.shape(out)) != shape:
+            raise UsageError(
+                f"cell {self.cell.name!r}: out has shape {np.shape(out)}; it needs {shape}."
+            )
+        return out
+
+    def parameter_vjp(
+        self,
+        params: Params,
+        state: Array,
+        u: Array,
+        x: Array = None,
+        t: Array = 1,
+        keep: bool = False,
+    ) -> dict[str, Array]:
+        r"""Return ``u d+s_t/dtheta`` by parameter, earlier states held.
+
+        Shapes are those of the parameters, summed over leading axes, so one call over a whole
+        trajectory with ``u_k = dL/ds_k`` is the BPTT gradient. With ``keep`` the leading axes stay.
+        """
+        args, lead, _ = self._bind(params, state, x, t)
+        directions = self.split(params, u)
+        lead = self._leading(args, directions)
+        full = [np.broadcast_to(d, (*lead, d.shape[-1])) for d in directions.values()]
+        found = self._functions["parameter_vjp"](*args, *full, keep)
+        gradients = {}
+        for name in self.cell.parameters:
+            shape = (*(lead if keep else ()), *np.shape(params[name]))
+            zero = self.target.asarray(np.zeros(shape))
+            gradients[name] = found[name] + zero if name in found else zero
+        return gradients

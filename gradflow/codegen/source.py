@@ -1,0 +1,289 @@
+"""Readable Python source for routines over arrays with any leading axes.
+
+The text uses ``np`` for array handling and bare names (``tanh``, ``sigmoid``) for functions of one
+unit, so one text serves every arithmetic that brings those names.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+from sympy.printing.str import StrPrinter
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.program import Map
+from gradflow.cells.spaces import ONE
+from gradflow.codegen.numpy_target import TARGET
+from gradflow.codegen.routine import Fill, Gradient, Let, Matvec, Routine
+from gradflow.jacobians.terms import Term
+
+FUNCTION_NAMES = {
+    "Abs": "absolute",
+    "absolute": "absolute",
+    "sign": "sign",
+    "signum": "sign",
+    "step": "step_",
+    "round_down": "floor",
+    "modulo": "remainder",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+}
+RUNTIME_NAMES = frozenset(TARGET.namespace) | {"out", "keep", "gradients", "block"}
+
+
+class ArrayPrinter(StrPrinter):
+    """Python text of a scalar expression, applied to arrays."""
+
+    def __init__(self, rename: dict[str, str]) -> None:
+        """Print symbols by ``rename`` where it holds them."""
+        super().__init__()
+        self._rename = rename
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return self._rename.get(expr.name, str(expr.name))
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return f"ratio({expr.p}, {expr.q})"
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        name = type(expr).__name__
+        inner = ", ".join(self._print(a) for a in expr.args)
+        return f"{FUNCTION_NAMES.get(name, name)}({inner})"
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        *rest, (last, _) = expr.args
+        text = self._print(last)
+        for value, condition in reversed(rest):
+            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+        return str(text)
+
+    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+        return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return "(" + " & ".join(sorted(self._print(a) for a in expr.args)) + ")"
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return "(" + " | ".join(sorted(self._print(a) for a in expr.args)) + ")"
+
+    def _print_Not(self, expr: sp.Not) -> str:
+        return f"(~{self._print(expr.args[0])})"
+
+
+class RoutineText:
+    """Prints one routine of a cell as a Python function."""
+
+    def __init__(self, cell: Cell, routine: Routine) -> None:
+        """Choose names that hide none of the runtime's."""
+        self.cell = cell
+        self.routine = routine
+        used = {*routine.spaces, *cell.linear_maps, *cell.parameters}
+        self._rename = {
+            n: f"{n}_" if f"{n}_" not in used else f"{n}__" for n in sorted(used & RUNTIME_NAMES)
+        }
+        self._printer = ArrayPrinter(self._rename)
+
+    def name(self, text: str) -> str:
+        """Return the Python name of a symbol."""
+        return self._rename.get(text, text)
+
+    def arguments(self) -> list[str]:
+        """Return the argument names in order."""
+        cell = self.cell
+        names = [*cell.states, *cell.input_names, "t", *cell.parameters, *cell.constant_names]
+        return [self.name(n) for n in names] + [self.name(s.name) for s, _ in self.routine.extra]
+
+    def size(self, space: str) -> str:
+        """Return source text for the number of units of a space."""
+        if space == ONE:
+            return "1"
+        cell = self.cell
+        for name in (*cell.states, *cell.input_names, *cell.parameters, *cell.constant_names):
+            if space in cell.shape_of(name):
+                axis = cell.shape_of(name).index(space) - len(cell.shape_of(name))
+                return f"{self.name(name)}.shape[{axis}]"
+        raise AssertionError(f"no array of space {space}")
+
+    def text(self) -> str:
+        """Return the whole function."""
+        extra = ", out" if self.routine.matrix else ""
+        gradient = self.routine.name == "parameter_vjp"
+        extra += ", keep" if gradient else ""
+        lines = [f"def {self.routine.name}({', '.join(self.arguments())}{extra}):"]
+        lines += [f"    {line}" if line else "" for line in self._docstring()]
+        body = self._maps() + (["gradients = {}"] if gradient else [])
+        for statement in self.routine.statements:
+            body += self._statement(statement)
+        if self.routine.matrix:
+            body.append("return out")
+        elif gradient:
+            body.append("return gradients")
+        else:
+            body.append(f"return {', '.join(self.name(s.name) for s in self.routine.returns)},")
+        return "\n".join([*lines, *("    " + line for line in body)]) + "\n"
+
+    def _docstring(self) -> list[str]:
+        cell, rows = self.cell, []
+        for name in (*cell.states, *cell.input_names):
+            rows.append(f"{self.name(name)} : (..., {cell.spaces[name]})")
+        rows.append("t : (..., 1), the step number, 1 for the first")
+        for name in (*cell.parameters, *cell.constant_names):
+            shape = cell.shape_of(name)
+            rows.append(f"{self.name(name)} : ({', '.join(shape)}{',' * (len(shape) == 1)})")
+        for symbol, space in self.routine.extra:
+            rows.append(f"{self.name(symbol.name)} : (..., {space})")
+        if self.routine.matrix:
+            heights, widths = self.routine.matrix
+            rows.append(f"out : (..., {' + '.join(heights)}, {' + '.join(widths)}), overwritten")
+        if self.routine.name == "parameter_vjp":
+            rows.append("keep : whether gradients keep the leading axes or are summed over them")
+        return [f'"""{self.routine.summary}', "", *rows, '"""']
+
+    def _maps(self) -> list[str]:
+        """Return lines that set masked entries to zero and build fixed maps."""
+        lines = []
+        maps = {s.linear_map.name for s in self.routine.statements if isinstance(s, Matvec)}
+        for statement in self.routine.statements:
+            if isinstance(statement, Fill):
+                maps |= {m.name for t in statement.terms for m in t.maps}
+            if isinstance(statement, Gradient):
+                maps.add(statement.parameter)
+        for linear_map in self.cell.linear_maps.values():
+            if linear_map.name not in maps:
+                continue
+            name = self.name(linear_map.name)
+            if linear_map.mask is not None:
+                mask = self._entries(linear_map, linear_map.mask)
+                lines.append(f"{name}_mask = {mask}")
+                lines.append(f"{name} = where({name}_mask, {name}, 0)")
+            if linear_map.entries is not None:
+                shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
+                entries = self._entries(linear_map, linear_map.entries)
+                lines.append(f"{name} = np.broadcast_to({entries}, {shape})")
+        return lines
+
+    def _entries(self, linear_map: Map, rule: sp.Basic) -> str:
+        """Return the text of a rule in row and column over the entries of a map."""
+        names = {}
+        for node in sorted(rule.atoms(sp.Function), key=str):
+            kind = type(node).__name__
+            if kind not in ("row", "column"):
+                continue
+            vector = node.args[0].name
+            space = linear_map.out if kind == "row" else linear_map.into
+            values = f"np.arange({self.size(space)})" if vector == "index" else self.name(vector)
+            axis = "[:, None]" if kind == "row" else "[None, :]"
+            names[node] = sp.Symbol(f"{values}{axis}")
+        return str(ArrayPrinter({}).doprint(rule.xreplace(names)))
+
+    def _statement(self, statement: object) -> list[str]:
+        match statement:
+            case Let(target=target, expression=expression, space=space):
+                return [f"{self.name(target.name)} = {self._let(expression, space)}"]
+            case Matvec():
+                return [self._matvec(statement)]
+            case Fill():
+                return self._fill(statement)
+            case Gradient():
+                return self._gradient(statement)
+        raise AssertionError(statement)
+
+    def _let(self, expression: sp.Expr, space: str) -> str:
+        text = str(self._printer.doprint(expression))
+        spaces = {self.routine.spaces[s.name] for s in expression.free_symbols}
+        if space != ONE and spaces <= {ONE}:
+            return f"np.repeat(np.atleast_1d({text}), {self.size(space)}, -1)"
+        if not expression.free_symbols:
+            return f"np.atleast_1d({text})"
+        return text
+
+    def _matvec(self, statement: Matvec) -> str:
+        target, operand = self.name(statement.target.name), self.name(statement.operand.name)
+        linear_map = statement.linear_map
+        name = self.name(linear_map.name)
+        kind = linear_map.kind
+        if kind in ("learned", "constant", "fixed"):
+            return f"{target} = {operand} @ {name}{'' if statement.transposed else '.T'}"
+        narrow = (kind == "spread") == statement.transposed
+        if narrow:
+            return f"{target} = {operand}.sum(-1, keepdims=True)" + (
+                f" / {self.size(linear_map.into)}" if kind == "mean" else ""
+            )
+        wide = linear_map.out if kind == "spread" else linear_map.into
+        size = self.size(wide)
+        scale = f" / {size}" if kind == "mean" else ""
+        return f"{target} = np.repeat({operand}, {size}, -1){scale}"
+
+    def _matrix(self, linear_map: Map) -> str:
+        if linear_map.kind in ("learned", "constant", "fixed"):
+            return self.name(linear_map.name)
+        shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
+        ones = f"np.ones({shape})"
+        scale = f" / {self.size(linear_map.into)}" if linear_map.kind == "mean" else ""
+        return f"({ones}{scale})" if scale else ones
+
+    def _product(self, term: Term) -> str:
+        """Return the text of a term with maps, as a stack of matrices."""
+        text = ""
+        for position, linear_map in enumerate(term.maps):
+            factor = self._matrix(linear_map)
+            plain = factor
+            left, right = term.diagonals[position], term.diagonals[position + 1]
+            if position == 0 and left != 1:
+                factor = f"{self._diagonal(left)}[..., :, None] * {factor}"
+            if right != 1:
+                factor = f"{factor} * {self._diagonal(right)}[..., None, :]"
+            if len(term.maps) > 1 and factor != plain:
+                factor = f"({factor})"
+            text = f"{text} @ {factor}" if text else factor
+        return text
+
+    def _diagonal(self, expression: sp.Expr) -> str:
+        text = str(self._printer.doprint(expression))
+        if expression.is_Symbol:
+            return text
+        return f"({text})" if expression.free_symbols else f"np.atleast_1d({text})"
+
+    def _fill(self, statement: Fill) -> list[str]:
+        assert self.routine.matrix is not None
+        heights, widths = self.routine.matrix
+        rows = self._slice(heights, statement.out)
+        columns = self._slice(widths, statement.wrt)
+        whole = rows == columns == ":"
+        block = "out" if whole else "block"
+        lines = [] if whole else [f"block = out[..., {rows}, {columns}]"]
+        dense = [t for t in statement.terms if t.maps]
+        diagonal = [t for t in statement.terms if not t.maps]
+        if not dense:
+            lines.append(f"{block}[...] = 0")
+        for position, term in enumerate(dense):
+            if position == 0:
+                lines.append(f"{block}[...] = {self._product(term)}")
+            else:
+                lines.append(f"{block} += {self._product(term)}")
+        for term in diagonal:
+            lines.append(f"add_diagonal({block}, {self._printer.doprint(term.diagonals[0])})")
+        return lines
+
+    def _slice(self, parts: tuple[str, ...], part: str) -> str:
+        if len(parts) == 1:
+            return ":"
+        sizes = [f"{self.name(p)}.shape[-1]" for p in parts]
+        position = parts.index(part)
+        start, stop = " + ".join(sizes[:position]), " + ".join(sizes[: position + 1])
+        if position == len(parts) - 1:
+            return f"{start}:"
+        return f"{start}:{stop}"
+
+    def _gradient(self, statement: Gradient) -> list[str]:
+        parameter = statement.parameter
+        adjoint = self.name(statement.adjoint.name)
+        if statement.operand is None:
+            value = f"total({adjoint}, keep)"
+        else:
+            value = f"outer({adjoint}, {self.name(statement.operand.name)}, keep)"
+        linear_map = self.cell.linear_maps.get(parameter)
+        if linear_map is not None and linear_map.mask is not None:
+            value = f"where({self.name(parameter)}_mask, {value}, 0)"
+        earlier = self.routine.statements[: self.routine.statements.index(statement)]
+        again = any(isinstance(s, Gradient) and s.parameter == parameter for s in earlier)
+        return [f"gradients[{parameter!r}] {'+=' if again else '='} {value}"]
