@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gradflow.cells.declaration import check_names, read_names
-from gradflow.cells.language import (
-    Line,
-    names_in,
-    parse_entries,
-    parse_equations,
-    symbol,
-    to_sympy,
-)
+from gradflow.cells.algebra import to_sympy
+from gradflow.cells.checks import check_names
+from gradflow.cells.declaration import read_declaration, read_names
+from gradflow.cells.language import Line, parse_equations, symbol
 from gradflow.cells.program import Map, Product, Statement, build_program
 from gradflow.cells.spaces import ONE, Spaces, infer_spaces
 from gradflow.cells.typeset import equation_latex
@@ -27,7 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+_INIT_WORDS = ("rng", "recurrent", "input_maps", "forget_bias", "chrono")
+
+
+@dataclass(frozen=True, eq=False)
 class Cell:
     r"""A recurrent cell, declared as the equations a paper prints.
 
@@ -87,103 +85,46 @@ class Cell:
     masks: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     outputs: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     forget_bias: str = ""
     input_bias: str = ""
     title: str = ""
     reference: str = ""
-    lines: tuple[Line, ...] = field(init=False, repr=False, compare=False)
-    states: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    input_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    parameters: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    constant_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    output_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    linear_maps: Mapping[str, Map] = field(init=False, repr=False, compare=False)
-    spaces: Mapping[str, str] = field(init=False, repr=False, compare=False)
-    program: tuple[Statement, ...] = field(init=False, repr=False, compare=False)
-    _nodes: dict[int, str] = field(init=False, repr=False, compare=False)
+    lines: tuple[Line, ...] = field(init=False, repr=False)
+    states: tuple[str, ...] = field(init=False, repr=False)
+    input_names: tuple[str, ...] = field(init=False, repr=False)
+    parameters: tuple[str, ...] = field(init=False, repr=False)
+    constant_names: tuple[str, ...] = field(init=False, repr=False)
+    output_names: tuple[str, ...] = field(init=False, repr=False)
+    linear_maps: Mapping[str, Map] = field(init=False, repr=False)
+    spaces: Mapping[str, str] = field(init=False, repr=False)
+    program: tuple[Statement, ...] = field(init=False, repr=False)
+    _nodes: dict[int, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read, check and lower the declaration."""
         place = f"cell {self.name!r}"
-        declared: dict[str, str] = {}
-        vectors: dict[str, str | None] = {}
-        maps: dict[str, tuple[str | None, str | None]] = {}
-        kinds: dict[str, str] = {}
-        read: dict[str, list[str]] = {}
-
-        def declare(text: str, kind: str, most: int, default: str | None = None) -> None:
-            names = read_names(text, f"{place}, {kind}", most)
-            read[kind] = list(names)
-            for name, spaces in names.items():
-                if name in declared:
-                    raise UsageError(
-                        f"{place}: {name!r} is declared as {declared[name]} and as {kind}; "
-                        "keep one."
-                    )
-                declared[name] = kind
-                if kind in ("map", "fixed map") or len(spaces) == 2:
-                    out, into = spaces if len(spaces) == 2 else (None, None)
-                    maps[name] = (out, into)
-                    kinds[name] = {"map": "learned", "constant": "constant"}.get(kind, "fixed")
-                else:
-                    vectors[name] = spaces[0] if spaces else default
-
-        declare(self.state, "state", 1, "hidden")
-        declare(self.inputs, "input", 1, "input")
-        declare(self.maps, "map", 2)
-        declare(self.vectors, "vector", 1)
-        declare(self.scalars, "scalar", 1, ONE)
-        declare(self.constants, "constant", 2)
-        declare(" ".join(self.fixed), "fixed map", 2)
-        declare_outputs = list(read_names(self.outputs, f"{place}, outputs", 0))
-        if not read["state"]:
-            raise UsageError(f"{place}: has no state part; declare one, for instance state='h'.")
-
+        declared = read_declaration(self)
+        outputs = tuple(read_names(self.outputs, f"{place}, outputs", (0,)))
         lines = parse_equations(self.equations, self.name)
-        rules = {n: parse_entries(r, f"{place}, mask of {n!r}") for n, r in self.masks.items()}
-        entries = {
-            n.split("[")[0]: parse_entries(r, f"{place}, fixed map {n!r}")
-            for n, r in self.fixed.items()
-        }
-        for name in self.masks:
-            if kinds.get(name) != "learned":
-                raise UsageError(f"{place}: mask for {name!r}, which is not a trained map.")
-        elsewhere = {n for rule in (*rules.values(), *entries.values()) for n in names_in(rule)}
-        unknown = elsewhere - vectors.keys() - {"index"}
-        if unknown:
-            raise UsageError(
-                f"{place}: a mask or fixed map uses {sorted(unknown)[0]!r}, which is no declared "
-                "vector; allowed are row(v) and column(v) of vectors and of index."
-            )
-        check_names(
-            self.name, lines, read["state"], declared, list(maps), declare_outputs, elsewhere
-        )
-        new_values = {f"{part}_next": vectors[part] for part in read["state"]}
-        inferred = infer_spaces(lines, {**vectors, **new_values}, maps, self.name)
+        expressions = [(line.target, to_sympy(line.tree, line.place)) for line in lines]
+        check_names(self.name, lines, declared, outputs)
+        states = declared.of("state part")
+        new_values = {f"{part}_next": declared.vectors[part] for part in states}
+        inferred = infer_spaces(lines, {**declared.vectors, **new_values}, declared.maps, self.name)
+        masks, entries = declared.masks, declared.entries
         linear_maps = {
-            name: Map(
-                name,
-                *inferred.maps[name],
-                kinds[name],
-                to_sympy(rules[name], place) if name in rules else None,
-                to_sympy(entries[name], place) if name in entries else None,
-            )
-            for name in maps
+            n: Map(n, *inferred.maps[n], declared.map_kind(n), masks.get(n), entries.get(n))
+            for n in declared.maps
         }
-        program, spaces = build_program(
-            [(line.target, to_sympy(line.tree, line.place)) for line in lines],
-            linear_maps,
-            inferred.vectors,
-        )
-        trained = [*read["map"], *read["vector"], *read["scalar"]]
+        program, spaces = build_program(expressions, linear_maps, inferred.vectors)
         derived: dict[str, Any] = {
             "lines": lines,
-            "states": tuple(read["state"]),
-            "input_names": tuple(read["input"]),
-            "parameters": tuple(trained),
-            "constant_names": tuple(read["constant"]),
-            "output_names": tuple(declare_outputs),
+            "states": states,
+            "input_names": declared.of("input"),
+            "parameters": declared.of("map", "vector", "scalar"),
+            "constant_names": declared.of("constant"),
+            "output_names": outputs,
             "linear_maps": linear_maps,
             "spaces": spaces,
             "program": program,
@@ -195,20 +136,34 @@ class Cell:
 
     def _check_roles(self, inferred: Spaces) -> None:
         known = (*self.parameters, *self.constant_names)
-        for what, name in (("forget_bias", self.forget_bias), ("input_bias", self.input_bias)):
-            if name and name not in known:
-                raise UsageError(f"cell {self.name!r}: {what} {name!r} is not a parameter.")
-        for name in self.defaults:
+        roles = [(self.forget_bias, "forget_bias"), (self.input_bias, "input_bias")]
+        for name, what in [*(r for r in roles if r[0]), *((n, "defaults") for n in self.defaults)]:
             if name not in known:
-                raise UsageError(f"cell {self.name!r}: default for {name!r}, not a parameter.")
+                raise UsageError(
+                    f"cell {self.name!r}, {what}: {name!r} is no parameter or constant; there are "
+                    f"{', '.join(known) or 'none'}."
+                )
+        for name in known:
+            if name in _INIT_WORDS or name in self.sizes or name == "inputs":
+                raise UsageError(
+                    f"cell {self.name!r}: {name!r} names both a parameter and an argument of "
+                    "init(), which takes sizes and choices by name; rename the parameter."
+                )
         for linear_map in self.linear_maps.values():
             for vector, side in _sides(linear_map):
                 space = linear_map.out if side == "row" else linear_map.into
                 if vector != "index" and inferred.vectors[vector] not in (space, ONE):
                     raise UsageError(
-                        f"cell {self.name!r}: {side}({vector}) of the map {linear_map.name!r} has "
-                        f"size {inferred.vectors[vector]!r} where {space!r} is needed."
+                        f"cell {self.name!r}, map {linear_map.name!r}: {side}({vector}) has size "
+                        f"{inferred.vectors[vector]!r} where {space!r} is needed; use a constant "
+                        f"of size {space!r}."
                     )
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the whole declaration, default values included."""
+        if not isinstance(other, Cell):
+            return NotImplemented
+        return self._comparable() == other._comparable()
 
     def __hash__(self) -> int:
         """Hash on the name and the equations; equality compares the whole declaration."""
@@ -216,7 +171,15 @@ class Cell:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the declaration and check it again on loading."""
-        return _rebuild, ({f.name: getattr(self, f.name) for f in fields(self) if f.init},)
+        return _rebuild, (self._declaration(),)
+
+    def _declaration(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def _comparable(self) -> dict[str, Any]:
+        # two arrays do not compare to one truth value; their lists do
+        defaults = {k: getattr(v, "tolist", lambda v=v: v)() for k, v in self.defaults.items()}
+        return {**self._declaration(), "defaults": defaults}
 
     @property
     def sizes(self) -> tuple[str, ...]:

@@ -1,166 +1,156 @@
-"""Reading the name lists of a declaration and checking that every name means one thing."""
+"""Reading the name lists of a declaration, its masks and the rules of its fixed maps."""
 
 from __future__ import annotations
 
-import ast
-import difflib
 import keyword
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from gradflow.cells.language import REDUCTIONS, RESERVED, Line, names_in
+import sympy as sp
+
+from gradflow.cells.algebra import rule_to_sympy
+from gradflow.cells.language import NAME, RESERVED, names_in, parse_entries
+from gradflow.cells.spaces import ONE
 from gradflow.errors import UsageError
 
+if TYPE_CHECKING:
+    from gradflow.cells.cell import Cell
+
 _TOKEN = re.compile(r"([^\s\[\]]+)(?:\[([^\]]*)\])?")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_CELL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_SIZES = {0: "no size", 1: "one size, as in [hidden]", 2: "two sizes, as in [hidden,input]"}
+
+# field of the declaration, kind of its names, counts of sizes a name may carry, size if unsaid
+_LISTS: tuple[tuple[str, str, tuple[int, ...], str | None], ...] = (
+    ("state", "state part", (0, 1), "hidden"),
+    ("inputs", "input", (0, 1), "input"),
+    ("maps", "map", (0, 2), None),
+    ("vectors", "vector", (0, 1), None),
+    ("scalars", "scalar", (0,), ONE),
+    ("constants", "constant", (0, 1, 2), None),
+    ("fixed", "fixed map", (0, 2), None),
+)
+_MAP_KINDS = {"map": "learned", "constant": "constant", "fixed map": "fixed"}
 
 
-def read_names(text: str, place: str, most: int) -> dict[str, tuple[str, ...]]:
-    """Read ``"W_i U[hidden,context] b"`` into names and the spaces written behind them.
+@dataclass(frozen=True)
+class Declared:
+    """What a declaration says about its names.
 
-    ``most`` is the number of spaces a name of this list may carry.
+    ``kinds`` gives the word for each name (``"state part"``, ``"map"``, ...), ``vectors`` and
+    ``maps`` the sizes that are written, ``masks`` and ``entries`` the rules for entries of maps,
+    ``in_rules`` the names that those rules use.
     """
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    vectors: dict[str, str | None] = field(default_factory=dict)
+    maps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    masks: dict[str, sp.Basic] = field(default_factory=dict)
+    entries: dict[str, sp.Basic] = field(default_factory=dict)
+    in_rules: set[str] = field(default_factory=set)
+
+    def of(self, *kinds: str) -> tuple[str, ...]:
+        """Return the names of some kinds, in the order of declaration."""
+        return tuple(name for name, kind in self.kinds.items() if kind in kinds)
+
+    def map_kind(self, name: str) -> str:
+        """Return ``learned``, ``constant`` or ``fixed`` for a linear map."""
+        return _MAP_KINDS[self.kinds[name]]
+
+
+def read_declaration(cell: Cell) -> Declared:
+    """Read the lists of names and the rules of a declaration. Raises ``UsageError``."""
+    if not (isinstance(cell.name, str) and _CELL_NAME.fullmatch(cell.name)):
+        raise UsageError(
+            f"cell {cell.name!r}: the name of a cell is a word of letters, digits and _ . -, "
+            "starting with a letter; choose such a name."
+        )
+    place = f"cell {cell.name!r}"
+    declared = Declared()
+    for attribute, kind, counts, default in _LISTS:
+        text = getattr(cell, attribute)
+        if attribute == "fixed":
+            text = " ".join(_checked(text, f"{place}, fixed"))
+        for name, spaces in read_names(text, f"{place}, {attribute}", counts).items():
+            if name in declared.kinds:
+                raise UsageError(
+                    f"{place}, {attribute}: {name!r} is declared as {declared.kinds[name]} too; "
+                    "keep one."
+                )
+            declared.kinds[name] = kind
+            if kind in ("map", "fixed map") or len(spaces) == 2:
+                out, into = spaces or (None, None)
+                declared.maps[name] = (out, into)
+            else:
+                declared.vectors[name] = spaces[0] if spaces else default
+    if not declared.of("state part"):
+        raise UsageError(f"{place}: has no state part; declare one, for instance state='h'.")
+    _read_rules(cell, declared, place)
+    return declared
+
+
+def _read_rules(cell: Cell, declared: Declared, place: str) -> None:
+    given = {"index", *(n for n in declared.of("constant") if n in declared.vectors)}
+
+    def rule(text: str, where: str, mask: bool) -> sp.Basic:
+        tree = parse_entries(text, where)
+        expression = rule_to_sympy(tree, where, mask)
+        names = names_in(tree)
+        for name in names:
+            if name not in given:
+                raise UsageError(
+                    f"{where}: uses {name!r}, a {declared.kinds.get(name, 'name not declared')}; "
+                    "allowed are row(v) and column(v) of index and of constant vectors."
+                )
+        declared.in_rules.update(names)
+        return expression
+
+    for name, text in _checked(cell.masks, f"{place}, masks").items():
+        where = f"{place}, mask of {name!r}"
+        if declared.kinds.get(name) != "map":
+            maps = ", ".join(declared.of("map")) or "none"
+            raise UsageError(f"{where}: is no trained map; the trained maps are: {maps}.")
+        declared.masks[name] = rule(text, where, mask=True)
+    for key, text in cell.fixed.items():
+        name = key.split("[")[0].strip()
+        declared.entries[name] = rule(text, f"{place}, fixed map {name!r}", mask=False)
+
+
+def _checked(rules: Any, place: str) -> Mapping[str, str]:
+    """Return ``rules`` if it is a mapping from one name each to text."""
+    if not isinstance(rules, Mapping):
+        raise UsageError(f"{place}: {rules!r} is no mapping from the name of a map to its rule.")
+    for key, text in rules.items():
+        if not (isinstance(key, str) and isinstance(text, str)) or len(_TOKEN.findall(key)) != 1:
+            raise UsageError(
+                f"{place}: {key!r}: {text!r} is no rule; write for instance "
+                "{'S[hidden,input]': '1 if row(index) == column(index) else 0'}."
+            )
+    return rules
+
+
+def read_names(text: str, place: str, counts: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
+    """Read ``"W_i U[hidden,context] b"`` into names and the sizes written behind them.
+
+    ``counts`` are the numbers of sizes that a name of this list may carry.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"{place}: {text!r} is no text; write names such as 'h c s[context]'.")
     found: dict[str, tuple[str, ...]] = {}
     if _TOKEN.sub("", text).strip():
         raise UsageError(f"{place}: cannot read {text!r}; write names such as 'h c s[context]'.")
     for name, inside in _TOKEN.findall(text):
         spaces = tuple(s.strip() for s in inside.split(",")) if inside else ()
-        if not _NAME.match(name) or keyword.iskeyword(name):
+        if not NAME.fullmatch(name) or keyword.iskeyword(name):
             raise UsageError(f"{place}: {name!r} cannot be a name; use letters, digits and _.")
         if name in RESERVED:
             raise UsageError(f"{place}: {name!r} has a meaning in the language; use another name.")
         if name in found:
             raise UsageError(f"{place}: {name!r} is declared twice; keep one.")
-        if len(spaces) > most or not all(_NAME.match(s) for s in spaces):
-            allowed = "one size" if most == 1 else "sizes [output,input]"
-            raise UsageError(f"{place}: {name}[{inside}] is not a size; {name!r} takes {allowed}.")
+        if len(spaces) not in counts or not all(NAME.fullmatch(s) for s in spaces):
+            allowed = " or ".join(_SIZES[count] for count in counts)
+            raise UsageError(f"{place}: {name}[{inside}] cannot be; {name!r} takes {allowed}.")
         found[name] = spaces
     return found
-
-
-def check_names(
-    cell: str,
-    lines: tuple[Line, ...],
-    states: list[str],
-    declared: dict[str, str],
-    maps: list[str],
-    outputs: list[str],
-    elsewhere: set[str],
-) -> None:
-    """Check that the equations use what is declared, define what is needed, in a usable order.
-
-    ``declared`` maps each declared name to its kind (``"state"``, ``"input"``, ...), ``maps`` are
-    the names that may stand left of ``@``, ``elsewhere`` the names that masks and fixed maps use.
-    Raises ``UsageError``.
-    """
-    targets = [line.target for line in lines]
-    for line in lines:
-        if targets.count(line.target) > 1:
-            raise UsageError(f"{line.place}: defined {targets.count(line.target)} times; keep one.")
-        if line.target in declared or line.target in RESERVED:
-            what = declared.get(line.target, "word of the language")
-            hint = f"; the new value of a state part is {line.target}_next"
-            raise UsageError(
-                f"{line.place}: {line.target!r} is a {what} and cannot be defined by an equation"
-                f"{hint if what == 'state' else '; use a new name'}."
-            )
-        part = line.target.removesuffix("_next")
-        if part != line.target and part not in states:
-            raise UsageError(
-                f"{line.place}: {part!r} is not a state part; the state parts are "
-                f"{', '.join(states)}."
-            )
-    for state in states:
-        if f"{state}_next" not in targets:
-            raise UsageError(
-                f"cell {cell!r}: state part {state!r} has no equation; add one that defines "
-                f"{state}_next."
-            )
-    for output in outputs:
-        if output not in targets:
-            raise UsageError(
-                f"cell {cell!r}: output {output!r} has no equation; the equations define "
-                f"{', '.join(targets)}."
-            )
-
-    used: set[str] = set(elsewhere)
-    known = {**declared, "t": "time"}
-    for position, line in enumerate(lines):
-        for name in names_in(line.tree):
-            used.add(name)
-            if name in known or name in ("identity", *REDUCTIONS):
-                continue
-            if name in targets:
-                raise UsageError(_order_error(lines, position, name))
-            raise UsageError(_undeclared(line, name, [*known, *targets]))
-        _check_roles(line, maps, known)
-        known[line.target] = "equation"
-
-    wanted = {f"{s}_next" for s in states} | set(outputs)
-    for name, kind in known.items():
-        if name in used or name in wanted or kind in ("time", "state"):
-            continue
-        if kind == "equation":
-            raise UsageError(
-                f"cell {cell!r}, equation {name!r}: no state part uses it; remove it or name it "
-                "among the outputs."
-            )
-        raise UsageError(f"cell {cell!r}: {kind} {name!r} is declared but no equation uses it.")
-
-
-def _undeclared(line: Line, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return (
-        f"{line.place}: symbol {name!r} is not declared{hint}; declare it as state, inputs, maps, "
-        "vectors, scalars or constants, or define it by an equation above."
-    )
-
-
-def _order_error(lines: tuple[Line, ...], position: int, name: str) -> str:
-    needs = {line.target: set(names_in(line.tree)) for line in lines}
-    here = lines[position].target
-    trail, reached = [name], {name}
-    while trail:
-        reached |= (new := (needs[trail.pop()] & needs.keys()) - reached)
-        trail += new
-    if here in reached:
-        loop = sorted(n for n in reached if here in _reach(needs, n))
-        return (
-            f"{lines[position].place}: the equations {', '.join(loop)} form a cycle, each needs "
-            "the other within one step; use the previous state to break it."
-        )
-    return (
-        f"{lines[position].place}: uses {name!r} before it is defined; move the equation of "
-        f"{name!r} above."
-    )
-
-
-def _reach(needs: dict[str, set[str]], start: str) -> set[str]:
-    reached: set[str] = set()
-    trail = [start]
-    while trail:
-        for name in needs[trail.pop()] & needs.keys():
-            if name not in reached:
-                reached.add(name)
-                trail.append(name)
-    return reached
-
-
-def _check_roles(line: Line, maps: list[str], known: dict[str, str]) -> None:
-    left = set()
-    for node in ast.walk(line.tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            left.add(id(node.left))
-            if isinstance(node.left, ast.Name) and node.left.id not in (*maps, "identity"):
-                name = node.left.id
-                raise UsageError(
-                    f"{line.place}: {name!r} is a {known.get(name, 'name')}, not a map, in "
-                    f"{ast.unparse(node)!r}; declare it among the maps or use * for the "
-                    "elementwise product."
-                )
-    for node in ast.walk(line.tree):
-        if isinstance(node, ast.Name) and node.id in (*maps, "identity") and id(node) not in left:
-            raise UsageError(
-                f"{line.place}: the map {node.id!r} stands alone; a map acts on a vector, as in "
-                f"`{node.id} @ v`."
-            )

@@ -48,10 +48,10 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
 def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int]:
     """Return the number of units of each state part, in flattening order."""
     known = sizes(cell, params)
+    if isinstance(state, Mapping):
+        known = {cell.spaces[p]: np.shape(state[p])[-1] for p in cell.states} | known
     missing = [p for p in cell.states if cell.spaces[p] not in known]
-    if missing and isinstance(state, Mapping):
-        return {p: np.shape(state[p])[-1] for p in cell.states}
-    if missing and len(cell.states) == 1 and state is not None:
+    if missing and len(cell.states) == 1 and np.ndim(state):
         return {missing[0]: np.shape(state)[-1]}
     if missing:
         raise UsageError(
@@ -61,19 +61,43 @@ def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int
     return {p: known[cell.spaces[p]] for p in cell.states}
 
 
+def numbers(cell: Cell, asarray: Convert, value: Any, what: str) -> Array:
+    """Return ``value`` as an array of the target. Raises ``UsageError`` if it is no numbers."""
+    try:
+        return asarray(value)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"cell {cell.name!r}: {what} is no array of real numbers but "
+            f"{type(value).__name__}; pass floats."
+        ) from None
+
+
 def split(cell: Cell, asarray: Convert, params: Params, state: Array) -> dict[str, Array]:
     """Return the parts of a flat state (..., d) as views, by name."""
+    if isinstance(state, Mapping):
+        if set(state) != set(cell.states):
+            raise UsageError(
+                f"cell {cell.name!r}: the state given has parts {', '.join(map(str, state))}; it "
+                f"needs {', '.join(cell.states)}."
+            )
+        state = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
+        for part, array in state.items():
+            if array.ndim < 1:
+                raise UsageError(
+                    f"cell {cell.name!r}: state part {part} is a single number; it "
+                    "needs an axis of units."
+                )
     widths = part_sizes(cell, params, state)
     if isinstance(state, Mapping):
-        unknown = [p for p in (*state, *widths) if p not in widths or p not in state]
-        if unknown:
-            raise UsageError(
-                f"cell {cell.name!r}: the state given has parts {', '.join(state)}; it "
-                f"needs {', '.join(widths)}."
-            )
+        for part, array in state.items():
+            if array.shape[-1] != widths[part]:
+                raise UsageError(
+                    f"cell {cell.name!r}: state part {part} has shape {array.shape}; its last "
+                    f"axis needs {widths[part]} entries."
+                )
         flat = join(cell, asarray, state)
     else:
-        flat = asarray(state)
+        flat = numbers(cell, asarray, state, "the state")
     width = sum(widths.values())
     if flat.ndim < 1 or flat.shape[-1] != width:
         parts = ", ".join(f"{p}: {n}" for p, n in widths.items())
@@ -106,8 +130,11 @@ def join(cell: Cell, asarray: Convert, parts: Mapping[str, Array]) -> Array:
     return np.concatenate(full, axis=-1)
 
 
-def inputs(cell: Cell, asarray: Convert, params: Params, x: Array) -> dict[str, Array]:
-    """Return the inputs (..., input) by name, from one array, a mapping, or ``None``."""
+def inputs(cell: Cell, asarray: Convert, known: Mapping[str, int], x: Array) -> dict[str, Array]:
+    """Return the inputs (..., input) by name, from one array, a mapping, or ``None``.
+
+    ``known`` are the sizes that parameters and state have settled.
+    """
     names = cell.input_names
     if not names:
         if x is not None:
@@ -121,13 +148,13 @@ def inputs(cell: Cell, asarray: Convert, params: Params, x: Array) -> dict[str, 
             f"cell {cell.name!r}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
             "as a mapping."
         )
-    arrays = {n: asarray(given[n]) for n in names}
-    known = sizes(cell, params)
+    arrays = {n: numbers(cell, asarray, given[n], f"input {n}") for n in names}
+    known = dict(known)
     for name, array in arrays.items():
-        size = known.get(cell.spaces[name], None)
-        if array.ndim < 1 or (size is not None and array.shape[-1] != size):
+        size = array.shape[-1] if array.ndim else 0
+        if size != known.setdefault(cell.spaces[name], size) or not array.ndim:
             raise UsageError(
-                f"cell {cell.name!r}: input {name} has shape {array.shape}; its last axis "
-                f"needs {size} entries, as in the parameters."
+                f"cell {cell.name!r}: input {name} has shape {array.shape}; its last axis needs "
+                f"{known[cell.spaces[name]] or 'the'} entries of {cell.spaces[name]}."
             )
     return arrays

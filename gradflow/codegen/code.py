@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,12 @@ class Code:
     cell: Cell
     target: Target
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the cell and the target; the code is compiled again on loading."""
+        from gradflow.codegen import compile
+
+        return partial(compile, digits=self.target.digits), (self.cell, self.target.name)
+
     @property
     def backend(self) -> str:
         """Name of the target."""
@@ -71,11 +77,8 @@ class Code:
         labels = path_labels(self.cell)
         built = {}
         for label in dict.fromkeys(labels.values()):
-
-            def keep(term: Any, label: str = label) -> bool:
-                return labels[term] == label
-
-            built[label] = self._build(lower_jacobian(self.cell, keep=keep))
+            kept = {key for key, its in labels.items() if its == label}
+            built[label] = self._build(lower_jacobian(self.cell, keep=kept))
         return built
 
     def _build(self, routine: Routine) -> Callable[..., Any]:
@@ -106,14 +109,17 @@ class Code:
         self, params: Params, state: Array, x: Array, t: Array
     ) -> tuple[list[Array], tuple[int, ...], dict[str, int]]:
         """Return positional arguments, leading axes and part sizes."""
+        cell, asarray = self.cell, self.target.asarray
         parts = self.split(params, state)
-        inputs = border.inputs(self.cell, self.target.asarray, params, x)
-        time = self.target.asarray(t)[..., None]
+        widths = {p: a.shape[-1] for p, a in parts.items()}
+        known = {cell.spaces[p]: n for p, n in widths.items()} | self.sizes(params)
+        inputs = border.inputs(cell, asarray, known, x)
+        time = border.numbers(cell, asarray, t, "the step number t")[..., None]
         arrays = [*parts.values(), *inputs.values(), time]
-        lead = border.leading(self.cell, arrays)
-        names = (*self.cell.parameters, *self.cell.constant_names)
-        weights = [self.target.asarray(params[n]) for n in names]
-        return arrays + weights, lead, {p: a.shape[-1] for p, a in parts.items()}
+        lead = border.leading(cell, arrays)
+        names = (*cell.parameters, *cell.constant_names)
+        weights = [border.numbers(cell, asarray, params[n], n) for n in names]
+        return arrays + weights, lead, widths
 
     def _leading(self, args: list[Array], directions: dict[str, Array]) -> tuple[int, ...]:
         timed = len(directions) + len(self.cell.input_names) + 1
@@ -137,9 +143,10 @@ class Code:
         self, params: Params, state: Array, x: Array = None, t: Array = 1
     ) -> dict[str, Array]:
         """Return the outputs that are not state, by name, each (..., units)."""
-        args, _, sizes = self._bind(params, state, x, t)
+        args, lead, sizes = self._bind(params, state, x, t)
         values = self._functions["step"](*args)[len(sizes) :]
-        return dict(zip(self.cell.output_names, values, strict=True))
+        named = zip(self.cell.output_names, values, strict=True)
+        return {name: self._gather((v,), lead, [v.shape[-1]]) for name, v in named}
 
     def jvp(self, params: Params, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:
         """Return ``J_t v`` (..., d) for a change ``v`` (..., d) of the previous state."""
@@ -183,9 +190,11 @@ class Code:
         out: Array | None = None,
     ) -> Array:
         """Return ``d s_t / d x_t`` (..., d, input), inputs side by side in declared order."""
+        if not self.cell.input_names:
+            raise UsageError(f"cell {self.cell.name!r}: has no input to differentiate by.")
         args, lead, sizes = self._bind(params, state, x, t)
-        inputs = border.inputs(self.cell, self.target.asarray, params, x)
-        width = sum(a.shape[-1] for a in inputs.values())
+        inputs = args[len(sizes) :][: len(self.cell.input_names)]
+        width = sum(a.shape[-1] for a in inputs)
         shape = (*lead, sum(sizes.values()), width)
         return self._functions["input_jacobian"](*args, self._out(out, shape))
 

@@ -6,7 +6,7 @@ partial derivatives that the ``jacobians`` floor derives; whole Jacobians come f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import sympy as sp
 
@@ -200,20 +200,22 @@ def lower_parameter_vjp(cell: Cell) -> Routine:
 def lower_jacobian(
     cell: Cell,
     wrt: Sequence[str] | None = None,
-    keep: Callable[[Term], bool] | None = None,
+    keep: Container[tuple[str, str, Term]] | None = None,
     name: str = "jacobian",
 ) -> Routine:
     """Return the matrix ``d s_t / d wrt`` from the normal form.
 
-    ``wrt`` are state parts (all of them by default) or inputs; ``keep`` chooses terms, so that a
-    Jacobian restricted to one path is a routine of its own.
+    ``wrt`` are state parts (all of them by default) or inputs; ``keep`` holds the terms wanted,
+    each with its block, so that a Jacobian restricted to one path is a routine of its own.
     """
     jacobian = StepJacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
     names, statements = _Names(cell), _primal(cell)
     for out in cell.states:
         for column in columns:
-            terms = [t for t in jacobian[out, column].terms if keep is None or keep(t)]
+            terms = jacobian[out, column].terms
+            if keep is not None:
+                terms = tuple(t for t in terms if (out, column, t) in keep)
             pathless = (Term(t.diagonals, t.maps) for t in terms)
             statements.append(Fill(out, column, collect(pathless)))
     summary = f"Matrix of d({', '.join(cell.states)}) new by d({', '.join(columns)})."

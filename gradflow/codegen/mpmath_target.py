@@ -24,12 +24,11 @@ globals().update(mpmath_target({digits}).namespace)
 
 def mpmath_target(digits: int) -> Target:
     """Return the target that computes with ``digits`` decimal digits, in a context of its own."""
-    context = mpmath.MPContext()
-    context.dps = digits
+    context = _context(digits)
     zero, one = context.mpf(0), context.mpf(1)
 
     def each(function: Callable[..., Any], count: int = 1) -> Callable[..., Any]:
-        universal = np.frompyfunc(function, count, 1)
+        universal = np.frompyfunc(_real(context, function), count, 1)
 
         def call(*args: Any) -> Any:
             return np.asarray(universal(*args), dtype=object)
@@ -58,22 +57,58 @@ def mpmath_target(digits: int) -> Target:
         "remainder": each(remainder, 2),
     }
 
-    def where(condition: Any, a: Any, b: Any) -> Any:
-        return np.where(np.asarray(condition, dtype=bool), a, b)
+    number = each(context.mpf)
 
-    def empty(shape: tuple[int, ...]) -> Any:
-        return np.full(shape, zero, dtype=object)
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        return np.where(np.asarray(condition, dtype=bool), number(a), number(b))
+
+    def spread(value: Any, size: int) -> Any:
+        return np.repeat(np.atleast_1d(number(value)), size, -1)
 
     namespace = {
         "np": np,
         **functions,
         "where": where,
+        "spread": spread,
+        "index": lambda size: number(np.arange(size)),
+        "ones": lambda shape: np.full(shape, one, dtype=object),
+        "zero": zero,
         "pi": +context.pi,
         "ratio": lambda p, q: context.mpf(p) / q,
         "outer": outer,
         "total": total,
         "add_diagonal": add_diagonal,
     }
-    convert = each(context.mpf)
-    header = HEADER.replace("{digits}", str(digits))
-    return Target("mpmath", header, namespace, lambda v: convert(np.asarray(v)), empty)
+    return Target(
+        "mpmath",
+        HEADER.replace("{digits}", str(digits)),
+        namespace,
+        lambda value: number(np.asarray(value)),
+        lambda shape: np.full(shape, zero, dtype=object),
+        digits,
+    )
+
+
+def _context(digits: int) -> Any:
+    """Return a context of its own, whose numbers divide by zero and raise to powers as floats do.
+
+    A branch that is not taken is computed too (``sin(a) / a`` at 0), so it must not raise.
+    """
+    context = mpmath.MPContext()
+    context.dps = digits
+    for name in ("__truediv__", "__rtruediv__", "__pow__", "__rpow__"):
+        setattr(context.mpf, name, _real(context, getattr(context.mpf, name)))
+    return context
+
+
+def _real(context: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function`` with nan where it would raise on zero or leave the real numbers."""
+
+    def real(*args: Any) -> Any:
+        try:
+            value = function(*args)
+        except (ZeroDivisionError, ValueError):
+            return context.nan
+        return context.nan if isinstance(value, context.mpc) else value
+
+    return real

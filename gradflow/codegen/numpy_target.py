@@ -18,14 +18,19 @@ Arrays carry any leading axes (batch, time); the last axis counts units.
 
 import numpy as np
 from numpy import (
-    absolute, arcsinh, arctan, cos, cosh, exp, floor, log, maximum, minimum, pi,
-    remainder, sign, sin, sinh, sqrt, tan, tanh, where,
+    absolute, arcsinh, arctan, cos, cosh, exp, floor, log, maximum, minimum, ones, pi,
+    remainder, sign, sin, sinh, sqrt, tan, tanh,
 )
 from scipy.special import erf, expit as sigmoid
 
 from gradflow.codegen.arrays import add_diagonal, outer, total
-from gradflow.codegen.numpy_target import ratio, relu, softplus, step_
+from gradflow.codegen.numpy_target import (
+    index, ratio, relu, softplus, spread, step_, where, zero,
+)
 '''
+
+
+zero = 0.0
 
 
 def step_(a: Any) -> Any:
@@ -46,6 +51,21 @@ def softplus(a: Any) -> Any:
 def ratio(p: int, q: int) -> float:
     """Return the nearest float to ``p / q``."""
     return p / q
+
+
+def where(condition: Any, a: Any, b: Any) -> NDArray[np.float64]:
+    """Return ``a`` where the condition holds and ``b`` elsewhere, whole numbers as floats too."""
+    return np.where(condition, _asarray(a), _asarray(b))
+
+
+def spread(value: Any, size: int) -> NDArray[np.float64]:
+    """Return one value (..., 1), or a plain number, copied to ``size`` units."""
+    return np.repeat(np.atleast_1d(_asarray(value)), size, -1)
+
+
+def index(size: int) -> NDArray[np.float64]:
+    """Return the numbers 0, 1, ... of ``size`` units."""
+    return np.arange(size, dtype=np.float64)
 
 
 def _asarray(value: Any) -> NDArray[np.float64]:
@@ -71,6 +91,7 @@ TARGET = Target(
         "log": np.log,
         "maximum": np.maximum,
         "minimum": np.minimum,
+        "ones": np.ones,
         "pi": np.pi,
         "remainder": np.remainder,
         "sign": np.sign,
@@ -79,12 +100,15 @@ TARGET = Target(
         "sqrt": np.sqrt,
         "tan": np.tan,
         "tanh": np.tanh,
-        "where": np.where,
         "erf": erf,
         "sigmoid": expit,
         "step_": step_,
         "relu": relu,
         "softplus": softplus,
+        "where": where,
+        "spread": spread,
+        "index": index,
+        "zero": zero,
         "ratio": ratio,
         "outer": outer,
         "total": total,

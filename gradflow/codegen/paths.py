@@ -7,23 +7,21 @@ from gradflow.jacobians.step import StepJacobian
 from gradflow.jacobians.terms import Term
 
 
-def path_labels(cell: Cell) -> dict[Term, str]:
-    """Return the label of every term of the whole-state Jacobian.
+def path_labels(cell: Cell) -> dict[tuple[str, str, Term], str]:
+    """Return the label of every term of the whole-state Jacobian, by (out, in, term).
 
     * ``carousel``: from a part to itself with no linear map on the way, such as ``diag(f)``;
-    * ``c to h``: from one part to another with no linear map on the way;
+    * ``c to h``: from one part to another with no linear map on the way but copying one value;
     * the equations passed before the first new state, joined by ``, ``: ``f``, or ``r, g``;
     * the map's own name, where no equation is passed: ``U`` of the vanilla network.
     """
     new = {f"{part}_next" for part in cell.states}
-    labels: dict[Term, str] = {}
+    labels: dict[tuple[str, str, Term], str] = {}
     for (out, wrt), block in StepJacobian(cell).blocks().items():
         for term in block.terms:
             gates = [name for name in term.path if name not in new]
-            if not term.maps:
-                labels[term] = "carousel" if out == wrt else f"{wrt} to {out}"
-            else:
-                labels[term] = ", ".join(gates) or ", ".join(
-                    m.name for m in term.maps if m.kind not in ("spread",)
-                )
+            maps = [m.name for m in term.maps if m.kind != "spread"]
+            direct = "carousel" if out == wrt else f"{wrt} to {out}"
+            label = ", ".join(gates or maps) if maps else direct
+            labels[out, wrt, term] = label
     return labels

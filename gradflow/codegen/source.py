@@ -7,66 +7,13 @@ unit, so one text serves every arithmetic that brings those names.
 from __future__ import annotations
 
 import sympy as sp
-from sympy.printing.str import StrPrinter
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
-from gradflow.codegen.numpy_target import TARGET
+from gradflow.codegen.printer import ArrayPrinter, Names
 from gradflow.codegen.routine import Fill, Gradient, Let, Matvec, Routine
 from gradflow.jacobians.terms import Term
-
-FUNCTION_NAMES = {
-    "Abs": "absolute",
-    "absolute": "absolute",
-    "sign": "sign",
-    "signum": "sign",
-    "step": "step_",
-    "round_down": "floor",
-    "modulo": "remainder",
-    "atan": "arctan",
-    "asinh": "arcsinh",
-}
-RUNTIME_NAMES = frozenset(TARGET.namespace) | {"out", "keep", "gradients", "block"}
-
-
-class ArrayPrinter(StrPrinter):
-    """Python text of a scalar expression, applied to arrays."""
-
-    def __init__(self, rename: dict[str, str]) -> None:
-        """Print symbols by ``rename`` where it holds them."""
-        super().__init__()
-        self._rename = rename
-
-    def _print_Symbol(self, expr: sp.Symbol) -> str:
-        return self._rename.get(expr.name, str(expr.name))
-
-    def _print_Rational(self, expr: sp.Rational) -> str:
-        return f"ratio({expr.p}, {expr.q})"
-
-    def _print_Function(self, expr: sp.Function) -> str:
-        name = type(expr).__name__
-        inner = ", ".join(self._print(a) for a in expr.args)
-        return f"{FUNCTION_NAMES.get(name, name)}({inner})"
-
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
-        *rest, (last, _) = expr.args
-        text = self._print(last)
-        for value, condition in reversed(rest):
-            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
-        return str(text)
-
-    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
-        return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
-
-    def _print_And(self, expr: sp.And) -> str:
-        return "(" + " & ".join(sorted(self._print(a) for a in expr.args)) + ")"
-
-    def _print_Or(self, expr: sp.Or) -> str:
-        return "(" + " | ".join(sorted(self._print(a) for a in expr.args)) + ")"
-
-    def _print_Not(self, expr: sp.Not) -> str:
-        return f"(~{self._print(expr.args[0])})"
 
 
 class RoutineText:
@@ -76,15 +23,10 @@ class RoutineText:
         """Choose names that hide none of the runtime's."""
         self.cell = cell
         self.routine = routine
-        used = {*routine.spaces, *cell.linear_maps, *cell.parameters}
-        self._rename = {
-            n: f"{n}_" if f"{n}_" not in used else f"{n}__" for n in sorted(used & RUNTIME_NAMES)
-        }
-        self._printer = ArrayPrinter(self._rename)
-
-    def name(self, text: str) -> str:
-        """Return the Python name of a symbol."""
-        return self._rename.get(text, text)
+        self.name = Names({*routine.spaces, *cell.linear_maps})
+        masked = (m.name for m in cell.linear_maps.values() if m.mask is not None)
+        self._masks = {n: self.name.fresh(f"{n}_mask") for n in masked}
+        self._printer = ArrayPrinter(self.name.renamed)
 
     def arguments(self) -> list[str]:
         """Return the argument names in order."""
@@ -153,8 +95,9 @@ class RoutineText:
             name = self.name(linear_map.name)
             if linear_map.mask is not None:
                 mask = self._entries(linear_map, linear_map.mask)
-                lines.append(f"{name}_mask = {mask}")
-                lines.append(f"{name} = where({name}_mask, {name}, 0)")
+                flag = self._masks[linear_map.name]
+                lines.append(f"{flag} = {mask}")
+                lines.append(f"{name} = where({flag}, {name}, 0)")
             if linear_map.entries is not None:
                 shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
                 entries = self._entries(linear_map, linear_map.entries)
@@ -170,7 +113,7 @@ class RoutineText:
                 continue
             vector = node.args[0].name
             space = linear_map.out if kind == "row" else linear_map.into
-            values = f"np.arange({self.size(space)})" if vector == "index" else self.name(vector)
+            values = f"index({self.size(space)})" if vector == "index" else self.name(vector)
             axis = "[:, None]" if kind == "row" else "[None, :]"
             names[node] = sp.Symbol(f"{values}{axis}")
         return str(ArrayPrinter({}).doprint(rule.xreplace(names)))
@@ -191,10 +134,8 @@ class RoutineText:
         text = str(self._printer.doprint(expression))
         spaces = {self.routine.spaces[s.name] for s in expression.free_symbols}
         if space != ONE and spaces <= {ONE}:
-            return f"np.repeat(np.atleast_1d({text}), {self.size(space)}, -1)"
-        if not expression.free_symbols:
-            return f"np.atleast_1d({text})"
-        return text
+            return f"spread({text}, {self.size(space)})"
+        return text if expression.free_symbols else f"spread({text}, 1)"
 
     def _matvec(self, statement: Matvec) -> str:
         target, operand = self.name(statement.target.name), self.name(statement.operand.name)
@@ -211,13 +152,13 @@ class RoutineText:
         wide = linear_map.out if kind == "spread" else linear_map.into
         size = self.size(wide)
         scale = f" / {size}" if kind == "mean" else ""
-        return f"{target} = np.repeat({operand}, {size}, -1){scale}"
+        return f"{target} = spread({operand}, {size}){scale}"
 
     def _matrix(self, linear_map: Map) -> str:
         if linear_map.kind in ("learned", "constant", "fixed"):
             return self.name(linear_map.name)
         shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
-        ones = f"np.ones({shape})"
+        ones = f"ones({shape})"
         scale = f" / {self.size(linear_map.into)}" if linear_map.kind == "mean" else ""
         return f"({ones}{scale})" if scale else ones
 
@@ -241,7 +182,7 @@ class RoutineText:
         text = str(self._printer.doprint(expression))
         if expression.is_Symbol:
             return text
-        return f"({text})" if expression.free_symbols else f"np.atleast_1d({text})"
+        return f"({text})" if expression.free_symbols else f"spread({text}, 1)"
 
     def _fill(self, statement: Fill) -> list[str]:
         assert self.routine.matrix is not None
@@ -254,7 +195,7 @@ class RoutineText:
         dense = [t for t in statement.terms if t.maps]
         diagonal = [t for t in statement.terms if not t.maps]
         if not dense:
-            lines.append(f"{block}[...] = 0")
+            lines.append(f"{block}[...] = zero")
         for position, term in enumerate(dense):
             if position == 0:
                 lines.append(f"{block}[...] = {self._product(term)}")
@@ -283,7 +224,7 @@ class RoutineText:
             value = f"outer({adjoint}, {self.name(statement.operand.name)}, keep)"
         linear_map = self.cell.linear_maps.get(parameter)
         if linear_map is not None and linear_map.mask is not None:
-            value = f"where({self.name(parameter)}_mask, {value}, 0)"
+            value = f"where({self._masks[parameter]}, {value}, 0)"
         earlier = self.routine.statements[: self.routine.statements.index(statement)]
         again = any(isinstance(s, Gradient) and s.parameter == parameter for s in earlier)
         return [f"gradients[{parameter!r}] {'+=' if again else '='} {value}"]

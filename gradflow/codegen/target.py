@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Target:
-    """An arithmetic in which generated source runs.
+    """An arithmetic in which generated source runs; equal where name and digits are.
 
     Parameters
     ----------
@@ -23,10 +23,13 @@ class Target:
         Converts numbers and arrays to the target's own.
     empty
         Makes an array of a shape.
+    digits
+        Decimal digits, where the target has a choice of them.
     """
 
     name: str
-    header: str
-    namespace: Mapping[str, Any]
-    asarray: Callable[[Any], Any]
-    empty: Callable[[tuple[int, ...]], Any]
+    header: str = field(compare=False)
+    namespace: Mapping[str, Any] = field(compare=False, repr=False)
+    asarray: Callable[[Any], Any] = field(compare=False, repr=False)
+    empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)
+    digits: int = 16

@@ -1,0 +1,78 @@
+# Everything below sets itself up: Python 3.11+ and make are all that a fresh machine needs.
+#
+#   make report      derive, compile and run the LSTM on real text; writes reports/lstm.html
+#   make test        linters, types and tests, but for the slow ones
+#   make test-all    the slow tests too
+#   make bench       how long a derivation takes, beside entrywise SymPy
+#   make clean       remove what was generated; the environment in .venv stays
+#
+# PYTHON=python3.12 picks another Python. WITH_TORCH=1 tests against torch as well, as CI does.
+
+PYTHON     ?= python3
+TORCH      ?= torch==2.13.0
+WITH_TORCH ?= $(if $(filter true,$(CI)),1)
+WORKERS    ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+CORE  := .venv/.core
+DEV   := .venv/.dev
+TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch)
+
+# One BLAS thread a worker: more of them fight over the same cores.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+
+.PHONY: help report test test-all lint bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+report: $(CORE)
+	@mkdir -p reports
+	@$(BIN)/gradflow report lstm --out reports/lstm.html
+
+test: lint
+	@$(PYTEST) -m "not slow"
+
+test-all: lint
+	@$(PYTEST)
+
+lint: $(DEV) $(TORCHED)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+bench: $(CORE)
+	@$(BIN)/python benchmarks/derivation.py
+
+clean:
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find reports -mindepth 1 ! -name .gitkeep -delete
+	@find gradflow tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "gradflow needs Python 3.11 or newer, and '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>/dev/null || echo missing); try: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' lacks the venv module, which the set-up needs;" \
+	    "on Debian and Ubuntu install it with: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Creating the environment .venv" >&2
+	@$(PYTHON) -m venv .venv
+
+$(CORE): pyproject.toml | $(BIN)/python
+	@echo "Installing gradflow into .venv (once; a minute or so)" >&2
+	@$(PIP) install --editable .
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python $(TORCHED)
+	@echo "Installing gradflow and its test tools into .venv (once; a minute or so)" >&2
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(CORE)
+
+.venv/.torch: | $(BIN)/python
+	@echo "Installing $(TORCH) into .venv (once)" >&2
+	@$(PIP) install '$(TORCH)'
+	@touch $@

@@ -1,0 +1,183 @@
+"""ASK: the command line, ``gradflow cells | derive | report``.
+
+Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gradflow import __version__
+from gradflow.errors import GradflowError
+
+app = App(
+    name="gradflow",
+    help="Does the gradient survive? Derive, compile and measure recurrent cells.",
+    version=__version__,
+    version_flags=["--version"],
+)
+
+# The stages that a report announces, for the length of its progress bar.
+_STAGES = 9
+
+
+@app.command
+def cells() -> None:
+    """List the cells known by name."""
+    from gradflow.cells import get, names
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("cell", "title", "state", "source"):
+        table.add_column(column, overflow="fold")
+    for name in names():
+        cell = get(name)
+        table.add_row(name, cell.title, " ".join(cell.states), cell.reference)
+    Console().print(table)
+
+
+@app.command
+def derive(cell: str, /, *, format: Literal["text", "latex", "json"] = "text") -> None:
+    """Derive the step Jacobian and the BPTT gradient of a cell.
+
+    Parameters
+    ----------
+    cell
+        A cell's name, or FILE.py:NAME for one of your own.
+    format
+        text: a line a block; latex: displays to paste into a paper; json: equations, terms, paths.
+    """
+    from gradflow.cells import get
+    from gradflow.jacobians import bptt, jacobian
+
+    found = get(cell)
+    step = jacobian(found)
+    if format == "json":
+        print(json.dumps(step.to_json(), indent=2, ensure_ascii=False))
+    elif format == "latex":
+        print("\n\n".join([found.latex(), step.latex(), bptt(found).latex()]))
+    else:
+        print(f"{found.title or found.name}\n")
+        print("\n".join(f"  {line.strip()}" for line in found.equations.strip().splitlines()))
+        print(f"\n{step.text()}")
+
+
+@app.command
+def report(
+    cell: str = "lstm",
+    /,
+    *,
+    hidden: int = 32,
+    steps: int = 200,
+    input: Annotated[str | None, Parameter(name="--input")] = None,
+    init: str = "",
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Run a cell on an input and write its analytic report, one HTML page.
+
+    Parameters
+    ----------
+    cell
+        A cell's name, or FILE.py:NAME for one of your own.
+    hidden
+        Number of units of every state part.
+    steps
+        Number of steps.
+    input
+        A .npy, .npz, .csv or text file (characters, one-hot). By default the English text of
+        Python's own help topics.
+    init
+        Initial parameters, for example orthogonal, gaussian:1.5, b_f=constant:3, forget_bias:3 or
+        chrono:200; several are separated by commas.
+    seed
+        Seed of the parameters.
+    out
+        File to write; by default reports/CELL.html.
+    """
+    from gradflow.cells.initializers import read_choices
+    from gradflow.report import report as write_report
+    from gradflow.report.wording import verdict
+
+    path = out or Path("reports") / f"{Path(cell.replace(':', '_')).name.replace('.py', '')}.html"
+    choices = read_choices(init)
+    with _progress() as advance:
+        written = write_report(
+            cell,
+            path,
+            hidden=hidden,
+            steps=steps,
+            input=input,
+            init=choices,
+            seed=seed,
+            command=_command(cell, hidden, steps, input, init, seed),
+            progress=advance,
+        )
+    study = written.study
+    console = Console()
+    console.print(verdict(study)[0].replace("[", "\\["))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    labels = {
+        "horizon": "horizon (1 %), steps",
+        "half_life": "half-life, steps",
+        "rate": "decay rate, nats a step",
+        "lyapunov": "Lyapunov exponent, whole state",
+        "lyapunov_stderr": "  its standard error",
+        "lyapunov_part_only": f"  {study.cell.states[0]} only (what others print)",
+        "loss": "loss",
+    }
+    found = study.numbers()
+    for key, label in labels.items():
+        if key in found:
+            value = "not within the run" if key == "horizon" and study.horizon is None else ""
+            table.add_row(label, value or f"{found[key]:.6g}")
+    table.add_row("input", study.source)
+    console.print(table)
+    console.print(f"report: {written.path}", soft_wrap=True)
+
+
+def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:
+    words = ["gradflow", "report", cell, "--hidden", str(hidden), "--steps", str(steps)]
+    words += ["--input", input] if input else []
+    words += ["--init", init] if init else []
+    return shlex.join([*words, "--seed", str(seed)])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show the stages on stderr, where they do not mix with what the command prints."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=_STAGES + 1)
+
+        def advance(stage: str) -> None:
+            bar.update(task, advance=1, description=stage)
+
+        yield advance
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    console = Console(stderr=True)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except GradflowError as error:
+        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.print("gradflow: interrupted", style="red")
+        sys.exit(130)

@@ -1,0 +1,33 @@
+"""The errors gradflow raises on purpose.
+
+A message is one sentence with four parts, in this order: **where** it happened (the file, the cell
+and its equation, the argument), **what was found** there, **what is allowed**, and **what to do**.
+For example::
+
+    data.csv, line 3, column 2 holds 'n/a'; every cell must be a number, so correct that line
+
+The command line prints the sentence and exits with the class's `exit_code`; any other exception is
+a defect of gradflow itself.
+"""
+
+from typing import ClassVar
+
+__all__ = ["GradflowError", "InputError", "UsageError"]
+
+
+class GradflowError(Exception):
+    """What every error raised on purpose is; raised itself only where no class below fits."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(GradflowError, ValueError):
+    """A request that cannot be met: wrong arguments, wrong shapes, a declaration that is wrong."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InputError(GradflowError, ValueError):
+    """A file that cannot be read or understood."""
+
+    exit_code: ClassVar[int] = 3

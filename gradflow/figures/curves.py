@@ -1,0 +1,153 @@
+"""Curves of decades against lag: where one ends in an exact zero, and how each gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from gradflow.errors import UsageError
+from gradflow.figures.style import INK
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["draw_curve", "lag_axis", "legend_above", "mark_zeros", "name_curves", "read_lags"]
+
+_MOST_NAMES_AT_ENDS = 4
+_WIDEST_NAME = 0.3
+
+
+def read_lags(lag: ArrayLike, values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Return ``lag`` (L,) for ``values`` (..., L), or say that they do not fit together.
+
+    Raises
+    ------
+    UsageError
+        ``lag`` is not one-dimensional, is empty, or is not as long as the last axis of ``values``.
+    """
+    lags = np.asarray(lag, dtype=np.float64)
+    if lags.ndim != 1 or not lags.size or values.shape[-1:] != lags.shape:
+        raise UsageError(
+            f"{name}: lag has shape {lags.shape} and the values {values.shape}; lag must be one "
+            "axis with at least one entry, and the last axis of the values as long"
+        )
+    return lags
+
+
+def draw_curve(
+    ax: Axes, lag: NDArray[np.float64], decades: NDArray[np.float64], label: str, **look: Any
+) -> Line2D:
+    """Draw ``decades`` (L,) against ``lag`` (L,); exact zeros (``-inf``) are gaps.
+
+    A curve that is zero from the first lag on has nothing to draw, so its name says so; one with a
+    single point is a dot.
+    """
+    shown = np.where(np.isfinite(decades), decades, np.nan)
+    if label and np.isnan(shown).all():
+        label = f"{label} (exactly 0)"
+    if np.count_nonzero(np.isfinite(shown)) == 1:
+        look["marker"] = "."
+    return ax.plot(lag, shown, label=label or "_", **look)[0]
+
+
+def mark_zeros(ax: Axes, curves: Sequence[Line2D]) -> list[Artist]:
+    """Put a cross where a curve stops because it becomes exactly zero.
+
+    A single cross carries a note beside it; for several, the handle of a legend entry is returned.
+    """
+    crosses: list[Line2D] = []
+    for curve in curves:
+        x, y = _data(curve)
+        gaps = np.flatnonzero(np.isnan(y))
+        if gaps.size and gaps[0] > 0:
+            last = gaps[0] - 1
+            color = curve.get_color()
+            (cross,) = ax.plot(
+                x[last], y[last], "x", color=color, markersize=5, clip_on=False, label="_"
+            )
+            crosses.append(cross)
+    if len(crosses) == 1:
+        x, y = _data(crosses[0])
+        ax.annotate("exactly 0", (x[0], y[0]), (6, 0), textcoords="offset points", va="center")
+        return []
+    return [Line2D([], [], color=INK, marker="x", ls="", label="exactly 0 beyond")] * bool(crosses)
+
+
+def name_curves(ax: Axes, curves: Sequence[Line2D], notes: Sequence[Artist] = ()) -> None:
+    """Write each curve's name at its right end, or in a legend above if they would collide there.
+
+    ``notes`` are further legend entries; with any, there is a legend.
+    """
+    named = [curve for curve in curves if not str(curve.get_label()).startswith("_")]
+    if named and (notes or not _names_at_ends(ax, named)):
+        legend_above(ax, [*named, *notes])
+
+
+def legend_above(ax: Axes, handles: Sequence[Any]) -> None:
+    """Put a legend over the axes, where it hides no data, in as many columns as fit."""
+    for columns in range(len(handles), 0, -1):
+        legend = ax.legend(
+            handles=handles,
+            ncols=columns,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            borderaxespad=0.3,
+            columnspacing=1.6,
+        )
+        if legend.get_window_extent().width <= ax.bbox.width:
+            return
+
+
+def lag_axis(ax: Axes, lags: Sequence[NDArray[np.float64]]) -> None:
+    """Name the x axis and show all ``lags``, those included at which a curve is exactly zero."""
+    ax.set_xlabel("lag $t - k$ (steps)")
+    first = min(float(lag.min()) for lag in lags)
+    last = max(float(lag.max()) for lag in lags)
+    if first < last:
+        ax.set_xlim(first, last)
+
+
+def _names_at_ends(ax: Axes, named: Sequence[Line2D]) -> bool:
+    """Write the names, unless two would overlap or one curve ends before the others."""
+    ends = [_end(curve) for curve in named]
+    if len(named) > _MOST_NAMES_AT_ENDS or len({x for x, _ in ends}) > 1:
+        return False
+    x = ends[0][0]
+    if np.isnan(x) or x < ax.get_xlim()[1]:
+        return False
+    names = [
+        ax.annotate(
+            str(curve.get_label()),
+            end,
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            color=str(curve.get_color()),
+            annotation_clip=False,
+        )
+        for curve, end in zip(named, ends, strict=True)
+    ]
+    boxes = sorted((name.get_window_extent() for name in names), key=lambda box: float(box.y0))
+    apart = all(low.y1 < high.y0 for low, high in pairwise(boxes))
+    if apart and max(box.width for box in boxes) <= _WIDEST_NAME * ax.bbox.width:
+        return True
+    for name in names:
+        name.remove()
+    return False
+
+
+def _end(curve: Line2D) -> tuple[float, float]:
+    x, y = _data(curve)
+    finite = np.flatnonzero(np.isfinite(y))
+    return (float(x[finite[-1]]), float(y[finite[-1]])) if finite.size else (np.nan, np.nan)
+
+
+def _data(curve: Line2D) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = curve.get_data(orig=True)
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)

@@ -1,0 +1,36 @@
+"""ANALYSE: run a cell and measure its gradient: decay, paths, spectra, exponents, horizon."""
+
+from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
+from gradflow.spectra.decay import Decay, gradient_decay, product_decay
+from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
+from gradflow.spectra.loss import Loss, cross_entropy, squared_error
+from gradflow.spectra.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.paths import PathDecay, path_decay
+from gradflow.spectra.product_svd import (
+    SingularValues,
+    product_log_singular_values,
+    singular_values,
+)
+from gradflow.spectra.trajectory import Trajectory, run
+
+__all__ = [
+    "Decay",
+    "Loss",
+    "LyapunovSpectrum",
+    "ParameterGradient",
+    "PathDecay",
+    "ProductEigenvalues",
+    "SingularValues",
+    "Trajectory",
+    "cross_entropy",
+    "gradient_decay",
+    "lyapunov_spectrum",
+    "parameter_gradient",
+    "path_decay",
+    "product_decay",
+    "product_eigenvalues",
+    "product_log_singular_values",
+    "run",
+    "singular_values",
+    "squared_error",
+]

@@ -1,0 +1,238 @@
+"""All singular values of a long product of step Jacobians, each to about ten digits of its log.
+
+Formed as a matrix, ``P = J_T ... J_1`` keeps its leading singular value only: the others drown in
+its rounding errors, and after some hundred steps they are wrong by a factor e^1000. Here P is never
+formed. It is carried as ``P V = Q diag(2^e) U`` with Q and V orthogonal, whole exponents e
+and rows of U near length 1, which holds any range of scales; U stays well conditioned, so that
+one-sided Jacobi finds every singular value of ``diag(2^e) U`` to high relative accuracy.
+
+1. Every ``J_t`` is split as ``diag(2^r_t) Y_t diag(2^c_t)`` with Y_t as well conditioned as can be,
+   and ``2^c_t`` is handed to the step before. Each factor is then diagonal times well conditioned,
+   and a QR whose rows are sorted by length loses nothing of a short row (a saturated unit).
+2. One sweep of QR through time, the columns sorted by what they have grown to, gives Q, e and U.
+3. If U came out badly conditioned, V is taken from a graded LQ of ``diag(2^e) U`` and the sweep is
+   repeated on the Jacobians themselves, so that the errors of a sweep are not carried on.
+4. One-sided Jacobi, on rows with separate scales.
+
+Sources: A. Bojanczyk, M. Ewerbring, F. Luk, P. Van Dooren, Signal Processing 25 (1991) 189 (the
+product SVD); G. W. Stewart, Numer. Math. 73 (1996) 1 and Electron. Trans. Numer. Anal. 3 (1995) 39
+(graded QR of products); A. J. Cox, N. J. Higham, Proc. 17th Dundee Conf. (1998) 57 (QR, row by
+row); J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204 (Jacobi of scaled matrices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from gradflow.spectra.graded import (
+    EPS,
+    check_volume,
+    equilibrated,
+    graded_factors,
+    orthonormal_image,
+)
+from gradflow.spectra.logdomain import (
+    ZERO_EXPONENT,
+    Exponents,
+    Floats,
+    as_steps,
+    binary_exponent,
+    normalized,
+    shifted,
+    unit_rows,
+)
+
+# A condition number of U of 1e4 costs four of sixteen digits; one sweep nearly always meets it.
+_GOOD_CONDITION = 1e4
+_SWEEPS = 4
+_JACOBI_SWEEPS = 30
+
+
+@dataclass(frozen=True)
+class SingularValues:
+    """Singular values of ``P(T, T - lag)``, the last `lag` steps of a trajectory.
+
+    Attributes
+    ----------
+    lag : (m,)
+        Number of step Jacobians in the product.
+    log_sigma : (m, d)
+        Natural log of the singular values, descending along d; ``-inf`` for an exact zero.
+    """
+
+    lag: NDArray[np.int64]
+    log_sigma: Floats
+
+
+def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> SingularValues:
+    """Singular values of ``P(T, T - lag) = J_T ... J_{T-lag+1}`` for several lags.
+
+    Parameters
+    ----------
+    jacobians : (T, d, d)
+        Step Jacobians ``J_1 .. J_T``, first step first.
+    lags : (m,), optional
+        Whole numbers from 0 to T, in any order. By default about twelve, evenly spaced on a log
+        scale from 1 to T. Each lag is a sweep of its own over its last steps, so that the default
+        costs a few times the longest one.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not (T, d, d), an entry is not finite, or a lag is not within 0..T.
+    """
+    steps = as_steps(jacobians, "singular_values")
+    length = len(steps)
+    if lags is None:
+        spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
+        chosen = np.unique(np.rint(spaced)).astype(np.int64)
+    else:
+        chosen = _checked_lags(lags, length)
+    log_sigma = [product_log_singular_values(steps[length - lag :]) for lag in chosen]
+    return SingularValues(chosen, np.array(log_sigma).reshape(len(chosen), steps.shape[-1]))
+
+
+def product_log_singular_values(jacobians: ArrayLike) -> Floats:
+    """Natural logs of the singular values of ``P(T, 0) = J_T ... J_1``: (T, d, d) -> (d,).
+
+    Descending; all 0 for T = 0, where P is the identity. Against arithmetic of thousands of bits
+    the error in each log is about 1e-11 for 500 steps of a chaotic RNN or LSTM, whose sigma span
+    10^1649. It grows as ``T`` times the rounding unit times the condition number of the Y_t.
+
+    A singular value is ``-inf`` when it is zero up to the rounding of single QR steps: exactly
+    singular Jacobians (a ReLU unit at rest, W = 0) give it, and so do directions that float64
+    cannot tell from such, where ``Y_t`` has a condition number above about 1e13.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or the result fails
+        ``sum log sigma = sum log |det J_t|``, as it can when the entries of a Jacobian span more
+        than some 10^20 in a pattern that no scaling of rows and columns removes.
+    """
+    steps = as_steps(jacobians, "product_log_singular_values")
+    d = steps.shape[-1]
+    log_sigma = np.full(d, -np.inf)
+    if len(steps) == 0:
+        return np.zeros(d)
+    with threadpool_limits(limits=1, user_api="blas"):
+        row, balanced, column = equilibrated(steps)
+        factors, shift = graded_factors(row, balanced, column)
+        frame = np.eye(d)
+        for sweep in range(_SWEEPS):
+            exponent, rows = _sweep(factors, frame, sort=sweep == 0)
+            if len(rows) == 0 or np.linalg.cond(unit_rows(rows)[0]) < _GOOD_CONDITION:
+                break
+            frame = frame @ _row_space(exponent, rows)
+        log_sigma[: len(rows)] = _graded_log_singular_values(exponent, rows) + shift * np.log(2)
+        exponents = int(row.sum() + column.sum())
+        check_volume("product_log_singular_values", log_sigma, balanced, exponents)
+    return log_sigma
+
+
+def _sweep(factors: list[Floats], frame: Floats, sort: bool) -> tuple[Exponents, Floats]:
+    """``F_n ... F_0 frame = Q diag(2^exponent) rows`` with rows (s, r); Q is not wanted.
+
+    With `sort` the columns of Q are put in order of what they have grown to before each QR, which
+    keeps `rows` well conditioned whatever the frame; a frame of `_row_space` has its own order.
+    """
+    exponent = np.zeros(frame.shape[1], dtype=np.int64)
+    rows = np.eye(frame.shape[1])
+    for factor in factors:
+        if sort:
+            grown = exponent + unit_rows((factor @ frame).T)[1] / np.log(2)
+            order = np.argsort(-grown, kind="stable")
+            frame, exponent, rows = frame[:, order], exponent[order], rows[order]
+        frame, triangle, _ = orthonormal_image(factor, frame)
+        top = (binary_exponent(triangle) + exponent).max(axis=1, initial=ZERO_EXPONENT)
+        scaled = shifted(triangle, exponent - top[:, None])
+        rows, shift = normalized(scaled @ rows, axis=1)
+        exponent = top + shift[:, 0]
+    return exponent, rows
+
+
+def _row_space(exponent: Exponents, rows: Floats) -> Floats:
+    """V (r, s) with orthonormal columns, ``diag(2^exponent) rows V`` a graded lower triangle.
+
+    Householder LQ; the longest row that is left goes first. The columns of V are then close to
+    the right singular vectors, in descending order.
+    """
+    count, width = rows.shape
+    rest, left = rows.copy(), exponent.copy()
+    basis = np.eye(width)
+    for k in range(count):
+        lengths = unit_rows(rest[k:, k:])[1] / np.log(2) + left[k:]
+        longest = k + int(np.argmax(lengths))
+        rest[[k, longest]], left[[k, longest]] = rest[[longest, k]], left[[longest, k]]
+        mirror = unit_rows(rest[k, k:])[0]
+        mirror[0] += np.copysign(1.0, mirror[0])
+        mirror /= np.linalg.norm(mirror)
+        for matrix in (rest, basis):
+            matrix[:, k:] -= 2 * np.outer(matrix[:, k:] @ mirror, mirror)
+    return basis[:, :count]
+
+
+def _graded_log_singular_values(exponent: Exponents, rows: Floats) -> Floats:
+    """Log sigma (s,), descending, of ``diag(2^exponent) rows`` by one-sided Jacobi on the rows.
+
+    A rotation of rows i and j with lengths in the ratio ``rho = |row_j| / |row_i| <= 1`` and
+    cosine c has ``tan = rho tau``, and tau stays finite when rho underflows: the shorter row then
+    just loses its part along the longer one. Disjoint pairs are rotated together (round robin).
+    """
+    unit, length = unit_rows(rows)
+    length += exponent * np.log(2)
+    count = len(unit)
+    if count < 2:
+        return length
+    seats = np.arange(count + count % 2)
+    tolerance = 10 * max(rows.shape) * EPS
+    for _ in range(_JACOBI_SWEEPS):
+        order = np.argsort(-length, kind="stable")
+        unit, length = unit[order], length[order]
+        if np.abs(unit @ unit.T - np.eye(count)).max() <= tolerance:
+            break
+        for _ in range(len(seats) - 1):
+            half = len(seats) // 2
+            _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance)
+            seats[1:] = np.roll(seats[1:], 1)
+    else:
+        raise np.linalg.LinAlgError(
+            f"product_log_singular_values: {_JACOBI_SWEEPS} Jacobi sweeps did not make the"
+            f" {count} rows orthogonal, and six usually do; please report these Jacobians"
+        )
+    return length
+
+
+def _rotate(
+    unit: Floats, length: Floats, first: Exponents, second: Exponents, tolerance: float
+) -> None:
+    """Make the rows ``first[k]`` and ``second[k]`` of ``diag(exp(length)) unit`` orthogonal."""
+    seated = np.maximum(first, second) < len(unit)
+    i, j = first[seated], second[seated]
+    cosine = np.sum(unit[i] * unit[j], axis=1)
+    wrong = np.abs(cosine) > tolerance
+    i, j, cosine = i[wrong], j[wrong], cosine[wrong]
+    i, j = np.where(length[i] >= length[j], i, j), np.where(length[i] >= length[j], j, i)
+    rho = np.exp(length[j] - length[i])
+    gap = -np.expm1(2 * (length[j] - length[i]))
+    tau = 2 * cosine / (gap + np.hypot(gap, 2 * rho * cosine))
+    scale = 1 / np.hypot(1, rho * tau)[:, None]
+    longer = scale * (unit[i] + (rho * rho * tau)[:, None] * unit[j])
+    shorter = scale * (unit[j] - tau[:, None] * unit[i])
+    for index, row in ((i, longer), (j, shorter)):
+        unit[index], change = unit_rows(row)
+        length[index] += change
+
+
+def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+    if any(lag != int(lag) or not 0 <= lag <= length for lag in lags):
+        raise ValueError(
+            f"singular_values: the lags are {lags}, and a list of whole numbers from 0 to {length}"
+            " is allowed; leave out the lags that reach before the first step"
+        )
+    return np.array(lags, dtype=np.int64)

@@ -1,0 +1,310 @@
+"""A cell run over an input: its states, and every analysis as a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen import Code, compile
+from gradflow.errors import UsageError
+from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
+from gradflow.spectra.decay import Decay, gradient_decay, product_decay
+from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
+from gradflow.spectra.logdomain import Floats
+from gradflow.spectra.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.paths import PathDecay, path_decay
+from gradflow.spectra.product_svd import SingularValues, singular_values
+
+if TYPE_CHECKING:
+    Inputs = Mapping[str, ArrayLike] | ArrayLike | None
+
+# Jacobians are made this many bytes at a time where a long run streams them.
+_CHUNK_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """States of a cell over ``T`` steps, batch axes first.
+
+    Parameters
+    ----------
+    cell, params
+        What was run.
+    flat_states
+        (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
+    inputs
+        (..., T, input) by name.
+    first_step
+        Step number of the first step (1 unless a run was continued).
+    """
+
+    cell: Cell
+    params: Mapping[str, Floats]
+    flat_states: Floats
+    inputs: Mapping[str, Floats]
+    first_step: int = 1
+
+    @cached_property
+    def code(self) -> Code:
+        """The compiled cell."""
+        return compile(self.cell)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps ``T``."""
+        return int(self.flat_states.shape[-2]) - 1
+
+    @property
+    def width(self) -> int:
+        """Size ``d`` of the whole state."""
+        return int(self.flat_states.shape[-1])
+
+    @cached_property
+    def parts(self) -> dict[str, slice]:
+        """State part to its slice of the flat state."""
+        sizes = self.code.part_sizes(self.params, self.flat_states)
+        stops = np.cumsum([0, *sizes.values()])
+        return {p: slice(int(stops[i]), int(stops[i + 1])) for i, p in enumerate(sizes)}
+
+    @cached_property
+    def states(self) -> dict[str, Floats]:
+        """State part to (..., T + 1, units); index 0 is the initial state."""
+        return {p: self.flat_states[..., s] for p, s in self.parts.items()}
+
+    def require_single(self, what: str) -> None:
+        """Raise ``UsageError`` if the trajectory has batch axes."""
+        if self.flat_states.ndim != 2:
+            raise UsageError(
+                f"{what}: needs one trajectory; this one has batch axes "
+                f"{self.flat_states.shape[:-2]}, so run it one sequence at a time."
+            )
+
+    def _at(self, where: int | slice) -> tuple[Floats, dict[str, Floats] | None, Any]:
+        states = self.flat_states[..., :-1, :][..., where, :]
+        inputs = {n: x[..., where, :] for n, x in self.inputs.items()} or None
+        return states, inputs, (np.arange(self.steps) + self.first_step)[where]
+
+    def jacobians(self, where: int | slice = slice(None)) -> Floats:
+        """Return the step Jacobians (..., T, d, d), or those of 0-based steps ``where``."""
+        states, inputs, t = self._at(where)
+        return np.asarray(self.code.jacobian(self.params, states, inputs, t))
+
+    def jacobian(self, t: int) -> Floats:
+        """Return ``J_t`` (..., d, d) of step ``t``, counted from 1. Raises ``UsageError``."""
+        if not 1 <= t <= self.steps:
+            raise UsageError(f"jacobian: t={t}; this run has the steps 1 to {self.steps}.")
+        return self.jacobians(t - 1)
+
+    def chunks(self) -> Iterator[Floats]:
+        """Yield the step Jacobians of one trajectory in blocks (m, d, d), first step first."""
+        self.require_single("chunks")
+        size = max(1, _CHUNK_BYTES // (8 * self.width**2))
+        for start in range(0, self.steps, size):
+            yield self.jacobians(slice(start, start + size))
+
+    def vjp(self, u: ArrayLike, where: int | slice) -> Floats:
+        """Return ``u J_t`` for covectors on the new states of 0-based steps ``where``."""
+        states, inputs, t = self._at(where)
+        return np.asarray(self.code.vjp(self.params, states, u, inputs, t))
+
+    def parameter_vjp(self, u: ArrayLike, where: int | slice) -> dict[str, Floats]:
+        """Return ``u d+s_t/dtheta`` summed over the 0-based steps ``where``."""
+        states, inputs, t = self._at(where)
+        return self.code.parameter_vjp(self.params, states, u, inputs, t)
+
+    def decay(self) -> Decay:
+        r"""Return :math:`\|P(T, T-\ell)\|_2` against lag."""
+        return product_decay(self.jacobians(), f"{self.cell.name}: product of Jacobians")
+
+    def gradient_decay(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Decay:
+        r"""Return :math:`\|\partial L/\partial s_k\|` against lag.
+
+        ``gradient`` is :math:`\partial L/\partial s_T`, flat (..., d) or by part; parts left out
+        are zero.
+        """
+        row = self.covector(gradient)
+        return gradient_decay(self.jacobians(), row, self.parts, f"{self.cell.name}: gradient")
+
+    def covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
+        """Return a flat covector (..., d) from one, or from parts with zeros elsewhere."""
+        if not isinstance(gradient, Mapping):
+            return np.asarray(gradient, dtype=np.float64)
+        given = {p: np.asarray(v, dtype=np.float64) for p, v in gradient.items()}
+        for part, value in given.items():
+            if part not in self.parts:
+                known = ", ".join(self.parts)
+                raise UsageError(f"gradient: no state part {part!r}; there are {known}.")
+            size = self.parts[part].stop - self.parts[part].start
+            if value.ndim < 1 or value.shape[-1] != size:
+                raise UsageError(
+                    f"gradient: part {part!r} has shape {value.shape}; its last axis needs {size}."
+                )
+        lead = np.broadcast_shapes(*(v.shape[:-1] for v in given.values()))
+        flat = np.zeros((*lead, self.width))
+        for part, value in given.items():
+            flat[..., self.parts[part]] = value
+        return flat
+
+    def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
+        """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
+        self.require_single("paths")
+        states, inputs, t = self._at(slice(None))
+        by_path = self.code.path_jacobians(self.params, states, inputs, t)
+        return path_decay(self.jacobians(), by_path, self.covector(gradient))
+
+    def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
+        """Backpropagate to the parameters; see :func:`gradflow.spectra.parameter_gradient`."""
+        return parameter_gradient(self, gradient, lags)
+
+    def singular_values(self, lags: Sequence[int] | None = None) -> SingularValues:
+        """Return log singular values of ``P(T, T - lag)``, every one accurate."""
+        self.require_single("singular_values")
+        return singular_values(self.jacobians(), lags)
+
+    def eigenvalues(self, t: int | None = None) -> Any:
+        """Return the eigenvalues of every step Jacobian (..., T, d) complex, or of step ``t``.
+
+        For the eigenvalues of the whole product see ``product_eigenvalues``.
+        """
+        found = np.linalg.eigvals(self.jacobians() if t is None else self.jacobian(t))
+        return found.astype(np.complex128)
+
+    def product_eigenvalues(self, lag: int | None = None) -> ProductEigenvalues:
+        """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes."""
+        self.require_single("product_eigenvalues")
+        count = self.steps if lag is None else lag
+        if not 0 <= count <= self.steps:
+            raise UsageError(f"product_eigenvalues: lag={lag}; from 0 to {self.steps} is possible.")
+        return product_eigenvalues(self.jacobians(slice(self.steps - count, self.steps)))
+
+    def lyapunov(self, part: str | None = None, **options: Any) -> LyapunovSpectrum:
+        """Return the Lyapunov spectrum of the whole state.
+
+        ``part="h"`` uses the block ``dh'/dh`` alone, as tools do that drop ``c``: the label says
+        so, and the number is wrong for a cell with more than one part. ``options`` go to
+        :func:`gradflow.spectra.lyapunov_spectrum`.
+        """
+        self.require_single("lyapunov")
+        if part is None:
+            return lyapunov_spectrum(self.chunks(), **options)
+        if part not in self.parts:
+            raise UsageError(
+                f"lyapunov: no state part {part!r}; there are {', '.join(self.parts)}."
+            )
+        block = self.parts[part]
+        label = f"{part} only (what others print)" if len(self.parts) > 1 else "whole state"
+        only = (chunk[:, block, block] for chunk in self.chunks())
+        return lyapunov_spectrum(only, label=label, **options)
+
+
+def run(
+    cell: Cell,
+    params: Mapping[str, ArrayLike],
+    x: Inputs = None,
+    state: Mapping[str, ArrayLike] | ArrayLike | None = None,
+    *,
+    steps: int | None = None,
+) -> Trajectory:
+    """Run a cell over an input sequence.
+
+    Parameters
+    ----------
+    cell
+        The declared cell.
+    params
+        Its arrays, as ``cell.init`` makes them.
+    x
+        (..., T, input), or a mapping for several inputs, or ``None`` for a cell without input.
+    state
+        Initial state, flat (..., d) or by part; zeros by default.
+    steps
+        Number of steps, needed only where there is no input.
+
+    Raises
+    ------
+    UsageError
+        If shapes do not fit, there is no step, an array holds a value that is not finite, or the
+        state stops being finite: at which step, and what to do.
+    """
+    code = compile(cell)
+    arrays = {name: _finite(cell, name, value) for name, value in params.items()}
+    inputs = _sequences(cell, x)
+    count = _count(cell, inputs, steps)
+    if state is None:
+        sizes = {p: cell.spaces[p] for p in cell.states}
+        known = code.sizes(arrays)
+        unknown = [p for p, space in sizes.items() if space not in known]
+        if unknown:
+            raise UsageError(f"cell {cell.name!r}: give state=; {unknown[0]!r} has no known size.")
+        first = np.zeros(sum(known[s] for s in sizes.values()))
+    else:
+        first = code.join(code.split(arrays, state))
+        _finite(cell, "state", first)
+    lead = np.broadcast_shapes(first.shape[:-1], *(v.shape[:-2] for v in inputs.values()))
+    states = np.empty((*lead, count + 1, first.shape[-1]))
+    states[..., 0, :] = first
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(count):
+            now = {n: v[..., k, :] for n, v in inputs.items()} or None
+            states[..., k + 1, :] = code.step(arrays, states[..., k, :], now, k + 1)
+    if not np.isfinite(states).all():
+        bad = np.argwhere(~np.isfinite(states))
+        step = int(bad[:, -2].min())
+        raise UsageError(
+            f"cell {cell.name!r}: the state stops being finite at step {step} of {count}, it grows "
+            "without bound; use smaller weights or fewer steps."
+        )
+    return Trajectory(cell, arrays, states, inputs)
+
+
+def _finite(cell: Cell, name: str, value: ArrayLike) -> Floats:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"cell {cell.name!r}: {name} is not an array of real numbers but "
+            f"{type(value).__name__}; give float64."
+        ) from None
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise UsageError(
+            f"cell {cell.name!r}: {name} holds {array[index]} at index {index}; every entry must "
+            "be finite, so clean the array."
+        )
+    return array
+
+
+def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
+    if x is None:
+        if cell.input_names:
+            raise UsageError(f"cell {cell.name!r}: needs its input {', '.join(cell.input_names)}.")
+        return {}
+    given = x if isinstance(x, Mapping) else dict.fromkeys(cell.input_names[:1], x)
+    if not given or set(given) != set(cell.input_names):
+        wanted = ", ".join(cell.input_names) or "none"
+        raise UsageError(f"cell {cell.name!r}: inputs given do not match; it needs {wanted}.")
+    arrays = {name: _finite(cell, name, value) for name, value in given.items()}
+    for name, array in arrays.items():
+        if array.ndim < 2:
+            raise UsageError(
+                f"cell {cell.name!r}: input {name} has shape {array.shape}; it needs "
+                "(..., T, input), one row a step."
+            )
+    return arrays
+
+
+def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None) -> int:
+    lengths = {v.shape[-2] for v in inputs.values()} | ({steps} if steps is not None else set())
+    if len(lengths) != 1:
+        found = " and ".join(str(n) for n in sorted(lengths)) or "no"
+        raise UsageError(f"cell {cell.name!r}: {found} steps given; one number of steps is needed.")
+    count = lengths.pop()
+    if count < 1:
+        raise UsageError(f"cell {cell.name!r}: {count} steps; a run has at least one.")
+    return int(count)

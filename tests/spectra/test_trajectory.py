@@ -1,0 +1,135 @@
+"""Running a cell: shapes, batches, continuation of parts, and what is refused."""
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.errors import UsageError
+
+
+def small(name, seed=0):
+    """A cell with rectangular sizes, non-symmetric weights and random biases."""
+    cell = gf.cells.get(name)
+    rng = np.random.default_rng(seed)
+    given = {"hidden": 5, "input": 3, "context": 4}
+    sizes = {("inputs" if s == "input" else s): given[s] for s in cell.sizes}
+    params = cell.init(rng=rng, **sizes)
+    for key in cell.parameters:
+        params[key] = params[key] + 0.2 * rng.standard_normal(params[key].shape)
+    x = rng.standard_normal((12, 3)) if cell.input_names else None
+    return cell, params, x
+
+
+@pytest.mark.parametrize("name", gf.cells.LIBRARY)
+def test_a_run_repeats_the_step_and_its_jacobians_are_the_codes(name):
+    cell, params, x = small(name)
+    code = gf.compile(cell)
+    run = gf.run(cell, params, x, steps=12)
+    state = run.flat_states[0]
+    for k in range(12):
+        now = None if x is None else x[k]
+        jacobian = code.jacobian(params, state, now, k + 1)
+        # The whole trajectory at once may sum a matrix product in another order: a few ulp.
+        np.testing.assert_allclose(run.jacobian(k + 1), jacobian, rtol=1e-13, atol=1e-15)
+        state = code.step(params, state, now, k + 1)
+        np.testing.assert_array_equal(run.flat_states[k + 1], state)
+    assert list(run.states) == list(cell.states)
+    stacked = np.concatenate(list(run.states.values()), axis=-1)
+    np.testing.assert_array_equal(stacked, run.flat_states)
+
+
+@pytest.mark.parametrize("name", gf.cells.LIBRARY)
+def test_a_batch_is_its_sequences_side_by_side(name):
+    cell, params, x = small(name)
+    rng = np.random.default_rng(1)
+    starts = rng.standard_normal((2, 4, gf.run(cell, params, x, steps=12).width))
+    batch_x = None if x is None else rng.standard_normal((2, 4, 12, 3))
+    batch = gf.run(cell, params, batch_x, starts, steps=12)
+    row = rng.standard_normal(batch.width)
+    decay = batch.gradient_decay(row)
+    assert batch.flat_states.shape == (2, 4, 13, batch.width)
+    assert decay.log_norm.shape == (2, 4, 13)
+    for index in ((0, 0), (1, 2)):
+        one = gf.run(cell, params, None if x is None else batch_x[index], starts[index], steps=12)
+        np.testing.assert_allclose(one.flat_states, batch.flat_states[index], rtol=1e-12)
+        alone = one.gradient_decay(row).log_norm
+        np.testing.assert_allclose(alone, decay.log_norm[index], rtol=1e-10, atol=1e-12)
+
+
+def test_the_clock_counts_steps_from_one():
+    cell, params, x = small("clockwork")
+    params["period"] = np.array([1.0, 2.0, 3.0, 4.0, 12.0])
+    run = gf.run(cell, params, x)
+    moved = np.abs(np.diff(run.states["h"], axis=0)) > 0
+    for unit, period in enumerate(params["period"]):
+        ticks = [t for t in range(1, 13) if t % period == 0]
+        assert np.flatnonzero(moved[:, unit]).tolist() == [t - 1 for t in ticks]
+
+
+def test_a_state_may_be_given_by_part():
+    cell, params, x = small("scrn")
+    parts = {"s": np.arange(4.0), "h": -np.arange(5.0)}
+    run = gf.run(cell, params, x, parts)
+    np.testing.assert_array_equal(run.states["s"][0], parts["s"])
+    np.testing.assert_array_equal(run.states["h"][0], parts["h"])
+
+
+def test_chunks_are_the_jacobians_in_order(monkeypatch):
+    import gradflow.spectra.trajectory as module
+
+    cell, params, x = small("lstm")
+    run = gf.run(cell, params, x)
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 5 * 8 * run.width**2)
+    chunks = list(run.chunks())
+    assert [len(c) for c in chunks] == [5, 5, 2]
+    np.testing.assert_allclose(np.concatenate(chunks), run.jacobians(), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda p, x: (p, x[:0]), "0 steps; a run has at least one"),
+        (lambda p, x: (p, x[:, :2]), r"input x has shape \(2,\).*needs 3 entries"),
+        (lambda p, x: (p, x[0]), r"input x has shape \(3,\).*one row a step"),
+        (lambda p, x: (p, None), "needs its input x"),
+        (lambda p, x: (p, np.where(x == x[4, 1], np.nan, x)), r"x holds nan at index \(4, 1\)"),
+        (lambda p, x: ({**p, "U_f": p["U_f"][:4]}, x), r"U_f has shape \(4, 5\); it needs"),
+        (lambda p, x: ({**p, "b_f": p["b_f"] * np.inf}, x), "b_f holds -?inf at index"),
+        (lambda p, x: ({k: v for k, v in p.items() if k != "U_g"}, x), "'U_g' is missing"),
+        (lambda p, x: ({**p, "U_q": p["U_f"]}, x), "unknown parameter 'U_q'"),
+        (lambda p, x: (p, {"y": x}), "inputs given do not match"),
+        (lambda p, x: (p, [["a", "b", "c"]]), "x is not an array of real numbers"),
+    ],
+)
+def test_bad_arguments_get_one_sentence(change, says):
+    cell, params, x = small("lstm")
+    bad_params, bad_x = change(params, x)
+    with pytest.raises(UsageError, match=says) as caught:
+        gf.run(cell, bad_params, bad_x)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_states_steps_and_parts_are_refused():
+    cell, params, x = small("lstm")
+    with pytest.raises(UsageError, match="last axis needs 10 entries"):
+        gf.run(cell, params, x, np.zeros(9))
+    with pytest.raises(UsageError, match="it needs h, c"):
+        gf.run(cell, params, x, {"h": np.zeros(5)})
+    with pytest.raises(UsageError, match="12 and 13 steps given"):
+        gf.run(cell, params, x, steps=13)
+    run = gf.run(cell, params, x)
+    with pytest.raises(UsageError, match="t=13; this run has the steps 1 to 12"):
+        run.jacobian(13)
+    with pytest.raises(UsageError, match="no state part 'q'"):
+        run.lyapunov(part="q")
+    with pytest.raises(UsageError, match="no state part 'q'"):
+        run.gradient_decay({"q": np.zeros(5)})
+    with pytest.raises(UsageError, match="batch axes"):
+        gf.run(cell, params, np.stack([x, x])).singular_values()
+
+
+def test_a_state_that_explodes_is_said_at_which_step():
+    cell = gf.cells.irnn
+    params = cell.init(hidden=2, inputs=1, rng=0, U=1e200 * np.eye(2), W=np.ones((2, 1)))
+    with pytest.raises(UsageError, match="stops being finite at step 3 of 5"):
+        gf.run(cell, params, np.ones((5, 1)))

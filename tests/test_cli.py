@@ -1,0 +1,216 @@
+"""The command line: what it prints, where it writes, and how it refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow import cli
+
+REPORT = ["report", "lstm", "--hidden", "4", "--steps", "12"]
+
+
+def ask(arguments):
+    """Run the command line in this process; return its exit code."""
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def refused(arguments, capsys):
+    """Run a command that must fail; return its code and its one sentence."""
+    code = ask(arguments)
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.strip()]
+    assert captured.out == ""
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("gradflow: ")
+    return code, lines[0]
+
+
+def test_cells_lists_every_cell(capsys):
+    assert ask(["cells"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in gf.cells.names())
+
+
+def test_derive_prints_text_latex_and_json(capsys):
+    assert ask(["derive", "lstm"]) == 0
+    assert "dc'/dc = diag(f)" in capsys.readouterr().out
+    assert ask(["derive", "lstm", "--format", "latex"]) == 0
+    assert r"\operatorname{diag}\left( f_{t} \right)" in capsys.readouterr().out
+    assert ask(["derive", "lstm", "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    block = next(b for b in data["blocks"] if (b["out"], b["wrt"]) == ("c", "c"))
+    assert block["terms"] == [{"diagonals": ["f"], "maps": [], "path": []}]
+
+
+def test_report_writes_one_page_and_prints_the_numbers(tmp_path, capsys):
+    out = tmp_path / "new" / "lstm.html"
+    assert ask([*REPORT, "--init", "forget_bias:3", "--out", out]) == 0
+    captured = capsys.readouterr()
+    assert str(out) in captured.out.replace("\n", "")
+    assert "h only (what others print)" in captured.out
+    assert "help topics of Python" in captured.out.replace("\n", " ")
+    page = out.read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "forget_bias=3" in page
+    assert [p.name for p in out.parent.iterdir()] == ["lstm.html"]
+
+
+def test_two_reports_are_the_same_bytes(tmp_path):
+    pages = []
+    for seed in ("0", "0", "1"):
+        assert ask([*REPORT, "--seed", seed, "--out", tmp_path / "page.html"]) == 0
+        pages.append((tmp_path / "page.html").read_bytes())
+    assert pages[0] == pages[1]
+    assert pages[0] != pages[2]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "txt"])
+def test_report_reads_every_kind_of_input(tmp_path, kind):
+    path = tmp_path / f"data.{kind}"
+    values = np.random.default_rng(0).standard_normal((30, 3))
+    if kind == "npy":
+        np.save(path, values)
+    elif kind == "npz":
+        np.savez(path, x=values)
+    elif kind == "csv":
+        np.savetxt(path, values, delimiter=",", header="a,b,c", comments="")
+    else:
+        path.write_text("the quick brown fox jumps over the lazy dog, again and again")
+    out = tmp_path / "page.html"
+    assert ask([*REPORT, "--input", path, "--out", out]) == 0
+    assert path.name in out.read_text()
+
+
+def test_a_cell_of_ones_own_works_wherever_a_name_does(tmp_path, capsys):
+    file = tmp_path / "my_cell.py"
+    file.write_text(
+        "from gradflow import Cell\n"
+        "MyCell = Cell(name='leaky', state='h', inputs='x', maps='W U', vectors='b',\n"
+        "    equations='h_next = h + 0.1 * (tanh(W @ x + U @ h + b) - h)')\n"
+    )
+    assert ask(["derive", f"{file}:MyCell"]) == 0
+    assert "dh'/dh" in capsys.readouterr().out
+    out = tmp_path / "mine.html"
+    report = ["report", f"{file}:MyCell", "--hidden", "4", "--steps", "12", "--out", out]
+    assert ask(report) == 0
+    assert "leaky" in out.read_text()
+
+
+def broken_files(folder):
+    """Files that cannot be read, each with the words its refusal must hold."""
+    empty = folder / "empty.txt"
+    empty.write_text("")
+    text = folder / "text.npy"
+    text.write_text("this is no array")
+    nan = folder / "nan.csv"
+    nan.write_text("1,2\n3,nan\n" * 10)
+    short = folder / "short.csv"
+    short.write_text("1,2\n3,4\n")
+    return {
+        "empty.txt": (empty, "empty"),
+        "text.npy": (text, ".npy"),
+        "nan.csv": (nan, "nan"),
+        "short.csv": (short, "2"),
+        "missing.csv": (folder / "missing.csv", "missing.csv"),
+        "folder": (folder, "folder"),
+    }
+
+
+@pytest.mark.parametrize(
+    "which", ["empty.txt", "text.npy", "nan.csv", "short.csv", "missing.csv", "folder"]
+)
+def test_an_input_that_cannot_be_read_is_exit_3(tmp_path, capsys, which):
+    path, word = broken_files(tmp_path)[which]
+    out = tmp_path / "page.html"
+    code, sentence = refused([*REPORT, "--input", path, "--out", out], capsys)
+    assert code == 3
+    assert word in sentence
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["report", "lstn"], "did you mean 'lstm'"),
+        (["derive", "gruu"], "did you mean 'gru'"),
+        (["report", "lstm", "--hidden", "0"], "at least 1"),
+        (["report", "lstm", "--steps", "0"], "at least 1"),
+        (["report", "lstm", "--steps", "-3"], "at least 1"),
+        (["report", "lstm", "--hidden", "many"], "many"),
+        (["report", "lstm", "--init", "orthogonl"], "unknown rule 'orthogonl'"),
+        (["report", "lstm", "--init", "gaussian:x"], "no number"),
+        (["report", "lstm", "--init", "b_q=constant:1"], "'b_q'"),
+        (["report", "rnn", "--init", "forget_bias:1"], "no forget gate"),
+        (["report", "scalar", "--input", "x.npy"], "has no input"),
+        (["derive", "lstm", "--format", "pdf"], "pdf"),
+        (["report", "lstm", "--colour", "red"], "--colour"),
+        (["sing"], "sing"),
+    ],
+)
+def test_bad_usage_is_exit_2(tmp_path, capsys, monkeypatch, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    code, sentence = refused(arguments, capsys)
+    assert code == 2
+    assert word in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_the_cell_is_exit_3(tmp_path, capsys):
+    file = tmp_path / "cells.py"
+    file.write_text("x = 1\n")
+    code, sentence = refused(["derive", f"{file}:MyCell"], capsys)
+    assert code == 3
+    assert "no Cell named 'MyCell'" in sentence
+    code, sentence = refused(["derive", f"{tmp_path}/none.py:MyCell"], capsys)
+    assert code == 3
+    assert "no such file" in sentence
+
+
+def test_a_bad_declaration_in_a_file_is_exit_2(tmp_path, capsys):
+    file = tmp_path / "bad.py"
+    file.write_text(
+        "from gradflow import Cell\n"
+        "Bad = Cell(name='bad', state='h', maps='U', equations='h_next = tanh(U @ h + q)')\n"
+    )
+    code, sentence = refused(["derive", f"{file}:Bad"], capsys)
+    assert code == 2
+    assert "equation 'h_next'" in sentence
+    assert "'q' is not declared" in sentence
+
+
+def test_an_unwritable_place_leaves_nothing_behind(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    code, sentence = refused([*REPORT, "--out", tmp_path / "file" / "page.html"], capsys)
+    assert code == 2
+    assert "file" in sentence
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_interrupt_is_exit_130(monkeypatch, capsys):
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", stop)
+    assert ask(["cells"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_as_a_process():
+    command = [sys.executable, "-m", "gradflow"]
+    good = subprocess.run([*command, "derive", "scalar"], capture_output=True, text=True)
+    assert good.returncode == 0
+    assert good.stderr == ""
+    assert "dy'/dy = (w)" in good.stdout
+    bad = subprocess.run([*command, "report", "lstn"], capture_output=True, text=True)
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    assert version.stdout.strip() == gf.__version__

@@ -1,0 +1,89 @@
+"""`import gradflow` is cheap, its names are lazy, and `gf.report` is a floor and a verb."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import gradflow
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"sympy", "numpy", "scipy", "mpmath", "matplotlib", "jinja2", "rich", "cyclopts"}
+
+
+def python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+
+def imported(log):
+    """The dotted names in what `-X importtime` printed."""
+    return {line.rsplit("|", 1)[-1].strip() for line in log.splitlines() if "|" in line}
+
+
+def test_import_loads_nothing_heavy():
+    log = python("-X", "importtime", "-c", "import gradflow").stderr
+    names = imported(log)
+    assert "gradflow" in names
+    assert not {name.split(".")[0] for name in names} & HEAVY
+    assert {name for name in names if name.startswith("gradflow.")} == set()
+
+
+def test_import_costs_milliseconds():
+    def cost():
+        log = python("-X", "importtime", "-c", "import gradflow").stderr
+        found = re.search(r"\|\s+(\d+) \|\s+gradflow$", log, re.MULTILINE)
+        return int(found[1]) / 1000
+
+    assert min(cost() for _ in range(3)) < 50
+
+
+def test_the_check_sees_a_heavy_import():
+    log = python("-X", "importtime", "-c", "import gradflow.models").stderr
+    assert "numpy" in imported(log)
+
+
+@pytest.mark.parametrize("name", gradflow.__all__)
+def test_every_name_resolves(name):
+    assert getattr(gradflow, name) is not None
+    assert name in dir(gradflow)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'gradflow' has no attribute 'nonsense'"):
+        _ = gradflow.nonsense
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import gradflow as gf",
+        "import gradflow as gf; import gradflow.report",
+        "import gradflow.report; import gradflow as gf",
+        "from gradflow.report import report; import gradflow as gf",
+        "import gradflow as gf; gf.report; from gradflow.report import report",
+        "import gradflow as gf; from gradflow import report",
+        "import gradflow as gf, importlib; importlib.import_module('gradflow.report')",
+    ],
+)
+def test_report_is_callable_in_every_order_of_import(first):
+    then = (
+        "import types, gradflow.report as floor;"
+        "assert callable(gf.report) and gf.report is floor;"
+        "assert isinstance(floor, types.ModuleType) and floor.__name__ == 'gradflow.report';"
+        "floor.report = lambda *a, **k: (a, k);"
+        "assert gf.report('lstm', out='x') == (('lstm',), {'out': 'x'})"
+    )
+    python("-c", f"{first}; {then}")
+
+
+def test_one_version_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["tool"]["hatch"]["version"]["path"] == "gradflow/__init__.py"
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {gradflow.__version__}\n" in citation
+    assert f"\n## [{gradflow.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
