@@ -3,7 +3,7 @@
 The package is a house of floors, and data goes down the line; a floor imports only from the floors
 before it (and from `gradflow.errors`, which stands outside):
 
-    cells -> jacobians -> codegen -> spectra -> models -> figures -> report -> cli
+    cells -> jacobians -> codegen -> figures -> spectra -> models -> report -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -42,7 +42,7 @@ __all__ = [
     "spectra",
 ]
 
-_FLOORS = ("cells", "jacobians", "codegen", "spectra", "models", "figures", "report")
+_FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "models", "report")
 _HOME = {"Cell": "cells", "jacobian": "jacobians", "compile": "codegen", "run": "spectra"}
 
 

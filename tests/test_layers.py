@@ -27,7 +27,6 @@ TRADE = {
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*"},
     "report": {
         "jinja2": "*",
-        "markupsafe": "*",
         "math_core": "*",
         "matplotlib": "*",
         "numpy": "*",

@@ -47,7 +47,15 @@ def get(name: str) -> Cell:
         )
     registered = _registered()
     if name in registered:
-        return _checked(registered[name].load(), name)
+        try:
+            return _checked(registered[name].load(), name)
+        except GradflowError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"cell {name!r}: loading its entry point {registered[name].value} failed with "
+                f"{type(error).__name__}: {error}"
+            ) from None
     near = difflib.get_close_matches(name, names(), 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(
@@ -71,7 +79,7 @@ def _from_file(text: str) -> Cell:
         spec.loader.exec_module(module)
     except GradflowError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{file}: running it failed with {type(error).__name__}: {error}"
         ) from None
@@ -84,8 +92,9 @@ def _from_file(text: str) -> Cell:
         return next(iter(found.values()))
     if attribute not in found:
         listed = ", ".join(found) or "none"
+        what = f"no Cell named {attribute!r}" if attribute else f"{len(found) or 'no'} Cells"
         raise InputError(
-            f"{file}: holds no Cell named {attribute!r}; the Cells in it are: {listed}."
+            f"{file}: holds {what}; name one as FILE.py:NAME, the Cells in it are: {listed}."
         )
     return found[attribute]
 

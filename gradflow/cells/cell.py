@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_INIT_WORDS = ("rng", "recurrent", "input_maps", "forget_bias", "chrono")
+_INIT_WORDS = ("inputs", "rng", "recurrent", "input_maps", "forget_bias", "chrono", "cell")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,12 +143,13 @@ class Cell:
                     f"cell {self.name!r}, {what}: {name!r} is no parameter or constant; there are "
                     f"{', '.join(known) or 'none'}."
                 )
-        for name in known:
-            if name in _INIT_WORDS or name in self.sizes or name == "inputs":
-                raise UsageError(
-                    f"cell {self.name!r}: {name!r} names both a parameter and an argument of "
-                    "init(), which takes sizes and choices by name; rename the parameter."
-                )
+        clash = [n for n in known if n in self.sizes]
+        clash += [n for n in (*known, *self.sizes) if n in _INIT_WORDS]
+        if clash:
+            raise UsageError(
+                f"cell {self.name!r}: {clash[0]!r} names both a parameter or size and another "
+                "argument of init(), which takes all of them by name; rename it."
+            )
         for linear_map in self.linear_maps.values():
             for vector, side in _sides(linear_map):
                 space = linear_map.out if side == "row" else linear_map.into

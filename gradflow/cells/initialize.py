@@ -56,7 +56,7 @@ def initialize(
     UsageError
         If a size is missing or below 1, a name is unknown or an array has the wrong shape.
     """
-    generator = np.random.default_rng(rng)
+    generator = _generator(cell, rng)
     sizes = _read_sizes(cell, choices)
     names = (*cell.parameters, *cell.constant_names)
     for name in choices:
@@ -64,8 +64,15 @@ def initialize(
             allowed = ", ".join([*("inputs" if s == "input" else s for s in cell.sizes), *names])
             raise UsageError(f"cell {cell.name!r}: init got {name!r}; allowed are {allowed}.")
     if forget_bias is not None or chrono is not None:
-        choices |= _memory_choices(cell, forget_bias, chrono)
+        choices |= _memory_choices(cell, forget_bias, chrono, choices)
     recurrent_maps = cell.recurrent_maps()
+    others = set(cell.linear_maps) & set(names) - set(recurrent_maps)
+    for given_rule, of, word in (
+        (recurrent, recurrent_maps, "recurrent"),
+        (input_maps, others, "input_maps"),
+    ):
+        if given_rule is not None and not of:
+            raise UsageError(f"cell {cell.name!r}: has no maps that {word}= could set; drop it.")
     arrays: dict[str, Array] = {}
     for name in names:
         shape = tuple(sizes[s] for s in cell.shape_of(name))
@@ -73,11 +80,25 @@ def initialize(
         by_role = (recurrent if name in recurrent_maps else input_maps) if is_map else None
         role = (gaussian() if name in recurrent_maps else glorot()) if is_map else constant(0.0)
         given = [choices.get(name), by_role, cell.defaults.get(name), role]
+        if name in cell.constant_names and given[0] is given[2] is None:
+            raise UsageError(
+                f"cell {cell.name!r}: the constant {name!r} has no default; pass {name}= to init."
+            )
         chosen = next(c for c in given if c is not None)
         arrays[name] = _draw(cell, name, chosen, generator, shape)
     if chrono is not None and cell.input_bias:
         arrays[cell.input_bias] = -arrays[cell.forget_bias]
     return arrays
+
+
+def _generator(cell: Cell, rng: int | np.random.Generator | None) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"cell {cell.name!r}: rng={rng!r} is no seed; pass a whole number of at least 0 or a "
+            "numpy.random.Generator."
+        ) from None
 
 
 def _read_sizes(cell: Cell, choices: dict[str, Any]) -> dict[str, int]:
@@ -87,7 +108,7 @@ def _read_sizes(cell: Cell, choices: dict[str, Any]) -> dict[str, int]:
         size = choices.pop(keyword, None)
         if size is None:
             raise UsageError(f"cell {cell.name!r}: init needs {keyword}=, the number of units.")
-        if not isinstance(size, (int, np.integer)) or size < 1:
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
             raise UsageError(
                 f"cell {cell.name!r}: {keyword}={size!r}; a size is a whole number of at least 1."
             )
@@ -95,13 +116,19 @@ def _read_sizes(cell: Cell, choices: dict[str, Any]) -> dict[str, int]:
     return sizes
 
 
-def _memory_choices(cell: Cell, bias: float | None, longest: float | None) -> dict[str, Any]:
+def _memory_choices(
+    cell: Cell, bias: float | None, longest: float | None, choices: dict[str, Any]
+) -> dict[str, Any]:
     if not cell.forget_bias:
         raise UsageError(
             f"cell {cell.name!r} has no forget gate, so forget_bias= and chrono= mean nothing here."
         )
     if bias is not None and longest is not None:
         raise UsageError(f"cell {cell.name!r}: both forget_bias= and chrono= given; keep one.")
+    word = "chrono" if bias is None else "forget_bias"
+    for name in (cell.forget_bias, cell.input_bias if bias is None else ""):
+        if name in choices:
+            raise UsageError(f"cell {cell.name!r}: both {word}= and {name}= given; keep one.")
     rule = constant(bias) if bias is not None else RULES["chrono"](longest)
     return {cell.forget_bias: rule}
 
@@ -109,9 +136,16 @@ def _memory_choices(cell: Cell, bias: float | None, longest: float | None) -> di
 def _draw(
     cell: Cell, name: str, chosen: Any, rng: np.random.Generator, shape: tuple[int, ...]
 ) -> Array:
-    if isinstance(chosen, Initializer):
-        return np.asarray(chosen.draw(rng, shape), dtype=np.float64)
-    array = np.asarray(chosen, dtype=np.float64)
+    try:
+        drawn = chosen.draw(rng, shape) if isinstance(chosen, Initializer) else chosen
+        array = np.array(drawn, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise UsageError(f"cell {cell.name!r}, {name}: {error}") from None
+        raise UsageError(
+            f"cell {cell.name!r}: {name} is given as {chosen!r}; pass an initializer of "
+            "gradflow.cells.initializers, a number or an array."
+        ) from None
     if array.ndim == 0:
         return np.full(shape, float(array))
     if array.shape != shape:

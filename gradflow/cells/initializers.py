@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ class Initializer:
 
     def __str__(self) -> str:
         """Return ``rule:value``, the form the command line reads."""
-        return ":".join([self.rule, *(f"{v:g}" for v in self.values)])
+        short = [f"{v:g}" for v in self.values]
+        exact = [s if float(s) == v else repr(v) for s, v in zip(short, self.values, strict=True)]
+        return ":".join([self.rule, *exact])
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Return a float64 array of ``shape``."""
@@ -76,15 +79,17 @@ def chrono(longest: float) -> Initializer:
 
     Memories then last between 1 and ``longest`` steps (Tallec & Ollivier, ICLR 2018, eq. 16).
     """
-    if not longest > 2:
+    if not (isinstance(longest, Real) and longest > 2):
         raise UsageError(
-            f"initializer chrono: longest memory {longest:g}; it must be above 2 steps."
+            f"initializer chrono: longest memory {longest!r}; it must be above 2 steps."
         )
     return Initializer("chrono", (longest,))
 
 
 def clock_periods(modules: int = 8) -> Initializer:
     """Periods 1, 2, 4, ... of ``modules`` equal blocks of units (Koutnik et al., ICML 2014)."""
+    if not modules >= 1:
+        raise UsageError(f"initializer clock_periods: {modules} modules; it must be 1 or more.")
     return Initializer("clock_periods", (modules,))
 
 
@@ -163,6 +168,8 @@ def read_choices(text: str) -> dict[str, Any]:
         rule, *numbers = how.split(":")
         try:
             values = [float(n) for n in numbers]
+            if not all(map(math.isfinite, values)):
+                raise ValueError
         except ValueError:
             raise UsageError(
                 f"--init: {part!r} holds no number where one is due; write for instance "

@@ -32,7 +32,7 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
             raise UsageError(
                 f"cell {cell.name!r}: parameter {name!r} is missing; it has {', '.join(names)}."
             )
-        shape, spaces = np.shape(params[name]), cell.shape_of(name)
+        shape, spaces = _shape(cell, params[name], name), cell.shape_of(name)
         wanted = ", ".join(spaces)
         if len(shape) != len(spaces):
             raise UsageError(f"cell {cell.name!r}: {name} has shape {shape}; it needs ({wanted}).")
@@ -43,6 +43,15 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
                     f"{space} = {max(found[space], 1)} as in the other parameters."
                 )
     return found
+
+
+def _shape(cell: Cell, value: Any, what: str) -> tuple[int, ...]:
+    try:
+        return np.shape(value)
+    except ValueError:
+        raise UsageError(
+            f"cell {cell.name!r}: {what} has rows of unequal length; pass an array."
+        ) from None
 
 
 def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int]:
@@ -80,13 +89,8 @@ def split(cell: Cell, asarray: Convert, params: Params, state: Array) -> dict[st
                 f"cell {cell.name!r}: the state given has parts {', '.join(map(str, state))}; it "
                 f"needs {', '.join(cell.states)}."
             )
-        state = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
-        for part, array in state.items():
-            if array.ndim < 1:
-                raise UsageError(
-                    f"cell {cell.name!r}: state part {part} is a single number; it "
-                    "needs an axis of units."
-                )
+        given = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
+        state = {p: a if a.ndim else a[None] for p, a in given.items()}
     widths = part_sizes(cell, params, state)
     if isinstance(state, Mapping):
         for part, array in state.items():

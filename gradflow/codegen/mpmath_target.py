@@ -107,7 +107,7 @@ def _real(context: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     def real(*args: Any) -> Any:
         try:
             value = function(*args)
-        except (ZeroDivisionError, ValueError):
+        except ZeroDivisionError:
             return context.nan
         return context.nan if isinstance(value, context.mpc) else value
 

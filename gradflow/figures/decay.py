@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from gradflow.spectra import Decay
+    from gradflow.figures.results import Decay
 
 __all__ = ["plot_decay"]
 

@@ -15,7 +15,7 @@ from gradflow.figures.style import QUIET, stroke
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.spectra import LyapunovSpectrum
+    from gradflow.figures.results import LyapunovSpectrum
 
 __all__ = ["plot_lyapunov"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
 
-    from gradflow.spectra import PathDecay
+    from gradflow.figures.results import PathDecay
 
 __all__ = ["plot_paths"]
 

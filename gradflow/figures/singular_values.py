@@ -2,10 +2,11 @@ r"""The fan: every singular value of the product :math:`P(t, k)` against lag."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.lines import Line2D
 
 from gradflow.errors import UsageError
 from gradflow.figures.curves import draw_curve, lag_axis, name_curves, read_lags
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from gradflow.spectra import SingularValues
+    from gradflow.figures.results import SingularValues
 
 __all__ = ["plot_singular_values"]
 
@@ -70,26 +71,19 @@ def plot_singular_values(ax: Axes, result: SingularValues) -> Axes:
         )
     ax.set_ylabel(r"singular values $\sigma_i$ of $P(t, k)$")
     lag_axis(ax, [lag])
-    _mark_zeros(ax, lag, decades)
     decade_axis(ax)
-    name_curves(ax, curves)
+    name_curves(ax, curves, _mark_zeros(ax, lag, decades))
     return ax
 
 
-def _mark_zeros(ax: Axes, lag: NDArray[np.float64], decades: NDArray[np.float64]) -> None:
-    """Dot the ends of the values that become exactly zero, and count them at the last lag."""
+def _mark_zeros(ax: Axes, lag: NDArray[np.float64], decades: NDArray[np.float64]) -> list[Line2D]:
+    """Dot the ends of the values that become exactly zero, and count them for the legend."""
     zero = np.isneginf(decades)
     if not zero.any():
-        return
+        return []
+    dot: dict[str, Any] = {"color": "#d55e00", "marker": ".", "markersize": 4, "linestyle": "none"}
     for column in np.flatnonzero(zero.any(axis=0) & ~zero[0]):
         last = int(np.argmax(zero[:, column])) - 1
-        ax.plot(lag[last], decades[last, column], ".", color="#d55e00", markersize=4, label="_")
-    ax.annotate(
-        f"{zero[-1].sum()} of {decades.shape[1]} exactly 0 at lag {lag[-1]:g}",
-        (0, 0),
-        (4, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        color="#d55e00",
-        fontsize="small",
-    )
+        ax.plot(lag[last], decades[last, column], label="_", **dot)
+    note = f"{zero[-1].sum()} of {decades.shape[1]} exactly 0 at lag {lag[-1]:g}"
+    return [Line2D([], [], label=note, **dot)]

@@ -227,7 +227,7 @@ def _first(runs: Trajectory) -> Trajectory:
     if runs.flat_states.ndim == 2:
         return runs
     inputs = {name: x[0] for name, x in runs.inputs.items()}
-    return Trajectory(runs.cell, runs.params, runs.flat_states[0], inputs, runs.first_step)
+    return Trajectory(runs.cell, runs.params, runs.flat_states[0], inputs)
 
 
 def _loss(

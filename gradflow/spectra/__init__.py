@@ -11,7 +11,8 @@ from gradflow.spectra.product_svd import (
     product_log_singular_values,
     singular_values,
 )
-from gradflow.spectra.trajectory import Trajectory, run
+from gradflow.spectra.running import run
+from gradflow.spectra.trajectory import Trajectory
 
 __all__ = [
     "Decay",

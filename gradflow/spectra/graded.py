@@ -128,7 +128,7 @@ def _dependent_column(image: Floats) -> int | None:
     The diagonal of R would not tell: it is as far off as the null vector's entry there is small.
     """
     _, sigma, right = np.linalg.svd(image, full_matrices=False)
-    if sigma[-1] > RANK_TOLERANCE * len(image) * sigma[0]:
+    if sigma[-1] > RANK_TOLERANCE * len(image):
         return None
     return int(np.flatnonzero(np.abs(right[-1]) > SUSPECT)[-1])
 

@@ -198,7 +198,7 @@ def _graded_log_singular_values(exponent: Exponents, rows: Floats) -> Floats:
             break
         for _ in range(len(seats) - 1):
             half = len(seats) // 2
-            _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance)
+            _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance / 10)
             seats[1:] = np.roll(seats[1:], 1)
     else:
         raise np.linalg.LinAlgError(

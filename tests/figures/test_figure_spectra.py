@@ -70,7 +70,11 @@ def test_exact_zeros_end_in_dots_and_are_counted():
     plot_singular_values(ax, result)
     (dot,) = ax.lines[3:]
     assert data(dot) == (pytest.approx([4]), pytest.approx([-1.2 / math.log(10)]))
-    assert "2 of 3 exactly 0 at lag 10" in texts(ax)
+    assert legend(ax) == [
+        r"$\sigma_{1}$",
+        r"$\sigma_{3}$",
+        "2 of 3 exactly 0 at lag 10",
+    ]
 
 
 @pytest.mark.parametrize(

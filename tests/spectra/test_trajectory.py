@@ -133,3 +133,22 @@ def test_a_state_that_explodes_is_said_at_which_step():
     params = cell.init(hidden=2, inputs=1, rng=0, U=1e200 * np.eye(2), W=np.ones((2, 1)))
     with pytest.raises(UsageError, match="stops being finite at step 3 of 5"):
         gf.run(cell, params, np.ones((5, 1)))
+
+
+def test_batches_that_do_not_go_together_are_refused():
+    cell, params, x = small("rnn")
+    with pytest.raises(UsageError, match=r"leading axes \(2,\), \(3,\) do not go together"):
+        gf.run(cell, params, np.stack([x, x, x]), np.zeros((2, 5)))
+
+
+def test_a_decay_draws_itself():
+    from matplotlib.figure import Figure
+
+    cell, params, x = small("lstm")
+    run = gf.run(cell, params, x)
+    ax = Figure().subplots()
+    assert run.gradient_decay(np.ones(10)).plot(ax) is ax
+    assert len(ax.lines) >= 1
+    other = Figure().subplots()
+    assert run.paths(np.ones(10)).plot(other) is other
+    assert "horizon" in run.decay()._repr_html_()

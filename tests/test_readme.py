@@ -1,0 +1,29 @@
+"""The sessions of the README are run as they stand."""
+
+import contextlib
+import doctest
+import io
+import re
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_every_session_of_the_readme_runs():
+    result = doctest.testfile(str(README), module_relative=False)
+    assert result.attempted >= 10
+    assert result.failed == 0
+
+
+def test_a_wrong_line_would_be_seen(tmp_path):
+    wrong = tmp_path / "README.md"
+    wrong.write_text(README.read_text().replace("-0.06 and not", "-0.05 and not"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = doctest.testfile(str(wrong), module_relative=False)
+    assert result.failed == 1
+
+
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
+    assert len(links) >= 5
+    assert [link for link in links if not (README.parent / link).is_file()] == []
