@@ -16,6 +16,10 @@ from gradflow.codegen.routine import Fill, Gradient, Let, Matvec, Routine
 from gradflow.jacobians.terms import Term
 
 
+# a branch that is not taken is computed too, and may well overflow or divide by zero
+_QUIET = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")'
+
+
 class RoutineText:
     """Prints one routine of a cell as a Python function."""
 
@@ -50,7 +54,8 @@ class RoutineText:
         extra = ", out" if self.routine.matrix else ""
         gradient = self.routine.name == "parameter_vjp"
         extra += ", keep" if gradient else ""
-        lines = [f"def {self.routine.name}({', '.join(self.arguments())}{extra}):"]
+        lines = [_QUIET] if self._branches() else []
+        lines.append(f"def {self.routine.name}({', '.join(self.arguments())}{extra}):")
         lines += [f"    {line}" if line else "" for line in self._docstring()]
         body = self._maps() + (["gradients = {}"] if gradient else [])
         for statement in self.routine.statements:
@@ -62,6 +67,13 @@ class RoutineText:
         else:
             body.append(f"return {', '.join(self.name(s.name) for s in self.routine.returns)},")
         return "\n".join([*lines, *("    " + line for line in body)]) + "\n"
+
+    def _branches(self) -> bool:
+        """Whether some value is chosen by a condition, so that others are computed in vain."""
+        expressions = [s.expression for s in self.routine.statements if isinstance(s, Let)]
+        fills = [s for s in self.routine.statements if isinstance(s, Fill)]
+        expressions += [d for s in fills for t in s.terms for d in t.diagonals]
+        return any(e.has(sp.Piecewise) for e in expressions)
 
     def _docstring(self) -> list[str]:
         cell, rows = self.cell, []

@@ -62,19 +62,19 @@ def verdict(study: Study) -> tuple[str, str]:
         )
     if horizon is not None:
         return (
-            f"{name}: the gradient falls below 1 % of its size after {horizon} steps, losing "
-            f"{100 * (1 - math.exp(rate)):.3g} % a step; what lies further back is not learned "
+            f"{name}: the gradient falls below 1\u00a0% of its size after {horizon} steps, losing "
+            f"{100 * (1 - math.exp(rate)):.3g}\u00a0% a step; what lies further back is not learned "
             "from this loss.",
             "bad" if horizon < count / 4 else "neutral",
         )
     if rate > 1e-3:
         return (
-            f"{name}: the gradient grows by {100 * (math.exp(rate) - 1):.3g} % a step over "
+            f"{name}: the gradient grows by {100 * (math.exp(rate) - 1):.3g}\u00a0% a step over "
             f"{count} steps; it explodes rather than vanishes, so clip it or lower the gain.",
             "bad",
         )
     return (
-        f"{name}: the gradient survives {count} steps: it stays above 1 % of its size "
+        f"{name}: the gradient survives {count} steps: it stays above 1\u00a0% of its size "
         f"({'no decay' if rate > -1e-12 else f'{-rate:.2g} nats lost a step'}).",
         "good",
     )

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from gradflow.spectra.graded import EPS, check_volume, equilibrated, orthonormal_image
+from gradflow.spectra.graded import EPS, TOO_GRADED, check_volume, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_steps, log_magnitude, normalized, shifted
 
 Complexes = NDArray[np.complex128]
@@ -57,16 +57,16 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
     from the given ones by a few rounding units of their norm, so that the error of a log is about
     ``T d eps`` times the condition number of the eigenvalue and of the factors; k eigenvalues that
     meet in one Jordan block are good to the k-th root of that. Eigenvalues that are zero because
-    the factors are singular (up to the rounding unit, rows and columns scaled) are found exactly.
+    the product is singular (ranks judged as in `product_svd`) are found exactly.
 
     The work is of order ``T d^3``; where moduli are equal, some three sweeps an eigenvalue.
 
     Raises
     ------
     ValueError
-        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or the result fails
-        ``sum log |lambda| = sum log |det J_t|``; as its subclass ``numpy.linalg.LinAlgError``, if
-        the iteration does not converge.
+        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or rounding spoils a
+        QR, the iteration (as its subclass ``numpy.linalg.LinAlgError``) or the identity
+        ``sum log |lambda| = sum log |det J_t|``.
     """
     steps = as_steps(jacobians, "product_eigenvalues")
     d = steps.shape[-1]
@@ -101,7 +101,7 @@ def _periodic_schur(steps: Floats) -> tuple[Floats, Floats]:
         if sweeps > _SHIFTED_SWEEPS_PER_EIGENVALUE:
             raise np.linalg.LinAlgError(
                 f"product_eigenvalues: {_SHIFTED_SWEEPS_PER_EIGENVALUE} sweeps did not isolate"
-                f" eigenvalue {high} of {d}, and a few usually do; please report these Jacobians"
+                f" eigenvalue {high + 1} of {d}, and no more are allowed; {TOO_GRADED}"
             )
         _shifted_sweep(factors, low, high, exceptional=sweeps % _PATIENCE == 0)
     diagonal = np.diagonal(factors, axis1=1, axis2=2)

@@ -21,6 +21,13 @@ RANK_TOLERANCE = 64 * EPS
 NEARLY_SINGULAR = 1e10
 # A diagonal entry of R below this share of its rows makes the rank worth an SVD.
 SUSPECT = 1e-8
+# Error of Q R in a row, relative to the row of the factor, at which the QR is given up: about 1e-14
+# is usual, and what comes of it in log sigma is less than the sum over the steps.
+WORST_ROW_ERROR = 1e-4
+TOO_GRADED = (
+    "the entries of one Jacobian lie too many powers of ten apart for float64, so measure the parts"
+    " of the state in units of like size"
+)
 # Powers of two further apart than this go into separate factors: squares must not underflow.
 SPREAD = 400
 
@@ -105,6 +112,11 @@ def orthonormal_image(factor: Floats, frame: Floats) -> tuple[Floats, Floats, ND
     frame's first columns. ``R[:, kept]`` is upper triangular without zeros on its diagonal; the
     other columns of `frame` have images that depend on those before them. The error is small row
     by row of `factor`, and the rank is that of the image with rows of length 1, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        If the error of some row is not small after all.
     """
     image = factor @ frame
     length = np.linalg.norm(factor, axis=1)
@@ -119,6 +131,9 @@ def orthonormal_image(factor: Floats, frame: Floats) -> tuple[Floats, Floats, ND
         kept = np.delete(kept, dependent)
     triangle = q.T @ image
     triangle[:, kept] = r
+    error = np.linalg.norm(image - q @ triangle, axis=1)
+    if (error > WORST_ROW_ERROR * length).any():
+        raise ValueError(f"orthonormal_image: a QR lost a row to rounding; {TOO_GRADED}")
     return q, triangle, kept
 
 
@@ -157,11 +172,9 @@ def check_volume(where: str, logs: Floats, balanced: Floats, exponents: int) -> 
     if total == -np.inf:
         agree = bool(np.linalg.cond(balanced).max() > NEARLY_SINGULAR)
     else:
-        agree = bool(np.isfinite(volume) and abs(total - volume) <= 1e-4 * (1 + abs(volume)))
+        agree = bool(np.isfinite(volume) and abs(total - volume) <= 1e-6 * (1 + abs(volume)))
     if not agree:
         raise ValueError(
-            f"{where}: the logs of the moduli add up to {total:.6g} and log |det J_t| to"
-            f" {volume:.6g}, and only equal sums are allowed; the entries of one Jacobian lie too"
-            " many powers of ten apart for float64, so measure the parts of the state in units of"
-            " like size"
+            f"{where}: the logs of the moduli add up to {total:.9g} and log |det J_t| to"
+            f" {volume:.9g}, and only equal sums are allowed; {TOO_GRADED}"
         )

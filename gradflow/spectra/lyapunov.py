@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from gradflow.spectra.graded import NEARLY_SINGULAR, equilibrated, orthonormal_image
+from gradflow.spectra.graded import NEARLY_SINGULAR, TOO_GRADED, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_finite, as_steps, log_magnitude, normalized
 
 # 16 nats cost a factor 9e6 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
@@ -167,7 +167,7 @@ def _check_singular(step: Floats, index: int) -> None:
         raise ValueError(
             f"lyapunov_spectrum: the Jacobian of step {index + 1} loses a direction to rounding"
             f" though its condition number, rows and columns scaled, is {condition:.1e}, and only"
-            " a singular one may; measure the parts of the state in units of like size"
+            f" a singular one may; {TOO_GRADED}"
         )
 
 

@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 
 from gradflow.spectra.graded import (
     EPS,
+    TOO_GRADED,
     check_volume,
     equilibrated,
     graded_factors,
@@ -104,16 +105,17 @@ def product_log_singular_values(jacobians: ArrayLike) -> Floats:
     the error in each log is about 1e-11 for 500 steps of a chaotic RNN or LSTM, whose sigma span
     10^1649. It grows as ``T`` times the rounding unit times the condition number of the Y_t.
 
-    A singular value is ``-inf`` when it is zero up to the rounding of single QR steps: exactly
-    singular Jacobians (a ReLU unit at rest, W = 0) give it, and so do directions that float64
-    cannot tell from such, where ``Y_t`` has a condition number above about 1e13.
+    A log is ``-inf`` where the product loses a rank, as it does to exactly singular Jacobians (a
+    ReLU unit at rest, W = 0). Ranks are judged up to rounding, with rows and columns scaled: a
+    Y_t with a condition number above ``1 / (64 d eps)``, 4e12 for d = 16, counts as singular.
 
     Raises
     ------
     ValueError
-        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or the result fails
-        ``sum log sigma = sum log |det J_t|``, as it can when the entries of a Jacobian span more
-        than some 10^20 in a pattern that no scaling of rows and columns removes.
+        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or rounding spoils a
+        QR, the Jacobi iteration (as its subclass ``numpy.linalg.LinAlgError``) or the identity
+        ``sum log sigma = sum log |det J_t|``. That takes Jacobians whose entries span more than
+        some 10^20 in a pattern that no scaling of rows and columns removes.
     """
     steps = as_steps(jacobians, "product_log_singular_values")
     d = steps.shape[-1]
@@ -203,7 +205,7 @@ def _graded_log_singular_values(exponent: Exponents, rows: Floats) -> Floats:
     else:
         raise np.linalg.LinAlgError(
             f"product_log_singular_values: {_JACOBI_SWEEPS} Jacobi sweeps did not make the"
-            f" {count} rows orthogonal, and six usually do; please report these Jacobians"
+            f" {count} rows orthogonal, and no more are allowed; {TOO_GRADED}"
         )
     return length
 

@@ -103,7 +103,7 @@ def modules(size):
     def vector(bias, names):
         return dict(zip(names, bias.detach().numpy().reshape(len(names), hidden), strict=True))
 
-    cell = torch.nn.LSTMCell(inputs, hidden)
+    cell = torch.nn.LSTMCell(inputs, hidden, dtype=torch.float64)
     yield (
         "lstm",
         split(cell.weight_ih, ["W_i", "W_f", "W_g", "W_o"])
@@ -111,7 +111,7 @@ def modules(size):
         | vector(cell.bias_ih + cell.bias_hh, ["b_i", "b_f", "b_g", "b_o"]),
         lambda s, x, cell=cell: torch.cat(cell(x, tuple(s.chunk(2)))),
     )
-    cell = torch.nn.GRUCell(inputs, hidden)
+    cell = torch.nn.GRUCell(inputs, hidden, dtype=torch.float64)
     inside = vector(cell.bias_ih, ["b_r", "b_z", "b_g"])
     around = vector(cell.bias_hh, ["b_r", "b_z", "d_g"])
     yield (
@@ -122,7 +122,7 @@ def modules(size):
         | {"b_g": inside["b_g"], "d_g": around["d_g"]},
         lambda s, x, cell=cell: cell(x, s),
     )
-    cell = torch.nn.RNNCell(inputs, hidden)
+    cell = torch.nn.RNNCell(inputs, hidden, dtype=torch.float64)
     yield (
         "rnn",
         split(cell.weight_ih, ["W"])

@@ -7,8 +7,6 @@ looped over, context units are written as the paper's exponential average.
 
 import torch
 
-torch.set_default_dtype(torch.float64)
-
 
 def scalar(p, s, x, t):
     return p["w"] * s

@@ -47,7 +47,7 @@ def test_the_toy_reports_its_power(tmp_path):
     found = study(gf.cells.scalar, steps=1000, init={"w": 0.99})
     assert found.gradient.rate() == pytest.approx(math.log(0.99), rel=1e-9)
     assert found.horizon == math.floor(math.log(0.01) / math.log(0.99)) + 1
-    assert "falls below 1 %" in verdict(found)[0]
+    assert "falls below 1\u00a0%" in verdict(found)[0]
     grows = study(gf.cells.scalar, steps=1000, init={"w": 1.01})
     assert "explodes" in verdict(grows)[0]
     assert verdict(grows)[1] == "bad"
