@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from gradflow.cells.functions import FUNCTIONS, Apply, modulo
+from gradflow.cells.functions import FUNCTIONS, Apply, choose, modulo
 from gradflow.cells.language import REDUCTIONS, RESERVED, column, row, shorten, symbol
 from gradflow.errors import UsageError
 
@@ -113,8 +113,7 @@ class _Reader:
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.number(operand)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                branch = (self.number(body), self.condition(test))
-                return sp.Piecewise(branch, (self.number(orelse), True))
+                return choose(self.condition(test), self.number(body), self.number(orelse))
             case ast.Call(func=ast.Name(id="Piecewise"), args=args, keywords=[]):
                 return self._piecewise(node, args)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
@@ -150,7 +149,7 @@ class _Reader:
         if operator in (ast.Div, ast.Mod) and right == 0:
             raise self.refuse(node, "divides by zero")
         if operator is ast.Pow:
-            if left.is_number and not left.is_positive and not right.is_number:
+            if left.is_number and left.is_nonpositive and not right.is_number:
                 raise self.refuse(node, "raises a number that is not positive to a varying power")
             factor = left.as_coeff_Mul()[0]
             bits = max(abs(factor.p), factor.q).bit_length() - 1 if factor.is_Rational else 0
@@ -166,7 +165,10 @@ class _Reader:
             branches.append((self.number(arg.elts[0]), self.condition(arg.elts[1])))
         if not branches or branches[-1][1] != sp.true:
             raise self.refuse(node, "has no last branch; end it with (value, True)")
-        return sp.Piecewise(*branches)
+        result = branches[-1][0]
+        for value, condition in reversed(branches[:-1]):
+            result = choose(condition, value, result)
+        return result
 
     def _call(self, node: ast.expr, name: str, args: list[ast.expr]) -> sp.Expr:
         if name in (*REDUCTIONS, *_ENTRIES):

@@ -143,6 +143,14 @@ class Cell:
                     f"cell {self.name!r}, {what}: {name!r} is no parameter or constant; there are "
                     f"{', '.join(known) or 'none'}."
                 )
+        arrays = (*self.states, *self.input_names, *known)
+        counted = {s for n in arrays for s in self.shape_of(n)}
+        for size in self.sizes:
+            if size not in counted:
+                raise UsageError(
+                    f"cell {self.name!r}: no state part, input or parameter has size {size!r}, so "
+                    "its number of units is not known; use a size of one of them."
+                )
         clash = [n for n in known if n in self.sizes]
         clash += [n for n in (*known, *self.sizes) if n in _INIT_WORDS]
         if clash:

@@ -6,7 +6,8 @@ derivative that overflows. The classes here carry the derivatives a framework us
 
 * ``sigmoid' = sigmoid (1 - sigmoid)``, never expanded,
 * ``relu' = step`` and ``step(0) = 0``: the derivative of ReLU at 0 is 0,
-* piecewise constant functions (``step``, ``sign``, ``floor``) have derivative 0 everywhere.
+* piecewise constant functions (``step``, ``sign``, ``floor``) have derivative 0 everywhere,
+* ``choose`` is a value by condition, which stays as it was written.
 """
 
 from __future__ import annotations
@@ -131,6 +132,27 @@ class minimum(sp.Function):
         """Return ``1[a < b]`` with respect to ``a``, its complement with respect to ``b``."""
         a, b = self.args
         return step(b - a) if argindex == 1 else 1 - step(b - a)
+
+
+class choose(sp.Expr):
+    """``a`` where a condition holds and ``b`` elsewhere; derivatives are taken in each branch.
+
+    SymPy's ``Piecewise`` would rewrite the conditions, and solve them where it can.
+    """
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, condition: sp.Basic, a: sp.Expr, b: sp.Expr) -> sp.Expr:
+        """Choose at once where the condition is known or the branches are equal."""
+        condition, a, b = sp.sympify(condition), sp.sympify(a), sp.sympify(b)
+        if condition == sp.true or a == b:
+            return a
+        return b if condition == sp.false else sp.Expr.__new__(cls, condition, a, b)
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        condition, a, b = self.args
+        return choose(condition, sp.diff(a, symbol), sp.diff(b, symbol))
 
 
 def _fold(binary: Callable[[sp.Expr, sp.Expr], sp.Expr]) -> Callable[..., sp.Expr]:

@@ -60,9 +60,10 @@ def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int
     if isinstance(state, Mapping):
         known = {cell.spaces[p]: np.shape(state[p])[-1] for p in cell.states} | known
     missing = [p for p in cell.states if cell.spaces[p] not in known]
-    if missing and len(cell.states) == 1 and np.ndim(state):
-        return {missing[0]: np.shape(state)[-1]}
-    if missing:
+    if len({cell.spaces[p] for p in missing}) == 1 and np.ndim(state):
+        rest = sum(known[cell.spaces[p]] for p in cell.states if p not in missing)
+        known[cell.spaces[missing[0]]] = (np.shape(state)[-1] - rest) // len(missing)
+    elif missing:
         raise UsageError(
             f"cell {cell.name!r}: the size of {missing[0]!r} does not follow from its "
             "parameters; pass the state as a mapping of parts."
@@ -81,36 +82,45 @@ def numbers(cell: Cell, asarray: Convert, value: Any, what: str) -> Array:
         ) from None
 
 
-def split(cell: Cell, asarray: Convert, params: Params, state: Array) -> dict[str, Array]:
-    """Return the parts of a flat state (..., d) as views, by name."""
-    if isinstance(state, Mapping):
-        if set(state) != set(cell.states):
+def split(
+    cell: Cell, asarray: Convert, state: Array, widths: Callable[[Array], Mapping[str, int]]
+) -> dict[str, Array]:
+    """Return the parts of a flat state (..., d), or of a mapping, by name, as views.
+
+    ``widths`` gives the number of units of each part, from the converted state if need be.
+    """
+    if not isinstance(state, Mapping):
+        return _slices(cell, numbers(cell, asarray, state, "the state"), widths)
+    if set(state) != set(cell.states):
+        raise UsageError(
+            f"cell {cell.name!r}: the state given has parts {', '.join(map(str, state))}; it "
+            f"needs {', '.join(cell.states)}."
+        )
+    given = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
+    parts = {p: a if a.ndim else a[None] for p, a in given.items()}
+    for part, width in widths(parts).items():
+        if parts[part].shape[-1] != width:
             raise UsageError(
-                f"cell {cell.name!r}: the state given has parts {', '.join(map(str, state))}; it "
-                f"needs {', '.join(cell.states)}."
+                f"cell {cell.name!r}: state part {part} has shape {parts[part].shape}; its last "
+                f"axis needs {width} entries."
             )
-        given = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
-        state = {p: a if a.ndim else a[None] for p, a in given.items()}
-    widths = part_sizes(cell, params, state)
-    if isinstance(state, Mapping):
-        for part, array in state.items():
-            if array.shape[-1] != widths[part]:
-                raise UsageError(
-                    f"cell {cell.name!r}: state part {part} has shape {array.shape}; its last "
-                    f"axis needs {widths[part]} entries."
-                )
-        flat = join(cell, asarray, state)
-    else:
-        flat = numbers(cell, asarray, state, "the state")
-    width = sum(widths.values())
+    lead = leading(cell, parts.values())
+    return {p: np.broadcast_to(a, (*lead, a.shape[-1])) for p, a in parts.items()}
+
+
+def _slices(
+    cell: Cell, flat: Array, widths: Callable[[Array], Mapping[str, int]]
+) -> dict[str, Array]:
+    sizes = widths(flat)
+    width = sum(sizes.values())
     if flat.ndim < 1 or flat.shape[-1] != width:
-        parts = ", ".join(f"{p}: {n}" for p, n in widths.items())
+        parts = ", ".join(f"{p}: {n}" for p, n in sizes.items())
         raise UsageError(
             f"cell {cell.name!r}: the state has shape {flat.shape}; its last axis needs "
             f"{width} entries ({parts})."
         )
-    stops = np.cumsum([0, *widths.values()])
-    return {p: flat[..., stops[i] : stops[i + 1]] for i, p in enumerate(widths)}
+    stops = np.cumsum([0, *sizes.values()])
+    return {p: flat[..., stops[i] : stops[i + 1]] for i, p in enumerate(sizes)}
 
 
 def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:

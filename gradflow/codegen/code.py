@@ -99,7 +99,13 @@ class Code:
 
     def split(self, params: Params, state: Array) -> dict[str, Array]:
         """Return the parts of a flat state (..., d) as views, by name."""
-        return border.split(self.cell, self.target.asarray, params, state)
+        cell = self.cell
+        return border.split(
+            cell, self.target.asarray, state, lambda s: border.part_sizes(cell, params, s)
+        )
+
+    def _directions(self, vector: Array, widths: dict[str, int]) -> dict[str, Array]:
+        return border.split(self.cell, self.target.asarray, vector, lambda _: widths)
 
     def join(self, parts: Mapping[str, Array]) -> Array:
         """Return the flat state (..., d) of a mapping of parts."""
@@ -160,7 +166,7 @@ class Code:
         self, name: str, params: Params, state: Array, vector: Array, x: Array, t: Array
     ) -> Array:
         args, lead, sizes = self._bind(params, state, x, t)
-        directions = self.split(params, vector)
+        directions = self._directions(vector, sizes)
         result = self._functions[name](*args, *directions.values())
         lead = self._leading(args, directions)
         return self._gather(result, lead, list(sizes.values()))
@@ -230,8 +236,8 @@ class Code:
         Shapes are those of the parameters, summed over leading axes, so one call over a whole
         trajectory with ``u_k = dL/ds_k`` is the BPTT gradient. With ``keep`` the leading axes stay.
         """
-        args, lead, _ = self._bind(params, state, x, t)
-        directions = self.split(params, u)
+        args, _, sizes = self._bind(params, state, x, t)
+        directions = self._directions(u, sizes)
         lead = self._leading(args, directions)
         full = [np.broadcast_to(d, (*lead, d.shape[-1])) for d in directions.values()]
         found = self._functions["parameter_vjp"](*args, *full, keep)

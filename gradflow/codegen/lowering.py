@@ -57,20 +57,11 @@ def _finish(
     extra: Sequence[sp.Symbol] = (),
     matrix: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> Routine:
-    """Drop what is not needed, share subexpressions and settle the space of each."""
-    kept = share(live(statements, set(returns)), names.taken)
+    """Drop what is not needed and share subexpressions."""
     spaces = dict(names.spaces)
-    placed: list[Statement] = []
-    for statement in kept:
-        if isinstance(statement, Let) and not statement.space:
-            inside = {spaces[s.name] for s in statement.expression.free_symbols} - {ONE}
-            space = inside.pop() if inside else ONE
-            spaces[statement.target.name] = space
-            placed.append(Let(statement.target, statement.expression, space))
-        else:
-            placed.append(statement)
+    kept = tuple(share(live(statements, set(returns)), spaces, names.taken))
     pairs = tuple((s, spaces[s.name]) for s in extra)
-    return Routine(name, summary, tuple(placed), tuple(returns), pairs, matrix, spaces)
+    return Routine(name, summary, kept, tuple(returns), pairs, matrix, spaces)
 
 
 def lower_step(cell: Cell) -> Routine:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+from gradflow.cells.functions import choose
 from gradflow.codegen.numpy_target import TARGET
 
 FUNCTION_NAMES = {
@@ -45,12 +46,8 @@ class ArrayPrinter(StrPrinter):
         inner = ", ".join(self._print(a) for a in expr.args)
         return f"{FUNCTION_NAMES.get(name, name)}({inner})"
 
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
-        *rest, (last, _) = expr.args
-        text = self._print(last)
-        for value, condition in reversed(rest):
-            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
-        return str(text)
+    def _print_choose(self, expr: choose) -> str:
+        return f"where({', '.join(self._print(a) for a in expr.args)})"
 
     def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
         return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
@@ -62,7 +59,7 @@ class ArrayPrinter(StrPrinter):
         return "(" + " | ".join(sorted(self._print(a) for a in expr.args)) + ")"
 
     def _print_Not(self, expr: sp.Not) -> str:
-        return f"(~{self._print(expr.args[0])})"
+        return f"np.logical_not({self._print(expr.args[0])})"
 
 
 class Names:

@@ -5,11 +5,13 @@ A target (NumPy, mpmath, later ones) prints routines; it knows nothing about der
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from gradflow.cells.program import Map
+from gradflow.cells.spaces import ONE
 from gradflow.jacobians.terms import Term
 
 
@@ -110,11 +112,20 @@ def live(statements: list[Statement], wanted: set[sp.Symbol]) -> list[Statement]
     return kept[::-1]
 
 
-def share(statements: list[Statement], taken: set[str]) -> list[Statement]:
+def common_space(expression: sp.Basic, spaces: Mapping[str, str]) -> str:
+    """Return the space an elementwise expression lives in, ``one`` where no symbol has units."""
+    found = {spaces[s.name] for s in expression.free_symbols} - {ONE}
+    return found.pop() if found else ONE
+
+
+def share(
+    statements: list[Statement], spaces: dict[str, str], taken: Container[str]
+) -> list[Statement]:
     """Name common subexpressions once, each right before its first use.
 
-    ``taken`` are names that may not be used for them. The order is deterministic: that of the
-    statements, then SymPy's canonical order.
+    ``spaces`` holds the space of every symbol and is given those of the new names; ``taken`` are
+    names that may not be used for them. The order is deterministic: that of the statements, then
+    SymPy's canonical order.
     """
     expressions = [s.expression for s in statements if isinstance(s, Let)]
     expressions += [
@@ -136,8 +147,10 @@ def share(statements: list[Statement], taken: set[str]) -> list[Statement]:
         else s
         for s in rewritten
     ]
-    pending = [Let(name, expression, "") for name, expression in replaced]
-    values = {p.target: p for p in pending}
+    values: dict[sp.Symbol, Let] = {}
+    for name, expression in replaced:
+        spaces[name.name] = common_space(expression, spaces)
+        values[name] = Let(name, expression, spaces[name.name])
     placed: set[sp.Symbol] = set()
     result: list[Statement] = []
 
@@ -155,25 +168,28 @@ def share(statements: list[Statement], taken: set[str]) -> list[Statement]:
         result.append(statement)
         if isinstance(statement, Let) and statement.expression in values:
             result = _absorb(result, known)
-    return _rename(result)
+    return _rename(result, values)
 
 
 def _absorb(statements: list[Statement], known: int) -> list[Statement]:
-    """Turn ``v0 = a*b; y = v0``, where v0 was placed for y alone, into ``y = a*b; v0 = y``."""
+    """Turn ``v0 = a*b; y = v0``, where v0 was placed for y alone, into ``y = a*b; v0 = y``.
+
+    Not where y copies one value to many units: v0 may be needed as the one value.
+    """
     *rest, last = statements
-    assert isinstance(last, Let)
-    if len(statements) - known < 2 or rest[-1].target != last.expression:  # type: ignore[union-attr]
+    if len(statements) - known < 2 or not (isinstance(last, Let) and isinstance(rest[-1], Let)):
         return statements
-    temporary = rest.pop()
-    assert isinstance(temporary, Let)
+    temporary = rest[-1]
+    if temporary.target != last.expression or temporary.space != last.space:
+        return statements
     return [
-        *rest,
+        *rest[:-1],
         Let(last.target, temporary.expression, last.space),
-        Let(temporary.target, last.target, ""),
+        Let(temporary.target, last.target, last.space),
     ]
 
 
-def _rename(statements: list[Statement]) -> list[Statement]:
+def _rename(statements: list[Statement], temporaries: Container[sp.Symbol]) -> list[Statement]:
     """Drop temporaries that only stand for another name."""
     alias: dict[sp.Symbol, sp.Symbol] = {}
     result: list[Statement] = []
@@ -181,7 +197,7 @@ def _rename(statements: list[Statement]) -> list[Statement]:
         match statement:
             case Let(target=target, expression=expression, space=space):
                 expression = expression.xreplace(alias)
-                if not space and expression.is_Symbol:
+                if target in temporaries and expression.is_Symbol:
                     alias[target] = expression
                     continue
                 result.append(Let(target, expression, space))

@@ -7,14 +7,15 @@ unit, so one text serves every arithmetic that brings those names.
 from __future__ import annotations
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.functions import choose
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
 from gradflow.codegen.printer import ArrayPrinter, Names
 from gradflow.codegen.routine import Fill, Gradient, Let, Matvec, Routine
 from gradflow.jacobians.terms import Term
-
 
 # a branch that is not taken is computed too, and may well overflow or divide by zero
 _QUIET = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")'
@@ -73,7 +74,7 @@ class RoutineText:
         expressions = [s.expression for s in self.routine.statements if isinstance(s, Let)]
         fills = [s for s in self.routine.statements if isinstance(s, Fill)]
         expressions += [d for s in fills for t in s.terms for d in t.diagonals]
-        return any(e.has(sp.Piecewise) for e in expressions)
+        return any(e.has(choose) for e in expressions)
 
     def _docstring(self) -> list[str]:
         cell, rows = self.cell, []
@@ -144,6 +145,8 @@ class RoutineText:
 
     def _let(self, expression: sp.Expr, space: str) -> str:
         text = str(self._printer.doprint(expression))
+        if isinstance(expression, Boolean) and not expression.is_Symbol:
+            return text
         spaces = {self.routine.spaces[s.name] for s in expression.free_symbols}
         if space != ONE and spaces <= {ONE}:
             return f"spread({text}, {self.size(space)})"

@@ -9,7 +9,7 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.functions import FUNCTIONS
+from gradflow.cells.functions import FUNCTIONS, choose
 from gradflow.cells.language import symbol
 from gradflow.cells.program import Elementwise, Product, Statement
 from gradflow.cells.spaces import ONE
@@ -152,12 +152,13 @@ class ExpressionLatex(LatexPrinter):
 
     _print_erf = _print_exp = _print_log = _print_tanh
 
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
-        rows = [
-            f"{self._print(value)} & "
-            + (r"\text{otherwise}" if test == sp.true else rf"\text{{if }} {self._print(test)}")
-            for value, test in expr.args
-        ]
+    def _print_choose(self, expr: choose) -> str:
+        rows = []
+        value: sp.Expr = expr
+        while isinstance(value, choose):
+            condition, taken, value = value.args
+            rows.append(rf"{self._print(taken)} & \text{{if }} {self._print(condition)}")
+        rows.append(rf"{self._print(value)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
 

@@ -26,9 +26,10 @@ from gradflow.spectra.logdomain import Floats, as_steps, log_magnitude, normaliz
 
 Complexes = NDArray[np.complex128]
 
+_WHERE = "product_eigenvalues"
 # Sweeps of plain QR before the shifted ones: eigenvalues of well separated moduli part in them.
 _PLAIN_SWEEPS = 3
-_SHIFTED_SWEEPS_PER_EIGENVALUE = 60
+_SWEEPS_PER_BLOCK = 60
 # Every tenth fruitless sweep takes a shift off the usual one, which a permutation matrix defeats.
 _PATIENCE = 10
 
@@ -68,7 +69,7 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
         QR, the iteration (as its subclass ``numpy.linalg.LinAlgError``) or the identity
         ``sum log |lambda| = sum log |det J_t|``.
     """
-    steps = as_steps(jacobians, "product_eigenvalues")
+    steps = as_steps(jacobians, _WHERE)
     d = steps.shape[-1]
     if len(steps) == 0:
         return ProductEigenvalues(np.zeros(d), np.zeros(d))
@@ -82,7 +83,7 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
         rank = len(moduli)
         log_abs[:rank] = moduli + int(exponent.sum()) * np.log(2)
         phase[:rank] = phases
-        check_volume("product_eigenvalues", log_abs, balanced, int(scale.sum()))
+        check_volume(_WHERE, log_abs, balanced, int(scale.sum()))
     return ProductEigenvalues(*_paired(log_abs, phase))
 
 
@@ -90,20 +91,20 @@ def _periodic_schur(steps: Floats) -> tuple[Floats, Floats]:
     """(log modulus, phase) of the nonzero eigenvalues of the product of the factors (T, d, d)."""
     factors = _periodic_hessenberg(steps)
     d = factors.shape[1]
-    high = d - 1
-    sweeps = 0
+    high, block, sweeps = d - 1, (-1, -1), 0
     while high > 0:
         low = _start_of_block(factors, high)
+        sweeps = sweeps + 1 if block == (low, high) else 0
+        block = low, high
         if low == high:
-            high, sweeps = high - 1, 0
+            high -= 1
             continue
-        sweeps += 1
-        if sweeps > _SHIFTED_SWEEPS_PER_EIGENVALUE:
+        if sweeps == _SWEEPS_PER_BLOCK:
             raise np.linalg.LinAlgError(
-                f"product_eigenvalues: {_SHIFTED_SWEEPS_PER_EIGENVALUE} sweeps did not isolate"
-                f" eigenvalue {high + 1} of {d}, and no more are allowed; {TOO_GRADED}"
+                f"{_WHERE}: {sweeps} sweeps did not split the block of eigenvalues"
+                f" {low + 1} to {high + 1} of {d}, and no more are allowed; {TOO_GRADED}"
             )
-        _shifted_sweep(factors, low, high, exceptional=sweeps % _PATIENCE == 0)
+        _shifted_sweep(factors, low, high, exceptional=sweeps % _PATIENCE == _PATIENCE - 1)
     diagonal = np.diagonal(factors, axis1=1, axis2=2)
     log_abs = log_magnitude(diagonal).sum(axis=0)
     return log_abs, np.angle(np.prod(np.exp(1j * np.angle(diagonal)), axis=0))
@@ -120,7 +121,7 @@ def _periodic_hessenberg(steps: Floats) -> Complexes:
         start, triangles = frame, []
         for step in steps:
             before = frame
-            frame, triangle, _ = orthonormal_image(step, before)
+            frame, triangle, _ = orthonormal_image(step, before, _WHERE)
             triangles.append(triangle)
         if frame.shape == start.shape and sweep >= _PLAIN_SWEEPS:
             break

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from gradflow.spectra.graded import NEARLY_SINGULAR, TOO_GRADED, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_finite, as_steps, log_magnitude, normalized
 
+_WHERE = "lyapunov_spectrum"
 # 16 nats cost a factor 9e6 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
 _SPREAD = 16.0
 _LONGEST_WINDOW = 50
@@ -124,7 +125,8 @@ def lyapunov_spectrum(
                 stop = min(start + min(until, longest), len(chunk))
                 turned, grown = _window(chunk[start:stop], frame)
                 lost = len(grown) < frame.shape[1]
-                if stop - start > 1 and (lost or np.ptp(grown) > _SPREAD):
+                spread = np.ptp(grown) if len(grown) else 0.0
+                if stop - start > 1 and (lost or spread > _SPREAD):
                     longest = (stop - start) // 2
                     continue
                 if lost:
@@ -137,7 +139,7 @@ def lyapunov_spectrum(
                 start = stop
     if not lengths:
         raise ValueError(
-            f"lyapunov_spectrum: {taken} steps were given and {discard} of them are discarded as"
+            f"{_WHERE}: {taken} steps were given and {discard} of them are discarded as"
             " transient, and at least one step must be left; give more steps or a shorter transient"
         )
     exponents, stderr, history = _averages(np.array(lengths), np.array(growth), blocks)
@@ -156,7 +158,7 @@ def _window(steps: Floats, frame: Floats) -> tuple[Floats, Floats]:
     for step in modest[:-1]:
         frame, scale = normalized(step @ frame, axis=(0, 1))
         shift += int(scale[0, 0])
-    turned, triangle, kept = orthonormal_image(modest[-1], frame)
+    turned, triangle, kept = orthonormal_image(modest[-1], frame, _WHERE)
     return turned, log_magnitude(np.diag(triangle[:, kept])) + shift * np.log(2)
 
 
@@ -165,7 +167,7 @@ def _check_singular(step: Floats, index: int) -> None:
     condition = float(np.linalg.cond(equilibrated(step[None])[1])[0])
     if condition < NEARLY_SINGULAR:
         raise ValueError(
-            f"lyapunov_spectrum: the Jacobian of step {index + 1} loses a direction to rounding"
+            f"{_WHERE}: the Jacobian of step {index + 1} loses a direction to rounding"
             f" though its condition number, rows and columns scaled, is {condition:.1e}, and only"
             f" a singular one may; {TOO_GRADED}"
         )
@@ -193,15 +195,14 @@ def _averages(
 
 def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
     """The chunks (m, d, d) of a trajectory, checked; an array or a sequence is one chunk."""
-    where = "lyapunov_spectrum"
     whole = isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
     size = None
     for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
-        steps = as_steps(cast("ArrayLike", chunk), where)
+        steps = as_steps(cast("ArrayLike", chunk), _WHERE)
         size = size or steps.shape[-1]
         if steps.shape[-1] != size:
             raise ValueError(
-                f"{where}: a chunk has shape {steps.shape} after chunks of {size} x {size}"
+                f"{_WHERE}: a chunk has shape {steps.shape} after chunks of {size} x {size}"
                 " matrices, and one size is allowed; give each trajectory a call of its own"
             )
         yield steps
@@ -212,15 +213,15 @@ def _initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Fl
     width = d if leading is None else leading
     if not 1 <= width <= d:
         raise ValueError(
-            f"lyapunov_spectrum: leading is {leading}, and 1 to {d} is allowed for {d} x {d}"
+            f"{_WHERE}: leading is {leading}, and 1 to {d} is allowed for {d} x {d}"
             " Jacobians; ask for no more exponents than the state has entries"
         )
     if initial is None:
         return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))[0][:, :width]
-    columns = as_finite(np.asarray(initial), "lyapunov_spectrum", "initial frame's entries")
+    columns = as_finite(np.asarray(initial), _WHERE, "initial frame's entries")
     if columns.shape != (d, width) or np.linalg.matrix_rank(columns) < width:
         raise ValueError(
-            f"lyapunov_spectrum: the initial frame has shape {columns.shape}, and {width} linearly"
+            f"{_WHERE}: the initial frame has shape {columns.shape}, and {width} linearly"
             f" independent columns of length {d} are allowed; `leading` sets how many"
         )
     return np.linalg.qr(columns)[0]
@@ -234,6 +235,6 @@ def _check_numbers(transient: int, interval: int, blocks: int) -> None:
     ):
         if value < least:
             raise ValueError(
-                f"lyapunov_spectrum: {name} is {value}, and {least} or more is allowed;"
+                f"{_WHERE}: {name} is {value}, and {least} or more is allowed;"
                 f" leave {name} out for a sound default"
             )

@@ -48,8 +48,9 @@ from gradflow.spectra.logdomain import (
     unit_rows,
 )
 
-# A condition number of U of 1e4 costs four of sixteen digits; one sweep nearly always meets it.
-_GOOD_CONDITION = 1e4
+_WHERE = "product_log_singular_values"
+# A condition number of U of 1e6 costs six of sixteen digits; one sweep nearly always meets it.
+_GOOD_CONDITION = 1e6
 _SWEEPS = 4
 _JACOBI_SWEEPS = 30
 
@@ -117,7 +118,7 @@ def product_log_singular_values(jacobians: ArrayLike) -> Floats:
         ``sum log sigma = sum log |det J_t|``. That takes Jacobians whose entries span more than
         some 10^20 in a pattern that no scaling of rows and columns removes.
     """
-    steps = as_steps(jacobians, "product_log_singular_values")
+    steps = as_steps(jacobians, _WHERE)
     d = steps.shape[-1]
     log_sigma = np.full(d, -np.inf)
     if len(steps) == 0:
@@ -133,7 +134,7 @@ def product_log_singular_values(jacobians: ArrayLike) -> Floats:
             frame = frame @ _row_space(exponent, rows)
         log_sigma[: len(rows)] = _graded_log_singular_values(exponent, rows) + shift * np.log(2)
         exponents = int(row.sum() + column.sum())
-        check_volume("product_log_singular_values", log_sigma, balanced, exponents)
+        check_volume(_WHERE, log_sigma, balanced, exponents)
     return log_sigma
 
 
@@ -150,7 +151,7 @@ def _sweep(factors: list[Floats], frame: Floats, sort: bool) -> tuple[Exponents,
             grown = exponent + unit_rows((factor @ frame).T)[1] / np.log(2)
             order = np.argsort(-grown, kind="stable")
             frame, exponent, rows = frame[:, order], exponent[order], rows[order]
-        frame, triangle, _ = orthonormal_image(factor, frame)
+        frame, triangle, _ = orthonormal_image(factor, frame, _WHERE)
         top = (binary_exponent(triangle) + exponent).max(axis=1, initial=ZERO_EXPONENT)
         scaled = shifted(triangle, exponent - top[:, None])
         rows, shift = normalized(scaled @ rows, axis=1)
@@ -204,7 +205,7 @@ def _graded_log_singular_values(exponent: Exponents, rows: Floats) -> Floats:
             seats[1:] = np.roll(seats[1:], 1)
     else:
         raise np.linalg.LinAlgError(
-            f"product_log_singular_values: {_JACOBI_SWEEPS} Jacobi sweeps did not make the"
+            f"{_WHERE}: {_JACOBI_SWEEPS} Jacobi sweeps did not make the"
             f" {count} rows orthogonal, and no more are allowed; {TOO_GRADED}"
         )
     return length

@@ -98,7 +98,9 @@ def modules(size):
     torch.manual_seed(0)
 
     def split(weight, names):
-        return dict(zip(names, weight.detach().numpy().reshape(len(names), hidden, -1), strict=True))
+        return dict(
+            zip(names, weight.detach().numpy().reshape(len(names), hidden, -1), strict=True)
+        )
 
     def vector(bias, names):
         return dict(zip(names, bias.detach().numpy().reshape(len(names), hidden), strict=True))

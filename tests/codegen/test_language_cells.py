@@ -176,12 +176,9 @@ def test_all_routines_agree(name):
         check(cell, params, state, x)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [n for n in CELLS if n != "masked"])  # its levels are four
 def test_one_unit_everywhere(name):
     cell = CELLS[name]
-    if any(np.ndim(v) for v in cell.defaults.values()):
-        pytest.raises(ValueError, draw, cell, np.random.default_rng(0), **dict.fromkeys(SIZES, 1))
-        return
     params, state, x = draw(cell, np.random.default_rng(0), **dict.fromkeys(taken(cell), 1))
     check(cell, params, state, x)
 

@@ -77,9 +77,7 @@ def scrn(p, s, x, t):
     return torch.cat([torch.sigmoid(p["P"].mv(context) + p["A"].mv(x) + p["R"].mv(h)), context])
 
 
-STEPS = {
-    f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)
-}
+STEPS = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
 
 
 def tensors(params, trained=()):
