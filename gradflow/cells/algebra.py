@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import sympy as sp
+from sympy.core.symbol import Str
 
-from gradflow.cells.functions import FUNCTIONS, Apply, choose, modulo
+from gradflow.cells.functions import FUNCTIONS, modulo
 from gradflow.cells.language import REDUCTIONS, RESERVED, column, row, shorten, symbol
+from gradflow.cells.nodes import Apply, choose
 from gradflow.errors import UsageError
 
 _BINARY: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
@@ -35,15 +37,20 @@ _COMPARE: dict[type[ast.cmpop], Callable[[sp.Expr, sp.Expr], sp.Basic]] = {
 }
 _ENTRIES = {"row": row, "column": column}
 _LARGEST = 10**308  # a float64 ends a little above
-_LONGEST = 10_000  # bits of an exact fraction; Python prints no integer of more than 4300 digits
+_LONGEST = 10_000  # bits of an exact power that SymPy may be left to work out
 
 
-def to_sympy(tree: ast.expr, place: str) -> sp.Expr:
+def check_expression(tree: ast.expr, place: str) -> None:
+    """Raise ``UsageError`` if an equation's right-hand side is outside the language."""
+    _Reader(place).number(tree)
+
+
+def to_sympy(tree: ast.expr, place: str, sizes: Mapping[int, str]) -> sp.Expr:
     """Return the SymPy form of an equation's right-hand side; ``W @ v`` becomes ``Apply``.
 
-    Decimal numbers become exact fractions. Raises ``UsageError`` for what is outside the language.
+    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node.
     """
-    return _Reader(place).number(tree)
+    return _Reader(place, sizes=sizes).number(tree)
 
 
 def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
@@ -61,6 +68,7 @@ class _Reader:
 
     place: str
     of_entries: bool = False
+    sizes: Mapping[int, str] = field(default_factory=dict)
 
     def refuse(self, node: ast.AST, why: str) -> UsageError:
         return UsageError(f"{self.place}: {shorten(ast.unparse(node))!r} {why}.")
@@ -90,8 +98,8 @@ class _Reader:
             raise self.refuse(node, "has no finite value")
         if value.has(sp.I) or value.is_extended_real is False:
             raise self.refuse(node, "is not a real number")
-        if value.is_number and _too_large(value):
-            raise self.refuse(node, "is a number that a float64 cannot hold (1e308 at most)")
+        if _too_large(value):
+            raise self.refuse(node, "has a number beyond a float64 (1e-308 to 1e308)")
         return value
 
     def _number(self, node: ast.expr) -> sp.Expr:
@@ -140,8 +148,10 @@ class _Reader:
                 "multiplies by an expression: the left of `@` is the name of one map, so write "
                 "`A @ (B @ v)`",
             )
-        operand = self.number(right)
-        return operand if left.id == "identity" else Apply(symbol(left.id), operand)
+        return self.number(right) if left.id == "identity" else self._apply(left.id, right)
+
+    def _apply(self, name: str, operand: ast.expr) -> sp.Expr:
+        return Apply(symbol(name), self.number(operand), Str(self.sizes.get(id(operand), "")))
 
     def _binary(
         self, node: ast.expr, operator: type[ast.operator], left: sp.Expr, right: sp.Expr
@@ -154,7 +164,7 @@ class _Reader:
             factor = left.as_coeff_Mul()[0]
             bits = max(abs(factor.p), factor.q).bit_length() - 1 if factor.is_Rational else 0
             if right.is_Rational and bits * abs(right) > _LONGEST:
-                raise self.refuse(node, "is a number that a float64 cannot hold (1e308 at most)")
+                raise self.refuse(node, "has a number beyond a float64 (1e-308 to 1e308)")
         return _BINARY[operator](left, right)
 
     def _piecewise(self, node: ast.expr, args: list[ast.expr]) -> sp.Expr:
@@ -178,7 +188,7 @@ class _Reader:
             if len(args) != 1:
                 raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes one")
             if name in REDUCTIONS:
-                return Apply(symbol(name), self.number(args[0]))
+                return self._apply(name, args[0])
             if not isinstance(args[0], ast.Name):
                 raise self.refuse(
                     node, f"gives {name} an expression; it takes the name of a vector"
@@ -195,7 +205,7 @@ class _Reader:
 
 
 def _too_large(value: sp.Expr) -> bool:
-    if value.is_Rational:
-        return bool(abs(value) > _LARGEST) or max(abs(value.p), value.q).bit_length() > _LONGEST
-    near = sp.N(value, 5)
+    if any(max(abs(f.p), f.q) > _LARGEST for f in value.atoms(sp.Rational)):
+        return True
+    near = sp.N(value, 5) if value.is_number else value
     return bool(near.is_Float and abs(near) > _LARGEST)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gradflow.cells.algebra import to_sympy
+from gradflow.cells.algebra import check_expression, to_sympy
 from gradflow.cells.checks import check_names
 from gradflow.cells.declaration import read_declaration, read_names
 from gradflow.cells.language import Line, parse_equations, symbol
@@ -107,7 +107,8 @@ class Cell:
         declared = read_declaration(self)
         outputs = tuple(read_names(self.outputs, f"{place}, outputs", (0,)))
         lines = parse_equations(self.equations, self.name)
-        expressions = [(line.target, to_sympy(line.tree, line.place)) for line in lines]
+        for line in lines:
+            check_expression(line.tree, line.place)
         check_names(self.name, lines, declared, outputs)
         states = declared.of("state part")
         new_values = {f"{part}_next": declared.vectors[part] for part in states}
@@ -117,6 +118,8 @@ class Cell:
             n: Map(n, *inferred.maps[n], declared.map_kind(n), masks.get(n), entries.get(n))
             for n in declared.maps
         }
+        nodes = inferred.nodes
+        expressions = [(line.target, to_sympy(line.tree, line.place, nodes)) for line in lines]
         program, spaces = build_program(expressions, linear_maps, inferred.vectors)
         derived: dict[str, Any] = {
             "lines": lines,
@@ -128,7 +131,7 @@ class Cell:
             "linear_maps": linear_maps,
             "spaces": spaces,
             "program": program,
-            "_nodes": inferred.nodes,
+            "_nodes": nodes,
         }
         for key, value in derived.items():
             object.__setattr__(self, key, value)

@@ -6,8 +6,7 @@ derivative that overflows. The classes here carry the derivatives a framework us
 
 * ``sigmoid' = sigmoid (1 - sigmoid)``, never expanded,
 * ``relu' = step`` and ``step(0) = 0``: the derivative of ReLU at 0 is 0,
-* piecewise constant functions (``step``, ``sign``, ``floor``) have derivative 0 everywhere,
-* ``choose`` is a value by condition, which stays as it was written.
+* piecewise constant functions (``step``, ``sign``, ``floor``) have derivative 0 everywhere.
 """
 
 from __future__ import annotations
@@ -33,6 +32,11 @@ class step(sp.Function):
 
     is_real = True
 
+    @classmethod
+    def eval(cls, a: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return sp.Integer(bool(a > 0)) if a.is_Rational else None
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return 0, the derivative almost everywhere."""
         return sp.S.Zero
@@ -42,6 +46,11 @@ class relu(sp.Function):
     """Rectifier ``max(a, 0)`` with derivative ``step(a)``, so 0 at 0."""
 
     is_real = True
+
+    @classmethod
+    def eval(cls, a: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return max(a, sp.S.Zero) if a.is_Rational else None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return ``1[a > 0]``."""
@@ -63,6 +72,11 @@ class signum(sp.Function):
 
     is_real = True
 
+    @classmethod
+    def eval(cls, a: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return sp.sign(a) if a.is_Rational else None
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return 0, the derivative almost everywhere."""
         return sp.S.Zero
@@ -72,6 +86,11 @@ class absolute(sp.Function):
     """``|a|`` with derivative ``sign(a)``, so 0 at 0."""
 
     is_real = True
+
+    @classmethod
+    def eval(cls, a: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return abs(a) if a.is_Rational else None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return ``sign(a)``."""
@@ -83,6 +102,11 @@ class round_down(sp.Function):
 
     is_real = True
 
+    @classmethod
+    def eval(cls, a: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return sp.floor(a) if a.is_Rational else None
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return 0, the derivative almost everywhere."""
         return sp.S.Zero
@@ -92,6 +116,11 @@ class modulo(sp.Function):
     """``a mod b = a - b floor(a / b)``."""
 
     is_real = True
+
+    @classmethod
+    def eval(cls, a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
+        """Work out a fraction."""
+        return a - b * sp.floor(a / b) if a.is_Rational and b.is_Rational else None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return ``1`` with respect to ``a`` and ``-floor(a / b)`` with respect to ``b``."""
@@ -109,7 +138,11 @@ class maximum(sp.Function):
 
     @classmethod
     def eval(cls, a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
-        """Move a number to the second place."""
+        """Work out fractions and equals; move a number to the second place."""
+        if a == b:
+            return a
+        if a.is_Rational and b.is_Rational:
+            return max(a, b)
         return cls(b, a) if a.is_number and not b.is_number else None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
@@ -125,34 +158,17 @@ class minimum(sp.Function):
 
     @classmethod
     def eval(cls, a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
-        """Move a number to the second place."""
+        """Work out fractions and equals; move a number to the second place."""
+        if a == b:
+            return a
+        if a.is_Rational and b.is_Rational:
+            return min(a, b)
         return cls(b, a) if a.is_number and not b.is_number else None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return ``1[a < b]`` with respect to ``a``, its complement with respect to ``b``."""
         a, b = self.args
         return step(b - a) if argindex == 1 else 1 - step(b - a)
-
-
-class choose(sp.Expr):
-    """``a`` where a condition holds and ``b`` elsewhere; derivatives are taken in each branch.
-
-    SymPy's ``Piecewise`` would rewrite the conditions, and solve them where it can.
-    """
-
-    is_commutative = True
-    is_real = True
-
-    def __new__(cls, condition: sp.Basic, a: sp.Expr, b: sp.Expr) -> sp.Expr:
-        """Choose at once where the condition is known or the branches are equal."""
-        condition, a, b = sp.sympify(condition), sp.sympify(a), sp.sympify(b)
-        if condition == sp.true or a == b:
-            return a
-        return b if condition == sp.false else sp.Expr.__new__(cls, condition, a, b)
-
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        condition, a, b = self.args
-        return choose(condition, sp.diff(a, symbol), sp.diff(b, symbol))
 
 
 def _fold(binary: Callable[[sp.Expr, sp.Expr], sp.Expr]) -> Callable[..., sp.Expr]:
@@ -199,28 +215,3 @@ FUNCTIONS: dict[str, Elementary] = {
     "Min": Elementary(_fold(minimum), r"\min", 2, 99),
 }
 """Every elementwise function a cell's equations may call, by the name it is called."""
-
-
-class Apply(sp.Expr):
-    """Entry *i* of ``W v``: the only node of an expression that mixes units.
-
-    ``args`` are the symbol of the linear map and the expression it acts on.
-    """
-
-    is_commutative = True
-    is_real = True
-
-    def __new__(cls, linear_map: sp.Symbol, operand: sp.Expr) -> Apply:
-        """Make the node without evaluating anything."""
-        node: Apply = sp.Expr.__new__(cls, linear_map, sp.sympify(operand))
-        return node
-
-    @property
-    def linear_map(self) -> sp.Symbol:
-        """Symbol of the linear map."""
-        return self.args[0]
-
-    @property
-    def operand(self) -> sp.Expr:
-        """Expression the map acts on."""
-        return self.args[1]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from gradflow.cells.functions import Apply
 from gradflow.cells.language import REDUCTIONS, symbol
+from gradflow.cells.nodes import Apply
 from gradflow.cells.spaces import ONE
 
 
@@ -83,17 +83,13 @@ def build_program(
     """
     statements: list[Statement] = []
     spaces = dict(spaces)
-    seen: dict[tuple[Map, sp.Symbol], sp.Symbol] = {}
+    seen: dict[tuple[Map, sp.Basic], sp.Symbol] = {}
 
     def fresh(name: str, space: str) -> sp.Symbol:
         while name in spaces or name in maps:
             name += "_"
         spaces[name] = space
         return symbol(name)
-
-    def space_of(expression: sp.Expr) -> str:
-        found = {spaces[s.name] for s in expression.free_symbols if s.name != "t"} - {ONE}
-        return found.pop() if found else ONE
 
     def flatten(expression: sp.Basic) -> sp.Basic:
         if isinstance(expression, Apply):
@@ -105,16 +101,15 @@ def build_program(
     def product(node: Apply) -> sp.Symbol:
         name = node.linear_map.name
         operand = flatten(node.operand)
-        space = space_of(operand)
-        reduction = name in REDUCTIONS
-        linear_map = Map(name, ONE, space, name) if reduction else maps[name]
-        if not isinstance(operand, sp.Symbol):
-            inner = fresh(f"{name}_in", linear_map.into)
-            statements.append(Elementwise(inner, operand))
-            operand = inner
+        linear_map = Map(name, ONE, node.size, name) if name in REDUCTIONS else maps[name]
         key = (linear_map, operand)
         if key not in seen:
-            suffix = "out" if operand.name.startswith(f"{name}_in") else operand.name
+            named = isinstance(operand, sp.Symbol) and spaces[operand.name] == linear_map.into
+            suffix = operand.name if named else "out"
+            if not named:
+                inner = fresh(f"{name}_in", linear_map.into)
+                statements.append(Elementwise(inner, operand))
+                operand = inner
             seen[key] = fresh(f"{name}_{suffix}", linear_map.out)
             statements.append(Product(seen[key], linear_map, operand))
         return seen[key]

@@ -11,7 +11,7 @@ from gradflow.cells.functions import FUNCTIONS
 from gradflow.cells.language import REDUCTIONS, Line
 from gradflow.cells.spaces import ONE
 
-_SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(5)
+_LOOSE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
 _COMPARE = {
     ast.Lt: "<",
     ast.LtE: r"\le",
@@ -27,7 +27,8 @@ def name_latex(name: str, time: str = "") -> str:
 
     A name that already has a subscript keeps it before the time, as in ``a_{1,t}``.
     """
-    plain = sp.latex(sp.Symbol(name))
+    plain = sp.latex(sp.Symbol(name.rstrip("_")))
+    plain = re.sub(r"([_^])\{([A-Za-z]{3,})\}", r"\1{\\mathrm{\2}}", plain)
     base = re.match(r"[A-Za-z]{2,}", plain)
     if base:
         plain = rf"\mathrm{{{base[0]}}}{plain[base.end() :]}"
@@ -35,6 +36,15 @@ def name_latex(name: str, time: str = "") -> str:
         return str(plain)
     match = re.fullmatch(r"(.*)_\{(.*)\}", plain)
     return f"{match[1]}_{{{match[2]},{time}}}" if match else f"{plain}_{{{time}}}"
+
+
+def number_latex(value: float) -> str:
+    """Return a number as people write it: ``10^{-5}`` and not ``1e-05``."""
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
 
 
 def time_index(name: str, states: tuple[str, ...], moving: frozenset[str]) -> tuple[str, str]:
@@ -72,8 +82,9 @@ def equation_latex(
 
     def show(node: ast.expr) -> tuple[str, int]:
         match node:
-            case ast.Constant(value=value):
-                return str(value), _ATOM
+            case ast.Constant(value=int() | float() as value):
+                text = number_latex(value)
+                return text, _PRODUCT if "^" in text else _ATOM
             case ast.Name(id=name):
                 return symbol(name), _ATOM
             case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):
@@ -83,6 +94,10 @@ def equation_latex(
                 return f"{wrap(left, _SUM)} + {wrap(right, _SUM)}", _SUM
             case ast.BinOp(left=left, op=ast.Sub(), right=right):
                 return f"{wrap(left, _SUM)} - {wrap(right, _PRODUCT)}", _SUM
+            case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=left), op=op, right=right) if (
+                isinstance(op, (ast.Mult, ast.Div))
+            ):
+                return f"-{wrap(ast.BinOp(left, op, right), _PRODUCT)}", _SUM
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 vectors = spaces.get(id(left), ONE) != ONE and spaces.get(id(right), ONE) != ONE
                 sign = r" \odot " if vectors else r" \, "
@@ -92,7 +107,7 @@ def equation_latex(
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 return rf"\frac{{{show(left)[0]}}}{{{show(right)[0]}}}", _POWER
             case ast.BinOp(left=left, op=ast.Mod(), right=right):
-                return rf"{wrap(left, _PRODUCT)} \bmod {wrap(right, _UNARY)}", _PRODUCT
+                return rf"{wrap(left, _PRODUCT)} \bmod {wrap(right, _UNARY)}", _LOOSE
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return f"{wrap(left, _ATOM)}^{{{show(right)[0]}}}", _POWER
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -108,10 +123,10 @@ def equation_latex(
                     text += f" {_COMPARE[type(comparison)]} {show(side)[0]}"
                 return text, _SUM
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return cases([(body, test), (orelse, None)]), _ATOM
+                return cases([(body, test), (orelse, None)]), _LOOSE
             case ast.Call(func=ast.Name(id="Piecewise"), args=args):
                 pairs = [a.elts for a in args if isinstance(a, ast.Tuple)]
-                return cases([(v, c) for v, c in pairs[:-1]] + [(pairs[-1][0], None)]), _ATOM
+                return cases([(v, c) for v, c in pairs[:-1]] + [(pairs[-1][0], None)]), _LOOSE
             case ast.Call(func=ast.Name(id=name), args=args):
                 return call(name, args)
         raise AssertionError(f"{line.place}: unchecked syntax {ast.unparse(node)}")
@@ -125,8 +140,8 @@ def equation_latex(
         if name == "sqrt":
             return rf"\sqrt{{{inner}}}", _ATOM
         if name in REDUCTIONS or name in ("row", "column"):
-            return rf"\operatorname{{{name}}}\left( {inner} \right)", _UNARY
-        return rf"{FUNCTIONS[name].latex}\left( {inner} \right)", _UNARY
+            return rf"\operatorname{{{name}}}\left( {inner} \right)", _POWER
+        return rf"{FUNCTIONS[name].latex}\left( {inner} \right)", _POWER
 
     def cases(branches: list[tuple[ast.expr, ast.expr | None]]) -> str:
         rows = [

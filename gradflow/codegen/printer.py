@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
-from gradflow.cells.functions import choose
+from gradflow.cells.nodes import choose
 from gradflow.codegen.numpy_target import TARGET
 
 FUNCTION_NAMES = {
@@ -37,6 +37,10 @@ class ArrayPrinter(StrPrinter):
 
     def _print_Exp1(self, expr: sp.Expr) -> str:
         return "exp(1)"
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        exact = abs(expr.p) <= 2**53  # NumPy's functions take no longer integers
+        return str(expr.p) if exact else f"ratio({expr.p}, 1)"
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         return f"ratio({expr.p}, {expr.q})"

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.functions import choose
+from gradflow.cells.nodes import choose
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
 from gradflow.codegen.printer import ArrayPrinter, Names

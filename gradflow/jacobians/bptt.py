@@ -18,7 +18,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.typeset import name_latex
 from gradflow.errors import UsageError
 from gradflow.jacobians.step import StepJacobian
-from gradflow.jacobians.typeset import part_latex, term_latex
+from gradflow.jacobians.typeset import part_latex, signed, term_latex
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,25 @@ class Bptt:
 
     cell: Cell
 
+    @property
+    def _state(self) -> str:
+        """The whole state's letter, set bold where the cell uses that letter itself."""
+        taken = {*self.cell.spaces, *self.cell.linear_maps}
+        return r"\mathbf{s}" if "s" in taken else "s"
+
     def state_latex(self) -> str:
         """Return the whole state and the order in which its parts are flattened."""
         parts = [part_latex(self.cell, p, new=True) for p in self.cell.states]
         if len(parts) == 1:
-            return f"s_{{t}} = {parts[0]}"
+            return f"{self._state}_{{t}} = {parts[0]}"
         stacked = r" \\ ".join(parts)
-        return rf"s_{{t}} = \begin{{pmatrix}} {stacked} \end{{pmatrix}}"
+        return rf"{self._state}_{{t}} = \begin{{pmatrix}} {stacked} \end{{pmatrix}}"
 
     def product_latex(self) -> str:
         """Return the product of step Jacobians, later steps on the left."""
         return (
-            r"\frac{\partial s_{t}}{\partial s_{k}} = P(t,k) = J_{t} \, J_{t-1} \cdots J_{k+1}"
+            rf"\frac{{\partial {self._state}_{{t}}}}{{\partial {self._state}_{{k}}}}"
+            r" = P(t,k) = J_{t} \, J_{t-1} \cdots J_{k+1}"
             r" = \prod_{j=t}^{k+1} J_{j}, \qquad P(t,t) = I"
         )
 
@@ -58,8 +65,9 @@ class Bptt:
         blocks = [jacobian[part, parameter] for part in cell.states]
         head = (
             rf"\frac{{\partial L}}{{\partial {name}}} = \sum_{{t=1}}^{{T}} \sum_{{k=1}}^{{t}} "
-            rf"\underbrace{{\frac{{\partial L}}{{\partial s_{{t}}}} \, P(t,k) \, "
-            rf"\frac{{\partial^{{+}} s_{{k}}}}{{\partial {name}}}}}_{{\text{{lag }} t-k}}"
+            rf"\underbrace{{\frac{{\partial L}}{{\partial {self._state}_{{t}}}} \, P(t,k) \, "
+            rf"\frac{{\partial^{{+}} {self._state}_{{k}}}}{{\partial {name}}}}}"
+            r"_{\text{lag } t-k}"
         )
         return "\n\n".join([head, *(b.latex() for b in blocks if not b.is_zero)])
 
@@ -73,8 +81,11 @@ class Bptt:
         for part in cell.states:
             block = StepJacobian(cell)[part, part]
             direct = [t for t in block.terms if not t.maps]
-            if direct and len(block.terms) >= len(direct):
-                factor = " + ".join(term_latex(cell, t, "j") or "I" for t in direct)
+            if direct:
+                space = cell.spaces[part]
+                factor = " ".join(signed([term_latex(cell, t, space, "j") for t in direct]))
+                if direct[1:] or factor.startswith("-"):
+                    factor = rf"\left( {factor} \right)"
                 rows[part] = rf"\prod_{{j=k+1}}^{{t}} {factor}"
         return rows
 

@@ -7,7 +7,8 @@ from typing import Any
 from gradflow.cells.cell import Cell
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
-from gradflow.jacobians.expression_latex import ExpressionText
+from gradflow.jacobians.expression_text import ExpressionText
+from gradflow.jacobians.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.step import Block, ParameterBlock, StepJacobian
 from gradflow.jacobians.terms import Term
 
@@ -16,17 +17,42 @@ def _map_text(linear_map: Map) -> str:
     return {"spread": "1", "mean": "(1/n) 1^T", "sum": "1^T"}.get(linear_map.kind, linear_map.name)
 
 
-def term_text(cell: Cell, term: Term) -> str:
-    """Return ``diag(d0) W1 diag(d1) ...`` with factors of one left out."""
+def term_text(cell: Cell, term: Term, space: str) -> str:
+    """Return a term on one line, for instance ``(1 - alpha) diag(d0) W1``.
+
+    ``space`` is where the derivative's numerator lives: ``I`` prints unless that is ``one``.
+    """
     printer = ExpressionText(cell)
-    parts = []
-    for position, diagonal in enumerate(term.diagonals):
-        if diagonal != 1:
-            scalar = all(cell.spaces.get(s.name, ONE) == ONE for s in diagonal.free_symbols)
-            parts.append(f"{'' if scalar else 'diag'}({printer.doprint(diagonal)})")
-        if position < len(term.maps):
-            parts.append(_map_text(term.maps[position]))
-    return " ".join(parts) or "I"
+    scalar, found = factors(cell, term)
+    parts = [_factor_text(printer, f) for f in found]
+    if not parts and space != ONE:
+        parts = ["I"]
+    if scalar == -1 and parts:
+        return "-" + " ".join(parts)
+    if scalar != 1 or not parts:
+        text = printer.doprint(scalar)
+        parts.insert(0, f"({text})" if scalar.is_Add and parts else text)
+    return " ".join(parts)
+
+
+def _factor_text(printer: ExpressionText, factor: Factor) -> str:
+    if isinstance(factor, Map):
+        return _map_text(factor)
+    text = printer.doprint(factor.vector)
+    if isinstance(factor, Diagonal):
+        return f"diag({text})"
+    text = text if factor.vector.is_Symbol else f"({text})"
+    if isinstance(factor, Column):
+        return text
+    return ("(1/n) " if factor.mean else "") + f"{text}^T"
+
+
+def _joined(rows: list[str]) -> str:
+    """Join rows by plus, or by minus where one starts with it."""
+    text = rows[0] if rows else "0"
+    for row in rows[1:]:
+        text += f" - {row[1:]}" if row.startswith("-") else f" + {row}"
+    return text
 
 
 def _new(cell: Cell, name: str) -> str:
@@ -38,20 +64,22 @@ def block_text(block: Block) -> str:
     cell = block.cell
     rows = []
     for term, part in block.nested:
-        text = term_text(cell, term)
+        text = term_text(cell, term, cell.spaces[block.out])
         inner = f"d{part}'/d{block.wrt}" if part else ""
-        rows.append(inner if part and text == "I" else f"{text} {inner}".strip())
-    return f"d{_new(cell, block.out)}/d{block.wrt} = {' + '.join(rows) or '0'}"
+        rows.append(inner if part and text in ("I", "1") else f"{text} {inner}".strip())
+    return f"d{_new(cell, block.out)}/d{block.wrt} = {_joined(rows)}"
 
 
 def parameter_text(block: ParameterBlock) -> str:
     """Return ``d+c'/dU_f = ... (x) h^T`` on one line."""
     printer = ExpressionText(block.cell)
+    cell = block.cell
     rows = [
-        term_text(block.cell, term) + (f" (x) {printer.doprint(v)}^T" if v is not None else "")
+        term_text(cell, term, cell.spaces[block.out])
+        + (f" (x) {printer.doprint(v)}^T" if v is not None else "")
         for term, v in block.terms
     ]
-    return f"d+{_new(block.cell, block.out)}/d{block.parameter} = {' + '.join(rows) or '0'}"
+    return f"d+{_new(cell, block.out)}/d{block.parameter} = {_joined(rows)}"
 
 
 def step_text(jacobian: StepJacobian) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sympy as sp
-
 from gradflow.cells.cell import Cell
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
 from gradflow.cells.typeset import name_latex, time_index
-from gradflow.jacobians.expression_latex import ExpressionLatex, moving_names
+from gradflow.jacobians.expression_latex import ExpressionLatex, generated, moving_names
+from gradflow.jacobians.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.step import Block, ParameterBlock, StepJacobian
 from gradflow.jacobians.terms import Term
 
@@ -30,45 +29,54 @@ def map_latex(linear_map: Map) -> str:
     return name_latex(linear_map.name)
 
 
-def term_latex(cell: Cell, term: Term, step: str = "t") -> str:
-    """Return ``diag(d0) W1 diag(d1) ...`` at a step, with factors of one left out."""
+def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> str:
+    """Return a term at a step, for instance ``(1 - alpha) diag(d0) W1``.
+
+    ``space`` is where the derivative's numerator lives: a multiple of the identity prints as ``I``
+    unless that is ``one``.
+    """
     printer = ExpressionLatex(cell, step)
-    spaces = [m.out for m in term.maps] + [term.maps[-1].into if term.maps else ""]
-    parts: list[str] = []
-    for position, diagonal in enumerate(term.diagonals):
-        if diagonal != 1:
-            parts.append(_diagonal(cell, printer, diagonal, spaces[position]))
-        if position < len(term.maps):
-            parts.append(map_latex(term.maps[position]))
+    scalar, found = factors(cell, term)
+    parts = [_factor_latex(printer, f) for f in found]
+    if not parts and space != ONE:
+        parts = ["I"]
+    if scalar == -1 and parts:
+        return "-" + r" \, ".join(parts)
+    if scalar != 1 or not parts:
+        text = str(printer.doprint(scalar))
+        parts.insert(0, rf"\left( {text} \right)" if scalar.is_Add and parts else text)
     return r" \, ".join(parts)
 
 
-def _diagonal(cell: Cell, printer: ExpressionLatex, d: sp.Expr, space: str) -> str:
-    scalar = all(cell.spaces.get(s.name, ONE) == ONE for s in d.free_symbols)
-    text = printer.doprint(d)
-    if scalar:
-        return rf"\left( {text} \right)" if d.is_Add else str(text)
-    return rf"\operatorname{{diag}}\left( {text} \right)"
+def _factor_latex(printer: ExpressionLatex, factor: Factor) -> str:
+    if isinstance(factor, Map):
+        return map_latex(factor)
+    text = str(printer.doprint(factor.vector))
+    if isinstance(factor, Diagonal):
+        return rf"\operatorname{{diag}}\left( {text} \right)"
+    if isinstance(factor, Column):
+        return rf"\left( {text} \right)" if factor.vector.is_Add else text
+    text = text if factor.vector.is_Symbol and "^" not in text else rf"\left( {text} \right)"
+    return (r"\tfrac{1}{n} " if factor.mean else "") + rf"{text}^{{\top}}"
 
 
 def _derivative(above: str, below: str, sign: str = r"\partial") -> str:
     return rf"\frac{{{sign} {above}}}{{\partial {below}}}"
 
 
-def _joined(rows: list[str]) -> list[str]:
+def signed(rows: list[str]) -> list[str]:
     """Give each row its sign, so that a negative term follows a minus and not ``+ -``."""
-    signed = []
+    result = []
     for position, row in enumerate(rows):
         negative = row.startswith("-")
         body = row[1:].lstrip() if negative else row
         sign = "-" if negative else "+" if position else ""
-        signed.append(f"{sign} {body}" if position else f"{sign}{body}")
-    return signed
+        result.append(f"{sign} {body}" if position else f"{sign}{body}")
+    return result
 
 
 def _aligned(left: str, rows: list[str]) -> str:
-    rows = _joined(rows)
-    body = " \\\\\n&\\quad ".join(rows)
+    body = " \\\\\n&\\quad ".join(signed(rows))
     return f"\\begin{{aligned}}\n{left} &= {body}\n\\end{{aligned}}"
 
 
@@ -77,19 +85,15 @@ def block_rows(block: Block) -> list[str]:
     cell = block.cell
     rows = []
     for term, part in block.nested:
-        text = term_latex(cell, term)
+        text = term_latex(cell, term, cell.spaces[block.out])
         if part:
             inner = _derivative(
                 part_latex(cell, part, new=True),
                 part_latex(cell, block.wrt, new=block.wrt not in cell.states),
             )
-            text = rf"{text} \, {inner}" if text else inner
-        rows.append(text or _identity(cell, block.out))
+            text = inner if text in ("I", "1") else rf"{text} \, {inner}"
+        rows.append(text)
     return rows or ["0"]
-
-
-def _identity(cell: Cell, part: str) -> str:
-    return "1" if cell.spaces.get(part, ONE) == ONE else "I"
 
 
 def block_latex(block: Block) -> str:
@@ -114,11 +118,11 @@ def parameter_latex(block: ParameterBlock) -> str:
     )
     rows = []
     for term, operand in block.terms:
-        text = term_latex(cell, term) or _identity(cell, block.out)
+        text = term_latex(cell, term, cell.spaces[block.out])
         if operand is not None:
             vector = printer.doprint(operand)
-            simple = r"\left(" not in vector and r"\odot" not in vector and "+" not in vector
-            vector = vector if simple else rf"\left( {vector} \right)"
+            if operand in generated(cell) or "^" in vector:
+                vector = rf"\left( {vector} \right)"
             text = rf"{text} \otimes {vector}^{{\top}}"
         rows.append(text)
     return _aligned(left, rows or ["0"])

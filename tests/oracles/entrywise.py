@@ -109,9 +109,7 @@ def scrn(v):
     return [(v["P"] * s + v["A"] * v["x"] + v["R"] * v["h"]).applyfunc(sigma), s]
 
 
-CELLS = {
-    f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)
-}
+CELLS = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
 
 
 def variables(cell, sizes):

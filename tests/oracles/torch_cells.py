@@ -80,6 +80,12 @@ def scrn(p, s, x, t):
 STEPS = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
 
 
+def torch_step(name, p, parts, x, t):
+    """One step on a mapping of state parts."""
+    new = STEPS[name](p, torch.cat(list(parts.values())), x, t)
+    return dict(zip(parts, new.split([len(v) for v in parts.values()]), strict=True))
+
+
 def tensors(params, trained=()):
     """Tensors of the arrays; those named in `trained` collect a gradient."""
     found = {k: torch.tensor(v) for k, v in params.items()}

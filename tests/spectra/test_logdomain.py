@@ -3,7 +3,6 @@
 import mpmath
 import numpy as np
 import pytest
-from oracles.precision import log_singular_values, rnn_jacobians
 
 from gradflow.spectra.logdomain import (
     binary_exponent,
@@ -15,6 +14,7 @@ from gradflow.spectra.logdomain import (
     shifted,
     unit_rows,
 )
+from oracles.precision import log_singular_values, rnn_jacobians
 
 COVECTOR = np.array([0.3, -1.2, 0.7, 2.0])
 # 40 products and norms, each a few rounding units of 1.1e-16 off, and logs of size 100.
@@ -107,7 +107,9 @@ def test_an_exact_zero_is_minus_infinity_from_its_lag_on():
 
 
 def test_leading_axes_are_a_batch():
-    jacobians = np.array([[trajectory(s, 9) for s in (0, 1, 2)], [trajectory(s, 9) for s in (3, 4, 5)]])
+    jacobians = np.array(
+        [[trajectory(s, 9) for s in (0, 1, 2)], [trajectory(s, 9) for s in (3, 4, 5)]]
+    )
     covectors = np.random.default_rng(0).normal(size=(3, 4))
     unit, log_scale = row_products(jacobians, covectors)
     assert unit.shape == (2, 3, 10, 4)

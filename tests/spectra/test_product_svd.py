@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from gradflow.spectra.product_svd import product_log_singular_values, singular_values
 from oracles.precision import (
     integer_log_singular_values,
     log_singular_values,
@@ -18,8 +20,6 @@ from oracles.precision import (
     rnn_jacobians,
     rnn_step,
 )
-
-from gradflow.spectra.product_svd import product_log_singular_values, singular_values
 
 # What the package promises for a chaotic RNN or LSTM over 500 steps.
 PROMISE = 1e-8
@@ -174,7 +174,11 @@ def test_idle_units_and_missing_weights():
         (np.zeros((3, 3)), 4, [-np.inf] * 3),
         ([[-0.5]], 700, [-700 * np.log(2)]),
         ([[0.0]], 3, [-np.inf]),
-        (np.diag([1e200, 1e-200, 0.5]), 9, [1800 * np.log(10), 9 * np.log(0.5), -1800 * np.log(10)]),
+        (
+            np.diag([1e200, 1e-200, 0.5]),
+            9,
+            [1800 * np.log(10), 9 * np.log(0.5), -1800 * np.log(10)],
+        ),
         ([[1.0, 1e-200], [1e200, 3.0]], 1, [200 * np.log(10), np.log(2) - 200 * np.log(10)]),
     ],
 )
