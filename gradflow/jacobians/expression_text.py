@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from gradflow.cells.cell import Cell
@@ -32,20 +35,33 @@ class ExpressionText(StrPrinter):
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         statement = self._written_out.get(expr)
         if isinstance(statement, Elementwise):
-            return f"({self._print(statement.expression)})"
+            return str(self._print(statement.expression))
         if isinstance(statement, Product):
             name, operand = statement.linear_map.name, self._print(statement.operand)
             if statement.linear_map.kind in ("mean", "sum"):
                 return f"{name}({operand})"
-            return f"({name} @ {operand})"
+            return f"{name} @ {self.operand(statement.operand)}"
         part = expr.name.removesuffix("_next")
         return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
+
+    def operand(self, expr: sp.Basic) -> str:
+        """Return an expression in parentheses unless it is a single name, number or call."""
+        return self.parenthesize(expr, PRECEDENCE["Atom"], True)
+
+    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
+        """Return an operand, in parentheses where what a name stands for needs them."""
+        if item in self._written_out:
+            text = str(self._print(item))
+            return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
+        return str(super().parenthesize(item, level, strict))
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         text = ""
         for term in ordered_terms(expr):
             negative = term.could_extract_minus_sign()
-            body = str(self._print(-term if negative else term))
+            body = (
+                self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
+            )
             sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
             text += f" {sign}{body}" if text else f"{sign}{body}"
         return text
@@ -56,7 +72,8 @@ class ExpressionText(StrPrinter):
         if isinstance(expr, step):
             return f"1[{parts[0]} > 0]"
         if isinstance(expr, modulo):
-            return f"({parts[0]} % {parts[1]})"
+            both = (self.operand(a) for a in expr.args)
+            return f"({' % '.join(both)})"
         return f"{_NAMES.get(kind, kind)}({', '.join(parts)})"
 
     def _print_Relational(self, expr: sp.core.relational.Relational) -> str:

@@ -76,7 +76,7 @@ def parameter_text(block: ParameterBlock) -> str:
     cell = block.cell
     rows = [
         term_text(cell, term, cell.spaces[block.out])
-        + (f" (x) {printer.doprint(v)}^T" if v is not None else "")
+        + (f" (x) {printer.operand(v)}^T" if v is not None else "")
         for term, v in block.terms
     ]
     return f"d+{_new(cell, block.out)}/d{block.parameter} = {_joined(rows)}"

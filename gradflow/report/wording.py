@@ -45,7 +45,7 @@ def signed(value: float, digits: int = 4) -> str:
 def exponent(value: float, error: float) -> str:
     """Return a Lyapunov exponent with its error bar, in nats per step."""
     finite = math.isfinite(value) and math.isfinite(error)
-    return f"{signed(value)} ± {error:.4f}" if finite else signed(value)
+    return f"{signed(value)}\u00a0±\u00a0{error:.4f}" if finite else signed(value)
 
 
 def verdict(study: Study) -> tuple[str, str]:
