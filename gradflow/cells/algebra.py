@@ -148,7 +148,9 @@ class _Reader:
                 "multiplies by an expression: the left of `@` is the name of one map, so write "
                 "`A @ (B @ v)`",
             )
-        return self.number(right) if left.id == "identity" else self._apply(left.id, right)
+        if left.id == "identity":
+            return self.number(right)
+        return self._apply(self.number(left).name, right)
 
     def _apply(self, name: str, operand: ast.expr) -> sp.Expr:
         return Apply(symbol(name), self.number(operand), Str(self.sizes.get(id(operand), "")))

@@ -68,6 +68,14 @@ def read_declaration(cell: Cell) -> Declared:
             "starting with a letter; choose such a name."
         )
     place = f"cell {cell.name!r}"
+    for attribute in ("equations", "forget_bias", "input_bias", "title", "reference"):
+        if not isinstance(getattr(cell, attribute), str):
+            found = getattr(cell, attribute)
+            raise UsageError(f"{place}, {attribute}: {found!r} is no text; write a string.")
+    if not isinstance(cell.defaults, Mapping):
+        raise UsageError(
+            f"{place}, defaults: {cell.defaults!r} is no mapping from names to values."
+        )
     declared = Declared()
     for attribute, kind, counts, default in _LISTS:
         text = getattr(cell, attribute)

@@ -209,16 +209,23 @@ class RoutineText:
         lines = [] if whole else [f"block = out[..., {rows}, {columns}]"]
         dense = [t for t in statement.terms if t.maps]
         diagonal = [t for t in statement.terms if not t.maps]
-        if not dense:
-            lines.append(f"{block}[...] = zero")
-        for position, term in enumerate(dense):
-            if position == 0:
-                lines.append(f"{block}[...] = {self._product(term)}")
-            else:
-                lines.append(f"{block} += {self._product(term)}")
+        scaled = [t for t in dense if len(t.maps) == 1 and t.diagonals[1] == 1]
+        others = [t for t in dense if t not in scaled]
+        if scaled:
+            pairs = ", ".join(self._scaled(t) for t in scaled)
+            lines.append(f"scaled_sum({block}, {pairs})")
+        else:
+            first = self._product(others.pop(0)) if others else "zero"
+            lines.append(f"{block}[...] = {first}")
+        lines += [f"{block} += {self._product(term)}" for term in others]
         for term in diagonal:
             lines.append(f"add_diagonal({block}, {self._printer.doprint(term.diagonals[0])})")
         return lines
+
+    def _scaled(self, term: Term) -> str:
+        """Return the text of a pair (diagonal, matrix)."""
+        diagonal = str(self._printer.doprint(term.diagonals[0]))
+        return f"({diagonal}, {self._matrix(term.maps[0])})"
 
     def _slice(self, parts: tuple[str, ...], part: str) -> str:
         if len(parts) == 1:

@@ -55,6 +55,12 @@ class ExpressionText(StrPrinter):
             return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
         return str(super().parenthesize(item, level, strict))
 
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        coefficient, rest = expr.as_coeff_Mul()
+        if decimal(coefficient):
+            return f"{self._print(coefficient)}*{self.parenthesize(rest, PRECEDENCE['Mul'], True)}"
+        return str(super()._print_Mul(expr))
+
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         text = ""
         for term in ordered_terms(expr):

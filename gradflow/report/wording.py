@@ -63,8 +63,8 @@ def verdict(study: Study) -> tuple[str, str]:
     if horizon is not None:
         return (
             f"{name}: the gradient falls below 1\u00a0% of its size after {horizon} steps, losing "
-            f"{100 * (1 - math.exp(rate)):.3g}\u00a0% a step; what lies further back is not learned "
-            "from this loss.",
+            f"{100 * (1 - math.exp(rate)):.3g}\u00a0% a step; what lies further back is not "
+            "learned from this loss.",
             "bad" if horizon < count / 4 else "neutral",
         )
     if rate > 1e-3:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from gradflow.spectra.logdomain import Exponents, Floats, normalized, shifted
+from gradflow.spectra.logdomain import Exponents, Floats, normalized, shifted, unit_rows
 
 EPS = float(np.finfo(np.float64).eps)
 # A matrix (d, d) has lost a rank when sigma_d < 64 d eps sigma_1: exactly dependent columns are
@@ -24,6 +24,7 @@ SUSPECT = 1e-8
 # Error of Q R in a row, relative to the row of the factor, at which a QR is given up; 1e-14 is
 # usual. It bounds what a step adds to the error of a log, often by far too much.
 WORST_ROW_ERROR = 1e-4
+JACOBI_SWEEPS = 30
 TOO_GRADED = (
     "the entries of one Jacobian lie too many powers of ten apart for float64, so measure the parts"
     " of the state in units of like size"
@@ -160,6 +161,65 @@ def qr_by_rows(matrix: Floats, length: Floats) -> tuple[Floats, Floats]:
     q = np.empty_like(sorted_q)
     q[order] = sorted_q
     return q, r
+
+
+def graded_log_singular_values(exponent: Exponents, rows: Floats, where: str) -> Floats:
+    """Log sigma (s,), descending, of ``diag(2^exponent) rows`` by one-sided Jacobi on the rows.
+
+    A rotation of rows i and j with lengths in the ratio ``rho = |row_j| / |row_i| <= 1`` and
+    cosine c has ``tan = rho tau``, and tau stays finite when rho underflows: the shorter row then
+    just loses its part along the longer one. Disjoint pairs are rotated together (round robin).
+
+    Source: J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        Naming `where`, if the iteration does not converge.
+    """
+    unit, length = unit_rows(rows)
+    length += exponent * np.log(2)
+    count = len(unit)
+    if count < 2:
+        return length
+    seats = np.arange(count + count % 2)
+    tolerance = 10 * max(rows.shape) * EPS
+    for _ in range(JACOBI_SWEEPS):
+        order = np.argsort(-length, kind="stable")
+        unit, length = unit[order], length[order]
+        if np.abs(unit @ unit.T - np.eye(count)).max() <= tolerance:
+            break
+        for _ in range(len(seats) - 1):
+            half = len(seats) // 2
+            _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance / 10)
+            seats[1:] = np.roll(seats[1:], 1)
+    else:
+        raise np.linalg.LinAlgError(
+            f"{where}: {JACOBI_SWEEPS} Jacobi sweeps did not make the"
+            f" {count} rows orthogonal, and no more are allowed; {TOO_GRADED}"
+        )
+    return length
+
+
+def _rotate(
+    unit: Floats, length: Floats, first: Exponents, second: Exponents, tolerance: float
+) -> None:
+    """Make the rows ``first[k]`` and ``second[k]`` of ``diag(exp(length)) unit`` orthogonal."""
+    seated = np.maximum(first, second) < len(unit)
+    i, j = first[seated], second[seated]
+    cosine = np.sum(unit[i] * unit[j], axis=1)
+    wrong = np.abs(cosine) > tolerance
+    i, j, cosine = i[wrong], j[wrong], cosine[wrong]
+    i, j = np.where(length[i] >= length[j], i, j), np.where(length[i] >= length[j], j, i)
+    rho = np.exp(length[j] - length[i])
+    gap = -np.expm1(2 * (length[j] - length[i]))
+    tau = 2 * cosine / (gap + np.hypot(gap, 2 * rho * cosine))
+    scale = 1 / np.hypot(1, rho * tau)[:, None]
+    longer = scale * (unit[i] + (rho * rho * tau)[:, None] * unit[j])
+    shorter = scale * (unit[j] - tau[:, None] * unit[i])
+    for index, row in ((i, longer), (j, shorter)):
+        unit[index], change = unit_rows(row)
+        length[index] += change
 
 
 def check_volume(where: str, logs: Floats, balanced: Floats, exponents: int) -> None:

@@ -31,11 +31,11 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from gradflow.spectra.graded import (
-    EPS,
     TOO_GRADED,
     check_volume,
     equilibrated,
     graded_factors,
+    graded_log_singular_values,
     orthonormal_image,
 )
 from gradflow.spectra.logdomain import (
@@ -54,8 +54,7 @@ _WHERE = "product_log_singular_values"
 _GOOD_CONDITION = 1e4
 _SWEEPS = 4
 # Sweeps from the two ends round differently, and must agree to this part of each log.
-_WORST_ERROR = 1e-4
-_JACOBI_SWEEPS = 30
+_WORST_ERROR = 1e-2
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,14 @@ class SingularValues:
         Number of step Jacobians in the product.
     log_sigma : (m, d)
         Natural log of the singular values, descending along d; ``-inf`` for an exact zero.
+    error : (m, d)
+        How far `log_sigma` is from what a sweep from the other end gives, an estimate of its error.
+        ``inf`` where the two ends judge the rank otherwise; `log_sigma` is then ``-inf``.
     """
 
     lag: NDArray[np.int64]
     log_sigma: Floats
+    error: Floats
 
 
 def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> SingularValues:
@@ -89,7 +92,7 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
     Raises
     ------
     ValueError
-        If the shape is not (T, d, d), an entry is not finite, or a lag is not within 0..T.
+        If a lag is not within 0..T, or as in `product_log_singular_values`.
     """
     steps = as_steps(jacobians, "singular_values")
     length = len(steps)
@@ -98,8 +101,9 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
         chosen = _checked_lags(lags, length)
-    log_sigma = [product_log_singular_values(steps[length - lag :]) for lag in chosen]
-    return SingularValues(chosen, np.array(log_sigma).reshape(len(chosen), steps.shape[-1]))
+    both = np.array([_from_both_ends(steps[length - lag :]) for lag in chosen])
+    log_sigma, error = both.reshape(len(chosen), 2, steps.shape[-1]).swapaxes(0, 1)
+    return SingularValues(chosen, log_sigma, error)
 
 
 def product_log_singular_values(jacobians: ArrayLike) -> Floats:
@@ -116,29 +120,41 @@ def product_log_singular_values(jacobians: ArrayLike) -> Floats:
     Raises
     ------
     ValueError
-        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or rounding spoils more
-        than four digits: the answer differs between P and its transpose, or contradicts
+        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or rounding spoils a log
+        by more than a hundredth: the answer differs between P and its transpose, or contradicts
         ``sum log sigma = sum log |det J_t|``, or the Jacobi iteration fails (as the subclass
         ``numpy.linalg.LinAlgError``). That takes couplings far below the rounding unit which later
         steps blow up, such as entries that span 10^20 in a pattern no scaling removes.
     """
-    steps = as_steps(jacobians, _WHERE)
+    return _from_both_ends(as_steps(jacobians, _WHERE))[0]
+
+
+def _from_both_ends(steps: Floats) -> tuple[Floats, Floats]:
+    """Log sigma (d,) of the product and, as an estimate of its error (d,), what P^T has otherwise.
+
+    Where only one of the two has lost the rank, log sigma is ``-inf`` and the error inf.
+    """
     if len(steps) == 0:
-        return np.zeros(steps.shape[-1])
+        return np.zeros(steps.shape[-1]), np.zeros(steps.shape[-1])
     with threadpool_limits(limits=1, user_api="blas"):
         row, balanced, column = equilibrated(steps)
         log_sigma = _log_sigma(row, balanced, column)
         mirrored = _log_sigma(column[::-1], balanced[::-1].swapaxes(1, 2), row[::-1])
         check_volume(_WHERE, log_sigma, balanced, int(row.sum() + column.sum()))
-    log_sigma[mirrored == -np.inf] = -np.inf
-    rank = int(np.isfinite(log_sigma).sum())
-    error = np.abs(log_sigma[:rank] - mirrored[:rank]) / np.maximum(1, np.abs(mirrored[:rank]))
-    if (error > _WORST_ERROR).any():
+    alive, mirrored_alive = np.isfinite(log_sigma), np.isfinite(mirrored)
+    both = alive & mirrored_alive
+    error = np.where(alive == mirrored_alive, 0.0, np.inf)
+    error[both] = np.abs(log_sigma[both] - mirrored[both])
+    log_sigma[~both] = -np.inf
+    wrong = np.flatnonzero(both & (error > _WORST_ERROR * np.maximum(1, np.abs(log_sigma))))
+    if len(wrong):
+        k = wrong[0]
         raise ValueError(
-            f"{_WHERE}: swept from either end, log sigma comes out as {log_sigma} and {mirrored},"
-            f" and {_WORST_ERROR} of it is the most they may differ; {TOO_GRADED}"
+            f"{_WHERE}: swept from either end, log sigma {k + 1} comes out as {log_sigma[k]:.6g}"
+            f" and {mirrored[k]:.6g}, and {_WORST_ERROR} of it is the most they may differ;"
+            f" {TOO_GRADED}"
         )
-    return log_sigma
+    return log_sigma, error
 
 
 def _log_sigma(row: Exponents, balanced: Floats, column: Exponents) -> Floats:
@@ -151,7 +167,7 @@ def _log_sigma(row: Exponents, balanced: Floats, column: Exponents) -> Floats:
             break
         frame = frame @ _row_space(exponent, rows)
     log_sigma = np.full(row.shape[1], -np.inf)
-    log_sigma[: len(rows)] = _graded_log_singular_values(exponent, rows) + shift * np.log(2)
+    log_sigma[: len(rows)] = graded_log_singular_values(exponent, rows, _WHERE) + shift * np.log(2)
     return log_sigma
 
 
@@ -195,58 +211,6 @@ def _row_space(exponent: Exponents, rows: Floats) -> Floats:
         for matrix in (rest, basis):
             matrix[:, k:] -= 2 * np.outer(matrix[:, k:] @ mirror, mirror)
     return basis[:, :count]
-
-
-def _graded_log_singular_values(exponent: Exponents, rows: Floats) -> Floats:
-    """Log sigma (s,), descending, of ``diag(2^exponent) rows`` by one-sided Jacobi on the rows.
-
-    A rotation of rows i and j with lengths in the ratio ``rho = |row_j| / |row_i| <= 1`` and
-    cosine c has ``tan = rho tau``, and tau stays finite when rho underflows: the shorter row then
-    just loses its part along the longer one. Disjoint pairs are rotated together (round robin).
-    """
-    unit, length = unit_rows(rows)
-    length += exponent * np.log(2)
-    count = len(unit)
-    if count < 2:
-        return length
-    seats = np.arange(count + count % 2)
-    tolerance = 10 * max(rows.shape) * EPS
-    for _ in range(_JACOBI_SWEEPS):
-        order = np.argsort(-length, kind="stable")
-        unit, length = unit[order], length[order]
-        if np.abs(unit @ unit.T - np.eye(count)).max() <= tolerance:
-            break
-        for _ in range(len(seats) - 1):
-            half = len(seats) // 2
-            _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance / 10)
-            seats[1:] = np.roll(seats[1:], 1)
-    else:
-        raise np.linalg.LinAlgError(
-            f"{_WHERE}: {_JACOBI_SWEEPS} Jacobi sweeps did not make the"
-            f" {count} rows orthogonal, and no more are allowed; {TOO_GRADED}"
-        )
-    return length
-
-
-def _rotate(
-    unit: Floats, length: Floats, first: Exponents, second: Exponents, tolerance: float
-) -> None:
-    """Make the rows ``first[k]`` and ``second[k]`` of ``diag(exp(length)) unit`` orthogonal."""
-    seated = np.maximum(first, second) < len(unit)
-    i, j = first[seated], second[seated]
-    cosine = np.sum(unit[i] * unit[j], axis=1)
-    wrong = np.abs(cosine) > tolerance
-    i, j, cosine = i[wrong], j[wrong], cosine[wrong]
-    i, j = np.where(length[i] >= length[j], i, j), np.where(length[i] >= length[j], j, i)
-    rho = np.exp(length[j] - length[i])
-    gap = -np.expm1(2 * (length[j] - length[i]))
-    tau = 2 * cosine / (gap + np.hypot(gap, 2 * rho * cosine))
-    scale = 1 / np.hypot(1, rho * tau)[:, None]
-    longer = scale * (unit[i] + (rho * rho * tau)[:, None] * unit[j])
-    shorter = scale * (unit[j] - tau[:, None] * unit[i])
-    for index, row in ((i, longer), (j, shorter)):
-        unit[index], change = unit_rows(row)
-        length[index] += change
 
 
 def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:

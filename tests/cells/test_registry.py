@@ -1,8 +1,6 @@
-"""Finding a cell: by name, by entry point, in a file, and what is said when it is not there."""
+"""Cells by name: the library, files, other distributions, and what is said when there is none."""
 
-import subprocess
 import sys
-import textwrap
 
 import pytest
 
@@ -10,71 +8,135 @@ import gradflow as gf
 from gradflow.cells import LIBRARY, get, names
 from gradflow.errors import InputError, UsageError
 
-OWN = """
-from gradflow import Cell
+CELL = """
+from gradflow.cells import Cell
 
-first = Cell(name="first", state="h", vectors="a", equations="h_next = a * h")
-second = Cell(name="second", state="h", vectors="b", equations="h_next = b + h")
+mine = Cell(name="mine", state="h", maps="U", equations="h_next = tanh(U @ h)")
 """
 
 
-@pytest.mark.parametrize("name", LIBRARY)
-def test_every_library_cell_is_an_attribute_with_its_papers(name):
-    cell = get(name)
-    assert cell is getattr(gf.cells, name)
-    assert cell.name == name
-    assert cell.title
-    assert cell.reference
+@pytest.fixture
+def write(tmp_path):
+    def make(text, name="my_cell.py"):
+        path = tmp_path / name
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    return make
 
 
-def test_the_nearest_name_is_suggested():
-    with pytest.raises(UsageError, match="unknown cell 'clokwork': did you mean 'clockwork'"):
-        get("clokwork")
-    with pytest.raises(UsageError, match="unknown cell 'zzz': known are scalar, rnn"):
-        get("zzz")
-    with pytest.raises(AttributeError, match="no cell or attribute 'zzz'"):
-        _ = gf.cells.zzz
+def test_the_library():
+    assert names()[: len(LIBRARY)] == LIBRARY
+    for name in LIBRARY:
+        cell = get(name)
+        assert cell.name == name
+        assert cell is getattr(gf.cells, name)
+        assert cell.title
+        assert len(cell.reference) > 20
+    with pytest.raises(AttributeError, match="no cell or attribute 'nothing'"):
+        _ = gf.cells.nothing
 
 
-def test_a_file_gives_the_cell_named(tmp_path):
-    file = tmp_path / "own.py"
-    file.write_text(OWN)
-    assert get(f"{file}:second").name == "second"
-    with pytest.raises(InputError, match=r"no Cell named 'third'.*first, second"):
-        get(f"{file}:third")
-    with pytest.raises(InputError, match="holds 2 Cells; name one"):
-        get(str(file))
-    file.write_text(OWN.rsplit("\n", 2)[0])
-    assert get(str(file)).name == "first"
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("lsmt", "lstm"), ("LSTM_", None), ("grus", "gru"), ("clock_work", "clockwork"), ("", None)],
+)
+def test_an_unknown_name_suggests_the_nearest(name, near):
+    with pytest.raises(UsageError) as caught:
+        get(name)
+    message = str(caught.value)
+    assert f"unknown cell {name!r}" in message
+    assert (f"did you mean {near!r}?" in message) == (near is not None)
+    assert "known are scalar, rnn" in message
+    assert "FILE.py:NAME" in message
 
 
-def test_files_that_fail_are_said_to(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
-        get(f"{tmp_path}/none.py:first")
-    file = tmp_path / "broken.py"
-    file.write_text("1 / 0")
-    with pytest.raises(InputError, match="running it failed with ZeroDivisionError"):
-        get(f"{file}:first")
-    file.write_text("def (")
-    with pytest.raises(InputError, match="running it failed with SyntaxError"):
-        get(f"{file}:first")
+def test_a_file(write):
+    path = write(CELL)
+    assert get(f"{path}:mine").name == "mine"
+    assert get(path) == get(f"{path}:mine")
 
 
-def test_another_distribution_registers_cells(tmp_path):
-    (tmp_path / "other_package.py").write_text(OWN)
-    info = tmp_path / "other_package-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-package\nVersion: 1.0\n")
+def test_a_cell_with_an_underscore_is_not_offered(write):
+    path = write(CELL + "\n_hidden = mine\n")
+    assert get(path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "message"),
+    [
+        (CELL, ":other", "holds no Cell named 'other'; name one as FILE.py:NAME, the Cells in it"),
+        (CELL, ":Cell", "holds no Cell named 'Cell'"),
+        (CELL + "two = mine", "", "holds 2 Cells; name one as FILE.py:NAME.*mine, two"),
+        ("x = 1", "", "holds no Cells; .* are: none"),
+        ("", ":mine", "holds no Cell named 'mine'"),
+        ("1 / 0", ":mine", "running it failed with ZeroDivisionError: division by zero"),
+        ("import nowhere_to_be_found", ":mine", "failed with ModuleNotFoundError"),
+        ("this is no Python", ":mine", "failed with SyntaxError"),
+        ("raise SystemExit(3)", ":mine", "failed with SystemExit: 3"),
+    ],
+)
+def test_a_file_that_does_not_do(write, text, attribute, message):
+    path = write(text)
+    with pytest.raises(InputError, match=message) as caught:
+        get(path + attribute)
+    assert "my_cell.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["nothing.py", "folder.py", "folder.py/x.py"])
+def test_a_file_that_is_not_there(tmp_path, path):
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(InputError, match="no such file; a cell of your own is FILE[.]py:NAME"):
+        get(f"{tmp_path / path}:mine")
+
+
+def test_a_wrong_declaration_in_a_file_keeps_its_own_sentence(write):
+    path = write(CELL.replace("U @ h", "V @ h"))
+    with pytest.raises(UsageError, match="cell 'mine', equation 'h_next': symbol 'V'"):
+        get(path)
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """A distribution on the path, as pip would have installed it."""
+    folder = tmp_path / "site"
+    info = folder / "other_cells-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-cells\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[gradflow.cells]\nfirst = other_package:first\nwrong = other_package:OWN\n"
+        "[gradflow.cells]\n"
+        "theirs = other_cells_module:mine\n"
+        "wrong = other_cells_module:number\n"
+        "broken = other_cells_broken:mine\n"
+        "missing = other_cells_module:nothing\n"
+        "lstm = other_cells_module:mine\n"
     )
-    code = """
-        import sys
-        sys.path.insert(0, sys.argv[1])
-        import gradflow as gf
-        assert "first" in gf.cells.names(), gf.cells.names()
-        assert gf.cells.get("first").name == "first"
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
-    assert "first" not in names()
+    (folder / "other_cells_module.py").write_text(CELL + "\nnumber = 3\n")
+    (folder / "other_cells_broken.py").write_text("raise OSError('no disk')\n")
+    monkeypatch.syspath_prepend(str(folder))
+    yield
+    for name in ("other_cells_module", "other_cells_broken"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("distribution")
+def test_another_distribution_adds_cells():
+    assert names() == (*LIBRARY, "broken", "missing", "theirs", "wrong")
+    assert get("theirs").name == "mine"
+    assert get("lstm") is gf.cells.lstm  # the library's own names stay the library's
+    with pytest.raises(UsageError, match="did you mean 'theirs'"):
+        get("their")
+
+
+@pytest.mark.usefixtures("distribution")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("wrong", "cell 'wrong': its entry point gives a int, no Cell"),
+        ("broken", "cell 'broken': loading its entry point .* OSError: no disk"),
+        ("missing", "cell 'missing': loading its entry point other_cells_module:nothing failed"),
+    ],
+)
+def test_an_entry_point_that_does_not_do(name, message):
+    with pytest.raises(InputError, match=message):
+        get(name)

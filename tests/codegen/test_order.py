@@ -11,7 +11,7 @@ from oracles.samples import sample
 CELLS = pytest.mark.parametrize("name", gf.cells.LIBRARY)
 SIZE = (4, 3, 2)
 
-# Functions that are linear in what is moved have no truncation error: nothing to measure a slope on.
+# Linear in what is moved: there is no truncation error on which to measure a slope.
 LINEAR = {"scalar", "irnn"}
 
 

@@ -1,4 +1,4 @@
-"""Random cells of the language: derivatives against differences by order, and against each other."""
+"""Random cells of the language: all routines against each other and differences by order."""
 
 import numpy as np
 import pytest

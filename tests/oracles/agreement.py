@@ -10,7 +10,7 @@ DIGITS = 50
 
 
 def draw(cell, rng, **sizes):
-    """Random parameters, state by part and inputs of a cell; constants that have a default keep it."""
+    """Random parameters, state by part and inputs of a cell; a default value is kept."""
     found = {"one": 1, "input": sizes.get("inputs"), **sizes}
     names = (*cell.parameters, *cell.constant_names)
     shapes = {n: tuple(found[s] for s in cell.shape_of(n)) for n in names}

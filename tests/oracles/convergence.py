@@ -6,6 +6,8 @@ as it is wrong by more than the error itself. The functions are evaluated in ari
 digits, so that rounding never enters.
 """
 
+from itertools import pairwise
+
 import mpmath
 import numpy as np
 
@@ -33,8 +35,7 @@ def slopes(found):
     """Slope between neighbouring steps, 2 for a right derivative; None where there is no error."""
     if all(error < EXACT for error in found):
         return None
-    pairs = zip(found[:-1], found[1:], strict=True)
-    return [float(mpmath.log(a / b, 2)) if b else float("inf") for a, b in pairs]
+    return [float(mpmath.log(a / b, 2)) if b else float("inf") for a, b in pairwise(found)]
 
 
 def is_second_order(found):

@@ -165,15 +165,18 @@ def _entries(linear_map, values, sizes):
     if linear_map.kind == "mean":
         return sp.ones(rows, columns) / columns
     dense = values[linear_map.name].copy()
-    for i, j in product(range(rows), range(columns)) if linear_map.mask is not None else ():
-        at = {"row": i, "column": j}
-        rule = linear_map.mask.replace(
-            lambda node: type(node).__name__ in at,
-            lambda node: values[node.args[0].name][at[type(node).__name__]],
-        )
-        if not rule:
-            dense[i, j] = 0
+    if linear_map.mask is not None:
+        for i, j in product(range(rows), range(columns)):
+            if not _at(linear_map.mask, {"row": i, "column": j}, values):
+                dense[i, j] = 0
     return dense
+
+
+def _at(rule, place, values):
+    return rule.replace(
+        lambda node: type(node).__name__ in place,
+        lambda node: values[node.args[0].name][place[type(node).__name__]],
+    )
 
 
 def run(cell, values, sizes, t):
