@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -86,6 +87,9 @@ def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]
             "",
             "Medians of 3 interleaved rounds in one process, caches emptied before each. The",
             "milliseconds belong to one machine; compare the ratios.",
+            "",
+            f"`python benchmarks/derivation.py{' --quick' * quick}{' --full' * full}`, gradflow "
+            f"{gf.__version__}, SymPy {sp.__version__}, Python {platform.python_version()}.",
             "",
             "| case | ms | over the LSTM's derivation |",
             "|---|---:|---:|",

@@ -12,7 +12,7 @@ a defect of gradflow itself.
 
 from typing import ClassVar
 
-__all__ = ["GradflowError", "InputError", "UsageError"]
+__all__ = ["GradflowError", "InputError", "PrecisionError", "UsageError"]
 
 
 class GradflowError(Exception):
@@ -25,6 +25,12 @@ class UsageError(GradflowError, ValueError):
     """A request that cannot be met: wrong arguments, wrong shapes, a declaration that is wrong."""
 
     exit_code: ClassVar[int] = 2
+
+
+class PrecisionError(GradflowError, ValueError):
+    """A number that rounding would spoil, so that none is given."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class InputError(GradflowError, ValueError):

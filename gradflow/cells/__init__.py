@@ -114,4 +114,6 @@ def __getattr__(name: str) -> object:
         return Cell
     if name in LIBRARY:
         return get(name)
+    if name == "initializers":
+        return importlib.import_module("gradflow.cells.initializers")
     raise AttributeError(f"module 'gradflow.cells' has no cell or attribute {name!r}")

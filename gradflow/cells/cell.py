@@ -146,8 +146,7 @@ class Cell:
                     f"cell {self.name!r}, {what}: {name!r} is no parameter or constant; there are "
                     f"{', '.join(known) or 'none'}."
                 )
-        arrays = (*self.states, *self.input_names, *known)
-        counted = {s for n in arrays for s in self.shape_of(n)}
+        counted = {s for n in (*self.states, *self.input_names, *known) for s in self.shape_of(n)}
         for size in self.sizes:
             if size not in counted:
                 raise UsageError(

@@ -5,7 +5,7 @@ A target (NumPy, mpmath, later ones) prints routines; it knows nothing about der
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -86,6 +86,17 @@ class Routine:
     matrix: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     spaces: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def expressions(self) -> list[sp.Basic]:
+        """Every scalar expression of the routine."""
+        return _expressions(self.statements)
+
+
+def _expressions(statements: Iterable[Statement]) -> list[sp.Basic]:
+    found = [s.expression for s in statements if isinstance(s, Let)]
+    fills = [s for s in statements if isinstance(s, Fill)]
+    return found + [d for s in fills for t in s.terms for d in t.diagonals]
+
 
 def reads(statement: Statement) -> set[sp.Symbol]:
     """Return the symbols a statement needs."""
@@ -127,12 +138,10 @@ def share(
     names that may not be used for them. The order is deterministic: that of the statements, then
     SymPy's canonical order.
     """
-    expressions = [s.expression for s in statements if isinstance(s, Let)]
-    expressions += [
-        d for s in statements if isinstance(s, Fill) for t in s.terms for d in t.diagonals
-    ]
     names = (sp.Symbol(f"v{i}", real=True) for i in range(10**6) if f"v{i}" not in taken)
-    replaced, reduced = sp.cse(expressions, symbols=names, order="canonical", list=False)
+    replaced, reduced = sp.cse(
+        _expressions(statements), symbols=names, order="canonical", list=False
+    )
     rest = iter(reduced)
     rewritten: list[Statement] = [
         Let(s.target, next(rest), s.space) if isinstance(s, Let) else s for s in statements

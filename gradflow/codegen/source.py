@@ -71,10 +71,8 @@ class RoutineText:
 
     def _branches(self) -> bool:
         """Whether some value is chosen by a condition, so that others are computed in vain."""
-        expressions = [s.expression for s in self.routine.statements if isinstance(s, Let)]
-        fills = [s for s in self.routine.statements if isinstance(s, Fill)]
-        expressions += [d for s in fills for t in s.terms for d in t.diagonals]
-        return any(e.has(choose) for e in expressions)
+        rules = [m.entries for m in self.cell.linear_maps.values() if m.entries is not None]
+        return any(e.has(choose) for e in [*self.routine.expressions, *rules])
 
     def _docstring(self) -> list[str]:
         cell, rows = self.cell, []

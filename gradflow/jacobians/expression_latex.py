@@ -9,7 +9,7 @@ from sympy.printing.latex import LatexPrinter
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.functions import FUNCTIONS, absolute, modulo, round_down, step
-from gradflow.cells.language import symbol
+from gradflow.cells.language import TIME, symbol
 from gradflow.cells.nodes import choose
 from gradflow.cells.program import Elementwise, Product, Statement
 from gradflow.cells.spaces import ONE
@@ -88,6 +88,8 @@ class ExpressionLatex(LatexPrinter):
             if isinstance(inner, Elementwise) and not inner.expression.is_Function:
                 operand = rf"\left( {operand} \right)"
             return rf"{name_latex(name)} \, {operand}"
+        if expr == TIME:
+            return self._step
         name, time = time_index(expr.name, self._cell.states, self._moving)
         return name_latex(name, time.replace("t", self._step))
 

@@ -140,6 +140,7 @@ def step_latex(jacobian: StepJacobian) -> str:
         )
         for a in cell.states
     )
-    whole = f"J_{{t}} = \\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
+    if len(cell.states) > 1:
+        matrix = f"\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
     blocks = [b.latex() for b in jacobian.blocks().values() if not b.is_zero]
-    return "\n\n".join([whole, *blocks])
+    return "\n\n".join([f"J_{{t}} = {matrix}", *blocks])

@@ -36,6 +36,7 @@ from gradflow.report.wording import (
     verdict,
     whole_against_part,
 )
+from gradflow.spectra import SingularValues
 
 
 def answer(study: Study) -> list[Block]:
@@ -47,11 +48,11 @@ def answer(study: Study) -> list[Block]:
         ["Half-life of the gradient", steps(study.gradient.half_life(), count)],
         ["The same by unit: median, and from 10 to 90 % of the units", _unit_lives(study)],
         ["Decay rate, nats per step", signed(study.gradient.rate())],
-        [
-            "Leading Lyapunov exponent, whole state, nats per step",
-            exponent(float(study.lyapunov.exponents[0]), float(study.lyapunov.stderr[0])),
-        ],
     ]
+    if study.lyapunov is not None:
+        value, error = float(study.lyapunov.exponents[0]), float(study.lyapunov.stderr[0])
+        label = "Leading Lyapunov exponent, whole state, nats per step"
+        rows.append([label, exponent(value, error)])
     if study.part_only is not None:
         value, error = float(study.part_only.exponents[0]), float(study.part_only.stderr[0])
         label = f"The same from the {study.cell.states[0]} block only (what others print)"
@@ -234,43 +235,61 @@ def _by_parameter(study: Study) -> list[Block]:
 
 def spectrum(study: Study) -> list[Block]:
     """Return singular values, eigenvalues and Lyapunov exponents."""
-    blocks: list[Block] = [
-        Heading("Spectrum"),
-        Figure(
-            draw_svg(plot_singular_values, study.singular_values),
-            r"All singular values of $P(t,k)$ against lag, each accurate however small.",
-            "Singular values of the product of Jacobians against lag",
-        ),
+    blocks: list[Block] = [Heading("Spectrum")]
+    blocks += [
+        Paragraph(f"No number is given for the {name}: {reason}.")
+        for name, reason in study.refused.items()
+    ]
+    if study.singular_values is not None:
+        blocks += _singular_values(study.singular_values)
+    blocks.append(
         Figure(
             draw_svg(plot_eigenvalues, study.eigenvalues, size=(4.0, 3.6)),
             "Eigenvalues of the step Jacobian at the first and the last step; the circle has "
             "radius 1.",
             "Eigenvalues in the complex plane with the unit circle",
-        ),
-        Figure(
-            draw_svg(
-                plot_lyapunov,
-                [study.lyapunov],
-                h_only=[study.part_only] if study.part_only is not None else [],
-            ),
-            "Lyapunov exponents: mean growth rates of the whole state, in nats per step.",
-            "Lyapunov exponents by index with error bars",
-        ),
-    ]
-    first = study.singular_values.log_sigma
-    lags = study.singular_values.lag
+        )
+    )
+    if study.lyapunov is not None:
+        part = [study.part_only] if study.part_only is not None else []
+        blocks.append(
+            Figure(
+                draw_svg(plot_lyapunov, [study.lyapunov], h_only=part),
+                "Lyapunov exponents: mean growth rates of the whole state, in nats per step.",
+                "Lyapunov exponents by index with error bars",
+            )
+        )
+        if study.part_only is not None:
+            blocks += [Heading("Whole state or one part?", 3), Paragraph(whole_against_part(study))]
+    return blocks
+
+
+def _singular_values(found: SingularValues) -> list[Block]:
+    log_sigma, lag, error = found.log_sigma, found.lag, found.error
     rows = [
         [
-            f"{name} (lag {int(lags[i])})",
-            power_of_ten(float(first[i][0])),
-            power_of_ten(float(first[i][-1])),
+            f"{name} (lag {int(lag[i])})",
+            power_of_ten(float(log_sigma[i][0])),
+            power_of_ten(float(log_sigma[i][-1])),
         ]
-        for name, i in (("Start", 0), ("End", len(lags) - 1))
+        for name, i in (("Start", 0), ("End", len(lag) - 1))
     ]
-    blocks.append(Table(["Product", "largest singular value", "smallest"], rows))
-    if study.part_only is not None:
-        blocks += [Heading("Whole state or one part?", 3), Paragraph(whole_against_part(study))]
-    return blocks
+    worst = float(error[np.isfinite(error)].max(initial=0.0))
+    return [
+        Figure(
+            draw_svg(plot_singular_values, found),
+            r"All singular values of $P(t,k)$ against lag, the smallest included.",
+            "Singular values of the product of Jacobians against lag",
+        ),
+        Table(
+            ["Product", "largest singular value", "smallest"],
+            rows,
+            note=(
+                "Computed from both ends of the product, which agree to "
+                f"{worst:.1g} nats in every logarithm."
+            ),
+        ),
+    ]
 
 
 def source(study: Study) -> list[Block]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import compile
-from gradflow.errors import InputError, UsageError
+from gradflow.errors import InputError, PrecisionError, UsageError
 from gradflow.models.sequence import Sequence, read_sequence
 from gradflow.spectra import (
     Decay,
@@ -28,6 +28,7 @@ from gradflow.spectra import (
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
+Found = TypeVar("Found")
 
 TOLERANCE = 0.01
 _WINDOWS = 8
@@ -63,6 +64,8 @@ class Study:
         Spectrum of the whole state.
     part_only
         Spectrum of ``dh'/dh`` alone, where the state has other parts too.
+    refused
+        Quantity to the reason why rounding leaves no number for it; the field is then ``None``.
     """
 
     cell: Cell
@@ -76,10 +79,11 @@ class Study:
     product: Decay
     paths: PathDecay
     by_parameter: ParameterGradient
-    singular_values: SingularValues
+    singular_values: SingularValues | None
     eigenvalues: Mapping[str, NDArray[np.complex128]]
-    lyapunov: LyapunovSpectrum
+    lyapunov: LyapunovSpectrum | None
     part_only: LyapunovSpectrum | None
+    refused: Mapping[str, str]
 
     @property
     def horizon(self) -> int | None:
@@ -93,9 +97,10 @@ class Study:
             "horizon": math.inf if self.horizon is None else float(self.horizon),
             "half_life": self.gradient.half_life(),
             "rate": self.gradient.rate(),
-            "lyapunov": float(self.lyapunov.exponents[0]),
-            "lyapunov_stderr": float(self.lyapunov.stderr[0]),
         }
+        if self.lyapunov is not None:
+            found["lyapunov"] = float(self.lyapunov.exponents[0])
+            found["lyapunov_stderr"] = float(self.lyapunov.stderr[0])
         if self.part_only is not None:
             found["lyapunov_part_only"] = float(self.part_only.exponents[0])
         return found
@@ -161,13 +166,18 @@ def study(
     by_parameter = single.parameter_gradient(first)
     progress("singular values")
     lags = [int(n) for n in np.unique(np.linspace(1, steps, 13).round())]
-    singular_values = single.singular_values(lags)
+    refused: dict[str, str] = {}
+    singular_values = _unless_refused(
+        "singular values", refused, lambda: single.singular_values(lags)
+    )
     progress("eigenvalues")
     eigenvalues = {"first step": single.eigenvalues(1), "last step": single.eigenvalues(steps)}
     progress("Lyapunov spectrum")
-    lyapunov = single.lyapunov()
-    part = cell.states[0]
-    part_only = single.lyapunov(part=part) if len(cell.states) > 1 else None
+    lyapunov = _unless_refused("Lyapunov exponents", refused, single.lyapunov)
+    part_only, part = None, cell.states[0]
+    if len(cell.states) > 1:
+        name = f"exponents of {part} alone"
+        part_only = _unless_refused(name, refused, lambda: single.lyapunov(part=part))
     return Study(
         cell,
         params,
@@ -184,7 +194,19 @@ def study(
         eigenvalues,
         lyapunov,
         part_only,
+        refused,
     )
+
+
+def _unless_refused(
+    name: str, refused: dict[str, str], compute: Callable[[], Found]
+) -> Found | None:
+    """Return what ``compute`` gives, or note why rounding leaves nothing to give."""
+    try:
+        return compute()
+    except PrecisionError as error:
+        refused[name] = str(error)
+        return None
 
 
 def _read(cell: Cell, path: str | None, steps: int) -> Sequence | None:

@@ -83,6 +83,7 @@ def verdict(study: Study) -> tuple[str, str]:
 def whole_against_part(study: Study) -> str:
     """Return why the whole-state exponent is right and the one of a single part is not."""
     assert study.part_only is not None
+    assert study.lyapunov is not None
     parts = study.cell.states
     first, others = parts[0], ", ".join(f"${p}$" for p in parts[1:])
     right, wrong = float(study.lyapunov.exponents[0]), float(study.part_only.exponents[0])

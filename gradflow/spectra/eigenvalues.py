@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from gradflow.errors import PrecisionError
 from gradflow.spectra.graded import EPS, TOO_GRADED, check_volume, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_steps, log_magnitude, normalized, shifted
 
@@ -64,9 +65,10 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
 
     Raises
     ------
-    ValueError
-        If the shape is not (T, d, d) with d >= 1, an entry is not finite, or rounding spoils a
-        QR, the iteration (as its subclass ``numpy.linalg.LinAlgError``) or the identity
+    UsageError
+        If the shape is not (T, d, d) with d >= 1, or an entry is not finite.
+    PrecisionError
+        If rounding spoils a QR, the iteration or the identity
         ``sum log |lambda| = sum log |det J_t|``.
     """
     steps = as_steps(jacobians, _WHERE)
@@ -100,7 +102,7 @@ def _periodic_schur(steps: Floats) -> tuple[Floats, Floats]:
             high -= 1
             continue
         if sweeps == _SWEEPS_PER_BLOCK:
-            raise np.linalg.LinAlgError(
+            raise PrecisionError(
                 f"{_WHERE}: {sweeps} sweeps did not split the block of eigenvalues"
                 f" {low + 1} to {high + 1} of {d}, and no more are allowed; {TOO_GRADED}"
             )

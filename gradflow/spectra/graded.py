@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gradflow.errors import PrecisionError
 from gradflow.spectra.logdomain import Exponents, Floats, normalized, shifted, unit_rows
 
 EPS = float(np.finfo(np.float64).eps)
@@ -118,7 +119,7 @@ def orthonormal_image(
 
     Raises
     ------
-    ValueError
+    PrecisionError
         If `where` is given and the error of some row is not small after all; names `where`.
     """
     image = factor @ frame
@@ -135,7 +136,7 @@ def orthonormal_image(
     triangle = q.T @ image
     triangle[:, kept] = r
     if where and (np.linalg.norm(image - q @ triangle, axis=1) > WORST_ROW_ERROR * length).any():
-        raise ValueError(f"{where}: a QR loses a row of a Jacobian to rounding; {TOO_GRADED}")
+        raise PrecisionError(f"{where}: a QR loses a row of a Jacobian to rounding; {TOO_GRADED}")
     return q, triangle, kept
 
 
@@ -174,7 +175,7 @@ def graded_log_singular_values(exponent: Exponents, rows: Floats, where: str) ->
 
     Raises
     ------
-    numpy.linalg.LinAlgError
+    PrecisionError
         Naming `where`, if the iteration does not converge.
     """
     unit, length = unit_rows(rows)
@@ -194,7 +195,7 @@ def graded_log_singular_values(exponent: Exponents, rows: Floats, where: str) ->
             _rotate(unit, length, seats[:half], seats[: half - 1 : -1], tolerance / 10)
             seats[1:] = np.roll(seats[1:], 1)
     else:
-        raise np.linalg.LinAlgError(
+        raise PrecisionError(
             f"{where}: {JACOBI_SWEEPS} Jacobi sweeps did not make the"
             f" {count} rows orthogonal, and no more are allowed; {TOO_GRADED}"
         )
@@ -235,7 +236,7 @@ def check_volume(where: str, logs: Floats, balanced: Floats, exponents: int) -> 
     else:
         agree = bool(np.isfinite(volume) and abs(total - volume) <= 1e-4 * (1 + abs(volume)))
     if not agree:
-        raise ValueError(
+        raise PrecisionError(
             f"{where}: the logs of the moduli add up to {total:.9g} and log |det J_t| to"
             f" {volume:.9g}, and only equal sums are allowed; {TOO_GRADED}"
         )

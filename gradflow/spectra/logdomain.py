@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.errors import UsageError
+
 Floats = NDArray[np.float64]
 Exponents = NDArray[np.int64]
 
@@ -24,7 +26,7 @@ def as_steps(jacobians: ArrayLike, where: str, batched: bool = False) -> Floats:
 
     Raises
     ------
-    ValueError
+    UsageError
         If the shape is another, d is 0, or an entry is complex, not a number or not finite.
     """
     given = np.asarray(jacobians)
@@ -32,7 +34,7 @@ def as_steps(jacobians: ArrayLike, where: str, batched: bool = False) -> Floats:
     allowed = "(..., T, d, d)" if batched else "(T, d, d)"
     ranked = len(shape) >= 3 if batched else len(shape) == 3
     if not ranked or shape[-1] != shape[-2] or shape[-1] == 0:
-        raise ValueError(
+        raise UsageError(
             f"{where}: the step Jacobians have shape {shape}, and {allowed} with d >= 1 is allowed;"
             " stack one square matrix a step, first step first"
         )
@@ -42,14 +44,14 @@ def as_steps(jacobians: ArrayLike, where: str, batched: bool = False) -> Floats:
 def as_finite(given: NDArray[Any], where: str, what: str) -> Floats:
     """`given` as float64; anything but finite real numbers is a ValueError that says where."""
     if given.dtype.kind not in "fiub":
-        raise ValueError(
+        raise UsageError(
             f"{where}: the {what} have type {given.dtype}, and real numbers are allowed;"
             " convert them to float64"
         )
     array = given.astype(np.float64)
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(
+        raise UsageError(
             f"{where}: the {what} hold {array[index]} at index {index}, and finite numbers are"
             " allowed; find the step that overflowed"
         )
@@ -78,7 +80,7 @@ def normalized(x: Floats, axis: int | tuple[int, ...]) -> tuple[Floats, Exponent
 
     `e` keeps the axes in `axis` with length 1, and is 0 where x is zero all over them.
     """
-    exponent = binary_exponent(np.abs(x).max(axis=axis, keepdims=True))
+    exponent = binary_exponent(np.abs(x).max(axis=axis, keepdims=True, initial=0.0))
     exponent = np.where(exponent == ZERO_EXPONENT, 0, exponent)
     return shifted(x, -exponent), exponent
 
@@ -113,7 +115,7 @@ def row_products(jacobians: ArrayLike, covector: ArrayLike) -> tuple[Floats, Flo
 
     Raises
     ------
-    ValueError
+    UsageError
         If the shapes do not fit, or an entry is not finite.
     """
     where = "row_products"
@@ -125,7 +127,7 @@ def row_products(jacobians: ArrayLike, covector: ArrayLike) -> tuple[Floats, Flo
     except ValueError:
         batch = ()
     if first.shape[-1:] != (d,) or len(batch) < steps.ndim - 3:
-        raise ValueError(
+        raise UsageError(
             f"{where}: the covector has shape {first.shape} and the step Jacobians {steps.shape},"
             f" and a covector (..., {d}) whose leading axes broadcast is allowed;"
             " give one row a trajectory"
@@ -159,7 +161,7 @@ def log_norms_of_products(jacobians: ArrayLike) -> Floats:
 
     Raises
     ------
-    ValueError
+    UsageError
         If the shape is not (..., T, d, d) with d >= 1, or an entry is not finite.
     """
     given = as_steps(jacobians, "log_norms_of_products", batched=True)

@@ -14,14 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.graded import NEARLY_SINGULAR, TOO_GRADED, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_finite, as_steps, log_magnitude, normalized
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _WHERE = "lyapunov_spectrum"
 # 16 nats cost a factor 9e6 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
@@ -64,6 +68,12 @@ class LyapunovSpectrum:
     history: Floats
     label: str
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the exponents on ``ax``, or on new pyplot axes."""
+        from gradflow.figures import axes_or_new, plot_lyapunov
+
+        return plot_lyapunov(axes_or_new(ax), [self])
+
 
 def lyapunov_spectrum(
     jacobians: ArrayLike | Iterable[ArrayLike],
@@ -86,9 +96,10 @@ def lyapunov_spectrum(
         Steps to discard while the frame turns to its final order and the trajectory settles. By
         default a tenth of the first chunk (of the array, if it is one).
     interval : int, optional
-        Most steps between two orthonormalisations, by default 50. A window whose columns have
-        spread by more than 16 nats is halved and done again, and the shorter interval kept, so
-        that rounding costs each growth rate at most about 1e-8.
+        Most steps between two orthonormalisations. A window whose columns have spread by more
+        than 16 nats is halved and done again, and the shorter interval kept, so that rounding
+        costs each growth rate at most about 1e-8. By default 50, but short enough for the first
+        chunk to fill all blocks.
     leading : int, optional
         Number of exponents wanted, from the largest; by default all d.
     blocks : int
@@ -101,16 +112,20 @@ def lyapunov_spectrum(
 
     Raises
     ------
-    ValueError
-        If a shape or a number is not as above, an entry is not finite, no step is left after the
-        transient, or a Jacobian is far from singular and yet loses a direction to rounding, as it
-        can when parts of the state are measured in units many powers of ten apart.
+    UsageError
+        If a shape or a number is not as above, an entry is not finite, or no step is left after
+        the transient.
+    PrecisionError
+        If a Jacobian is far from singular and yet loses a direction to rounding, as it can when
+        parts of the state are measured in units many powers of ten apart.
     """
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))
     d = first.shape[-1]
     discard = len(first) // 10 if transient is None else transient
-    longest = _LONGEST_WINDOW if interval is None else interval
+    longest = interval
+    if longest is None:
+        longest = min(_LONGEST_WINDOW, max(1, (len(first) - discard) // max(1, blocks)))
     _check_numbers(discard, longest, blocks)
     frame = _initial_frame(d, leading, initial)
     width = frame.shape[1]
@@ -138,7 +153,7 @@ def lyapunov_spectrum(
                 taken += stop - start
                 start = stop
     if not lengths:
-        raise ValueError(
+        raise UsageError(
             f"{_WHERE}: {taken} steps were given and {discard} of them are discarded as"
             " transient, and at least one step must be left; give more steps or a shorter transient"
         )
@@ -166,7 +181,7 @@ def _check_singular(step: Floats, index: int) -> None:
     """A direction may be lost only to a Jacobian that is singular with rows and columns scaled."""
     condition = float(np.linalg.cond(equilibrated(step[None])[1])[0])
     if condition < NEARLY_SINGULAR:
-        raise ValueError(
+        raise PrecisionError(
             f"{_WHERE}: the Jacobian of step {index + 1} loses a direction to rounding"
             f" though its condition number, rows and columns scaled, is {condition:.1e}, and only"
             f" a singular one may; {TOO_GRADED}"
@@ -201,7 +216,7 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
         steps = as_steps(cast("ArrayLike", chunk), _WHERE)
         size = size or steps.shape[-1]
         if steps.shape[-1] != size:
-            raise ValueError(
+            raise UsageError(
                 f"{_WHERE}: a chunk has shape {steps.shape} after chunks of {size} x {size}"
                 " matrices, and one size is allowed; give each trajectory a call of its own"
             )
@@ -212,7 +227,7 @@ def _initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Fl
     """The first frame (d, k), orthonormal."""
     width = d if leading is None else leading
     if not 1 <= width <= d:
-        raise ValueError(
+        raise UsageError(
             f"{_WHERE}: leading is {leading}, and 1 to {d} is allowed for {d} x {d}"
             " Jacobians; ask for no more exponents than the state has entries"
         )
@@ -220,7 +235,7 @@ def _initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Fl
         return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))[0][:, :width]
     columns = as_finite(np.asarray(initial), _WHERE, "initial frame's entries")
     if columns.shape != (d, width) or np.linalg.matrix_rank(columns) < width:
-        raise ValueError(
+        raise UsageError(
             f"{_WHERE}: the initial frame has shape {columns.shape}, and {width} linearly"
             f" independent columns of length {d} are allowed; `leading` sets how many"
         )
@@ -234,7 +249,7 @@ def _check_numbers(transient: int, interval: int, blocks: int) -> None:
         ("blocks", blocks, 1),
     ):
         if value < least:
-            raise ValueError(
+            raise UsageError(
                 f"{_WHERE}: {name} is {value}, and {least} or more is allowed;"
                 f" leave {name} out for a sound default"
             )

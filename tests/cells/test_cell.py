@@ -10,6 +10,7 @@ import pytest
 import gradflow as gf
 from gradflow.cells.initializers import constant, orthogonal
 from gradflow.errors import UsageError
+from gradflow.jacobians import bptt
 
 BASE = {
     "name": "mine",
@@ -86,7 +87,7 @@ def test_pickling_gives_equal_objects(name):
     jacobian, code = gf.jacobian(cell), gf.compile(cell)
     jacobian.text()  # fills the caches, which must not travel or must travel well
     source = code.source
-    for thing in (cell, jacobian, code, jacobian[cell.states[0], cell.states[0]]):
+    for thing in (cell, jacobian, code, bptt(cell), jacobian[cell.states[0], cell.states[0]]):
         for again in (pickle.loads(pickle.dumps(thing)), copy.deepcopy(thing)):
             assert again == thing
             assert type(again) is type(thing)

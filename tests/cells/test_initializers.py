@@ -29,14 +29,21 @@ def drawn(rule, shape, seed=0):
     return rule.draw(np.random.default_rng(seed), shape)
 
 
+def chi_square_accepts(values, std):
+    """Whether the sum of squares lies between its two-sided one-in-a-million quantiles."""
+    low, high = chi2.ppf([5e-7, 1 - 5e-7], values.size)
+    return low < (values**2).sum() / std**2 < high
+
+
 @pytest.mark.parametrize("shape", [(400, 300), (30, 50), (2000,)])
 def test_gaussian_has_its_standard_deviation(shape):
-    z = drawn(gaussian(1.7), shape) * np.sqrt(shape[-1]) / 1.7
-    # (sum of squares) is chi-square with size degrees of freedom: two-sided one in a million
-    low, high = chi2.ppf([5e-7, 1 - 5e-7], z.size)
-    assert low < (z**2).sum() < high
-    assert abs(z.sum()) < 5 * np.sqrt(z.size)  # five standard deviations of the sum
-    assert kstest(z.ravel(), "norm").pvalue > 1e-6
+    std = 1.7 / np.sqrt(shape[-1])
+    z = drawn(gaussian(1.7), shape)
+    assert chi_square_accepts(z, std)
+    assert not chi_square_accepts(1.2 * z, std)
+    assert not chi_square_accepts(z, 1.7 / np.sqrt(shape[0])) or len(shape) == 1
+    assert abs(z.sum()) < 5 * std * np.sqrt(z.size)  # five standard deviations of the sum
+    assert kstest(z.ravel() / std, "norm").pvalue > 1e-6
 
 
 def test_glorot_fills_its_interval_evenly():
@@ -68,8 +75,7 @@ def test_orthogonal_is_haar():
 def test_identity_is_exact(shape):
     assert np.array_equal(drawn(identity(0.9), shape), 0.9 * np.eye(*shape))
     noise = drawn(identity_plus_noise(0.9, 0.01), (200, 300)) - 0.9 * np.eye(200, 300)
-    low, high = chi2.ppf([5e-7, 1 - 5e-7], noise.size)
-    assert low < (noise**2).sum() / 0.01**2 < high
+    assert chi_square_accepts(noise, 0.01)
     assert np.array_equal(drawn(identity_plus_noise(1.0, 0.0), shape), np.eye(*shape))
 
 

@@ -1,5 +1,6 @@
 """Cells by name: the library, files, other distributions, and what is said when there is none."""
 
+import subprocess
 import sys
 
 import pytest
@@ -51,6 +52,13 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
     assert "FILE.py:NAME" in message
 
 
+def test_initializers_are_at_hand():
+    """In a process that has loaded no cell yet."""
+    program = "import gradflow as gf; print(gf.cells.initializers.gaussian(2))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "gaussian:2\n", done.stderr
+
+
 def test_a_file(write):
     path = write(CELL)
     assert get(f"{path}:mine").name == "mine"
@@ -86,7 +94,7 @@ def test_a_file_that_does_not_do(write, text, attribute, message):
 @pytest.mark.parametrize("path", ["nothing.py", "folder.py", "folder.py/x.py"])
 def test_a_file_that_is_not_there(tmp_path, path):
     (tmp_path / "folder.py").mkdir()
-    with pytest.raises(InputError, match="no such file; a cell of your own is FILE[.]py:NAME"):
+    with pytest.raises(InputError, match="no such file; a cell of your own is FILE"):
         get(f"{tmp_path / path}:mine")
 
 

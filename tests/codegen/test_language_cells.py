@@ -221,3 +221,36 @@ def test_a_batch_and_a_run_are_the_single_steps(name):
                 np.testing.assert_allclose(kept[key][i, k], value, rtol=1e-11, atol=1e-11)
     for key, value in summed.items():
         np.testing.assert_allclose(value, kept[key].sum((0, 1)), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("expression", "by_h", "by_b"),
+    [
+        ("Max(h, b)", 0, 1),  # at a tie the derivative goes to the later argument
+        ("Max(b, h)", 1, 0),
+        ("Min(h, b)", 0, 1),
+        ("Min(b, h)", 1, 0),
+        ("Max(h, 2) + b", 0, 1),  # never to a number
+        ("Max(2, h) + b", 0, 1),
+        ("Min(2, h) + b", 0, 1),
+        ("relu(h - b)", 0, 0),
+        ("Abs(h - b)", 0, 0),
+        ("sign(h - b)", 0, 0),
+        ("step(h - b)", 0, 0),
+        ("floor(h) + floor(b)", 0, 0),
+        ("h % b", 1, -1),
+        ("(h - b) % 3", 1, -1),
+        ("sqrt((h - b)**2)", 0, 0),  # which SymPy turns into its own Abs
+        ("h if h > b else 3 * b", 0, 3),
+        ("h if h >= b else 3 * b", 1, 0),
+        ("h**2 if h == b else 3 * b", 4, 0),
+    ],
+)
+def test_exactly_at_a_kink(expression, by_h, by_b):
+    cell = gf.Cell(name="kink", state="h", vectors="b", equations=f"h_next = {expression}")
+    params, state = {"b": np.array([2.0])}, np.array([2.0])
+    for backend in ("numpy", "mpmath"):
+        code = gf.compile(cell, backend=backend)
+        assert code.jacobian(params, state).tolist() == [[by_h]]
+        assert code.vjp(params, state, np.ones(1)).tolist() == [by_h]
+        assert code.parameter_vjp(params, state, np.ones(1))["b"].tolist() == [by_b]

@@ -186,6 +186,32 @@ def test_a_value_by_condition_does_not_warn_of_the_branch_not_taken():
         np.testing.assert_allclose(np.diag(J), [-1000, np.cos(1) - np.sin(1)], rtol=1e-15)
 
 
+def test_a_rule_by_condition_does_not_warn_either():
+    cell = gf.Cell(
+        name="cauchy",
+        state="h",
+        fixed={
+            "S[hidden,hidden]": "1 / (row(index) - column(index))"
+            " if row(index) != column(index) else 0"
+        },
+        equations="h_next = S @ h",
+    )
+    wanted = [[0, -1, -0.5], [1, 0, -1], [0.5, 1, 0]]
+    for backend in ("numpy", "mpmath"):
+        J = gf.compile(cell, backend=backend).jacobian({}, np.ones(3))
+        assert J.tolist() == wanted
+
+
+def test_a_guard_behind_the_chain_rule_is_too_late():
+    """What docs/declare.md says of branches that are equations of their own."""
+    cell = gf.Cell(
+        name="late", state="h", equations="q = sin(h) / h\nh_next = q if h != 0 else 1 + 0 * h"
+    )
+    code = gf.compile(cell)
+    assert code.step({}, np.zeros(1)).tolist() == [1]
+    assert np.isnan(code.jacobian({}, np.zeros(1))).all()
+
+
 def test_floats_outside_a_domain_are_nan_in_both_targets():
     cell = gf.Cell(name="edge", state="h", equations="h_next = log(h) + sqrt(h) + h**0.3 + 1 / h")
     state = np.array([-1.0])

@@ -11,7 +11,6 @@ from gradflow.jacobians import bptt
 from gradflow.report.mathml import latex_to_mathml
 from oracles.random_cells import cells
 
-
 DOUBLED = re.compile(r"\\left\( \\left\( [^()]* \\right\) \\right\)")
 
 
@@ -105,6 +104,25 @@ def test_the_whole_state_is_bold_where_a_part_has_its_letter():
     assert r"\partial \mathbf{s}_{k}" in bptt(gf.cells.scrn).product_latex()
     assert r"\partial s_{k}" in bptt(gf.cells.gru).product_latex()
     assert r"\text{lag } t-k" in bptt(gf.cells.gru).gradient_latex("U_r")
+
+
+def test_explicit_time_moves_with_the_product():
+    cell = gf.Cell(name="clock", state="h", equations="h_next = exp(-t) * h - h / (t + 1)")
+    assert bptt(cell).carousel_latex() == {
+        "h": r"\prod_{j=k+1}^{t} \left( \exp\left( -j \right) - \frac{1}{j + 1} \right) \, I"
+    }
+    minus = gf.Cell(name="minus", state="y[one]", equations="y_next = -2 * y")
+    assert bptt(minus).carousel_latex() == {"y": r"\prod_{j=k+1}^{t} \left( -2 \right)"}
+
+
+def test_one_part_needs_no_block_matrix():
+    assert "pmatrix" not in gf.jacobian(gf.cells.gru).latex()
+    assert (
+        gf.jacobian(gf.cells.gru)
+        .latex()
+        .startswith(r"J_{t} = \frac{\partial h_{t}}{\partial h_{t-1}}")
+    )
+    assert gf.jacobian(gf.cells.scrn).latex().startswith("J_{t} = \\begin{pmatrix}")
 
 
 def test_layer_norm_reads_as_rank_one_corrections():

@@ -116,7 +116,7 @@ def test_signs_scalars_and_identities():
     )
     assert lines(cell)[:4] == [
         "dh'/dh = -a I - 2 U diag(1 - tanh(h)**2) - 0.95*y U",
-        "dh'/dy = (1 - a) 1 - 0.95 U h",
+        "dh'/dy = -0.95 U h + (1 - a) 1",
         "dy'/dh = -V",
         "dy'/dy = a",
     ]

@@ -87,7 +87,9 @@ class _Writer:
         fits = [n for n, sizes in self.maps.items() if sizes == (space, into)]
         name = self.pick([*fits, ""])
         if not name:
-            name = f"{self.pick('MFCK')}{len(self.maps)}"  # learned, fixed, constant, masked
+            # learned, constant, masked; fixed where an array surely has the size of its rows
+            kinds = "MCKF" if space in ("hidden", "context", "one") else "MCK"
+            name = f"{self.pick(kinds)}{len(self.maps)}"
             self.maps[name] = (space, into)
         # a size of its own cannot be read off an expression of scalars
         inner = self.expression(into, depth - 1)

@@ -118,3 +118,28 @@ def test_sizes_out_of_range_are_refused(name, value):
 )
 def test_magnitudes_beyond_float_range_are_printed(log, text):
     assert power_of_ten(log) == text
+
+
+def test_what_rounding_spoils_is_refused_in_words_and_the_rest_is_reported(tmp_path, monkeypatch):
+    from gradflow.errors import PrecisionError
+    from gradflow.spectra import Trajectory
+
+    def refuse(*args, **kwargs):
+        raise PrecisionError("singular_values: a QR loses a row of a Jacobian to rounding")
+
+    monkeypatch.setattr(Trajectory, "singular_values", refuse)
+    monkeypatch.setattr(Trajectory, "lyapunov", refuse)
+    written = gf.report("lstm", tmp_path / "page.html", hidden=3, steps=10)
+    page = written.path.read_text()
+    assert "No number is given for the singular values: singular_values: a QR loses" in page
+    assert "No number is given for the Lyapunov exponents" in page
+    assert "lyapunov" not in written.numbers()
+    assert "Eigenvalues of the step Jacobian" in page
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-12, 60.0])
+def test_extreme_weights_get_a_page(tmp_path, gain):
+    for name in ("rnn", "lstm"):
+        init = {"recurrent": gf.cells.initializers.gaussian(gain)}
+        written = gf.report(name, tmp_path / "page.html", hidden=6, steps=30, init=init)
+        assert "Spectrum" in written.path.read_text()

