@@ -19,7 +19,7 @@ from gradflow.report.study import Progress, Study, study
 from gradflow.report.write import write_text_atomically
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Written:
     """A report that was written: where it lies, and the study it shows."""
 

@@ -34,7 +34,7 @@ TOLERANCE = 0.01
 _WINDOWS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     r"""Measurements of a cell's gradient on one input.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.trajectory import Trajectory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ParameterGradient:
     r"""The gradient of a loss by every parameter, and its contributions by lag.
 
@@ -48,6 +48,12 @@ class ParameterGradient:
     by_lag: Mapping[str, Floats]
     log_scale: Floats
     log_norm: Mapping[str, Floats]
+
+    def _repr_html_(self) -> str:
+        rows = ", ".join(
+            f"{name} {np.linalg.norm(value):.4g}" for name, value in self.total.items()
+        )
+        return f"<b>parameter gradient</b>, {len(self.lag)} lags kept; norms: {rows}"
 
     def contribution(self, lag: int) -> dict[str, Floats]:
         """Return ``C_lag`` of every parameter in plain floats (zero where it underflows)."""

@@ -35,7 +35,7 @@ _SWEEPS_PER_BLOCK = 60
 _PATIENCE = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProductEigenvalues:
     """Eigenvalues ``exp(log_abs + 1j * phase)`` of P(T, 0), by log_abs descending, then phase.
 
@@ -50,6 +50,13 @@ class ProductEigenvalues:
 
     log_abs: Floats
     phase: Floats
+
+    def _repr_html_(self) -> str:
+        largest, smallest = self.log_abs[[0, -1]]
+        return (
+            f"<b>eigenvalues of the product</b>: log |lambda| from {largest:.4g} down to "
+            f"{smallest:.4g}"
+        )
 
 
 def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:

@@ -12,7 +12,7 @@ from gradflow.errors import UsageError
 from gradflow.spectra.logdomain import Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
     r"""A loss of the state at one step, and its gradient.
 

@@ -33,7 +33,7 @@ _SPREAD = 16.0
 _LONGEST_WINDOW = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LyapunovSpectrum:
     """Lyapunov exponents of one trajectory, natural log per step.
 
@@ -73,6 +73,12 @@ class LyapunovSpectrum:
         from gradflow.figures import axes_or_new, plot_lyapunov
 
         return plot_lyapunov(axes_or_new(ax), [self])
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<b>Lyapunov spectrum</b>, {self.label}: leading {self.exponents[0]:.4g} &plusmn; "
+            f"{self.stderr[0]:.1g} nats a step, {len(self.exponents)} exponents, {self.steps} steps"
+        )
 
 
 def lyapunov_spectrum(

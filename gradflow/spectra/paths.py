@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PathDecay:
     r"""Gradient against lag, split by the path through the last step taken backward.
 
@@ -44,6 +44,11 @@ class PathDecay:
         from gradflow.figures import axes_or_new, plot_paths
 
         return plot_paths(axes_or_new(ax), self)
+
+    def _repr_html_(self) -> str:
+        share = {name: values[-1] for name, values in self.share().items()}
+        listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in share.items())
+        return f"<b>gradient by path</b> at lag {int(self.lag[-1])}: {listed}"
 
     def share(self) -> dict[str, Floats]:
         """Return, by path, the norm of its part over the sum of the norms of all, (T,) each."""

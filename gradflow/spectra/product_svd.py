@@ -62,7 +62,7 @@ _SWEEPS = 4
 _WORST_ERROR = 1e-2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SingularValues:
     """Singular values of ``P(T, T - lag)``, the last `lag` steps of a trajectory.
 
@@ -86,6 +86,13 @@ class SingularValues:
         from gradflow.figures import axes_or_new, plot_singular_values
 
         return plot_singular_values(axes_or_new(ax), self)
+
+    def _repr_html_(self) -> str:
+        first, last = self.log_sigma[-1][[0, -1]]
+        return (
+            f"<b>singular values</b> at lags {int(self.lag[0])} to {int(self.lag[-1])}; at the "
+            f"last, log sigma from {first:.4g} down to {last:.4g}"
+        )
 
 
 def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> SingularValues:

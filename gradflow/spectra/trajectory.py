@@ -25,7 +25,7 @@ from gradflow.spectra.product_svd import SingularValues, singular_values
 _CHUNK_BYTES = 2**26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trajectory:
     """States of a cell over ``T`` steps, batch axes first.
 
@@ -70,6 +70,11 @@ class Trajectory:
     def states(self) -> dict[str, Floats]:
         """State part to (..., T + 1, units); index 0 is the initial state."""
         return {p: self.flat_states[..., s] for p, s in self.parts.items()}
+
+    def _repr_html_(self) -> str:
+        parts = ", ".join(f"{p}: {s.stop - s.start}" for p, s in self.parts.items())
+        batch = self.flat_states.shape[:-2]
+        return f"<b>{self.cell.name}</b>: {self.steps} steps, units {parts}, batch axes {batch}"
 
     def require_single(self, what: str) -> None:
         """Raise ``UsageError`` if the trajectory has batch axes."""

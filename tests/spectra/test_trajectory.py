@@ -151,4 +151,23 @@ def test_a_decay_draws_itself():
     assert len(ax.lines) >= 1
     other = Figure().subplots()
     assert run.paths(np.ones(10)).plot(other) is other
-    assert "horizon" in run.decay()._repr_html_()
+    third = Figure().subplots()
+    assert run.singular_values([1, 12]).plot(third) is third
+    fourth = Figure().subplots()
+    assert run.lyapunov().plot(fourth) is fourth
+
+
+def test_every_result_says_its_number_in_a_notebook():
+    cell, params, x = small("lstm")
+    run = gf.run(cell, params, x)
+    decay, spectrum = run.decay(), run.lyapunov()
+    assert f"{decay.rate():.4g} nats a step" in decay._repr_html_()
+    assert f"{spectrum.exponents[0]:.4g}" in spectrum._repr_html_()
+    assert "12 steps, units h: 5, c: 5" in run._repr_html_()
+    values = run.singular_values([1, 12])
+    assert f"{values.log_sigma[-1][0]:.4g}" in values._repr_html_()
+    assert f"{run.product_eigenvalues().log_abs[0]:.4g}" in run.product_eigenvalues()._repr_html_()
+    paths = run.paths(np.ones(10))
+    assert f"carousel {100 * paths.share()['carousel'][-1]:.3g} %" in paths._repr_html_()
+    gradient = run.parameter_gradient(np.ones(10))
+    assert f"b_f {np.linalg.norm(gradient.total['b_f']):.4g}" in gradient._repr_html_()
