@@ -209,7 +209,7 @@ class StepJacobian:
         return {(a, b): self[a, b] for a in self.cell.states for b in self.cell.states}
 
     def latex(self) -> str:
-        """Return the whole-state Jacobian: its block matrix, then every block that is not zero."""
+        """Return the whole-state Jacobian: block matrix, blocks that are not zero, and "where"."""
         from gradflow.jacobians.typeset import step_latex
 
         return step_latex(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language import names_in
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
 from gradflow.cells.typeset import name_latex, time_index
@@ -129,7 +130,7 @@ def parameter_latex(block: ParameterBlock) -> str:
 
 
 def step_latex(jacobian: StepJacobian) -> str:
-    """Return the block matrix of the step Jacobian, then its blocks that are not zero."""
+    """Return the block matrix of the step Jacobian, its blocks that are not zero, and ``where``."""
     cell = jacobian.cell
     matrix = " \\\\\n".join(
         " & ".join(
@@ -143,4 +144,23 @@ def step_latex(jacobian: StepJacobian) -> str:
     if len(cell.states) > 1:
         matrix = f"\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
     blocks = [b.latex() for b in jacobian.blocks().values() if not b.is_zero]
-    return "\n\n".join([f"J_{{t}} = {matrix}", *blocks])
+    where = where_latex(jacobian)
+    return "\n\n".join([f"J_{{t}} = {matrix}", *blocks, *([where] if where else [])])
+
+
+def where_latex(jacobian: StepJacobian) -> str:
+    """Return the equations of the names that stand in the blocks, such as the gates; or ``""``."""
+    cell = jacobian.cell
+    used: set[str] = set()
+    for block in jacobian.blocks().values():
+        for term in block.terms:
+            used |= {s.name for d in term.diagonals for s in d.free_symbols}
+    rows = []
+    for line, (left, right) in reversed(list(zip(cell.lines, cell.equation_rows(), strict=True))):
+        if line.target in used:
+            used |= set(names_in(line.tree))
+            rows.append(f"{left} &= {right}")
+    if not rows:
+        return ""
+    body = " \\\\\n".join(reversed(rows))
+    return f"\\text{{where}} \\quad\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

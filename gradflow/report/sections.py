@@ -94,7 +94,7 @@ def derivation(study: Study) -> list[Block]:
     """Return step Jacobian, BPTT product and gradient formulas."""
     cell = study.cell
     step, formulas = jacobian(cell), bptt(cell)
-    matrix, *rest = step.latex().split("\n\n")
+    matrix, _ = step.latex().split("\n\n", 1)
     blocks: list[Block] = [
         Heading("The step Jacobian"),
         Paragraph(
@@ -104,7 +104,7 @@ def derivation(study: Study) -> list[Block]:
     ]
     if len(cell.states) > 1:
         blocks.append(Equation(matrix))
-    blocks += [Equation(latex) for latex in rest]
+    blocks += [Equation(b.latex()) for b in step.blocks().values() if not b.is_zero]
     blocks += [
         Heading("Backpropagation through time"),
         Paragraph("The gradient at step $k$ of a loss at step $t$ passes the product"),

@@ -38,12 +38,13 @@ def test_the_lags_add_up_to_the_gradient_and_to_a_central_difference(name):
         assert errors[1] < 0.3 * errors[0] or errors[1] < 1e-9
 
 
+@pytest.mark.parametrize("sizes", [(7, 3, 5), (64, 10, 12)])
 @pytest.mark.parametrize("name", gf.cells.LIBRARY)
-def test_bptt_over_30_steps_equals_torch(name):
+def test_bptt_over_30_steps_equals_torch(name, sizes):
     torch = pytest.importorskip("torch")
     from oracles.torch_cells import torch_step
 
-    run, rng = random_run(name, 30, hidden=7, inputs=3, context=5)
+    run, rng = random_run(name, 30, *sizes)
     weights = rng.standard_normal((30, run.width))
     found = run.parameter_gradient(weights)
     tensors = {k: torch.tensor(v, requires_grad=True) for k, v in run.params.items()}
