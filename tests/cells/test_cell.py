@@ -170,7 +170,9 @@ def value(expression, h, **more):
         ("Piecewise((1, h < 0), (2, h < 1), (3, True))", [1, 2, 2, 3]),
         ("(1 if h > 0 else 2)**-2", [0.25, 0.25, 1, 1]),
         ("softplus(100 * h) + sigmoid(-1000 * h)", [1, np.log(2) + 0.5, 50, 800]),
-        ("exp(1) * log(4) + atan(1) + 10**20 * 0.1", [np.e * np.log(4) + np.pi / 4 + 1e19] * 4),
+        ("exp(1) * log(4) + atan(1)", [np.e * np.log(4) + np.pi / 4] * 4),
+        ("Max(Min(h, 10**20), -10**20) * 10**20", [-2e20, 0, 5e19, 8e20]),
+        ("cos(10**20) + 0 * h", [np.cos(1e20)] * 4),
         ("t + (1 if t % 2 == 0 else 3)", [10] * 4),
     ],
 )

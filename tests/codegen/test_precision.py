@@ -45,6 +45,41 @@ def test_every_routine(name, lead):
         assert distance(found[key], as_float(value)) < TIGHT, key
 
 
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        {"equations": "h_next = h / 3"},
+        {"equations": "h_next = mean(h)"},
+        {"equations": "k = 3\nh_next = h / k"},
+        {"equations": "k = 3\nh_next = h * k**-1"},
+        {"equations": "h_next = h / (3 if h > 0 else 7)"},
+        {"equations": "h_next = h * (3 if h > 0 else 7)**-1"},
+        {"equations": "h_next = h * (1 / 3 if h > 0 else 7)"},
+        {"equations": "n = sum(0 * h + 1)\nh_next = h / n"},
+        {"equations": "h_next = S @ h", "fixed": {"S[hidden,hidden]": "1 / 3"}},
+        {"equations": "h_next = S @ h", "fixed": {"S[hidden,hidden]": "1 / (3 + 0 * row(index))"}},
+        {
+            "equations": "h_next = S @ h",
+            "fixed": {
+                "S[hidden,hidden]": "row(index) / (3 * column(index) + 3 - 3 * column(index))"
+            },
+        },
+        {"equations": "h_next = h * Max(1, t) / Min(t, 7)"},
+    ],
+    ids=lambda d: d["equations"].replace("\n", "; "),
+)
+def test_whole_numbers_are_exact_in_the_reference(declaration):
+    """A third (of anything whole) has 50 digits, wherever it comes from."""
+    cell = gf.Cell(name="thirds", state="h", **declaration)
+    code = gf.compile(cell, backend="mpmath", digits=50)
+    J = code.jacobian({}, np.ones(3), t=3)
+    entries = {entry for entry in J.ravel() if entry != 0}
+    assert entries
+    for entry in entries:
+        assert abs(3 * entry - round(3 * float(entry))) < 1e-49
+    assert abs(3 * code.step({}, np.ones(3), t=3) - 3 * J.sum(1)).max() < 1e-49
+
+
 @CELLS
 def test_the_reference_itself_has_50_digits(name):
     """Results at 50 and at 60 digits differ by less than 1e-47, so no float64 slipped in."""

@@ -122,6 +122,19 @@ def test_signs_scalars_and_identities():
     ]
 
 
+def test_common_factors():
+    cell = gf.Cell(
+        name="factors",
+        state="h",
+        maps="U",
+        vectors="b",
+        equations="""
+            h_next = 0.95 * h - 0.5 * b * h + U @ (2 * b * h - 4 * h) + U @ (b * h / 3 + h / 7)
+        """,
+    )
+    assert lines(cell)[0] == ("dh'/dh = diag(0.95 - b/2) + 2 U diag(b - 2) + U diag(b/3 + 1/7)")
+
+
 def test_what_cannot_be_asked():
     J = gf.jacobian(gf.cells.lstm)
     with pytest.raises(
