@@ -218,10 +218,15 @@ class Cell:
                 depends.add(statement.target)
         return tuple(n for n in found if n in self.linear_maps)
 
+    @property
+    def moving(self) -> frozenset[str]:
+        """Names that carry the time index ``t``: inputs and everything an equation defines."""
+        return frozenset((*self.input_names, *(line.target for line in self.lines)))
+
     def equation_rows(self) -> tuple[tuple[str, str], ...]:
         """Return left and right-hand sides of the equations in LaTeX."""
-        moving = frozenset((*self.input_names, *(line.target for line in self.lines)))
-        return tuple(equation_latex(line, self.states, moving, self._nodes) for line in self.lines)
+        states, moving = self.states, self.moving
+        return tuple(equation_latex(line, states, moving, self._nodes) for line in self.lines)
 
     def latex(self) -> str:
         """Return the equations as one aligned LaTeX display, in the author's order."""

@@ -31,11 +31,6 @@ def generated(cell: Cell) -> dict[sp.Symbol, Statement]:
     return {s.target: s for s in cell.program if s.target not in named}
 
 
-def moving_names(cell: Cell) -> frozenset[str]:
-    """Return the names that carry the time index ``t``."""
-    return frozenset((*cell.input_names, *(line.target for line in cell.lines)))
-
-
 def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
     """Return the summands in SymPy's order, a positive one first where there is any."""
     terms = list(expr.as_ordered_terms())
@@ -73,7 +68,7 @@ class ExpressionLatex(LatexPrinter):
         super().__init__()
         self._cell = cell
         self._step = step
-        self._moving = moving_names(cell)
+        self._moving = cell.moving
         self._written_out = generated(cell)
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:

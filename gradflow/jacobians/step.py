@@ -7,7 +7,7 @@ changes. Nothing depends on the width of the cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,6 +139,19 @@ class StepJacobian:
         return accumulate(self.cell, self._variables)
 
     @cached_property
+    def _held(
+        self,
+    ) -> dict[sp.Symbol, tuple[list[sp.Symbol], Mapping[sp.Symbol, tuple[Term, ...]]]]:
+        """For each target, the other parts' new values, and its terms with those kept."""
+        new = [symbol(f"{n}_next") for n in self.cell.states]
+        held = {}
+        for target in map(self._target, self.outs):
+            stops = [s for s in new if s != target]
+            found = accumulate(self.cell, (*self._variables, *stops), stops)
+            held[target] = stops, found.get(target, {})
+        return held
+
+    @cached_property
     def _by_parameter(self) -> Derivatives:
         sources = [symbol(n) for n in self.cell.parameters if n not in self.cell.linear_maps]
         sources += [
@@ -182,9 +195,7 @@ class StepJacobian:
         )
 
     def _nested(self, target: sp.Symbol, wrt: str) -> tuple[tuple[Term, str], ...]:
-        others = [symbol(f"{n}_next") for n in self.cell.states]
-        stops = [s for s in others if s != target]
-        found = accumulate(self.cell, (*self._variables, *stops), stops).get(target, {})
+        stops, found = self._held[target]
         rows = [(term, "") for term in self._sorted(found.get(symbol(wrt), ()))]
         for stop in stops:
             part = stop.name.removesuffix("_next")

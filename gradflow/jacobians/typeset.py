@@ -7,7 +7,7 @@ from gradflow.cells.language import names_in
 from gradflow.cells.program import Map
 from gradflow.cells.spaces import ONE
 from gradflow.cells.typeset import name_latex, time_index
-from gradflow.jacobians.expression_latex import ExpressionLatex, generated, moving_names
+from gradflow.jacobians.expression_latex import ExpressionLatex, generated
 from gradflow.jacobians.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.step import Block, ParameterBlock, StepJacobian
 from gradflow.jacobians.terms import Term
@@ -16,7 +16,7 @@ from gradflow.jacobians.terms import Term
 def part_latex(cell: Cell, name: str, new: bool) -> str:
     """Return ``h_t`` for the new value of a part (or an output, input), ``h_{t-1}`` for the old."""
     key = f"{name}_next" if new and name in cell.states else name
-    return name_latex(*time_index(key, cell.states, moving_names(cell)))
+    return name_latex(*time_index(key, cell.states, cell.moving))
 
 
 def map_latex(linear_map: Map) -> str:

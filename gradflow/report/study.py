@@ -155,7 +155,7 @@ def study(
     progress("running the cell")
     runs, windows = _run(cell, params, sequence, steps)
     single = _first(runs)
-    loss, loss_value, gradients = _loss(cell, runs, sequence, rng)
+    loss, loss_value, gradients = _loss(cell, runs, windows, sequence, rng)
     first = gradients if gradients.ndim == 1 else gradients[0]
     progress("gradient against lag")
     gradient = runs.gradient_decay(gradients)
@@ -253,7 +253,11 @@ def _first(runs: Trajectory) -> Trajectory:
 
 
 def _loss(
-    cell: Cell, runs: Trajectory, sequence: Sequence | None, rng: np.random.Generator
+    cell: Cell,
+    runs: Trajectory,
+    windows: int,
+    sequence: Sequence | None,
+    rng: np.random.Generator,
 ) -> tuple[str, float, Floats]:
     """Return the loss in words, its mean value, and its gradient by the last state (..., d)."""
     part = cell.states[0]
@@ -265,17 +269,13 @@ def _loss(
     readout = rng.standard_normal((outputs, last.shape[-1])) / math.sqrt(last.shape[-1])
     steps = runs.steps
     if sequence.targets is not None:
-        target = sequence.targets[steps - 1 : steps * _count(runs) : steps]
+        target = sequence.targets[steps - 1 : steps * windows : steps]
         loss = cross_entropy(readout, last, target if last.ndim > 1 else target[0])
         words = f"{loss.label} at the last step, read from {part} by a Gaussian matrix"
     else:
-        following = sequence.values[steps : steps * _count(runs) + 1 : steps]
+        following = sequence.values[steps : steps * windows + 1 : steps]
         if not len(following):
             following = sequence.values[-1:]
         loss = squared_error(readout, last, following if last.ndim > 1 else following[0])
         words = f"{loss.label} after the last step, read from {part} by a Gaussian matrix"
     return words, float(np.mean(loss.value)), runs.covector({part: loss.gradient})
-
-
-def _count(runs: Trajectory) -> int:
-    return int(np.prod(runs.flat_states.shape[:-2], dtype=int))

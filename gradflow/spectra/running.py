@@ -53,12 +53,7 @@ def run(
     inputs = _sequences(cell, x)
     count = _count(cell, inputs, steps)
     if state is None:
-        sizes = {p: cell.spaces[p] for p in cell.states}
-        known = code.sizes(arrays)
-        unknown = [p for p, space in sizes.items() if space not in known]
-        if unknown:
-            raise UsageError(f"cell {cell.name!r}: give state=; {unknown[0]!r} has no known size.")
-        first = np.zeros(sum(known[s] for s in sizes.values()))
+        first = np.zeros(sum(code.part_sizes(arrays).values()))
     else:
         first = code.join(code.split(arrays, state))
         _finite(cell, "state", first)
