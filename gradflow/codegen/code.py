@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -20,7 +20,6 @@ from gradflow.codegen.lowering import (
 )
 from gradflow.codegen.paths import path_labels
 from gradflow.codegen.routine import Routine
-from gradflow.codegen.source import RoutineText
 from gradflow.codegen.target import Target
 from gradflow.errors import UsageError
 
@@ -62,32 +61,31 @@ class Code:
             routines.append(lower_jacobian(cell, cell.input_names, name="input_jacobian"))
         return {r.name: r for r in routines}
 
+    def _text(self, routines: Sequence[Routine]) -> str:
+        return "\n\n".join(self.target.text(self.cell, r) for r in routines)
+
     @cached_property
     def source(self) -> str:
         """The generated module, readable, with the shapes of all arguments."""
-        texts = [RoutineText(self.cell, r).text() for r in self._routines.values()]
-        return "\n\n".join([self.target.header.replace("{cell!r}", repr(self.cell.name)), *texts])
+        header = self.target.header.replace("{cell!r}", repr(self.cell.name))
+        return f"{header}\n\n{self._text(list(self._routines.values()))}"
 
     @cached_property
-    def _functions(self) -> dict[str, Callable[..., Any]]:
-        return {name: self._build(routine) for name, routine in self._routines.items()}
+    def _functions(self) -> Mapping[str, Callable[..., Any]]:
+        return self._build(list(self._routines.values()))
 
     @cached_property
     def _path_functions(self) -> dict[str, Callable[..., Any]]:
         labels = path_labels(self.cell)
-        built = {}
-        for label in dict.fromkeys(labels.values()):
+        routines = {}
+        for i, label in enumerate(dict.fromkeys(labels.values())):
             kept = {key for key, its in labels.items() if its == label}
-            built[label] = self._build(lower_jacobian(self.cell, keep=kept))
-        return built
+            routines[label] = lower_jacobian(self.cell, keep=kept, name=f"path_{i}")
+        built = self._build(list(routines.values()))
+        return {label: built[routine.name] for label, routine in routines.items()}
 
-    def _build(self, routine: Routine) -> Callable[..., Any]:
-        namespace = dict(self.target.namespace)
-        text = RoutineText(self.cell, routine).text()
-        code = compile(text, f"<gradflow {self.backend} {self.cell.name}.{routine.name}>", "exec")
-        exec(code, namespace)
-        function: Callable[..., Any] = namespace[routine.name]
-        return function
+    def _build(self, routines: Sequence[Routine]) -> Mapping[str, Callable[..., Any]]:
+        return self.target.build(self.cell, self._text(routines), routines)
 
     def sizes(self, params: Params) -> dict[str, int]:
         """Return the number of units of each space; see :func:`gradflow.codegen.border.sizes`."""

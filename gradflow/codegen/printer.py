@@ -8,7 +8,6 @@ import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from gradflow.cells.nodes import choose
-from gradflow.codegen.numpy_target import TARGET
 
 FUNCTION_NAMES = {
     "Abs": "absolute",
@@ -21,7 +20,13 @@ FUNCTION_NAMES = {
     "atan": "arctan",
     "asinh": "arcsinh",
 }
-RUNTIME_NAMES = frozenset(TARGET.namespace) | {"out", "keep", "gradients", "block"}
+# every name generated source may use: a symbol of a cell that is called so is printed with a "_"
+RUNTIME_NAMES = {
+    *("absolute", "arcsinh", "arctan", "cos", "cosh", "erf", "exp", "floor", "log", "maximum"),
+    *("minimum", "pi", "relu", "remainder", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt"),
+    *("step_", "tan", "tanh", "np", "index", "ones", "ratio", "spread", "where"),
+    *("fill_blocks", "outer", "total", "out", "keep", "gradients"),
+}
 
 
 class ArrayPrinter(StrPrinter):

@@ -62,7 +62,7 @@ class RoutineText:
         for statement in self.routine.statements:
             body += self._statement(statement)
         if self.routine.matrix:
-            body.append("return out")
+            body += self._fill_blocks([s for s in self.routine.statements if isinstance(s, Fill)])
         elif gradient:
             body.append("return gradients")
         else:
@@ -136,7 +136,7 @@ class RoutineText:
             case Matvec():
                 return [self._matvec(statement)]
             case Fill():
-                return self._fill(statement)
+                return []
             case Gradient():
                 return self._gradient(statement)
         raise AssertionError(statement)
@@ -175,65 +175,43 @@ class RoutineText:
         scale = f" / {self.size(linear_map.into)}" if linear_map.kind == "mean" else ""
         return f"({ones}{scale})" if scale else ones
 
-    def _product(self, term: Term) -> str:
-        """Return the text of a term with maps, as a stack of matrices."""
-        text = ""
-        for position, linear_map in enumerate(term.maps):
-            factor = self._matrix(linear_map)
-            plain = factor
-            left, right = term.diagonals[position], term.diagonals[position + 1]
-            if position == 0 and left != 1:
-                factor = f"{self._diagonal(left)}[..., :, None] * {factor}"
-            if right != 1:
-                factor = f"{factor} * {self._diagonal(right)}[..., None, :]"
-            if len(term.maps) > 1 and factor != plain:
-                factor = f"({factor})"
-            text = f"{text} @ {factor}" if text else factor
-        return text
-
     def _diagonal(self, expression: sp.Expr) -> str:
-        text = str(self._printer.doprint(expression))
-        if expression.is_Symbol:
-            return text
-        return f"({text})" if expression.free_symbols else f"spread({text}, 1)"
+        return "None" if expression == 1 else str(self._printer.doprint(expression))
 
-    def _fill(self, statement: Fill) -> list[str]:
+    def _fill_blocks(self, fills: list[Fill]) -> list[str]:
+        """Return one call that writes every block that is not zero."""
         assert self.routine.matrix is not None
         heights, widths = self.routine.matrix
-        rows = self._slice(heights, statement.out)
-        columns = self._slice(widths, statement.wrt)
-        whole = rows == columns == ":"
-        block = "out" if whole else "block"
-        lines = [] if whole else [f"block = out[..., {rows}, {columns}]"]
-        dense = [t for t in statement.terms if t.maps]
-        diagonal = [t for t in statement.terms if not t.maps]
-        scaled = [t for t in dense if len(t.maps) == 1 and t.diagonals[1] == 1]
-        others = [t for t in dense if t not in scaled]
-        if scaled:
-            pairs = ", ".join(self._scaled(t) for t in scaled)
-            lines.append(f"scaled_sum({block}, {pairs})")
-        else:
-            first = self._product(others.pop(0)) if others else "zero"
-            lines.append(f"{block}[...] = {first}")
-        lines += [f"{block} += {self._product(term)}" for term in others]
-        for term in diagonal:
-            lines.append(f"add_diagonal({block}, {self._printer.doprint(term.diagonals[0])})")
-        return lines
+        lines = []
+        for fill in fills:
+            diagonal = [t.diagonals[0] for t in fill.terms if not t.maps]
+            value = str(self._printer.doprint(sp.Add(*diagonal))) if diagonal else "None"
+            terms = [self._term(t) for t in fill.terms if t.maps]
+            if diagonal or terms:
+                place = f"{self._slice(heights, fill.out)}, {self._slice(widths, fill.wrt)}"
+                start = f"    ({place}, {value}, ["
+                if len(start) + sum(map(len, terms)) > 88:
+                    lines += [start, *(f"        {term}," for term in terms), "    ]),"]
+                else:
+                    lines.append(f"{start}{', '.join(terms)}]),")
+        return ["return fill_blocks(", "    out,", *lines, ")"]
 
-    def _scaled(self, term: Term) -> str:
-        """Return the text of a pair (diagonal, matrix)."""
-        diagonal = str(self._printer.doprint(term.diagonals[0]))
-        return f"({diagonal}, {self._matrix(term.maps[0])})"
+    def _term(self, term: Term) -> str:
+        """Return the text of a term: diagonal, matrix, diagonal, ... with ``None`` for 1."""
+        parts = [self._diagonal(term.diagonals[0])]
+        for linear_map, right in zip(term.maps, term.diagonals[1:], strict=True):
+            parts += [self._matrix(linear_map), self._diagonal(right)]
+        if term.diagonals[-1] == 1:
+            parts.pop()
+        return f"({', '.join(parts)})"
 
     def _slice(self, parts: tuple[str, ...], part: str) -> str:
         if len(parts) == 1:
-            return ":"
+            return "slice(None)"
         sizes = [f"{self.name(p)}.shape[-1]" for p in parts]
         position = parts.index(part)
         start, stop = " + ".join(sizes[:position]), " + ".join(sizes[: position + 1])
-        if position == len(parts) - 1:
-            return f"{start}:"
-        return f"{start}:{stop}"
+        return f"slice({start or 0}, {stop})"
 
     def _gradient(self, statement: Gradient) -> list[str]:
         parameter = statement.parameter
