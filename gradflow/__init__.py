@@ -23,27 +23,46 @@ if TYPE_CHECKING:
     from gradflow.codegen import compile
     from gradflow.jacobians import jacobian
     from gradflow.report import report
-    from gradflow.spectra import run
+    from gradflow.spectra import (
+        FixedPoints,
+        fixed_points,
+        leading_exponents,
+        run,
+        stream_gradient_decay,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
+    "FixedPoints",
     "__version__",
     "cells",
     "codegen",
     "compile",
     "figures",
+    "fixed_points",
     "jacobian",
     "jacobians",
+    "leading_exponents",
     "models",
     "report",
     "run",
     "spectra",
+    "stream_gradient_decay",
 ]
 
 _FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "models", "report")
-_HOME = {"Cell": "cells", "jacobian": "jacobians", "compile": "codegen", "run": "spectra"}
+_HOME = {
+    "Cell": "cells",
+    "FixedPoints": "spectra",
+    "compile": "codegen",
+    "fixed_points": "spectra",
+    "jacobian": "jacobians",
+    "leading_exponents": "spectra",
+    "run": "spectra",
+    "stream_gradient_decay": "spectra",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,14 @@ LONGEST = 300
 TRADE = {
     "cells": {"sympy": "*", "numpy": "init*.py"},
     "jacobians": {"sympy": "*"},
-    "codegen": {"sympy": "*", "numpy": "*", "mpmath": "*", "scipy": "*"},
+    "codegen": {
+        "sympy": "*",
+        "numpy": "*",
+        "mpmath": "*",
+        "scipy": "*",
+        "threadpoolctl": "over_time.py",
+        "llvmlite": "numba_runtime.py",
+    },
     "spectra": {"numpy": "*", "scipy": "*", "threadpoolctl": "*"},
     "models": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*"},
@@ -34,11 +41,27 @@ TRADE = {
     "cli": {"cyclopts": "*", "rich": "*"},
 }
 # packages that an installation may lack: any floor, but one file each
-OPTIONAL = {"cvc5", "dask", "distributed", "jax", "numba", "torch", "typst", "z3"}
+OPTIONAL = {
+    "array_api_compat",
+    "cvc5",
+    "dask",
+    "distributed",
+    "jax",
+    "numba",
+    "torch",
+    "typst",
+    "z3",
+}
 # calls that import the module their first argument names
 DYNAMIC = {"import_module", "__import__"}
 # where the import's name is not the distribution's
-DISTRIBUTION = {"math_core": "math-core", "z3": "z3-solver", "distributed": "dask"}
+DISTRIBUTION = {
+    "array_api_compat": "array-api-compat",
+    "distributed": "dask",
+    "llvmlite": "numba",
+    "math_core": "math-core",
+    "z3": "z3-solver",
+}
 
 
 def arrow_line(package):

@@ -6,6 +6,8 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -21,6 +23,14 @@ def test_a_wrong_line_would_be_seen(tmp_path):
     with contextlib.redirect_stdout(io.StringIO()):
         result = doctest.testfile(str(wrong), module_relative=False)
     assert result.failed == 1
+
+
+def test_every_session_about_backends_runs():
+    page = README.parent / "docs" / "backends.md"
+    pytest.importorskip("array_api_compat")
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted >= 11
+    assert result.failed == 0
 
 
 def test_what_the_readme_links_to_is_there():

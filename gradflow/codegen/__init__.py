@@ -1,13 +1,15 @@
 """COMPILE: from a cell to numeric code.
 
 One lowering (``lowering.py``) gives routines, one printer (``source.py``) gives text, and each
-target is a file of its own (``numpy_target.py``, ``mpmath_target.py``) with a line in ``_targets``.
+target is a file of its own (``numpy_target.py``, ``mpmath_target.py``, ``array_code.py``) with a
+line in ``_targets``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.code import Code
@@ -29,12 +31,34 @@ def _mpmath(digits: int) -> Target:
     return mpmath_target(digits)
 
 
-_targets: dict[str, Callable[[int], Target]] = {"numpy": _numpy, "mpmath": _mpmath}
+def _numba(digits: int) -> Target:
+    from gradflow.codegen.numba_target import numba_target
+
+    return numba_target()
+
+
+def _array_api(digits: int) -> Target:
+    from gradflow.codegen.array_code import TARGET
+
+    return TARGET
+
+
+_targets: dict[str, Callable[[int], Target]] = {
+    "numpy": _numpy,
+    "numba": _numba,
+    "mpmath": _mpmath,
+    "array-api": _array_api,
+}
 
 
 @lru_cache(maxsize=64)
 def _compile(cell: Cell, backend: str, digits: int) -> Code:
-    return Code(cell, _targets[backend](digits))
+    target = _targets[backend](digits)
+    if backend == "array-api":
+        from gradflow.codegen.array_code import ArrayCode
+
+        return ArrayCode(cell, target)
+    return Code(cell, target)
 
 
 def compile(cell: Cell, backend: str = "numpy", *, digits: int = 50) -> Code:
@@ -45,8 +69,11 @@ def compile(cell: Cell, backend: str = "numpy", *, digits: int = 50) -> Code:
     cell
         The declared cell.
     backend
-        ``"numpy"`` (float64) or ``"mpmath"`` (the same program at any precision, slow: the
-        reference).
+        ``"numpy"`` (float64), ``"numba"`` (float64 loops compiled once and kept in the user's
+        cache folder; the extra ``fast``), ``"auto"`` (numba where it is installed, else numpy),
+        ``"mpmath"`` (the same program at any precision, slow: the reference) or ``"array-api"``
+        (torch, JAX, CuPy and NumPy arrays, of their number type and on their device; see
+        :class:`gradflow.codegen.array_code.ArrayCode`).
     digits
         Decimal digits of the mpmath target.
 
@@ -55,6 +82,8 @@ def compile(cell: Cell, backend: str = "numpy", *, digits: int = 50) -> Code:
     UsageError
         If the backend is unknown.
     """
+    if backend == "auto":
+        backend = "numba" if find_spec("numba") else "numpy"
     if backend not in _targets:
         raise UsageError(f"unknown backend {backend!r}; known are {', '.join(_targets)}.")
     return _compile(cell, backend, digits)

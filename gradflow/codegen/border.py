@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
 
 def _shape(cell: Cell, value: Any, what: str) -> tuple[int, ...]:
     try:
-        return np.shape(value)
+        return tuple(np.shape(value))
     except ValueError:
         raise UsageError(
             f"cell {cell.name!r}: {what} has rows of unequal length; pass an array."
@@ -83,11 +84,16 @@ def numbers(cell: Cell, asarray: Convert, value: Any, what: str) -> Array:
 
 
 def split(
-    cell: Cell, asarray: Convert, state: Array, widths: Callable[[Array], Mapping[str, int]]
+    cell: Cell,
+    asarray: Convert,
+    state: Array,
+    widths: Callable[[Array], Mapping[str, int]],
+    broadcast_to: Callable[..., Array] = np.broadcast_to,
 ) -> dict[str, Array]:
     """Return the parts of a flat state (..., d), or of a mapping, by name, as views.
 
-    ``widths`` gives the number of units of each part, from the converted state if need be.
+    ``widths`` gives the number of units of each part, from the converted state if need be;
+    ``broadcast_to`` is that of the target's arrays.
     """
     if not isinstance(state, Mapping):
         return _slices(cell, numbers(cell, asarray, state, "the state"), widths)
@@ -101,11 +107,11 @@ def split(
     for part, width in widths(parts).items():
         if parts[part].shape[-1] != width:
             raise UsageError(
-                f"cell {cell.name!r}: state part {part} has shape {parts[part].shape}; its last "
-                f"axis needs {width} entries."
+                f"cell {cell.name!r}: state part {part} has shape {tuple(parts[part].shape)}; its "
+                f"last axis needs {width} entries."
             )
     lead = leading(cell, parts.values())
-    return {p: np.broadcast_to(a, (*lead, a.shape[-1])) for p, a in parts.items()}
+    return {p: broadcast_to(a, (*lead, a.shape[-1])) for p, a in parts.items()}
 
 
 def _slices(
@@ -116,16 +122,16 @@ def _slices(
     if flat.ndim < 1 or flat.shape[-1] != width:
         parts = ", ".join(f"{p}: {n}" for p, n in sizes.items())
         raise UsageError(
-            f"cell {cell.name!r}: the state has shape {flat.shape}; its last axis needs "
+            f"cell {cell.name!r}: the state has shape {tuple(flat.shape)}; its last axis needs "
             f"{width} entries ({parts})."
         )
-    stops = np.cumsum([0, *sizes.values()])
+    stops = np.cumsum([0, *sizes.values()]).tolist()
     return {p: flat[..., stops[i] : stops[i + 1]] for i, p in enumerate(sizes)}
 
 
 def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
     """Return the common leading axes of arrays whose last axis counts units."""
-    shapes = [a.shape[:-1] for a in arrays]
+    shapes = [tuple(a.shape[:-1]) for a in arrays]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -168,7 +174,87 @@ def inputs(cell: Cell, asarray: Convert, known: Mapping[str, int], x: Array) -> 
         size = array.shape[-1] if array.ndim else 0
         if size != known.setdefault(cell.spaces[name], size) or not array.ndim:
             raise UsageError(
-                f"cell {cell.name!r}: input {name} has shape {array.shape}; its last axis needs "
-                f"{known[cell.spaces[name]] or 'the'} entries of {cell.spaces[name]}."
+                f"cell {cell.name!r}: input {name} has shape {tuple(array.shape)}; its last axis "
+                f"needs {known[cell.spaces[name]] or 'the'} entries of {cell.spaces[name]}."
             )
     return arrays
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the arrays of a cell look like: what :func:`quick` compares them with.
+
+    Parameters
+    ----------
+    states
+        Space of each state part.
+    inputs
+        Name and space of each input.
+    weights
+        Name and spaces of each parameter and constant.
+    """
+
+    states: Mapping[str, str]
+    inputs: tuple[tuple[str, str], ...]
+    weights: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def layout(cell: Cell) -> Layout:
+    """Return the layout of a cell."""
+    return Layout(
+        {part: cell.spaces[part] for part in cell.states},
+        tuple((name, cell.spaces[name]) for name in cell.input_names),
+        tuple((n, tuple(cell.shape_of(n))) for n in (*cell.parameters, *cell.constant_names)),
+    )
+
+
+_FLOAT = np.dtype(np.float64)
+
+
+def quick(
+    layout: Layout, params: Params, state: Array, x: Array, t: Array
+) -> tuple[list[Array], tuple[int, ...], dict[str, int]] | None:
+    """Return arguments, leading axes and part sizes where all is plainly right, else ``None``.
+
+    That is: float64 NumPy arrays whose shapes fit, one flat state, one input at most. It says no
+    words, so small cells are not slowed by the checks that find them.
+    """
+    found = {"one": 1}
+    arrays = []
+    if len(params) != len(layout.weights) or len(layout.inputs) > 1:
+        return None
+    for name, spaces in layout.weights:
+        array = params.get(name)
+        if type(array) is not np.ndarray or array.dtype is not _FLOAT:
+            return None
+        if array.ndim != len(spaces):
+            return None
+        for space, size in zip(spaces, array.shape, strict=True):
+            if found.setdefault(space, size) != size or size == 0:
+                return None
+        arrays.append(array)
+    given = [state, x] if layout.inputs else [state]
+    for array in given:
+        if type(array) is not np.ndarray or array.dtype is not _FLOAT or array.ndim == 0:
+            return None
+    if not layout.inputs and x is not None:
+        return None
+    if not all(space in found for space in layout.states.values()):
+        return None
+    widths = {part: found[space] for part, space in layout.states.items()}
+    if state.shape[-1] != sum(widths.values()):
+        return None
+    lead = state.shape[:-1]
+    if layout.inputs and x.shape != (*lead, found.get(layout.inputs[0][1], -1)):
+        return None
+    if not isinstance(t, int | float) and (type(t) is not np.ndarray or t.dtype.kind not in "if"):
+        return None
+    time = np.asarray(t, dtype=_FLOAT)[..., None]
+    if time.shape[:-1] not in ((), lead):
+        return None
+    start = 0
+    parts = []
+    for width in widths.values():
+        parts.append(state[..., start : start + width])
+        start += width
+    return [*parts, *given[1:], time, *arrays], lead, widths

@@ -20,7 +20,7 @@ from gradflow.codegen.lowering import (
 )
 from gradflow.codegen.paths import path_labels
 from gradflow.codegen.routine import Routine
-from gradflow.codegen.target import Target
+from gradflow.codegen.target import Loops, Target
 from gradflow.errors import UsageError
 
 Array = Any
@@ -75,6 +75,12 @@ class Code:
         return self._build(list(self._routines.values()))
 
     @cached_property
+    def loops(self) -> Loops:
+        """The target's loops over time; see :mod:`gradflow.codegen.over_time`."""
+        assert self.target.loops is not None
+        return self.target.loops(self.cell)
+
+    @cached_property
     def _path_functions(self) -> dict[str, Callable[..., Any]]:
         labels = path_labels(self.cell)
         routines = {}
@@ -86,6 +92,10 @@ class Code:
 
     def _build(self, routines: Sequence[Routine]) -> Mapping[str, Callable[..., Any]]:
         return self.target.build(self.cell, self._text(routines), routines)
+
+    @cached_property
+    def _layout(self) -> border.Layout:
+        return border.layout(self.cell)
 
     def sizes(self, params: Params) -> dict[str, int]:
         """Return the number of units of each space; see :func:`gradflow.codegen.border.sizes`."""
@@ -113,6 +123,9 @@ class Code:
         self, params: Params, state: Array, x: Array, t: Array
     ) -> tuple[list[Array], tuple[int, ...], dict[str, int]]:
         """Return positional arguments, leading axes and part sizes."""
+        quick = border.quick(self._layout, params, state, x, t) if self.target.floats else None
+        if quick is not None:
+            return quick
         cell, asarray = self.cell, self.target.asarray
         parts = self.split(params, state)
         widths = {p: a.shape[-1] for p, a in parts.items()}
@@ -245,3 +258,23 @@ class Code:
             zero = self.target.asarray(np.zeros(shape))
             gradients[name] = found[name] + zero if name in found else zero
         return gradients
+
+    def to_torch(
+        self, params: Mapping[str, Any] | None = None, *, dtype: Any = None, **choices: Any
+    ) -> Any:
+        """Return the cell as a trainable ``torch.nn.Module``; ``choices`` are those of ``init``.
+
+        Details: :func:`gradflow.codegen.torch_module.torch_module`.
+        """
+        from gradflow.codegen.torch_module import torch_module
+
+        return torch_module(self.cell, params, dtype, choices)
+
+    def to_jax(self) -> Callable[..., Array]:
+        """Return the run as a pure JAX function ``run(params, x, state) -> states``.
+
+        Details: :func:`gradflow.codegen.jax_function.jax_function`.
+        """
+        from gradflow.codegen.jax_function import jax_function
+
+        return jax_function(self.cell)

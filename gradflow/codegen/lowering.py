@@ -35,7 +35,8 @@ class _Names:
         return symbol(name)
 
 
-def _primal(cell: Cell) -> list[Statement]:
+def primal(cell: Cell) -> list[Let | Matvec]:
+    """Return the statements of one step of the cell, as declared."""
     return [
         Let(s.target, s.expression, cell.spaces[s.target.name])
         if isinstance(s, Elementwise)
@@ -67,13 +68,15 @@ def _finish(
 def lower_step(cell: Cell) -> Routine:
     """Return ``s_t = F(s_{t-1}, x_t)`` and the outputs that are not state."""
     returns = (*_new(cell), *map(symbol, cell.output_names))
-    return _finish("step", "One step: the new state parts.", _primal(cell), _Names(cell), returns)
+    return _finish(
+        "step", "One step: the new state parts.", list(primal(cell)), _Names(cell), returns
+    )
 
 
 def lower_jvp(cell: Cell) -> Routine:
     """Return ``J_t v`` for a change ``v`` of the previous state (forward differentiation)."""
     names = _Names(cell)
-    statements = _primal(cell)
+    statements: list[Statement] = list(primal(cell))
     tangents = {symbol(n): names.fresh(f"d_{n}", cell.spaces[n]) for n in cell.states}
     extra = tuple(tangents.values())
     for statement in cell.program:
@@ -164,7 +167,8 @@ def _reverse(
 
 def lower_vjp(cell: Cell) -> Routine:
     """Return ``J_t^T u`` for a covector ``u`` on the new state (reverse differentiation)."""
-    names, statements = _Names(cell), _primal(cell)
+    names = _Names(cell)
+    statements: list[Statement] = list(primal(cell))
     adjoints, seeds = _reverse(cell, names, statements)
     returns = _zeros(adjoints, [symbol(n) for n in cell.states], cell, names, statements)
     summary = "Product J^T u of the transposed step Jacobian with a covector on the new state."
@@ -173,7 +177,8 @@ def lower_vjp(cell: Cell) -> Routine:
 
 def lower_parameter_vjp(cell: Cell) -> Routine:
     """Return the immediate parameter gradient ``u d+s_t/dtheta`` of every parameter."""
-    names, statements = _Names(cell), _primal(cell)
+    names = _Names(cell)
+    statements: list[Statement] = list(primal(cell))
     adjoints, seeds = _reverse(cell, names, statements)
     for parameter in cell.parameters:
         if parameter not in cell.linear_maps and symbol(parameter) in adjoints:
@@ -201,7 +206,8 @@ def lower_jacobian(
     """
     jacobian = StepJacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
-    names, statements = _Names(cell), _primal(cell)
+    names = _Names(cell)
+    statements: list[Statement] = list(primal(cell))
     for out in cell.states:
         for column in columns:
             terms = jacobian[out, column].terms

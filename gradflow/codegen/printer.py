@@ -25,7 +25,7 @@ RUNTIME_NAMES = {
     *("absolute", "arcsinh", "arctan", "cos", "cosh", "erf", "exp", "floor", "log", "maximum"),
     *("minimum", "pi", "relu", "remainder", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt"),
     *("step_", "tan", "tanh", "np", "index", "ones", "ratio", "spread", "where"),
-    *("fill_blocks", "outer", "total", "out", "keep", "gradients"),
+    *("fill_blocks", "outer", "total", "out", "keep", "gradients", "slice"),
 }
 
 

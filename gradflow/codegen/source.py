@@ -66,7 +66,8 @@ class RoutineText:
         elif gradient:
             body.append("return gradients")
         else:
-            body.append(f"return {', '.join(self.name(s.name) for s in self.routine.returns)},")
+            names = [self.name(s.name) for s in self.routine.returns]
+            body.append(f"return {', '.join(names)}," if names else "return ()")
         return "\n".join([*lines, *("    " + line for line in body)]) + "\n"
 
     def _branches(self) -> bool:
@@ -91,15 +92,20 @@ class RoutineText:
             rows.append("keep : whether gradients keep the leading axes or are summed over them")
         return [f'"""{self.routine.summary}', "", *rows, '"""']
 
-    def _maps(self) -> list[str]:
-        """Return lines that set masked entries to zero and build fixed maps."""
-        lines = []
+    def _applied(self) -> set[str]:
+        """Return the names of the maps the routine needs."""
         maps = {s.linear_map.name for s in self.routine.statements if isinstance(s, Matvec)}
         for statement in self.routine.statements:
             if isinstance(statement, Fill):
                 maps |= {m.name for t in statement.terms for m in t.maps}
             if isinstance(statement, Gradient):
                 maps.add(statement.parameter)
+        return maps
+
+    def _maps(self) -> list[str]:
+        """Return lines that set masked entries to zero and build fixed maps."""
+        lines = []
+        maps = self._applied()
         for linear_map in self.cell.linear_maps.values():
             if linear_map.name not in maps:
                 continue
@@ -114,6 +120,19 @@ class RoutineText:
                 entries = self._entries(linear_map, linear_map.entries)
                 lines.append(f"{name} = np.broadcast_to({entries}, {shape})")
         return lines
+
+    def maps_text(self) -> str:
+        """Return the text of a function ``maps`` of all arguments: filled maps by name, or ""."""
+        lines = self._maps()
+        if not lines:
+            return ""
+        filled = [
+            m for m in self.cell.linear_maps.values() if m.mask is not None or m.entries is not None
+        ]
+        pairs = (f"{m.name!r}: {self.name(m.name)}" for m in filled if m.name in self._applied())
+        body = [*lines, f"return {{{', '.join(pairs)}}}"]
+        head = f"def maps({', '.join(self.arguments())}):"
+        return "\n".join([_QUIET, head, *("    " + line for line in body)]) + "\n"
 
     def _entries(self, linear_map: Map, rule: sp.Basic) -> str:
         """Return the text of a rule in row and column over the entries of a map."""
@@ -150,13 +169,17 @@ class RoutineText:
             return f"spread({text}, {self.size(space)})"
         return text if expression.free_symbols else f"spread({text}, 1)"
 
+    def _times(self, rows: str, matrix: str) -> str:
+        """Return the text of ``rows`` (..., n) times ``matrix`` (n, m)."""
+        return f"{rows} @ {matrix}"
+
     def _matvec(self, statement: Matvec) -> str:
         target, operand = self.name(statement.target.name), self.name(statement.operand.name)
         linear_map = statement.linear_map
         name = self.name(linear_map.name)
         kind = linear_map.kind
         if kind in ("learned", "constant", "fixed"):
-            return f"{target} = {operand} @ {name}{'' if statement.transposed else '.T'}"
+            return f"{target} = {self._times(operand, name + '.T' * (not statement.transposed))}"
         narrow = (kind == "spread") == statement.transposed
         if narrow:
             return f"{target} = {operand}.sum(-1, keepdims=True)" + (

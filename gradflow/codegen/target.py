@@ -13,6 +13,49 @@ from gradflow.codegen.source import RoutineText
 Functions = Mapping[str, Callable[..., Any]]
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a loop over time works on.
+
+    ``states`` (trajectories, T + 1, d) float64 and contiguous, ``inputs`` by name (trajectories, T,
+    units), checked ``params``, the ``sizes`` of all spaces, the number of the first step.
+    """
+
+    states: Any
+    inputs: Mapping[str, Any]
+    params: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    first_step: int
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The loops over time of one cell, which work in place on what a :class:`Run` holds.
+
+    Parameters
+    ----------
+    forward
+        ``forward(run)`` fills the states from the first on.
+    pullback
+        ``pullback(run, u, log_norm, log_part, rows)`` takes ``u`` (trajectories, d) back; writes
+        natural logs of lengths, (trajectories, T + 1) and (trajectories, parts, T + 1), lag 0
+        first, and directions ``rows`` (trajectories, T + 1, d): the last alone where there is room
+        for one, none where there is no room.
+    tape_width
+        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
+    taped
+        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
+    replay
+        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
+    """
+
+    forward: Callable[..., None]
+    pullback: Callable[..., None]
+    tape_width: Callable[[Mapping[str, int]], int] | None = None
+    taped: Callable[..., None] | None = None
+    replay: Callable[..., None] | None = None
+
+
 def array_text(cell: Cell, routine: Routine) -> str:
     """Print a routine over arrays with any leading axes."""
     return RoutineText(cell, routine).text()
@@ -48,6 +91,10 @@ class Target:
         Makes an array of a shape.
     digits
         Decimal digits, where the target has a choice of them.
+    floats
+        Whether its arrays are NumPy's float64, so that arrays of these need no conversion.
+    loops
+        The loops over time of a cell, where the target has them.
     text
         Prints one routine.
     """
@@ -58,4 +105,6 @@ class Target:
     asarray: Callable[[Any], Any] = field(compare=False, repr=False)
     empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)
     digits: int = 16
+    floats: bool = False
+    loops: Callable[[Cell], Loops] | None = field(compare=False, repr=False, default=None)
     text: Callable[[Cell, Routine], str] = field(compare=False, repr=False, default=array_text)

@@ -13,6 +13,7 @@ Use matplotlib as always, inside `paper_style` for this package's look::
 from gradflow.figures.axes import axes_or_new
 from gradflow.figures.decay import plot_decay
 from gradflow.figures.eigenvalues import plot_eigenvalues
+from gradflow.figures.fixed_points import plot_fixed_points
 from gradflow.figures.lyapunov import plot_lyapunov
 from gradflow.figures.paths import plot_paths
 from gradflow.figures.singular_values import plot_singular_values
@@ -26,6 +27,7 @@ __all__ = [
     "paper_style",
     "plot_decay",
     "plot_eigenvalues",
+    "plot_fixed_points",
     "plot_lyapunov",
     "plot_paths",
     "plot_singular_values",

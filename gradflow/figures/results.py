@@ -6,7 +6,7 @@ figures stand above `spectra` in the house, so that a result can have a ``plot``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -80,3 +80,23 @@ class LyapunovSpectrum(Protocol):
     @property
     def label(self) -> str:
         """Name of the curve."""
+
+
+class FixedPoints(Protocol):
+    """Eigenvalues (m, d) at fixed points with a word on the stability of each; at other points."""
+
+    @property
+    def eigenvalues(self) -> Floats:
+        """Eigenvalues at isolated fixed points, complex."""
+
+    @property
+    def stability(self) -> Sequence[str]:
+        """``"stable"``, ``"unstable"`` or ``"undecided"``."""
+
+    @property
+    def slow_eigenvalues(self) -> Floats:
+        """Eigenvalues (k, d) at slow points."""
+
+    @property
+    def continuum_eigenvalues(self) -> Floats:
+        """Eigenvalues (c, d) on a continuum of fixed points."""

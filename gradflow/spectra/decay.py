@@ -6,14 +6,15 @@ Natural logs throughout, so a lag of 100,000 is a number and not zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.errors import UsageError
+from gradflow.codegen.over_time import Pulled
+from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.logdomain import (
     Floats,
     log_magnitude,
@@ -171,3 +172,20 @@ def gradient_decay(
     }
     quantity = r"\|\partial L / \partial s_k\|"
     return Decay(lag, log_scale, quantity, label or "gradient of the loss", by_part, by_unit)
+
+
+def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) -> Decay:
+    r"""Return the decay of :math:`\|\partial L/\partial s_k\|` from a covector pulled back.
+
+    Raises ``PrecisionError`` if the gradient left the range of numbers.
+    """
+    if np.isnan(pulled.log_norm).any():
+        first = int(np.argwhere(np.isnan(pulled.log_norm))[0][-1])
+        raise PrecisionError(
+            f"{label}: not a number from lag {first} on; a derivative is not finite there, so "
+            "look at the Jacobian of that step."
+        )
+    by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
+    by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
+    lag = np.arange(pulled.log_norm.shape[-1])
+    return Decay(lag, pulled.log_norm, r"\|\partial L / \partial s_k\|", label, by_part, by_unit)

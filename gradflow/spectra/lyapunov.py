@@ -11,6 +11,7 @@ F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,44 +21,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from gradflow.errors import PrecisionError, UsageError
-from gradflow.spectra.graded import NEARLY_SINGULAR, TOO_GRADED, equilibrated, orthonormal_image
-from gradflow.spectra.logdomain import Floats, as_finite, as_steps, log_magnitude, normalized
+from gradflow.errors import UsageError
+from gradflow.spectra.graded import EPS
+from gradflow.spectra.logdomain import Floats, as_finite, as_steps
+from gradflow.spectra.orthonormal import Window, windows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WHERE = "lyapunov_spectrum"
-# 16 nats cost a factor 9e6 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
-_SPREAD = 16.0
 _LONGEST_WINDOW = 50
 
 
 @dataclass(frozen=True, eq=False)
 class LyapunovSpectrum:
-    """Lyapunov exponents of one trajectory, natural log per step.
+    """Lyapunov exponents of one trajectory, or of each in a batch, natural log per step.
 
     Attributes
     ----------
-    exponents : (k,)
+    exponents : (..., k)
         Mean growth rates in the order of the frame's columns, which settles to descending. An
         exponent is ``-inf`` when a direction met an exactly singular Jacobian.
-    stderr : (k,)
+    stderr : (..., k)
         Standard error of `exponents` from the spread of the means over consecutive blocks. It
         assumes that the sequence of growth rates is stationary and that blocks are long against
         its correlation time, so that their means are independent; it knows nothing of a transient
         that was kept or of other attractors. ``inf`` for a single block (nothing to compare),
         0.0 where the exponent is ``-inf`` (no later step can change it).
     interval : int
-        Most steps between two orthonormalisations at the end of the run.
+        Most steps between two orthonormalisations after the transient.
     transient : int
         Steps discarded at the start.
     steps : int
         Steps averaged over.
-    history : (blocks, k)
+    history : (..., blocks, k)
         Estimate at the end of each block, from the first block on; the last row is `exponents`.
     label : str
         What the tangent space is, for titles and tables.
+    spread : float
+        Nats by which the columns had spread, at most, when they were orthonormalised. Rounding
+        costs each growth rate about ``exp(spread)`` rounding units, at 18 nats 7e-9 a window.
     """
 
     exponents: Floats
@@ -67,6 +70,7 @@ class LyapunovSpectrum:
     steps: int
     history: Floats
     label: str
+    spread: float
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the exponents on ``ax``, or on new pyplot axes."""
@@ -75,9 +79,12 @@ class LyapunovSpectrum:
         return plot_lyapunov(axes_or_new(ax), [self])
 
     def _repr_html_(self) -> str:
+        *batch, count = self.exponents.shape
+        first = (0,) * len(self.exponents.shape)
+        of = f" (the first of {math.prod(batch)} trajectories)" if batch else ""
         return (
-            f"<b>Lyapunov spectrum</b>, {self.label}: leading {self.exponents[0]:.4g} &plusmn; "
-            f"{self.stderr[0]:.1g} nats a step, {len(self.exponents)} exponents, {self.steps} steps"
+            f"<b>Lyapunov spectrum</b>, {self.label}: leading {self.exponents[first]:.4g} &plusmn; "
+            f"{self.stderr[first]:.1g} nats a step{of}, {count} exponents, {self.steps} steps"
         )
 
 
@@ -102,10 +109,10 @@ def lyapunov_spectrum(
         Steps to discard while the frame turns to its final order and the trajectory settles. By
         default a tenth of the first chunk (of the array, if it is one).
     interval : int, optional
-        Most steps between two orthonormalisations. A window whose columns have spread by more
-        than 16 nats is halved and done again, and the shorter interval kept, so that rounding
-        costs each growth rate at most about 1e-8. By default 50, but short enough for the first
-        chunk to fill all blocks.
+        Most steps between two orthonormalisations. Fewer are taken where the columns spread: as
+        many as 18 nats allow by what the steps before have shown, and a window that went beyond
+        is done again with fewer, so that rounding costs each growth rate at most about 1e-8. By
+        default 50, but short enough for the first chunk to fill all blocks.
     leading : int, optional
         Number of exponents wanted, from the largest; by default all d.
     blocks : int
@@ -127,79 +134,71 @@ def lyapunov_spectrum(
     """
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))
-    d = first.shape[-1]
     discard = len(first) // 10 if transient is None else transient
-    longest = interval
-    if longest is None:
-        longest = min(_LONGEST_WINDOW, max(1, (len(first) - discard) // max(1, blocks)))
-    _check_numbers(discard, longest, blocks)
-    frame = _initial_frame(d, leading, initial)
-    width = frame.shape[1]
-    taken = 0
-    lengths: list[int] = []
-    growth: list[Floats] = []
+    longest = longest_window(len(first), discard, interval, blocks)
+    frame = initial_frame(first.shape[-1], leading, initial)
     with threadpool_limits(limits=1, user_api="blas"):
-        for chunk in chain([first], stream):
-            start = 0
-            while start < len(chunk):
-                until = discard - taken if taken < discard else longest
-                stop = min(start + min(until, longest), len(chunk))
-                turned, grown = _window(chunk[start:stop], frame)
-                lost = len(grown) < frame.shape[1]
-                spread = np.ptp(grown) if len(grown) else 0.0
-                if stop - start > 1 and (lost or spread > _SPREAD):
-                    longest = (stop - start) // 2
-                    continue
-                if lost:
-                    _check_singular(chunk[start], taken)
-                if taken >= discard:
-                    lengths.append(stop - start)
-                    growth.append(np.pad(grown, (0, width - len(grown)), constant_values=-np.inf))
-                frame = turned
-                taken += stop - start
-                start = stop
-    if not lengths:
+        found = list(windows(chain([first], stream), frame, discard, longest, _WHERE))
+    return summary(found, frame.shape[1], discard, blocks, label)
+
+
+def longest_window(steps: int, transient: int, interval: int | None, blocks: int) -> int:
+    """Most steps a window may have. Raises ``UsageError`` for a number out of range."""
+    for name, value, least in (
+        ("transient", transient, 0),
+        ("interval", 1 if interval is None else interval, 1),
+        ("blocks", blocks, 1),
+    ):
+        if value < least:
+            raise UsageError(
+                f"{_WHERE}: {name} is {value}, and {least} or more is allowed;"
+                f" leave {name} out for a sound default"
+            )
+    if interval is not None:
+        return interval
+    return min(_LONGEST_WINDOW, max(1, (steps - transient) // blocks))
+
+
+def summary(
+    found: Sequence[Window], width: int, transient: int, blocks: int, label: str
+) -> LyapunovSpectrum:
+    """The spectrum of windows with growth (..., s), s <= width; columns that are lost are last.
+
+    Windows within the transient are left out. Raises ``UsageError`` if none is left.
+    """
+    ends = np.cumsum([window.length for window in found], dtype=np.int64)
+    kept = [window for window, end in zip(found, ends, strict=True) if end > transient]
+    if not kept:
+        taken = int(ends[-1]) if len(ends) else 0
         raise UsageError(
-            f"{_WHERE}: {taken} steps were given and {discard} of them are discarded as"
+            f"{_WHERE}: {taken} steps were given and {transient} of them are discarded as"
             " transient, and at least one step must be left; give more steps or a shorter transient"
         )
-    exponents, stderr, history = _averages(np.array(lengths), np.array(growth), blocks)
+    lengths = np.array([window.length for window in kept])
+    growth = np.full((len(kept), *kept[0].growth.shape[:-1], width), -np.inf)
+    for row, window in zip(growth, kept, strict=True):
+        row[..., : window.growth.shape[-1]] = window.growth
+    exponents, stderr, history = _averages(lengths, growth, blocks)
+    spread = max(window.spread for window in kept)
     return LyapunovSpectrum(
-        exponents, stderr, longest, discard, int(np.sum(lengths)), history, label
+        exponents,
+        stderr,
+        int(lengths.max()),
+        transient,
+        int(lengths.sum()),
+        np.moveaxis(history, 0, -2),
+        label,
+        spread,
     )
-
-
-def _window(steps: Floats, frame: Floats) -> tuple[Floats, Floats]:
-    """The frame after `steps`, and the log growth (s,) of each column; s < r if a column is lost.
-
-    A frame with no column left stays so.
-    """
-    modest, exponent = normalized(steps, axis=(1, 2))
-    shift = int(exponent.sum())
-    for step in modest[:-1]:
-        frame, scale = normalized(step @ frame, axis=(0, 1))
-        shift += int(scale[0, 0])
-    turned, triangle, kept = orthonormal_image(modest[-1], frame, _WHERE)
-    return turned, log_magnitude(np.diag(triangle[:, kept])) + shift * np.log(2)
-
-
-def _check_singular(step: Floats, index: int) -> None:
-    """A direction may be lost only to a Jacobian that is singular with rows and columns scaled."""
-    condition = float(np.linalg.cond(equilibrated(step[None])[1])[0])
-    if condition < NEARLY_SINGULAR:
-        raise PrecisionError(
-            f"{_WHERE}: the Jacobian of step {index + 1} loses a direction to rounding"
-            f" though its condition number, rows and columns scaled, is {condition:.1e}, and only"
-            f" a singular one may; {TOO_GRADED}"
-        )
 
 
 def _averages(
     lengths: NDArray[np.int64], growth: Floats, blocks: int
 ) -> tuple[Floats, Floats, Floats]:
-    """(exponents, stderr, history) of windows with `lengths` (w,) steps and log `growth` (w, k)."""
+    """(exponents, stderr, history) of windows with `lengths` (w,) steps and growth (w, ..., k)."""
     groups = np.array_split(np.arange(len(lengths)), min(blocks, len(lengths)))
-    steps = np.array([lengths[group].sum() for group in groups], dtype=np.float64)[:, None]
+    steps = np.array([lengths[group].sum() for group in groups], dtype=np.float64)
+    steps = steps.reshape(-1, *[1] * (growth.ndim - 1))
     sums = np.array([growth[group].sum(axis=0) for group in groups])
     history = np.cumsum(sums, axis=0) / np.cumsum(steps, axis=0)
     exponents = history[-1]
@@ -208,9 +207,9 @@ def _averages(
     if len(groups) == 1:
         stderr[finite] = np.inf
     else:
-        deviation = sums[:, finite] / steps - exponents[finite]
+        deviation = np.where(finite, sums / steps, 0.0) - np.where(finite, exponents, 0.0)
         variance = np.sum(steps * deviation**2, axis=0) / (len(groups) - 1)
-        stderr[finite] = np.sqrt(variance / steps.sum())
+        stderr[finite] = np.sqrt(variance / steps.sum())[finite]
     return exponents, stderr, history
 
 
@@ -219,7 +218,10 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
     whole = isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
     size = None
     for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
-        steps = as_steps(cast("ArrayLike", chunk), _WHERE)
+        # whether the entries are finite is seen when they are used
+        given = np.asarray(cast("ArrayLike", chunk))
+        square = given.ndim == 3 and 0 < given.shape[1] == given.shape[2]
+        steps = given if square and given.dtype == np.float64 else as_steps(given, _WHERE)
         size = size or steps.shape[-1]
         if steps.shape[-1] != size:
             raise UsageError(
@@ -229,7 +231,7 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
         yield steps
 
 
-def _initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Floats:
+def initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Floats:
     """The first frame (d, k), orthonormal."""
     width = d if leading is None else leading
     if not 1 <= width <= d:
@@ -238,24 +240,13 @@ def _initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Fl
             " Jacobians; ask for no more exponents than the state has entries"
         )
     if initial is None:
-        return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))[0][:, :width]
+        return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d))[:, :width])[0]
     columns = as_finite(np.asarray(initial), _WHERE, "initial frame's entries")
-    if columns.shape != (d, width) or np.linalg.matrix_rank(columns) < width:
+    frame, triangle = np.linalg.qr(columns) if columns.ndim == 2 else (columns, columns)
+    size = np.linalg.norm(triangle)
+    if columns.shape != (d, width) or np.abs(np.diag(triangle)).min() <= d * EPS * size:
         raise UsageError(
             f"{_WHERE}: the initial frame has shape {columns.shape}, and {width} linearly"
             f" independent columns of length {d} are allowed; `leading` sets how many"
         )
-    return np.linalg.qr(columns)[0]
-
-
-def _check_numbers(transient: int, interval: int, blocks: int) -> None:
-    for name, value, least in (
-        ("transient", transient, 0),
-        ("interval", interval, 1),
-        ("blocks", blocks, 1),
-    ):
-        if value < least:
-            raise UsageError(
-                f"{_WHERE}: {name} is {value}, and {least} or more is allowed;"
-                f" leave {name} out for a sound default"
-            )
+    return frame

@@ -50,6 +50,7 @@ from gradflow.spectra.logdomain import (
     shifted,
     unit_rows,
 )
+from gradflow.spectra.shared_sweep import shared_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,8 @@ class SingularValues:
     log_sigma : (m, d)
         Natural log of the singular values, descending along d; ``-inf`` for an exact zero.
     error : (m, d)
-        How far `log_sigma` is from what a sweep from the other end gives, an estimate of its error.
+        An estimate of the error of `log_sigma`: of the rounding errors of one sweep added up, or,
+        where it exceeds 1e-9, how far the result is from what a sweep from the other end gives.
         ``inf`` where the two ends judge the rank otherwise; `log_sigma` is then ``-inf``.
     """
 
@@ -104,24 +106,43 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
         Step Jacobians ``J_1 .. J_T``, first step first.
     lags : (m,), optional
         Whole numbers from 0 to T, in any order. By default about twelve, evenly spaced on a log
-        scale from 1 to T. Each lag is a sweep of its own over its last steps, so that the default
-        costs a few times the longest one.
+        scale from 1 to T.
+
+    One sweep serves all lags as long as rounding costs their logs less than 1e-9, see
+    `shared_sweep`. A lag beyond that, as where Jacobians are badly conditioned, gets the sweeps of
+    `product_log_singular_values` over its last steps, which take some hundred times as long.
 
     Raises
     ------
     UsageError
         If a lag is not within 0..T, or as in `product_log_singular_values`.
     """
-    steps = as_steps(jacobians, "singular_values")
+    steps = _steps(jacobians)
     length = len(steps)
     if lags is None:
         spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
         chosen = _checked_lags(lags, length)
-    both = np.array([_from_both_ends(steps[length - lag :]) for lag in chosen])
-    log_sigma, error = both.reshape(len(chosen), 2, steps.shape[-1]).swapaxes(0, 1)
+    ascending = sorted({int(lag) for lag in chosen if lag > 0})
+    with threadpool_limits(limits=1, user_api="blas"):
+        swept = dict(zip(ascending, shared_sweep(steps, ascending), strict=False))
+    log_sigma = np.empty((len(chosen), steps.shape[-1]))
+    error = np.empty_like(log_sigma)
+    for k, lag in enumerate(chosen):
+        known = swept.get(int(lag))
+        log_sigma[k], error[k] = known or _from_both_ends(steps[length - lag :])
     return SingularValues(chosen, log_sigma, error)
+
+
+def _steps(jacobians: ArrayLike) -> Floats:
+    """`as_steps`, without a copy of an array whose sum shows that all its entries are finite."""
+    if isinstance(jacobians, np.ndarray) and jacobians.dtype == np.float64 and jacobians.ndim == 3:
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = jacobians.shape[1] == jacobians.shape[2] > 0
+            if square and np.isfinite(jacobians.sum()):
+                return jacobians
+    return as_steps(jacobians, "singular_values")
 
 
 def product_log_singular_values(jacobians: ArrayLike) -> Floats:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen import compile
+from gradflow.codegen import Code, compile
 from gradflow.codegen.border import leading
+from gradflow.codegen.over_time import fill_states
 from gradflow.errors import UsageError
 from gradflow.spectra.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
-if TYPE_CHECKING:
-    Inputs = Mapping[str, ArrayLike] | ArrayLike | None
+Inputs = Mapping[str, ArrayLike] | ArrayLike | None
 
 
 def run(
@@ -26,6 +26,7 @@ def run(
     state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
     steps: int | None = None,
+    backend: str = "numpy",
 ) -> Trajectory:
     """Run a cell over an input sequence.
 
@@ -41,6 +42,8 @@ def run(
         Initial state, flat (..., d) or by part; zeros by default.
     steps
         Number of steps, needed only where there is no input.
+    backend
+        What runs the loops over time and the Jacobians, ``"numpy"``, ``"numba"`` or ``"auto"``.
 
     Raises
     ------
@@ -48,7 +51,46 @@ def run(
         If shapes do not fit, there is no step, an array holds a value that is not finite, or the
         state stops being finite: at which step, and what to do.
     """
-    code = compile(cell)
+    start = prepared(cell, params, x, state, steps, backend)
+    states = np.empty((*start.first.shape[:-1], start.count + 1, start.first.shape[-1]))
+    states[..., 0, :] = start.first
+    fill_states(start.code, start.params, states, start.inputs)
+    start.require_finite(states, 0)
+    return Trajectory(cell, start.params, states, start.inputs, start.code.backend)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a run begins from, checked: inputs (..., T, units), first state (..., d)."""
+
+    code: Code
+    params: dict[str, Floats]
+    inputs: dict[str, Floats]
+    first: Floats
+    count: int
+
+    def require_finite(self, states: Floats, before: int) -> None:
+        """Raise ``UsageError`` if ``states`` (..., m, d), of step ``before`` on, are not finite."""
+        if np.isfinite(states).all():
+            return
+        bad = np.argwhere(~np.isfinite(states))
+        raise UsageError(
+            f"cell {self.code.cell.name!r}: the state stops being finite at step "
+            f"{before + int(bad[:, -2].min())} of {self.count}, it grows without bound; use "
+            "smaller weights or fewer steps."
+        )
+
+
+def prepared(
+    cell: Cell,
+    params: Mapping[str, ArrayLike],
+    x: Inputs,
+    state: Mapping[str, ArrayLike] | ArrayLike | None,
+    steps: int | None,
+    backend: str,
+) -> Start:
+    """Return what a run begins from. Parameters and errors as those of :func:`run`."""
+    code = compile(cell, backend)
     arrays = {name: _finite(cell, name, value) for name, value in params.items()}
     inputs = _sequences(cell, x)
     count = _count(cell, inputs, steps)
@@ -58,20 +100,8 @@ def run(
         first = code.join(code.split(arrays, state))
         _finite(cell, "state", first)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
-    states = np.empty((*lead, count + 1, first.shape[-1]))
-    states[..., 0, :] = first
-    with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(count):
-            now = {n: v[..., k, :] for n, v in inputs.items()} or None
-            states[..., k + 1, :] = code.step(arrays, states[..., k, :], now, k + 1)
-    if not np.isfinite(states).all():
-        bad = np.argwhere(~np.isfinite(states))
-        step = int(bad[:, -2].min())
-        raise UsageError(
-            f"cell {cell.name!r}: the state stops being finite at step {step} of {count}, it grows "
-            "without bound; use smaller weights or fewer steps."
-        )
-    return Trajectory(cell, arrays, states, inputs)
+    first = np.broadcast_to(first, (*lead, first.shape[-1]))
+    return Start(code, arrays, inputs, first, count)
 
 
 def _finite(cell: Cell, name: str, value: ArrayLike) -> Floats:

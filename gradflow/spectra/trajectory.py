@@ -12,14 +12,16 @@ from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Code, compile
+from gradflow.codegen.over_time import pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
-from gradflow.spectra.decay import Decay, gradient_decay, product_decay
+from gradflow.spectra.decay import Decay, product_decay, pulled_decay
 from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.logdomain import Floats
-from gradflow.spectra.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.logdomain import Floats, as_finite
+from gradflow.spectra.lyapunov import LyapunovSpectrum
 from gradflow.spectra.paths import PathDecay, path_decay
 from gradflow.spectra.product_svd import SingularValues, singular_values
+from gradflow.spectra.trajectory_exponents import trajectory_spectrum
 
 # Jacobians are made this many bytes at a time where a long run streams them.
 _CHUNK_BYTES = 2**26
@@ -37,17 +39,20 @@ class Trajectory:
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs
         (..., T, input) by name.
+    backend
+        The target that ran it, and that runs what follows.
     """
 
     cell: Cell
     params: Mapping[str, Floats]
     flat_states: Floats
     inputs: Mapping[str, Floats]
+    backend: str = "numpy"
 
     @cached_property
     def code(self) -> Code:
         """The compiled cell."""
-        return compile(self.cell)
+        return compile(self.cell, self.backend)
 
     @property
     def steps(self) -> int:
@@ -100,12 +105,18 @@ class Trajectory:
             raise UsageError(f"jacobian: t={t}; this run has the steps 1 to {self.steps}.")
         return self.jacobians(t - 1)
 
-    def chunks(self) -> Iterator[Floats]:
-        """Yield the step Jacobians of one trajectory in blocks (m, d, d), first step first."""
+    def chunks(self, *, overwrite: bool = False) -> Iterator[Floats]:
+        """Yield the step Jacobians of one trajectory in blocks (m, d, d), first step first.
+
+        With ``overwrite`` a block may lie in the memory of the one before it.
+        """
         self.require_single("chunks")
-        size = max(1, _CHUNK_BYTES // (8 * self.width**2))
+        size = min(self.steps, max(1, _CHUNK_BYTES // (8 * self.width**2)))
+        memory = np.empty((size, self.width, self.width)) if overwrite else None
         for start in range(0, self.steps, size):
-            yield self.jacobians(slice(start, start + size))
+            states, inputs, t = self._at(slice(start, start + size))
+            out = memory[: len(t)] if memory is not None else None
+            yield np.asarray(self.code.jacobian(self.params, states, inputs, t, out))
 
     def vjp(self, u: ArrayLike, where: int | slice) -> Floats:
         """Return ``u J_t`` for covectors on the new states of 0-based steps ``where``."""
@@ -121,14 +132,30 @@ class Trajectory:
         r"""Return :math:`\|P(T, T-\ell)\|_2` against lag."""
         return product_decay(self.jacobians(), f"{self.cell.name}: product of Jacobians")
 
-    def gradient_decay(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Decay:
-        r"""Return :math:`\|\partial L/\partial s_k\|` against lag.
+    def gradient_decay(
+        self, gradient: ArrayLike | Mapping[str, ArrayLike], *, units: bool = True
+    ) -> Decay:
+        r"""Return :math:`\|\partial L/\partial s_k\|` against lag; no Jacobian is formed.
 
         ``gradient`` is :math:`\partial L/\partial s_T`, flat (..., d) or by part; parts left out
-        are zero.
+        are zero. ``units`` keeps the gradient of every unit too, as large as the states.
         """
-        row = self.covector(gradient)
-        return gradient_decay(self.jacobians(), row, self.parts, f"{self.cell.name}: gradient")
+        row = self.checked_covector(gradient)
+        pulled = pull_back(self.code, self.params, self.flat_states, self.inputs, row, rows=units)
+        return pulled_decay(pulled, list(self.parts), f"{self.cell.name}: gradient", units)
+
+    def checked_covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
+        """Return ``covector(gradient)`` once it is finite and fits. Raises ``UsageError``."""
+        row = as_finite(np.asarray(self.covector(gradient)), "gradient", "gradient's entries")
+        batch = self.flat_states.shape[:-2]
+        lead = row.shape[:-1]
+        fits = row.ndim > 0 and row.shape[-1] == self.width and len(lead) <= len(batch)
+        if not fits or any(r not in (1, b) for r, b in zip(lead[::-1], batch[::-1], strict=False)):
+            raise UsageError(
+                f"gradient: it has shape {row.shape} and the states {self.flat_states.shape}; give "
+                f"(..., {self.width}), one row a trajectory or one for all."
+            )
+        return row
 
     def covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return a flat covector (..., d) from one, or from parts with zeros elsewhere."""
@@ -183,20 +210,18 @@ class Trajectory:
         return product_eigenvalues(self.jacobians(slice(self.steps - count, self.steps)))
 
     def lyapunov(self, part: str | None = None, **options: Any) -> LyapunovSpectrum:
-        """Return the Lyapunov spectrum of the whole state.
+        """Return the Lyapunov spectrum of the whole state, (..., k) for leading axes (...).
 
         ``part="h"`` uses the block ``dh'/dh`` alone, as tools do that drop ``c``: the label says
         so, and the number is wrong for a cell with more than one part. ``options`` go to
-        :func:`gradflow.spectra.lyapunov_spectrum`.
+        :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of all steps by
+        default. With ``leading=k`` the Jacobians are not formed where that is cheaper, see
+        :func:`gradflow.spectra.cheaper_unformed`, and all trajectories go forward together.
         """
-        self.require_single("lyapunov")
-        if part is None:
-            return lyapunov_spectrum(self.chunks(), **options)
-        if part not in self.parts:
+        if part is not None and part not in self.parts:
             raise UsageError(
                 f"lyapunov: no state part {part!r}; there are {', '.join(self.parts)}."
             )
-        block = self.parts[part]
-        label = f"{part} only (what others print)" if len(self.parts) > 1 else "whole state"
-        only = (chunk[:, block, block] for chunk in self.chunks())
-        return lyapunov_spectrum(only, label=label, **options)
+        if part is not None and len(self.parts) > 1:
+            options = {"label": f"{part} only (what others print)", **options}
+        return trajectory_spectrum(self, part, options)

@@ -222,7 +222,9 @@ def test_floats_outside_a_domain_are_nan_in_both_targets():
 
 
 def test_an_unknown_backend():
-    with pytest.raises(UsageError, match="unknown backend 'fortran'; known are numpy, mpmath"):
+    with pytest.raises(
+        UsageError, match="unknown backend 'fortran'; known are numpy, numba, mpmath, array-api"
+    ):
         gf.compile(gf.cells.rnn, backend="fortran")
 
 

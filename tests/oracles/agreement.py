@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 
 import gradflow as gf
+from gradflow.cells.initializers import Initializer
 from oracles.convergence import errors, is_second_order, slopes
 
 DIGITS = 50
@@ -15,7 +16,10 @@ def draw(cell, rng, **sizes):
     names = (*cell.parameters, *cell.constant_names)
     shapes = {n: tuple(found[s] for s in cell.shape_of(n)) for n in names}
     params = {n: rng.standard_normal(shape) for n, shape in shapes.items()}
-    params |= {n: np.broadcast_to(v, shapes[n]) for n, v in cell.defaults.items()}
+    given = {n: v for n, v in cell.defaults.items() if not isinstance(v, Initializer)}
+    params |= {n: np.broadcast_to(v, shapes[n]) for n, v in given.items()}
+    if "period" in params:
+        params["period"] = np.resize([2.0, 1.0, 3.0, 4.0], shapes["period"])
     state = {p: rng.standard_normal(found[cell.spaces[p]]) for p in cell.states}
     x = {n: rng.standard_normal(found[cell.spaces[n]]) for n in cell.input_names} or None
     return params, state, x

@@ -1,0 +1,205 @@
+"""What numba-compiled source calls: functions of one number that vectorize, and small products.
+
+``exp``, ``tanh`` and ``sigmoid`` are written out, since a compiler vectorizes a loop only over what
+it can see: within 1.5 units in the last place, several times faster than the C library's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+# no reassociation: sums keep their order, NaN and infinity their meaning
+_FAST = {"contract", "nsz"}
+_inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
+helper = njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+jit = helper
+
+_SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
+
+
+def _bits_of(typing: Any, x: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), code
+
+
+def _number_of(typing: Any, x: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), code
+
+
+# a float64 seen as the integer of the same 64 bits, and back
+_bits: Any = intrinsic(_bits_of)
+_from_bits: Any = intrinsic(_number_of)
+
+
+@_inline
+def _reduced(x: float) -> Any:
+    """Return bits that hold ``k``, and ``exp(r) - 1``, where ``x = k log 2 + r``, r small."""
+    shifted = x * _LOG2_E + _SHIFT
+    k = shifted - _SHIFT
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    p = 1.0 / 6227020800.0
+    p = p * r + 1.0 / 479001600.0
+    p = p * r + 1.0 / 39916800.0
+    p = p * r + 1.0 / 3628800.0
+    p = p * r + 1.0 / 362880.0
+    p = p * r + 1.0 / 40320.0
+    p = p * r + 1.0 / 5040.0
+    p = p * r + 1.0 / 720.0
+    p = p * r + 1.0 / 120.0
+    p = p * r + 1.0 / 24.0
+    p = p * r + 1.0 / 6.0
+    p = p * r + 0.5
+    return _bits(shifted), r + (r * r) * p
+
+
+@_inline
+def exp(x: float) -> float:
+    """Return e to the ``x``."""
+    y = 710.0 if x > 710.0 else x
+    y = -746.0 if y < -746.0 else y
+    bits, small = _reduced(y)
+    k = (bits << 32) >> 32
+    half = k >> 1
+    first = _from_bits((half + 1023) << 52)
+    second = _from_bits((k - half + 1023) << 52)
+    return float((first + first * small) * second)
+
+
+@_inline
+def tanh(x: float) -> float:
+    """Return the hyperbolic tangent, from ``exp(2x) - 1``, exact to rounding near 0."""
+    y = 2.0 * x
+    y = 44.0 if y > 44.0 else y
+    y = -44.0 if y < -44.0 else y
+    bits, small = _reduced(y)
+    scale = _from_bits((bits << 52) + (1023 << 52))
+    e = scale * small + (scale - 1.0)
+    return float(e / (e + 2.0))
+
+
+@_inline
+def sigmoid(x: float) -> float:
+    """Return ``1 / (1 + exp(-x))``, to rounding in both tails."""
+    e = exp(-abs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e) if x == x else x
+
+
+@_inline
+def relu(x: float) -> float:
+    """Return ``max(x, 0)``."""
+    return 0.0 if x < 0.0 else x
+
+
+@_inline
+def step_(x: float) -> float:
+    """Return 1 where ``x > 0``, else 0."""
+    return 1.0 if x > 0.0 else 0.0
+
+
+@_inline
+def softplus(x: float) -> float:
+    """Return ``log(1 + exp(x))`` without overflow."""
+    return (0.0 if x < 0.0 else x) + math.log1p(exp(-abs(x)))
+
+
+@_inline
+def where(condition: bool, x: float, y: float) -> float:
+    """Return ``x`` where the condition holds, else ``y``."""
+    return x if condition else y
+
+
+@helper
+def rows_times(x: Any, matrix: Any, out: Any) -> None:
+    """Write ``x matrix``, shapes (rows, m) and (m, n), into ``out`` (rows, n)."""
+    if x.shape[0] > 2:
+        np.dot(x, matrix, out)
+        return
+    for s in range(x.shape[0]):
+        row, result = x[s], out[s]
+        result[:] = 0.0
+        full = matrix.shape[0] - matrix.shape[0] % 8
+        for k in range(0, full, 8):
+            m0, m1, m2, m3 = matrix[k], matrix[k + 1], matrix[k + 2], matrix[k + 3]
+            m4, m5, m6, m7 = matrix[k + 4], matrix[k + 5], matrix[k + 6], matrix[k + 7]
+            x0, x1, x2, x3 = row[k], row[k + 1], row[k + 2], row[k + 3]
+            x4, x5, x6, x7 = row[k + 4], row[k + 5], row[k + 6], row[k + 7]
+            for a in range(matrix.shape[1]):
+                low = x0 * m0[a] + x1 * m1[a] + x2 * m2[a] + x3 * m3[a]
+                result[a] += low + (x4 * m4[a] + x5 * m5[a] + x6 * m6[a] + x7 * m7[a])
+        for k in range(full, matrix.shape[0]):
+            last, factor = matrix[k], row[k]
+            for a in range(matrix.shape[1]):
+                result[a] += factor * last[a]
+
+
+@helper
+def log_length(x: Any) -> float:
+    """Return the natural log of the Euclidean length of a vector, ``-inf`` for zero."""
+    peak = 0.0
+    for a in range(x.shape[0]):
+        peak = max(peak, abs(x[a]))
+    if not 1e-140 < peak < 1e140:
+        if peak == 0.0:
+            return -math.inf
+        total = 0.0
+        for a in range(x.shape[0]):
+            total += (x[a] / peak) ** 2
+        return math.log(peak) + 0.5 * math.log(total)
+    total = 0.0
+    for a in range(x.shape[0]):
+        total += x[a] * x[a]
+    return 0.5 * math.log(total)
+
+
+@helper
+def log_hypot(p: float, q: float) -> float:
+    """Return ``log sqrt(exp(p)^2 + exp(q)^2)``."""
+    high, low = max(p, q), min(p, q)
+    return high if low == -math.inf else high + 0.5 * math.log1p(math.exp(2.0 * (low - high)))
+
+
+@helper
+def largest(x: Any) -> float:
+    """Return the largest absolute entry, NaN if there is one."""
+    peak = 0.0
+    for a in range(x.shape[0]):
+        size = abs(x[a])
+        peak = peak if size <= peak else size
+    return peak
+
+
+@helper
+def exponent_of(x: float) -> float:
+    """Return the e with ``2^(e-1) <= x < 2^e``."""
+    return float(math.frexp(x)[1])
+
+
+@helper
+def scaled(x: Any, power: float) -> None:
+    """Multiply ``x`` by ``2^power`` in place, exactly, in two steps so that neither overflows."""
+    half = int(power) // 2
+    first, second = math.ldexp(1.0, half), math.ldexp(1.0, int(power) - half)
+    for a in range(x.shape[0]):
+        x[a] = x[a] * first * second
+
+
+@helper
+def unit_row(x: Any, log_whole: float, out: Any) -> None:
+    """Write ``x / exp(log_whole)``, or zeros where that is zero."""
+    factor = 0.0 if log_whole == -math.inf else math.exp(-log_whole)
+    for a in range(x.shape[0]):
+        out[a] = x[a] * factor

@@ -1,0 +1,155 @@
+"""A cell over many steps: its states, and a covector pulled back through them, scales apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg.blas  # noqa: F401  loads the BLAS that compiled loops call
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from gradflow.codegen import border
+from gradflow.codegen.code import Code
+from gradflow.codegen.target import Run
+from gradflow.errors import UsageError
+
+Floats = NDArray[np.float64]
+Inputs = Mapping[str, Floats]
+
+
+class Pulled(NamedTuple):
+    """A covector pulled back, lag 0 first, natural logs.
+
+    ``log_norm`` (..., T + 1), ``log_part`` (..., parts, T + 1), directions ``rows`` (..., T + 1, d)
+    if they were wanted, else (..., 1, d), the last alone.
+    """
+
+    log_norm: Floats
+    log_part: Floats
+    rows: Floats
+
+
+def fill_states(
+    code: Code, params: Mapping[str, Floats], states: Floats, inputs: Inputs, first_step: int = 1
+) -> None:
+    """Fill ``states`` (..., T + 1, d) from its first entry on, in place.
+
+    ``inputs`` are (..., T, units) by name; ``first_step`` is the number of the first step. Overflow
+    leaves values that are not finite.
+    """
+    _require(code)
+    run = _run(code, params, states, inputs, first_step)
+    with _one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        code.loops.forward(run)
+    if not np.shares_memory(run.states, states):
+        states[...] = run.states.reshape(states.shape)
+
+
+def pull_back(
+    code: Code,
+    params: Mapping[str, Floats],
+    states: Floats,
+    inputs: Inputs,
+    covector: Floats,
+    *,
+    rows: bool = False,
+    first_step: int = 1,
+) -> Pulled:
+    """Return the lengths of ``u P(T, T - lag)`` for lag 0 to T, without forming a Jacobian.
+
+    ``states`` is (..., T + 1, d), ``covector`` broadcasts to (..., d). The scale is kept apart, so
+    nothing underflows. With ``rows`` the directions come too.
+    """
+    _require(code)
+    run = _run(code, params, states, inputs, first_step)
+    results = _results(run, len(code.cell.states), rows)
+    with _one_thread(), np.errstate(over="ignore"):
+        code.loops.pullback(run, _covectors(states, covector), *results)
+    return _shaped(states, *results)
+
+
+def run_and_pull_back(
+    code: Code,
+    params: Mapping[str, Floats],
+    states: Floats,
+    inputs: Inputs,
+    covector: Floats,
+    *,
+    rows: bool = False,
+    first_step: int = 1,
+) -> Pulled:
+    """Do :func:`fill_states`, then :func:`pull_back` from a tape, which spares half of its work.
+
+    The tape holds every factor of the step's transposed Jacobian, so it is a few times the size of
+    the states. ``states`` must be contiguous float64.
+    """
+    loops = code.loops
+    if loops.tape_width is None or loops.taped is None or loops.replay is None:
+        fill_states(code, params, states, inputs, first_step)
+        return pull_back(code, params, states, inputs, covector, rows=rows, first_step=first_step)
+    run = _run(code, params, states, inputs, first_step)
+    tape = np.empty((run.states.shape[1] - 1, len(run.states), loops.tape_width(run.sizes)))
+    results = _results(run, len(code.cell.states), rows)
+    with _one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        loops.taped(run, tape)
+        loops.replay(run, _covectors(states, covector), *results, tape)
+    return _shaped(states, *results)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Limit BLAS to one thread: the products of one step are too small for more."""
+    limited: AbstractContextManager[object] = _pools().limit(limits=1, user_api="blas")
+    return limited
+
+
+def _require(code: Code) -> None:
+    if code.target.loops is None:
+        raise UsageError(
+            f"backend {code.backend!r} has no loops over time; use 'numpy' or 'numba'."
+        )
+
+
+def _covectors(states: Floats, covector: Floats) -> Floats:
+    *lead, _, width = states.shape
+    u = np.broadcast_to(np.asarray(covector, dtype=np.float64), (*lead, width))
+    return np.array(u.reshape(-1, width), order="C")
+
+
+def _results(run: Run, parts: int, rows: bool) -> tuple[Floats, Floats, Floats]:
+    count, length, width = run.states.shape
+    directions = np.empty((count, length if rows else 1, width))
+    return np.empty((count, length)), np.empty((count, parts, length)), directions
+
+
+def _shaped(states: Floats, log_norm: Floats, log_part: Floats, rows: Floats) -> Pulled:
+    *lead, length, width = states.shape
+    return Pulled(
+        log_norm.reshape(*lead, length),
+        log_part.reshape(*lead, log_part.shape[1], length),
+        rows.reshape(*lead, rows.shape[1], width),
+    )
+
+
+def _run(
+    code: Code, params: Mapping[str, Floats], states: Floats, inputs: Inputs, first_step: int
+) -> Run:
+    *lead, length, width = states.shape
+    flat = np.ascontiguousarray(states).reshape(-1, length, width)
+    sizes = code.sizes(params)
+    sizes |= {code.cell.spaces[p]: n for p, n in code.part_sizes(params, states).items()}
+    arrays = {}
+    for name, value in border.inputs(code.cell, np.asarray, sizes, inputs or None).items():
+        full = (*lead, *value.shape[-2:])
+        whole = value if value.shape == full else np.broadcast_to(value, full)
+        arrays[name] = whole.reshape(-1, *value.shape[-2:])
+        sizes[code.cell.spaces[name]] = value.shape[-1]
+    return Run(flat, arrays, params, sizes, first_step)

@@ -1,0 +1,180 @@
+"""The leading Lyapunov exponents of many trajectories at once, no Jacobian formed.
+
+The frames (d, k) of all trajectories lie side by side, so that each product with a weight matrix is
+one for all of them; they are orthonormalised together, when the first of them needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from gradflow.codegen import Code
+from gradflow.spectra.logdomain import Floats, log_magnitude
+from gradflow.spectra.lyapunov import (
+    LyapunovSpectrum,
+    initial_frame,
+    longest_window,
+    lyapunov_spectrum,
+    summary,
+)
+from gradflow.spectra.orthonormal import LEAST, SPREAD, Plan, Window
+
+# The diagonals of the steps handled together hold about so many numbers each, and a window ends
+# with them, so that they are never very few.
+_SPAN, _LEAST_SPAN = 2**15, 4
+
+
+class Maps(Protocol):
+    """A span of steps through which tangent vectors are pushed, from its first step on."""
+
+    steps: int
+
+    def push(self, step: int, frame: Floats) -> Floats:
+        """Return ``J_step`` times tangent vectors (d, k, batch)."""
+
+
+def spans(steps: int, numbers: int) -> Iterator[slice]:
+    """Slices of the 0-based steps of states with so many numbers a step."""
+    size = max(_LEAST_SPAN, min(256, _SPAN // numbers))
+    for start in range(0, steps, size):
+        yield slice(start, min(start + size, steps))
+
+
+def leading_spectrum(
+    code: Code,
+    params: Mapping[str, Floats],
+    maps: Iterable[Maps],
+    chunks: Callable[[int], Iterable[Floats]],
+    lead: tuple[int, ...],
+    steps: int,
+    *,
+    leading: int,
+    transient: int | None = None,
+    interval: int | None = None,
+    blocks: int = 20,
+    initial: ArrayLike | None = None,
+    label: str = "whole state",
+) -> LyapunovSpectrum:
+    """The spectrum (*lead, k) of the trajectories whose steps are in `maps`, flattened.
+
+    One that meets a step in which a growth rate loses its digits, as at a singular Jacobian, is
+    done again with formed Jacobians: ``chunks(b)`` yields those of trajectory b. The options are
+    those of `lyapunov_spectrum`, the transient a tenth of all steps by default.
+    """
+    discard = steps // 10 if transient is None else transient
+    longest = longest_window(steps, discard, interval, blocks)
+    start = initial_frame(sum(code.part_sizes(params).values()), leading, initial)
+    batch = int(np.prod(lead, dtype=int))
+    doubt = np.zeros(batch, dtype=bool)
+    frame = np.repeat(start[:, :, None], batch, axis=2)
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        found = list(_windows(maps, frame, doubt, discard, longest))
+    result = summary(found, leading, discard, blocks, label)
+    each = [_one(result, b) for b in range(batch)]
+    for b in np.flatnonzero(doubt):
+        each[b] = lyapunov_spectrum(
+            chunks(int(b)),
+            transient=discard,
+            interval=longest,
+            leading=leading,
+            blocks=blocks,
+            initial=start,
+            label=label,
+        )
+    return stacked(each, lead)
+
+
+def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
+    """Trajectory b of a batch with one leading axis."""
+    return LyapunovSpectrum(
+        result.exponents[b],
+        result.stderr[b],
+        result.interval,
+        result.transient,
+        result.steps,
+        result.history[b],
+        result.label,
+        result.spread,
+    )
+
+
+def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> LyapunovSpectrum:
+    """The spectra of single trajectories as one, with leading axes `lead`."""
+    arrays = [
+        np.stack(values).reshape(*lead, *values[0].shape)
+        for values in (
+            [one.exponents for one in each],
+            [one.stderr for one in each],
+            [one.history for one in each],
+        )
+    ]
+    return LyapunovSpectrum(
+        arrays[0],
+        arrays[1],
+        max(one.interval for one in each),
+        each[0].transient,
+        each[0].steps,
+        arrays[2],
+        each[0].label,
+        max(one.spread for one in each),
+    )
+
+
+def _windows(
+    maps: Iterable[Maps],
+    frame: Floats,
+    doubt: NDArray[np.bool_],
+    transient: int,
+    longest: int,
+) -> Iterator[Window]:
+    """The windows in order, of growth (batch, k); marks the trajectories in `doubt`."""
+    plan, planned, taken = Plan(), 1, 0
+    # what a step has stretched the frame by: one that does so by far less has lost it to rounding
+    best = np.full(len(doubt), -np.inf)
+    for span in maps:
+        start = 0
+        while start < span.steps:
+            room = span.steps - start
+            room = min(room, transient - taken) if taken < transient else room
+            length = min(planned, room)
+            image, size, lost, stretch = frame, _size(frame), np.zeros(len(doubt)), best
+            for step in range(start, start + length):
+                image = span.push(step, image)
+                before, size = size, _size(image)
+                stretch = np.maximum(stretch, size - before)
+                lost = np.maximum(lost, stretch - (size - before))
+            turned, growth = _orthonormalised(image, size)
+            spread = np.maximum(lost, np.ptp(growth, axis=1))
+            spread[~((size > LEAST) & (spread < np.inf))] = np.inf
+            if length == 1:
+                doubt |= spread > SPREAD
+            spread[doubt] = 0.0
+            worst = float(spread.max())
+            failed = worst > SPREAD
+            plan = plan.after(np.array([worst]), length)
+            planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
+            if not failed:
+                yield Window(length, growth, worst)
+                turned[..., doubt] = frame[..., doubt]
+                frame, best = turned, stretch
+                start += length
+                taken += length
+
+
+def _size(frame: Floats) -> Floats:
+    """Log of the Frobenius norm (batch,) of (d, k, batch)."""
+    return log_magnitude(np.einsum("dkb,dkb->b", frame, frame)) / 2
+
+
+def _orthonormalised(image: Floats, size: Floats) -> tuple[Floats, Floats]:
+    """(d, k, batch) of the given `size` to orthonormal columns, and their growth (batch, k)."""
+    if image.shape[1] == 1:
+        return image / np.exp(size), size[:, None]
+    turned, triangle = np.linalg.qr(image.transpose(2, 0, 1))
+    growth = log_magnitude(np.diagonal(triangle, axis1=1, axis2=2))
+    return np.ascontiguousarray(turned.transpose(1, 2, 0)), growth

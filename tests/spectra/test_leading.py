@@ -1,0 +1,164 @@
+"""Leading exponents of batches and of grids of parameters, held against single trajectories."""
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.errors import UsageError
+from gradflow.spectra import leading_exponents, lyapunov_spectrum
+
+GRID = gf.Cell(
+    name="lstm_grid",
+    state="h c",
+    inputs="x gain[one] shift[one]",
+    maps="W_i W_f W_o W_g U_i U_f U_o U_g",
+    vectors="b_i b_f b_o b_g",
+    equations="""
+        i = sigmoid(W_i @ x + gain * (U_i @ h) + b_i)
+        f = sigmoid(W_f @ x + gain * (U_f @ h) + b_f + shift)
+        o = sigmoid(W_o @ x + gain * (U_o @ h) + b_o)
+        g = tanh(W_g @ x + gain * (U_g @ h) + b_g)
+        c_next = f * c + i * g
+        h_next = o * tanh(c_next)
+    """,
+)
+
+
+def drawn(name, batch=(), steps=150, seed=0):
+    cell = gf.cells.get(name)
+    rng = np.random.default_rng(seed)
+    given = {"hidden": 6, "input": 3, "context": 4}
+    sizes = {("inputs" if s == "input" else s): given[s] for s in cell.sizes}
+    params = cell.init(rng=rng, **sizes)
+    for key in cell.parameters:
+        params[key] = params[key] + 0.3 * rng.standard_normal(params[key].shape)
+    return cell, params, rng.standard_normal((*batch, steps, 3))
+
+
+@pytest.mark.parametrize("name", ["rnn", "irnn", "lstm", "gru", "scrn", "clockwork"])
+@pytest.mark.parametrize("options", [{"leading": 2}, {}, {"part": "h"}])
+def test_a_batch_is_its_trajectories(name, options):
+    cell, params, x = drawn(name, (2, 3))
+    found = gf.run(cell, params, x).lyapunov(**options)
+    k = found.exponents.shape[-1]
+    assert found.exponents.shape == found.stderr.shape == (2, 3, k)
+    assert found.history.shape == (2, 3, 20, k)
+    assert (found.steps, found.transient) == (135, 15)
+    for index in ((0, 0), (1, 2)):
+        one = gf.run(cell, params, x[index])
+        alone = one.lyapunov(**options)
+        np.testing.assert_allclose(found.exponents[index], alone.exponents, atol=1e-8)
+        part = options.get("part")
+        block = one.parts[part] if part else slice(None)
+        exact = lyapunov_spectrum(
+            one.jacobians()[:, block, block], leading=options.get("leading"), interval=1
+        )
+        np.testing.assert_allclose(found.exponents[index], exact.exponents, atol=1e-8)
+        # errors from 20 blocks that end elsewhere: within a factor of three
+        finite = np.isfinite(exact.exponents) & (exact.stderr > 1e-8)
+        ratio = found.stderr[index][finite] / exact.stderr[finite]
+        assert ((ratio > 1 / 3) & (ratio < 3)).all()
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "clockwork"])
+def test_running_along_is_the_stored_trajectory(name):
+    cell, params, x = drawn(name, (3,), steps=600)
+    stored = gf.run(cell, params, x).lyapunov(leading=2, transient=100)
+    along = leading_exponents(cell, params, x, k=2, transient=100)
+    np.testing.assert_allclose(along.exponents, stored.exponents, atol=1e-8)
+    np.testing.assert_allclose(along.history, stored.history, atol=1e-7)
+
+
+def test_a_grid_of_gains_and_biases_is_its_points():
+    rng = np.random.default_rng(1)
+    params = GRID.init(hidden=8, inputs=3, rng=rng)
+    steps = 200
+    x = rng.standard_normal((steps, 3))
+    gains, shifts = np.linspace(0.5, 4, 4), np.linspace(-2, 3, 3)
+    gain = np.broadcast_to(gains[:, None, None, None], (4, 1, steps, 1))
+    shift = np.broadcast_to(shifts[None, :, None, None], (1, 3, steps, 1))
+    found = leading_exponents(GRID, params, {"x": x, "gain": gain, "shift": shift}, k=2)
+    assert found.exponents.shape == (4, 3, 2)
+    assert (found.transient, found.steps) == (20, 180)
+    for i, j in np.ndindex(4, 3):
+        # the library's own LSTM with these weights, its Jacobians formed and a QR at every step
+        weights = dict(params) | {n: gains[i] * params[n] for n in params if n.startswith("U_")}
+        weights["b_f"] = params["b_f"] + shifts[j]
+        one = gf.run(gf.cells.lstm, weights, x)
+        exact = lyapunov_spectrum(one.jacobians(), leading=2, interval=1)
+        # the sums round otherwise, which chaos may double a hundred times over; these do not
+        np.testing.assert_allclose(found.exponents[i, j], exact.exponents, atol=1e-7)
+    assert np.ptp(found.exponents[..., 0]) > 0.1
+
+
+def test_the_clock_runs_on():
+    cell, params, x = drawn("clockwork", steps=700)
+    params["period"] = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 640.0])
+    stored = gf.run(cell, params, x).lyapunov(leading=1, transient=0)
+    along = leading_exponents(cell, params, x, transient=0)
+    np.testing.assert_allclose(along.exponents, stored.exponents, atol=1e-10)
+
+
+def test_a_trajectory_that_meets_a_singular_step_is_done_with_care():
+    cell = gf.cells.irnn
+    params = cell.init(hidden=3, inputs=3, rng=0, W=np.eye(3))
+    x = np.ones((2, 40, 3))
+    x[1, 30] = -100  # all units of the second trajectory rest from here on
+    found = leading_exponents(cell, params, x, k=2, transient=0)
+    stored = gf.run(cell, params, x).lyapunov(leading=2, transient=0)
+    for result in (found, stored):
+        np.testing.assert_allclose(result.exponents[0], 0, atol=1e-14)
+        assert (result.exponents[1] == -np.inf).all()
+        assert (result.stderr[1] == 0).all()
+        assert result.history.shape == (2, 20, 2)
+        assert np.isfinite(result.history[1, 0]).all()
+
+
+def test_growth_and_decay_beyond_float_range():
+    linear = gf.Cell(name="linear", state="h", maps="U", equations="h_next = U @ h")
+    for factor in (1e-30, 1e30):
+        matrix = factor * np.array([[1.0, 2.0], [0.5, 3.0]])
+        found = leading_exponents(linear, {"U": matrix}, None, np.zeros(2), steps=60, k=2)
+        exact = np.sort(np.log(np.abs(np.linalg.eigvals(matrix))))[::-1]
+        # the frame has turned after six steps: (0.56 / 3.4)^6 = 2e-5 of a nat, over 54
+        np.testing.assert_allclose(found.exponents, exact, atol=1e-6)
+
+
+def test_a_scale_far_above_the_growth_is_no_digit_lost():
+    # growth e^-30 a step beside entries of 1: not singular, done with care and right
+    linear = gf.Cell(name="linear", state="h", maps="U", equations="h_next = U @ h")
+    matrix = np.array([[0.0, 1.0], [1e-26, 0.0]])  # eigenvalues +-1e-13
+    found = leading_exponents(linear, {"U": matrix}, None, np.zeros(2), steps=40, transient=20)
+    np.testing.assert_allclose(found.exponents, np.log(1e-13), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"k": 0}, "leading is 0, and 1 to 12 is allowed"),
+        ({"k": 13}, "leading is 13, and 1 to 12 is allowed"),
+        ({"transient": 150}, "at least one step must be left"),
+        ({"steps": 20}, "150 and 20 steps given|20 and 150 steps given"),
+        ({"x": None}, "needs its input x"),
+        ({"x": np.full((5, 3), np.nan)}, "x holds nan"),
+    ],
+)
+def test_bad_arguments_get_one_sentence(change, says):
+    cell, params, x = drawn("lstm")
+    arguments = {"x": x, "k": 1, **change}
+    with pytest.raises(UsageError, match=says) as caught:
+        leading_exponents(cell, params, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_that_explodes_is_said_at_which_step():
+    cell = gf.cells.irnn
+    params = cell.init(hidden=2, inputs=1, rng=0, U=1e100 * np.eye(2), W=np.ones((2, 1)))
+    with pytest.raises(UsageError, match="stops being finite at step 5 of 9"):
+        leading_exponents(cell, params, np.ones((9, 1)))
+
+
+def test_a_batch_says_its_number_in_a_notebook():
+    cell, params, x = drawn("rnn", (4,))
+    text = gf.run(cell, params, x).lyapunov(leading=1)._repr_html_()
+    assert "the first of 4 trajectories" in text
