@@ -46,16 +46,20 @@ class ProductEigenvalues:
     phase : (d,)
         Argument in (-pi, pi]; 0 for an eigenvalue that is exactly zero. The two members of a
         conjugate pair have equal `log_abs` and opposite `phase`, exactly.
+    error : float
+        What rounding has cost all logs together, in nats: the sum of `log_abs` against
+        ``sum log |det J_t|``, which is known to far more digits. 0.0 for a singular product.
     """
 
     log_abs: Floats
     phase: Floats
+    error: float = 0.0
 
     def _repr_html_(self) -> str:
         largest, smallest = self.log_abs[[0, -1]]
         return (
             f"<b>eigenvalues of the product</b>: log |lambda| from {largest:.4g} down to "
-            f"{smallest:.4g}"
+            f"{smallest:.4g}, sum good to {self.error:.1g} nats"
         )
 
 
@@ -92,8 +96,8 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
         rank = len(moduli)
         log_abs[:rank] = moduli + int(exponent.sum()) * np.log(2)
         phase[:rank] = phases
-        check_volume(_WHERE, log_abs, balanced, int(scale.sum()))
-    return ProductEigenvalues(*_paired(log_abs, phase))
+        error = check_volume(_WHERE, log_abs, balanced, int(scale.sum()))
+    return ProductEigenvalues(*_paired(log_abs, phase), error)
 
 
 def _periodic_schur(steps: Floats) -> tuple[Floats, Floats]:

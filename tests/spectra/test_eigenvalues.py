@@ -12,6 +12,7 @@ from gradflow.spectra.eigenvalues import product_eigenvalues
 from oracles.precision import (
     eigenvalues,
     integer_log_eigenvalues,
+    log_singular_values,
     lstm_jacobians,
     mpmath_log_eigenvalues,
     rnn_jacobians,
@@ -234,3 +235,17 @@ def test_what_float64_cannot_resolve_is_refused():
 def test_bad_input_is_one_sentence(jacobians, sentence):
     with pytest.raises(ValueError, match=sentence):
         product_eigenvalues(jacobians)
+
+
+def test_the_error_is_the_disagreement_of_two_sums():
+    """The moduli's logs add up to log |det|; in balls the sum is exact, so its gap is known."""
+    rng = np.random.default_rng(3)
+    jacobians = rng.standard_normal((40, 6, 6)) @ np.diag([1, 1, 1e-2, 1e-3, 1e-4, 1e-5])
+    found = product_eigenvalues(jacobians)
+    exact = log_singular_values(jacobians).sum()
+    gap = abs(found.log_abs.sum() - exact)
+    # the two sums of 240 logs of size ten differ from the exact one by some 1e-13 each
+    assert gap <= found.error + 1e-11
+    assert found.error < 1e-8
+    assert "sum good to" in found._repr_html_()
+    assert product_eigenvalues(np.zeros((2, 3, 3))).error == 0.0
