@@ -15,9 +15,11 @@ Term = tuple[Any, ...]
 # rows, columns, diagonal of the block (or None), its terms with matrices
 Block = tuple[slice, slice, Any, Sequence[Term]]
 
-# Steps filled together stay in the last cache between being zeroed, written and corrected.
+# Steps and rows filled together stay in cache between being zeroed, written and corrected.
 _CHUNK_BYTES = 2**22
 _CHUNK_STEPS = 4
+# For fewer steps than this a product with their diagonals is slower than scaling rows.
+_FEW_STEPS = 3
 
 
 def fill_blocks(out: Array, *blocks: Block) -> Array:
@@ -31,17 +33,22 @@ def fill_blocks(out: Array, *blocks: Block) -> Array:
     lead, rows, columns = out.shape[:-2], *out.shape[-2:]
     dense = out if out.flags.c_contiguous else np.empty_like(out, order="C")
     steps = dense.reshape(-1, rows, columns)
-    count = len(steps)
-    whole = len(blocks) == 1 and blocks[0][3] and blocks[0][:2] == (slice(None), slice(None))
-    ready = [_Ready(block, lead, out) for block in blocks]
     zero = 0.0 if out.dtype != object else 0 * np.ravel(out)[:1]
-    size = max(_CHUNK_STEPS, _CHUNK_BYTES // max(1, out.itemsize * rows * columns))
-    for start in range(0, count, size):
-        chunk = steps[start : start + size]
-        if not whole:
-            chunk[...] = zero
+    ready = [_Ready(block, lead, out) for block in blocks]
+    step = max(1, out.itemsize * rows * columns)
+    size = max(_CHUNK_STEPS, _CHUNK_BYTES // step)
+    band = max(1, _CHUNK_BYTES * rows // (min(size, max(1, len(steps))) * step))
+    whole = len(blocks) == 1 and blocks[0][3] and blocks[0][:2] == (slice(None), slice(None))
+    for start in range(0, len(steps), size):
+        where = slice(start, start + size)
         for block in ready:
-            block.write(chunk, slice(start, start + size))
+            block.multiply_chains(where)
+        for low in range(0, rows, band):
+            piece = steps[where, low : low + band]
+            if not whole:
+                piece[...] = zero
+            for block in ready:
+                block.write(piece, where, low)
     if dense is not out:
         out[...] = dense
     return out
@@ -51,23 +58,24 @@ class _Ready:
     """One block with its diagonals broadcast over all steps."""
 
     def __init__(self, block: Block, lead: tuple[int, ...], out: Array) -> None:
-        self.rows, self.columns, diagonal, terms = block
-        self.height = len(range(*self.rows.indices(out.shape[-2])))
+        rows, self.columns, diagonal, terms = block
+        self.first, last, _ = rows.indices(out.shape[-2])
+        self.height = last - self.first
         self.lead = lead
         self.diagonal = None if diagonal is None else self._over_steps(diagonal, self.height)
         scaled = [t for t in terms if len(t) == 2]
         self.chains = [self._chain(t) for t in terms if len(t) > 2]
-        self.left: Array | None = None
-        if scaled:
-            # an inner dimension of 1 takes a slow way through matmul, 2 does not
-            width = max(2, len(scaled))
-            count = int(np.prod(lead, dtype=int))
-            self.left = np.zeros((self.height, count, width), dtype=out.dtype)
-            for k, (left, _) in enumerate(scaled):
-                value = 1 if left is None else self._over_steps(left, self.height).T
-                self.left[..., k] = value
-            matrices = [matrix for _, matrix in scaled]
-            self.matrices = np.stack(matrices + matrices[:1] * (width - len(scaled)), axis=1)
+        self.products: list[Array] = []
+        self.matrices = [matrix for _, matrix in scaled]
+        count = int(np.prod(lead, dtype=int))
+        # an inner dimension of 1 takes a slow way through matmul, 2 does not
+        self.left = np.zeros((self.height, count, max(2, len(scaled))), dtype=out.dtype)
+        for k, (left, _) in enumerate(scaled):
+            self.left[..., k] = 1 if left is None else self._over_steps(left, self.height).T
+        self.few = count < _FEW_STEPS
+        if scaled and not self.few:
+            padding = self.matrices[:1] * (self.left.shape[2] - len(scaled))
+            self.stacked = np.stack(self.matrices + padding, axis=1)
 
     def _over_steps(self, value: Any, size: int) -> Array:
         """Return a diagonal as (steps, size)."""
@@ -82,20 +90,37 @@ class _Ready:
                 full[place] = self._over_steps(full[place], sizes[place // 2])
         return full
 
-    def write(self, chunk: Array, where: slice) -> None:
-        """Write the block for the steps of ``chunk``, which is ``where`` of all."""
-        block = chunk[:, self.rows, self.columns]
-        if self.left is not None:
-            np.matmul(self.left[:, where], self.matrices, out=block.transpose(1, 0, 2))
-        for place, chain in enumerate(self.chains):
-            value = multiplied(chain, where)
-            if place or self.left is not None:
-                block += value
+    def multiply_chains(self, where: slice) -> None:
+        """Multiply the chains of the steps ``where``."""
+        self.products = [multiplied(chain, where) for chain in self.chains]
+
+    def write(self, piece: Array, where: slice, low: int) -> None:
+        """Write the block into ``piece``: the steps ``where``, the rows from ``low`` on."""
+        start = max(low, self.first)
+        stop = min(low + piece.shape[1], self.first + self.height)
+        if start >= stop:
+            return
+        block = piece[:, start - low : stop - low, self.columns]
+        own = slice(start - self.first, stop - self.first)
+        written = bool(self.matrices)
+        if written and self.few:
+            for k, matrix in enumerate(self.matrices):
+                factor = self.left[own, where, k].T[:, :, None]
+                if k == 0:
+                    np.multiply(factor, matrix[own], out=block)
+                else:
+                    block += factor * matrix[own]
+        elif written:
+            np.matmul(self.left[own, where], self.stacked[own], out=block.transpose(1, 0, 2))
+        for product in self.products:
+            if written:
+                block += product[:, own]
             else:
-                block[...] = value
+                block[...] = product[:, own]
+                written = True
         if self.diagonal is not None:
-            entries = np.einsum("...ii->...i", block)
-            entries += self.diagonal[where]
+            place = np.arange(own.start, own.stop)
+            block[:, place - own.start, place] += self.diagonal[where, own]
 
 
 def multiplied(chain: Sequence[Any], where: slice) -> Array:
