@@ -114,9 +114,9 @@ class _Ready:
             np.matmul(self.left[own, where], self.stacked[own], out=block.transpose(1, 0, 2))
         for product in self.products:
             if written:
-                block += product[:, own]
+                block += product[..., own, :]
             else:
-                block[...] = product[:, own]
+                block[...] = product[..., own, :]
                 written = True
         if self.diagonal is not None:
             place = np.arange(own.start, own.stop)

@@ -13,7 +13,7 @@ from gradflow.codegen.printer import RUNTIME_NAMES
 from gradflow.codegen.routine import Gradient, Matvec, Routine
 from gradflow.codegen.source import RoutineText
 
-_OWN = RUNTIME_NAMES - {"np", "out", "keep", "gradients"}
+_OWN = RUNTIME_NAMES - {"np", "out", "keep", "gradients", "slice"}
 
 
 def functional_text(cell: Cell, routine: Routine) -> str:

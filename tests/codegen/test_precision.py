@@ -91,3 +91,25 @@ def test_the_reference_itself_has_50_digits(name):
         gap = np.abs(found[key] - value).max()
         assert gap < 1e-47, (key, gap)
         assert all(type(entry).__name__ == "mpf" for entry in np.ravel(found[key])), key
+
+
+def test_a_chain_of_matrices_without_diagonals():
+    """Where no factor changes with the step, one product serves all steps, in either direction."""
+    cell = gf.Cell(
+        name="chains",
+        state="h s[context]",
+        inputs="x",
+        maps="A[context,hidden] B[hidden,context] C D[hidden,input]",
+        equations="h_next = B @ (A @ (C @ h)) + D @ x\ns_next = s + A @ (B @ s)",
+    )
+    rng = np.random.default_rng(0)
+    params = cell.init(hidden=5, inputs=2, context=3, rng=0)
+    states, x = rng.standard_normal((9, 8)), rng.standard_normal((9, 2))
+    found = gf.compile(cell).jacobian(params, states, x, np.arange(1, 10))
+    a, b, c = (params[n] for n in "ABC")
+    wanted = np.zeros((8, 8))
+    wanted[:5, :5] = b @ a @ c
+    wanted[5:, 5:] = np.eye(3) + a @ b
+    assert found.shape == (9, 8, 8)
+    for step in found:
+        assert distance(step, wanted) < TIGHT
