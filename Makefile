@@ -3,13 +3,14 @@
 #   make report      derive, compile and run the LSTM on real text; writes reports/lstm.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
-#   make bench       how long a derivation takes, beside entrywise SymPy
+#   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
 #   make clean       remove what was generated; the environment in .venv stays
 #
-# PYTHON=python3.12 picks another Python. WITH_TORCH=1 tests against torch as well, as CI does.
+# PYTHON=python3.12 picks another Python. WITH_TORCH=1 tests against torch and JAX as well, as CI does.
 
 PYTHON     ?= python3
 TORCH      ?= torch==2.13.0
+JAX        ?= jax==0.10.2
 WITH_TORCH ?= $(if $(filter true,$(CI)),1)
 WORKERS    ?= 2
 
@@ -18,7 +19,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 CORE  := .venv/.core
 DEV   := .venv/.dev
-TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch)
+FAST  := .venv/.fast
+TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
 
 # One BLAS thread a worker: more of them fight over the same cores.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
@@ -44,12 +46,12 @@ lint: $(DEV) $(TORCHED)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
-bench: $(CORE)
-	@$(BIN)/python benchmarks/derivation.py
+bench: $(CORE) $(FAST) $(TORCHED)
+	@$(BIN)/python benchmarks/run.py
 
 clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	@find reports -mindepth 1 ! -name .gitkeep -delete
+	@find reports -mindepth 1 ! -path 'reports/benchmarks*' ! -name .gitkeep -delete
 	@find gradflow tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(BIN)/python:
@@ -72,7 +74,13 @@ $(DEV): pyproject.toml | $(BIN)/python $(TORCHED)
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(CORE)
 
-.venv/.torch: | $(BIN)/python
-	@echo "Installing $(TORCH) into .venv (once)" >&2
-	@$(PIP) install '$(TORCH)'
+# numba is measured beside NumPy; python-flint is the reference of long products.
+$(FAST): pyproject.toml | $(CORE)
+	@echo "Installing numba and python-flint into .venv (once)" >&2
+	@$(PIP) install --editable '.[fast]' 'python-flint>=0.7'
+	@touch $@
+
+.venv/.torch-and-jax: | $(BIN)/python
+	@echo "Installing $(TORCH) and $(JAX) into .venv (once)" >&2
+	@$(PIP) install '$(TORCH)' '$(JAX)'
 	@touch $@

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code
-from gradflow.codegen.over_time import Pulled, fill_states, run_and_pull_back
+from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.decay import Decay, pulled_decay
 from gradflow.spectra.logdomain import Floats
-from gradflow.spectra.running import Inputs, prepared
+from gradflow.spectra.running import Inputs, Start, prepared
 from gradflow.spectra.trajectory import Trajectory
+
+# So many trajectories or fewer do without a tape.
+_FEW = 2
 
 Gradient = ArrayLike | Mapping[str, ArrayLike] | Callable[[Floats], ArrayLike]
 
@@ -48,8 +50,8 @@ def stream_gradient_decay(
         :math:`\partial L/\partial s_T`: flat (..., d), or by part, or a function of the last state
         (..., d) that returns it.
     memory
-        Bytes for checkpoints and one stretch; the result's (..., T + 1) logs come on top. If all
-        fits, no state is made twice.
+        Bytes for states and factors; the result's (..., T + 1) logs come on top. If all states
+        fit, none is made twice.
 
     Returns
     -------
@@ -62,21 +64,22 @@ def stream_gradient_decay(
         As :func:`gradflow.run`; or if ``memory`` cannot suffice: how much would.
     """
     start = prepared(cell, params, x, state, steps, backend)
-    code, lead, count = start.code, start.first.shape[:-1], start.count
-    stretch = _stretch(code, start.params, start.first, count, memory)
+    lead, count = start.first.shape[:-1], start.count
+    stretch, taped = _plan(start, memory)
     marks = range(0, count, stretch)
     kept = np.empty((len(marks), *start.first.shape))
     buffer = np.empty((*lead, min(stretch, count) + 1, start.first.shape[-1]))
     last = start.first
     for i, begin in enumerate(marks):
         kept[i] = last
-        if i == len(marks) - 1 and not callable(gradient):
+        if taped and i == len(marks) - 1 and not callable(gradient):
             break  # the way back makes it
         piece = _piece(buffer, kept[i], begin, stretch, count)
-        fill_states(code, start.params, piece, _cut(start.inputs, begin, stretch), begin + 1)
+        inputs = _cut(start.inputs, begin, stretch)
+        fill_states(start.code, start.params, piece, inputs, begin + 1)
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
-    ends = Trajectory(cell, start.params, last[..., None, :], {}, code.backend)
+    ends = Trajectory(cell, start.params, last[..., None, :], {}, start.code.backend)
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))
@@ -84,23 +87,20 @@ def stream_gradient_decay(
     shift = np.zeros(lead)
     for i in range(len(marks) - 1, -1, -1):
         begin = marks[i]
-        piece = _piece(buffer, kept[i], begin, stretch, count)
-        pulled = run_and_pull_back(
-            code,
-            start.params,
-            piece,
-            _cut(start.inputs, begin, stretch),
-            row,
-            first_step=begin + 1,
-        )
+        inputs = _cut(start.inputs, begin, stretch)
+        pull = run_and_pull_back if taped else pull_back
+        if taped or i < len(marks) - 1:  # else the last stretch has just been made
+            piece = _piece(buffer, kept[i], begin, stretch, count)
+        if not taped and i < len(marks) - 1:
+            fill_states(start.code, start.params, piece, inputs, begin + 1)
+        pulled = pull(start.code, start.params, piece, inputs, row, first_step=begin + 1)
         start.require_finite(piece, begin)
         lags = slice(count - begin - piece.shape[-2] + 1, count - begin + 1)
         log_norm[..., lags] = pulled.log_norm + shift[..., None]
         log_part[..., lags] = pulled.log_part + shift[..., None, None]
         row = pulled.rows[..., -1, :]
-        shift = np.where(
-            np.isneginf(pulled.log_norm[..., -1]), 0.0, shift + pulled.log_norm[..., -1]
-        )
+        grown = pulled.log_norm[..., -1]
+        shift = np.where(np.isneginf(grown), 0.0, shift + grown)
     whole = Pulled(log_norm, log_part, row)
     return pulled_decay(whole, list(cell.states), f"{cell.name}: gradient", units=False)
 
@@ -119,18 +119,24 @@ def _cut(inputs: Mapping[str, Floats], begin: int, stretch: int) -> dict[str, Fl
     return {name: value[..., begin : begin + stretch, :] for name, value in inputs.items()}
 
 
-def _stretch(
-    code: Code, params: Mapping[str, Floats], first: Floats, count: int, memory: int
-) -> int:
-    """Return how many steps to do at a time so that all fits in ``memory`` bytes."""
+def _plan(start: Start, memory: int) -> tuple[int, bool]:
+    """Return how many steps to do at a time to fit in ``memory`` bytes, and whether with a tape.
+
+    A tape spares the way back from making the factors of the Jacobians again. For few trajectories
+    that is one large product for many steps, next to nothing beside the steps themselves.
+    """
+    first, count = start.first, start.count
     state = 8 * first.size
-    sizes = code.sizes(params)
-    sizes |= {code.cell.spaces[p]: n for p, n in code.part_sizes(params, first).items()}
-    width = code.loops.tape_width
-    tape = 8 * (first.size // first.shape[-1]) * width(sizes) if width is not None else 0
+    trajectories = first.size // first.shape[-1]
+    sizes = start.code.sizes(start.params)
+    sizes |= {start.code.cell.spaces[p]: n for p, n in start.parts().items()}
+    width = start.code.loops.tape_width
+    tape = 0 if width is None or trajectories <= _FEW else 8 * trajectories * width(sizes)
+    if (count + 1) * (state + tape) + state <= memory:
+        return count, tape > 0
+    if (count + 2) * state <= memory:
+        return count, False
     step = state + tape
-    if (count + 1) * step + state <= memory:
-        return count
     best = max(1, math.isqrt(int(count * state / step)))
     least = -(-count // best) * state + (best + 1) * step
     if least > memory:
@@ -146,4 +152,4 @@ def _stretch(
             low = middle
         else:
             high = middle - 1
-    return low
+    return low, tape > 0
