@@ -3,7 +3,7 @@
 The package is a house of floors, and data goes down the line; a floor imports only from the floors
 before it (and from `gradflow.errors`, which stands outside):
 
-    cells -> jacobians -> codegen -> figures -> spectra -> models -> report -> cli
+    cells -> jacobians -> codegen -> figures -> spectra -> proofs -> models -> report -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradflow import cells, codegen, figures, jacobians, models, spectra
+    from gradflow import cells, codegen, figures, jacobians, models, proofs, spectra
     from gradflow.cells import Cell
     from gradflow.codegen import compile
     from gradflow.jacobians import jacobian
@@ -37,12 +37,13 @@ __all__ = [
     "jacobian",
     "jacobians",
     "models",
+    "proofs",
     "report",
     "run",
     "spectra",
 ]
 
-_FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "models", "report")
+_FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "proofs", "models", "report")
 _HOME = {"Cell": "cells", "jacobian": "jacobians", "compile": "codegen", "run": "spectra"}
 
 

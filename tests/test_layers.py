@@ -23,6 +23,7 @@ TRADE = {
     "jacobians": {"sympy": "*"},
     "codegen": {"sympy": "*", "numpy": "*", "mpmath": "*", "scipy": "*"},
     "spectra": {"numpy": "*", "scipy": "*", "threadpoolctl": "*"},
+    "proofs": {"sympy": "*", "numpy": "*", "scipy": "*"},
     "models": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*"},
     "report": {
@@ -34,11 +35,11 @@ TRADE = {
     "cli": {"cyclopts": "*", "rich": "*"},
 }
 # packages that an installation may lack: any floor, but one file each
-OPTIONAL = {"cvc5", "dask", "distributed", "jax", "numba", "torch", "typst", "z3"}
+OPTIONAL = {"cvc5", "dask", "distributed", "flint", "jax", "numba", "torch", "typst", "z3"}
 # calls that import the module their first argument names
 DYNAMIC = {"import_module", "__import__"}
 # where the import's name is not the distribution's
-DISTRIBUTION = {"math_core": "math-core", "z3": "z3-solver", "distributed": "dask"}
+DISTRIBUTION = {"flint": "python-flint", "math_core": "math-core", "z3": "z3-solver", "distributed": "dask"}
 
 
 def arrow_line(package):
