@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from gradflow.cells.cell import Cell
 from gradflow.proofs.bounds import facts_of
 from gradflow.proofs.carousel import Carousel
@@ -19,13 +21,28 @@ _CURVE = "forall (T : nat) (s : R -> state) (r : R) (ds : state)"
 
 def start(terms: CoqTerms, what: str) -> str:
     """Return the header, the declared recurrence and its derivative."""
-    title = f"{terms.cell.title or terms.cell.name}: {what}"
+    title = f"Cell {terms.cell.name}: {what}"
     return HEADER.format(title=title) + definitions(terms) + derivatives(terms)
 
 
-def end(theorem: str) -> str:
-    """Return the end of a file, which prints what its theorem rests on."""
-    return f"End Bounds.\nEnd Cell.\nPrint Assumptions {theorem}.\n"
+def end() -> str:
+    """Return the end of a file."""
+    return "End Bounds.\nEnd Cell.\n"
+
+
+def theorem_text(name: str) -> str:
+    """Return the text of a theorem about a library cell, from the package's Coq files."""
+    return files("gradflow.proofs").joinpath(f"coq/theorems/{name}.v").read_text("utf-8")
+
+
+def extended_upper(cell: Cell, name: str) -> str:
+    """Return the file of the upper bound with one of the package's theorems, in its section."""
+    return upper_file(cell).removesuffix(end()) + theorem_text(name) + end()
+
+
+def own_file(cell: Cell, name: str, what: str) -> str:
+    """Return a cell's recurrence, its derivative, and one of the package's theorems."""
+    return start(CoqTerms(cell), what) + theorem_text(name) + "End Cell.\n"
 
 
 def upper_file(cell: Cell) -> str:
@@ -64,7 +81,7 @@ Proof.
   change ({_next(bounds)} <= {rate} * ({_total(bounds, f"({tangent})")})). lra.
 Qed.
 """
-    return text + end("upper")
+    return text + end()
 
 
 def lower_file(cell: Cell, found: Carousel) -> str:
@@ -100,7 +117,7 @@ Proof.
   change ({a} * {here} <= {after}). lra.
 Qed.
 """
-        return text + end("lower")
+        return text + end()
     (other,) = (p for p in cell.states if p != found.part)
     b, g, d = (bounds.poly(p) for p in (found.b, found.g, found.d))
     beside = bounds.norm(other, "(drun F dF t (s r) ds)")
@@ -127,7 +144,7 @@ Proof.
     change ({beyond} <= {g} * {here} + {d} * {beside}). lra.
 Qed.
 """
-    return text + end("lower")
+    return text + end()
 
 
 def _total(bounds: Bounds, vector: str) -> str:

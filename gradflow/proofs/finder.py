@@ -146,8 +146,7 @@ def _solve(
     outcome = linprog(weights, A_eq=dense, b_eq=[float(r) for r in right], method="highs-ds")
     if outcome.status != 0:
         return None
-    found: list[float] = outcome.x.tolist()
-    support = [k for k, x in enumerate(found) if x > _SMALL]
+    support = [k for k, x in enumerate(np.asarray(outcome.x)) if x > _SMALL]
     exact = solve_exactly([matrix[k] for k in support], right)
     if exact is None:
         return None

@@ -306,6 +306,70 @@ Proof.
   exists N; intros T HT; specialize (HN T HT); rewrite Rabs_pos_eq in HN; [exact HN | apply pow_le; exact q0].
 Qed.
 
+(* 7. Facts that single cells need. *)
+Lemma mat_zero n W x i : (forall j, (j < n)%nat -> x j = 0) -> mat n W x i = 0.
+Proof. intros H; unfold mat; rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring | intros; rewrite H; auto; ring]. Qed.
+Lemma mat_null n W x i : (forall i j, W i j = 0) -> mat n W x i = 0.
+Proof. intros H; unfold mat; rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring | intros; rewrite H; ring]. Qed.
+Lemma mat_one W x : mat 1 W x 0%nat = W 0%nat 0%nat * x 0%nat.
+Proof. unfold mat; simpl; ring. Qed.
+Lemma mat_scaled_identity n W a x i : (forall i j, W i j = if Nat.eq_dec i j then a else 0) ->
+  (i < n)%nat -> mat n W x i = a * x i.
+Proof.
+  intros H Hi; unfold mat; induction n as [|n IH]; [lia | simpl].
+  rewrite H; destruct (Nat.eq_dec i n) as [->|Ne]; [|rewrite IH by lia; ring].
+  rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring|].
+  intros j Hj; rewrite H; destruct (Nat.eq_dec n j); [lia | ring].
+Qed.
+Lemma tanh_zero : tanh 0 = 0.
+Proof. unfold tanh, sinh; rewrite Ropp_0, Rminus_diag_eq by reflexivity; unfold Rdiv; ring. Qed.
+Lemma sigmoid_zero : sigmoid 0 = 1 / 2.
+Proof. unfold sigmoid; rewrite Ropp_0, exp_0; field. Qed.
+Lemma step_cases x : step x = 0 \/ step x = 1.
+Proof. unfold step; destruct (Rlt_dec 0 x); auto. Qed.
+Lemma step_active x : 0 < x -> step x = 1.
+Proof. intros H; unfold step; destruct (Rlt_dec 0 x); [reflexivity | contradiction]. Qed.
+Lemma nrm_le_sqrt n x : (forall i, (i < n)%nat -> -1 <= x i <= 1) -> nrm n x <= sqrt (INR n).
+Proof.
+  intros H; unfold nrm; apply sqrt_le_1_alt; unfold dot.
+  replace (INR n) with (sum n (fun _ => 1)); [apply sum_le; intros i Hi; specialize (H i Hi); nra|].
+  clear H; induction n as [|n IH]; [reflexivity | rewrite S_INR; simpl; lra].
+Qed.
+Lemma unit_below m n (W : nat -> nat -> R) k x i X : (i < m)%nat -> ub m n (mat n W) k -> 0 <= k -> nrm n x <= X ->
+  - (k * X) <= mat n W x i.
+Proof.
+  intros Hi H k0 Hx; pose proof (entry_le_nrm m (mat n W x) i Hi) as E; specialize (H x).
+  assert (k * nrm n x <= k * X) by (apply Rmult_le_compat_l; auto).
+  assert (A : Rabs (mat n W x i) <= k * X) by lra; apply abs_range in A; lra.
+Qed.
+(* A unit of period p is active at the steps p, 2p, ...; steps are counted from 1. *)
+Definition ticks (p t : nat) : bool := Nat.eqb (S t mod p) 0.
+Theorem count_ticks p T : p <> 0%nat -> count (ticks p) T = (T / p)%nat.
+Proof.
+  intros P; induction T as [|T IH]; simpl; [symmetry; apply Nat.div_0_l; exact P|].
+  rewrite IH; unfold ticks.
+  pose proof (Nat.div_mod T p P) as A; pose proof (Nat.mod_upper_bound T p P) as B.
+  destruct (Nat.eqb (S T mod p) 0) eqn:E; [apply Nat.eqb_eq in E | apply Nat.eqb_neq in E];
+  pose proof (Nat.div_mod (S T) p P) as C; pose proof (Nat.mod_upper_bound (S T) p P) as G; nia.
+Qed.
+Lemma pow_div a b n : b <> 0 -> (a / b) ^ n * b ^ n = a ^ n.
+Proof. intros H; induction n as [|n IH]; simpl; [ring | rewrite <- IH; field; exact H]. Qed.
+(* Certified decimals of a power of a fraction, from whole numbers. *)
+Lemma power_between (p q low high k f : Z) (n : nat) : (0 < q)%Z -> (0 < k)%Z ->
+  (low * q ^ Z.of_nat n <= f * k * p ^ Z.of_nat n)%Z -> (f * k * p ^ Z.of_nat n <= high * q ^ Z.of_nat n)%Z ->
+  IZR low / IZR k <= IZR f * (IZR p / IZR q) ^ n <= IZR high / IZR k.
+Proof.
+  intros q0 k0 L H; apply IZR_le in L, H; rewrite !mult_IZR, <- !pow_IZR in L, H.
+  assert (Q : 0 < IZR q) by (apply IZR_lt; exact q0). assert (K : 0 < IZR k) by (apply IZR_lt; exact k0).
+  pose proof (pow_lt _ n Q) as N; pose proof (pow_div (IZR p) (IZR q) n ltac:(lra)) as E.
+  rewrite <- E in L, H; set (w := (IZR p / IZR q) ^ n) in *; set (d := IZR q ^ n) in *; clearbody w d.
+  assert (L2 : IZR low <= IZR f * w * IZR k) by (apply (Rmult_le_reg_r d); [exact N | lra]).
+  assert (H2 : IZR f * w * IZR k <= IZR high) by (apply (Rmult_le_reg_r d); [exact N | lra]).
+  split; apply (Rmult_le_reg_r (IZR k)); auto.
+  - replace (IZR low / IZR k * IZR k) with (IZR low) by (field; lra); exact L2.
+  - replace (IZR high / IZR k * IZR k) with (IZR high) by (field; lra); exact H2.
+Qed.
+
 (* Products of things that are at least 0. *)
 Ltac nonneg := first [lra | apply pow2_ge_0 | apply Rle_0_sqr | assumption | apply Rmult_le_pos; nonneg
   | apply Rplus_le_le_0_compat; nonneg | apply pow_le; nonneg].

@@ -1,0 +1,179 @@
+"""Coq: what is generated is accepted, and what is tampered with is not."""
+
+import pytest
+
+import gradflow as gf
+from gradflow.proofs import coq_check
+from gradflow.proofs.carousel import carousel
+from gradflow.proofs.coq_check import assumptions, check, forbidden, statement, workshop
+from gradflow.proofs.coq_terms import NotExportedError
+from gradflow.proofs.coq_theorems import lower_file, upper_file
+from gradflow.proofs.theorems import theorems
+from proofs.user_cells import USER_CELLS
+
+needs_coq = pytest.mark.skipif(not coq_check.available(), reason="coqc is not installed")
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with workshop() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def rnn_text():
+    return upper_file(gf.cells.get("rnn"))
+
+
+def tampered(text):
+    """Edits that must each be refused, with a word of the reason."""
+    last = text.rindex("lra.\nQed.")
+    qed = text[:last] + "admit.\nAdmitted." + text[last + 9 :]
+    yield "an Admitted", qed, "which a proof may not"
+    yield "an axiom", text.replace("Section Cell.", "Axiom a : 1 = 0.\nSection Cell."), "may not"
+    yield "a library of its own", text.replace("GradFlow.", "GradFlow Other."), "may not"
+    yield "a second import", text + "\nRequire Import Classical.\n", "may not"
+    yield "a sharper bound", text.replace("(k_U) ^ T", "(k_U / 2) ^ T"), "Coq rejects"
+    yield (
+        "a lost hypothesis",
+        text.replace("Hypothesis k_U_ub : ub n_hidden n_hidden (mat n_hidden p_U) k_U.\n", ""),
+        "Coq rejects",
+    )
+    yield (
+        "another derivative",
+        text.replace(
+            "(1 + ((-1) * (((v_h_next t s) i) ^ 2))) * mat",
+            "(1 + ((-1) * (((v_h_next t s) i) ^ 3))) * mat",
+        ),
+        "Coq",
+    )
+    yield "another recurrence", text.replace("(tanh (((v_U_h", "(sigmoid (((v_U_h"), "Coq rejects"
+    yield (
+        "a global assumption",
+        text.replace("Section Cell.", "Parameter cheat : 1 = 0.\nSection Cell."),
+        "may not",
+    )
+    yield (
+        "an assumption by another word",
+        text.replace("Section Cell.", "Hypothesis cheat : forall x y : R, x <= y.\nSection Cell.")
+        .replace("(k_U) ^ T", "(k_U / 2) ^ T")
+        .replace(
+            "intros T s r ds Sm H.",
+            "intros T s r ds Sm H. exists (drun F dF T (s r) ds); split; "
+            "[exact (run_derivative size F dF smooth dF_correct T s r ds Sm H)|]; apply cheat. Qed.\n"
+            "Theorem other : True. Proof. exact Logic.I. Qed. End Bounds. End Cell. (*",
+        )
+        + "*)",
+        "cheat",
+    )
+
+
+@needs_coq
+def test_a_generated_file_is_accepted(folder, rnn_text):
+    assert check(folder, rnn_text, "upper").proved
+
+
+@needs_coq
+@pytest.mark.parametrize("k", range(10))
+def test_a_tampered_file_is_refused(folder, rnn_text, k):
+    _, text, reason = list(tampered(rnn_text))[k]
+    assert text != rnn_text
+    verdict = check(folder, text, "upper")
+    assert not verdict.proved
+    assert reason in verdict.reason
+
+
+@needs_coq
+def test_only_the_named_theorem_counts(folder, rnn_text):
+    assert "states no theorem" in check(folder, rnn_text, "lower").reason
+    assert "states no theorem" in check(folder, rnn_text, "upper. Admitted").reason
+
+
+@needs_coq
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_the_cone_of_the_whole_cell(folder, name):
+    cell = gf.cells.get(name)
+    assert check(folder, lower_file(cell, carousel(cell)), "lower").proved
+
+
+@needs_coq
+@pytest.mark.parametrize("cell", USER_CELLS, ids=lambda c: c.name)
+def test_a_cell_of_the_readers_own(folder, cell):
+    verdict = check(folder, upper_file(cell), "upper")
+    assert verdict.proved, verdict.reason
+    verdict = check(folder, lower_file(cell, carousel(cell)), "lower")
+    assert verdict.proved, verdict.reason
+
+
+@pytest.mark.slow
+@needs_coq
+@pytest.mark.parametrize("name", gf.cells.names())
+def test_every_theorem_of_the_library_is_proved(folder, name):
+    for claim in theorems(gf.cells.get(name)):
+        assert claim.fault() == ""
+        assert claim.coq, claim.name
+        verdict = check(folder, claim.coq, claim.theorem)
+        assert verdict.proved, (claim.name, verdict.reason)
+
+
+def test_the_library_assumes_nothing():
+    text = coq_check.library_text()
+    for word in ("Admitted", "Axiom", "Parameter", "Conjecture", "admit"):
+        assert word not in text.replace("admitted", "")
+
+
+@pytest.mark.parametrize(
+    "word", ["Admitted", "Axiom", "Parameter", "Conjecture", "admit", "Load", "Notation", "Export"]
+)
+def test_forbidden_words(word, rnn_text):
+    assert forbidden(rnn_text) == ""
+    assert forbidden(f"{rnn_text}\n(* {word} *)") == word
+
+
+def test_names_do_not_collide_with_words_of_coq():
+    cell = gf.Cell(
+        name="odd",
+        state="Prop",
+        inputs="Type",
+        maps="fix Set_",
+        vectors="run",
+        equations="Prop_next = tanh(fix @ Prop + Set_ @ Type + run)",
+    )
+    text = upper_file(cell)
+    assert forbidden(text) == ""
+    assert "v_Prop_next" in text
+
+
+def test_statements_are_read_whole():
+    text = "Theorem a : 1 = 1 ->\n  2 = 2.\nProof. Qed.\nTheorem ab : True.\nProof."
+    assert statement(text, "a") == "1 = 1 -> 2 = 2"
+    assert statement(text, "ab") == "True"
+    assert statement(text, "b") == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ("Closed under the global context\n", set()),
+        ("Axioms:\nA.b : nat\nlong_name\n  : forall x,\n    x = x\n", {"A.b", "long_name"}),
+        ("", {"an answer that cannot be read"}),
+        ("Error: no\n", {"an answer that cannot be read"}),
+    ],
+)
+def test_answers_of_print_assumptions(answer, names):
+    assert assumptions(answer) == names
+
+
+def test_a_cell_outside_the_library_of_rules_says_which_part():
+    cell = gf.Cell(
+        name="centred",
+        state="h",
+        inputs="x",
+        maps="W U",
+        equations="a = W @ x + U @ h\nh_next = tanh(a - mean(a))",
+    )
+    with pytest.raises(NotExportedError, match="mean"):
+        upper_file(cell)
+    claims = theorems(cell)
+    assert claims[0].fault() == ""
+    assert "no Coq file" in claims[0].scope
