@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradflow.cells import Cell
     from gradflow.codegen import compile
     from gradflow.jacobians import jacobian
+    from gradflow.proofs.proving import prove
     from gradflow.report import report
     from gradflow.spectra import run
 
@@ -38,13 +39,20 @@ __all__ = [
     "jacobians",
     "models",
     "proofs",
+    "prove",
     "report",
     "run",
     "spectra",
 ]
 
 _FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "proofs", "models", "report")
-_HOME = {"Cell": "cells", "jacobian": "jacobians", "compile": "codegen", "run": "spectra"}
+_HOME = {
+    "Cell": "cells",
+    "jacobian": "jacobians",
+    "compile": "codegen",
+    "run": "spectra",
+    "prove": "proofs",
+}
 
 
 def __getattr__(name: str) -> Any:

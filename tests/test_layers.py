@@ -39,7 +39,12 @@ OPTIONAL = {"cvc5", "dask", "distributed", "flint", "jax", "numba", "torch", "ty
 # calls that import the module their first argument names
 DYNAMIC = {"import_module", "__import__"}
 # where the import's name is not the distribution's
-DISTRIBUTION = {"flint": "python-flint", "math_core": "math-core", "z3": "z3-solver", "distributed": "dask"}
+DISTRIBUTION = {
+    "distributed": "dask",
+    "flint": "python-flint",
+    "math_core": "math-core",
+    "z3": "z3-solver",
+}
 
 
 def arrow_line(package):

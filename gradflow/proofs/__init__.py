@@ -11,13 +11,17 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "bounds": "bounds",
-    "carousel": "carousel",
+    "bounds": "bounding",
+    "carousel": "carousels",
+    "prove": "proving",
+    "verify": "verifying",
+    "write": "bundle",
+    "forget_bias_for": "horizon",
     "unit_invariants": "invariants",
     "carousel_invariant": "invariants",
 }
 
-__all__ = ["bounds", "carousel", "carousel_invariant", "unit_invariants"]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from gradflow.cells.nodes import choose
 from gradflow.cells.program import Elementwise
 from gradflow.cells.spaces import ONE
 from gradflow.jacobians.terms import Term
-from gradflow.proofs.bounds import term_bound
+from gradflow.proofs.bounding import term_bound
 from gradflow.proofs.certificates import DiagonalBound
 from gradflow.proofs.coq_derivative import tangents_of
 from gradflow.proofs.coq_terms import CoqTerms, NotExportedError, number, polynomial

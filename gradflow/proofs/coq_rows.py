@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradflow.cells.language import symbol
 from gradflow.jacobians.terms import Term
-from gradflow.proofs.carousel import Carousel
+from gradflow.proofs.carousels import Carousel
 from gradflow.proofs.coq_bounds import Bounds
 from gradflow.proofs.norms import TermBound
 

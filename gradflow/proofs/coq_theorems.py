@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs.bounds import facts_of
-from gradflow.proofs.carousel import Carousel
+from gradflow.proofs.bounding import facts_of
+from gradflow.proofs.carousels import Carousel
 from gradflow.proofs.coq_bounds import Bounds
 from gradflow.proofs.coq_derivative import HEADER, definitions, derivatives
 from gradflow.proofs.coq_rows import low, rows

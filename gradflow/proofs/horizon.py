@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradflow.cells import get
 from gradflow.errors import UsageError
-from gradflow.proofs.carousel import carousel
+from gradflow.proofs.carousels import carousel
 from gradflow.proofs.cone import Cone
 from gradflow.proofs.polynomial import Variable
 

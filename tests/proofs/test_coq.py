@@ -4,7 +4,7 @@ import pytest
 
 import gradflow as gf
 from gradflow.proofs import coq_check
-from gradflow.proofs.carousel import carousel
+from gradflow.proofs.carousels import carousel
 from gradflow.proofs.coq_check import assumptions, check, forbidden, statement, workshop
 from gradflow.proofs.coq_terms import NotExportedError
 from gradflow.proofs.coq_theorems import lower_file, upper_file
@@ -28,44 +28,32 @@ def rnn_text():
 def tampered(text):
     """Edits that must each be refused, with a word of the reason."""
     last = text.rindex("lra.\nQed.")
-    qed = text[:last] + "admit.\nAdmitted." + text[last + 9 :]
-    yield "an Admitted", qed, "which a proof may not"
-    yield "an axiom", text.replace("Section Cell.", "Axiom a : 1 = 0.\nSection Cell."), "may not"
-    yield "a library of its own", text.replace("GradFlow.", "GradFlow Other."), "may not"
-    yield "a second import", text + "\nRequire Import Classical.\n", "may not"
-    yield "a sharper bound", text.replace("(k_U) ^ T", "(k_U / 2) ^ T"), "Coq rejects"
-    yield (
-        "a lost hypothesis",
-        text.replace("Hypothesis k_U_ub : ub n_hidden n_hidden (mat n_hidden p_U) k_U.\n", ""),
-        "Coq rejects",
+    start = "Section Cell."
+    cheat = (
+        "intros T s r ds Sm H. exists (drun F dF T (s r) ds); split; [exact (run_derivative size F "
+        "dF smooth dF_correct T s r ds Sm H)|]; apply cheat. Qed.\n"
+        "Theorem other : True. Proof. exact Logic.I. Qed. End Bounds. End Cell. (*"
     )
-    yield (
-        "another derivative",
-        text.replace(
-            "(1 + ((-1) * (((v_h_next t s) i) ^ 2))) * mat",
-            "(1 + ((-1) * (((v_h_next t s) i) ^ 3))) * mat",
+    sharper = text.replace("(k_U) ^ T", "(k_U / 2) ^ T")
+    hypothesis = "Hypothesis k_U_ub : ub n_hidden n_hidden (mat n_hidden p_U) k_U.\n"
+    return [
+        (text[:last] + "admit.\nAdmitted." + text[last + 9 :], "which a proof may not"),
+        (text.replace(start, f"Axiom a : 1 = 0.\n{start}"), "which a proof may not"),
+        (text.replace(start, f"Parameter cheat : 1 = 0.\n{start}"), "which a proof may not"),
+        (text.replace("GradFlow.", "GradFlow Other."), "which a proof may not"),
+        (text + "\nRequire Import Classical.\n", "which a proof may not"),
+        (sharper, "Coq rejects"),
+        (text.replace(hypothesis, ""), "Coq rejects"),
+        (text.replace("i) ^ 2))) * mat", "i) ^ 3))) * mat"), "Coq rejects"),
+        (text.replace("(tanh (((v_U_h", "(sigmoid (((v_U_h"), "Coq rejects"),
+        (
+            sharper.replace(start, f"Hypothesis cheat : forall x y : R, x <= y.\n{start}").replace(
+                "intros T s r ds Sm H.", cheat
+            )
+            + "*)",
+            "cheat",
         ),
-        "Coq",
-    )
-    yield "another recurrence", text.replace("(tanh (((v_U_h", "(sigmoid (((v_U_h"), "Coq rejects"
-    yield (
-        "a global assumption",
-        text.replace("Section Cell.", "Parameter cheat : 1 = 0.\nSection Cell."),
-        "may not",
-    )
-    yield (
-        "an assumption by another word",
-        text.replace("Section Cell.", "Hypothesis cheat : forall x y : R, x <= y.\nSection Cell.")
-        .replace("(k_U) ^ T", "(k_U / 2) ^ T")
-        .replace(
-            "intros T s r ds Sm H.",
-            "intros T s r ds Sm H. exists (drun F dF T (s r) ds); split; "
-            "[exact (run_derivative size F dF smooth dF_correct T s r ds Sm H)|]; apply cheat. Qed.\n"
-            "Theorem other : True. Proof. exact Logic.I. Qed. End Bounds. End Cell. (*",
-        )
-        + "*)",
-        "cheat",
-    )
+    ]
 
 
 @needs_coq
@@ -76,7 +64,7 @@ def test_a_generated_file_is_accepted(folder, rnn_text):
 @needs_coq
 @pytest.mark.parametrize("k", range(10))
 def test_a_tampered_file_is_refused(folder, rnn_text, k):
-    _, text, reason = list(tampered(rnn_text))[k]
+    text, reason = tampered(rnn_text)[k]
     assert text != rnn_text
     verdict = check(folder, text, "upper")
     assert not verdict.proved

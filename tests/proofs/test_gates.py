@@ -8,7 +8,7 @@ import sympy as sp
 
 import gradflow as gf
 from gradflow.cells.language import symbol
-from gradflow.proofs.bounds import facts_of
+from gradflow.proofs.bounding import facts_of
 from gradflow.proofs.certificates import diagonal_from_json
 from gradflow.proofs.facts import Facts, NotPolynomialError
 from gradflow.proofs.gates import bound_diagonal

@@ -7,8 +7,8 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import InputError, UsageError
-from gradflow.proofs.bounds import bounds, facts_of
-from gradflow.proofs.carousel import carousel
+from gradflow.proofs.bounding import bounds, facts_of
+from gradflow.proofs.carousels import carousel
 from gradflow.proofs.cone import Cone, best_cone
 from gradflow.proofs.norms import step_from_json
 from gradflow.proofs.values import measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs import evidence
-from gradflow.proofs.bounds import bounds
+from gradflow.proofs.bounding import bounds
 from gradflow.proofs.claims import Claim
 from gradflow.proofs.coq_theorems import extended_upper, own_file
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs import evidence
-from gradflow.proofs.bounds import bounds, facts_of
-from gradflow.proofs.carousel import Carousel, carousel
+from gradflow.proofs.bounding import bounds, facts_of
+from gradflow.proofs.carousels import Carousel, carousel
 from gradflow.proofs.claims import Claim, Margin
 from gradflow.proofs.coq_terms import NotExportedError
 from gradflow.proofs.coq_theorems import lower_file, upper_file

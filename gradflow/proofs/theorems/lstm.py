@@ -6,7 +6,7 @@ from fractions import Fraction as Q
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs import evidence
-from gradflow.proofs.bounds import bounds
+from gradflow.proofs.bounding import bounds
 from gradflow.proofs.claims import Claim
 from gradflow.proofs.coq_theorems import own_file
 from gradflow.proofs.invariants import carousel_invariant

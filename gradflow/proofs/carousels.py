@@ -16,7 +16,7 @@ from gradflow.cells.language import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
-from gradflow.proofs.bounds import bounds, facts_of
+from gradflow.proofs.bounding import bounds, facts_of
 from gradflow.proofs.certificates import DiagonalBound
 from gradflow.proofs.cone import Cone, best_cone
 from gradflow.proofs.gates import bound_diagonal
