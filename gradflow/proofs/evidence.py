@@ -187,8 +187,48 @@ def _product(a: Matrix, b: Matrix) -> Matrix:
     ]
 
 
-def _check_singular(data: Mapping[str, Any]) -> str:
-    return singular_fault(data)
+def weights(
+    derivation: Any, singular: Mapping[str, Mapping[str, Any]], given: Mapping[str, Fraction]
+) -> dict[str, Any]:
+    """Return the bound of a step for concrete weights as evidence.
+
+    ``singular`` holds a certificate a map, ``given`` the suprema of expressions in given numbers.
+    """
+    found = {
+        "kind": "weights",
+        "derivation": derivation.to_json(),
+        "singular": dict(singular),
+        "given": {k: str(v) for k, v in given.items()},
+    }
+    found["rate"] = str(_rate(found))
+    return found
+
+
+def _rate(data: Mapping[str, Any]) -> Fraction:
+    """Return the largest column sum of the blocks' bounds at the certified norms."""
+    derivation = step_from_json(data["derivation"])
+    values = {("norm", k): Fraction(v["bound"]) for k, v in data["singular"].items()}
+    values |= {("sup", k): Fraction(v) for k, v in data["given"].items()}
+    missing = [v for v in derivation.variables if v not in values]
+    if missing:
+        raise ValueError(f"no value for {missing}")
+    return max(
+        sum((derivation[out, wrt].bound.at(values) for out in derivation.states), Fraction(0))
+        for wrt in derivation.states
+    )
+
+
+def _check_weights(data: Mapping[str, Any]) -> str:
+    if found := step_from_json(data["derivation"]).fault():
+        return found
+    for name, certificate in data["singular"].items():
+        if certificate["side"] != "max":
+            return f"{name}: an upper bound of its norm is needed"
+        if found := singular_fault(certificate):
+            return f"{name}: {found}"
+    if any(Fraction(v) < 0 for v in data["given"].values()):
+        return "a supremum is negative"
+    return "" if _rate(data) <= Fraction(data["rate"]) else "the rate is below the column sums"
 
 
 _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -199,5 +239,6 @@ _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "cone": _check_cone,
     "power": _check_power,
     "matrix": _check_matrix,
-    "singular": _check_singular,
+    "singular": singular_fault,
+    "weights": _check_weights,
 }

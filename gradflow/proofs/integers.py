@@ -34,8 +34,10 @@ def singular_fault(data: Mapping[str, Any]) -> str:
         return "the matrix is ragged"
     if any(len(line) != width for line in factor):
         return "the factor does not fit the matrix"
+    if side == "min" and bound == 0:
+        return ""
     gram = _gram(rows)
-    square = _gram(factor)
+    square = _gram(factor) if factor else [[0] * width for _ in range(width)]
     # everything over the common denominator 4^(shift + factor_shift) * q^2 of the bound
     q2 = bound.denominator**2
     p2 = bound.numerator**2 * 4 ** (shift + factor_shift)

@@ -15,6 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.spaces import ONE
 from gradflow.proofs.claims import Claim
 from gradflow.proofs.theorems import theorems
+from gradflow.proofs.theorems.concrete import concrete
 from gradflow.spectra import Trajectory, run
 
 STEPS = 50
@@ -91,9 +92,9 @@ def prove(
     if params is None:
         return Claims(claims)
     on = _run(cell, params, x)
-    return Claims(
-        tuple(replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims)
-    )
+    own = concrete(cell, params)
+    measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
+    return Claims((*measured, own) if own else tuple(measured))
 
 
 def _run(
