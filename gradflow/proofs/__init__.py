@@ -11,9 +11,15 @@ import importlib
 from typing import Any
 
 _HOME = {
+    "attack": "refuting",
     "bounds": "bounding",
+    "box_bound": "boxes",
     "carousel": "carousels",
+    "certify": "refuting",
+    "enclose": "enclosing",
     "prove": "proving",
+    "sigma_max": "spectral",
+    "sigma_min": "spectral",
     "verify": "verifying",
     "write": "bundle",
     "forget_bias_for": "horizon",
