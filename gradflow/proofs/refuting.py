@@ -176,7 +176,7 @@ def _gaussian(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.fl
 def _nilpotent(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     turn = np.linalg.qr(rng.standard_normal((shape[0], shape[0])))[0]
     upper = np.triu(3 * rng.standard_normal(shape), 1)
-    return turn @ upper @ turn.T if shape[0] == shape[1] else upper
+    return np.asarray(turn @ upper @ turn.T if shape[0] == shape[1] else upper)
 
 
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
