@@ -128,8 +128,7 @@ class Claim:
             return certified, self.scope
         if not coq_check.available():
             return certified, "install the system package coq to reach PROVED"
-        with coq_check.workshop() as folder:
-            answer = coq_check.check(folder, self.coq, self.theorem)
+        answer = coq_check.check(coq_check.shared_workshop(), self.coq, self.theorem)
         return (PROVED, "") if answer.proved else (REFUTED, answer.reason)
 
     @property

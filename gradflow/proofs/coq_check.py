@@ -7,13 +7,15 @@ theorem it names rests on no axiom but those of Coq's real numbers.
 
 from __future__ import annotations
 
+import atexit
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -89,6 +91,14 @@ def workshop() -> Iterator[Path]:
         if done:
             raise AssertionError(f"the Coq library of gradflow does not compile: {done}")
         yield folder
+
+
+@cache
+def shared_workshop() -> Path:
+    """Return one workshop for the whole process, made when first needed, removed at its end."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(workshop())
 
 
 def check(folder: Path, text: str, theorem: str) -> Verdict:

@@ -91,17 +91,18 @@ def prove(
     claims = theorems(cell)
     if params is None:
         return Claims(claims)
-    on = _run(cell, params, x)
+    on = run_for(cell, params, x)
     own = concrete(cell, params)
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
     return Claims((*measured, own) if own else tuple(measured))
 
 
-def _run(
+def run_for(
     cell: Cell,
     params: Mapping[str, ArrayLike],
     x: ArrayLike | Mapping[str, ArrayLike] | None,
 ) -> Trajectory:
+    """Run a cell to measure margins on; without an input, on standard normal numbers."""
     if not cell.input_names:
         ones = {p: np.ones(1) for p in cell.states if cell.spaces[p] == ONE}
         return run(cell, params, state=ones or None, steps=STEPS)

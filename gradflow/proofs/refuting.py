@@ -170,13 +170,13 @@ def _instance(
 
 
 def _gaussian(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    return rng.standard_normal(shape) * rng.choice([0.05, 0.5, 1.0, 2.0])
+    return np.asarray(rng.standard_normal(shape) * rng.choice([0.05, 0.5, 1.0, 2.0]))
 
 
 def _nilpotent(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     turn = np.linalg.qr(rng.standard_normal((shape[0], shape[0])))[0]
     upper = np.triu(3 * rng.standard_normal(shape), 1)
-    return np.asarray(turn @ upper @ turn.T if shape[0] == shape[1] else upper)
+    return turn @ upper @ turn.T if shape[0] == shape[1] else upper
 
 
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

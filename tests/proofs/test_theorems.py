@@ -15,6 +15,7 @@ from gradflow.proofs.horizon import forget_bias_for, gate_below
 from gradflow.proofs.polynomial import ONE, variable
 from gradflow.proofs.refuting import attack, certify
 from gradflow.proofs.theorems import theorems
+from gradflow.proofs.tightness import tightness
 from gradflow.proofs.values import Evaluation
 from proofs.user_cells import leaky
 
@@ -133,6 +134,32 @@ def test_clockwork_few_factors_act(count):
 
 
 @pytest.mark.parametrize("count", COUNTS)
+def test_clockwork_modules(count):
+    rng = np.random.default_rng(14)
+    cell = gf.cells.get("clockwork")
+    for _ in range(count):
+        n = int(rng.integers(2, 9))
+        periods = rng.choice([1.0, 2.0, 3.0, 5.0], n)
+        params = cell.init(rng=rng, hidden=n, inputs=2, period=periods)
+        params["W_H"] = rng.choice([0.3, 1.0, 2.0]) * rng.standard_normal((n, n))
+        steps = int(rng.integers(1, 15))
+        run = gf.run(cell, params, rng.standard_normal((steps, 2)), np.zeros(n))
+        whole = product(run)
+        for p in np.unique(periods):
+            own, slower = periods == p, periods > p
+            assert not whole[np.ix_(slower, own)].any()
+            bound = spectral(params["W_H"][np.ix_(own, own)]) ** (steps // int(p))
+            assert spectral(whole[np.ix_(own, own)]) <= bound * (1 + EPS)
+        # the spectrum is the union of the modules' own
+        blocks = [
+            np.linalg.eigvals(whole[np.ix_(periods == p, periods == p)]) for p in np.unique(periods)
+        ]
+        assert np.prod(np.concatenate(blocks)) == pytest.approx(
+            np.linalg.det(whole), rel=1e-6, abs=1e-9
+        )
+
+
+@pytest.mark.parametrize("count", COUNTS)
 def test_lstm_gates_and_cell_state(count):
     for run in draws("lstm", count, 5):
         values = Evaluation(run).values
@@ -198,6 +225,21 @@ def test_the_tightness_of_every_measured_theorem_is_at_most_one():
                 rows.append((claim.name, claim.margin.tightness))
     assert {n for n, _ in rows} >= {"rnn.upper", "scalar.upper", "scalar.lower", "irnn.upper"}
     assert dict(rows)["scalar.upper"] == pytest.approx(1)
+
+
+def test_tightness_against_the_scale_of_the_recurrent_maps():
+    cell = gf.cells.get("lstm")
+    params = cell.init(rng=0, hidden=4, inputs=3, forget_bias=5.0)
+    found = tightness(cell, params, [1e-6, 1e-3, 1e-2, 1.0])
+    assert set(found) == {"lstm.upper", "lstm.lower"}
+    lower = found["lstm.lower"]
+    assert np.isfinite(lower.bounds[:2]).all()
+    assert np.isnan(lower.bounds[-1])
+    assert (np.diff(lower.ratio[:3]) < 0).all()
+    assert np.nanmax(lower.ratio) <= 1 + EPS
+    assert np.nanmax(found["lstm.upper"].ratio) <= 1 + EPS
+    with pytest.raises(UsageError, match="finite numbers"):
+        tightness(cell, params, [])
 
 
 def test_powers_are_those_of_exact_arithmetic():

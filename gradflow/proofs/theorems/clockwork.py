@@ -32,15 +32,35 @@ def claims(cell: Cell) -> list[Claim]:
             "in a module of period p, read by itself, floor(T/p) of T steps act: |P(T, 0)| <= "
             "|W_H|^floor(T/p), with W_H the module's own block",
             r"\|P(T, 0)\|_2 \le \|W_H\|_2^{\lfloor T/p \rfloor}",
-            ("every unit has period p (a network of several periods: each module's own block)",),
+            ("every unit has period p; see clockwork.modules for several",),
             "the other factors are the identity, and floor(T/p) of the steps 1..T are multiples "
             "of p",
             (step,),
             extended_upper(cell, "clockwork_few"),
             "few",
             witness="p = 2, T = 3: one factor acts",
-            scope="the Coq file is about a network with one period; that the modules of a network "
-            "with several make the product block triangular, so that the spectrum of a full period "
-            "is the union of the modules' own, is not in it",
+        ),
+        Claim(
+            "clockwork.modules",
+            "clockwork",
+            "in a network of several periods the product is block triangular: modules slower "
+            "than p "
+            "do not see the module of period p, and on that module floor(T/p) of T steps act, each "
+            "with its own block of W_H",
+            r"\|P_{pp}(T, 0)\|_2 \le \|W_{H,pp}\|_2^{\lfloor T/p \rfloor}, \qquad P_{qp} = 0 "
+            r"\text{ for } q > p",
+            (
+                "a unit reads its own module and slower ones: W_H[i, j] = 0 unless T_i <= T_j",
+                "unit i ticks at the multiples of its period T_i",
+            ),
+            "a gradient that is 0 on all slower modules stays so, by the mask; on the module "
+            "itself each step is the identity or diag(tanh') W_pp",
+            (step,),
+            own_file(cell, "clockwork_modules", "modules"),
+            "modules",
+            witness="W_H = 0 and periods 1 and 2",
+            scope="the spectrum of a full period is the union of the modules' own, as for any "
+            "block "
+            "triangular matrix; that step is not in the Coq file",
         ),
     ]
