@@ -36,6 +36,19 @@ _FORBIDDEN = re.compile(
     r"Fail|native_compute|Print|Obligations?|Program|Unshelve|exact_no_check|vm_cast_no_check|"
     r"Notation|Infix|Ltac2?|From|Export|Module|Import(?! Reals Lra Lia GradFlow\.))\b"
 )
+_DEFINES = re.compile(
+    r"\b(?:Definition|Fixpoint|CoFixpoint|Lemma|Theorem|Corollary|Remark|Fact|Proposition|Example|"
+    r"Let|Variables?|Hypothes[ie]s|Context|Inductive|CoInductive|Record|Structure|Class|Instance|"
+    r"Canonical|Coercion|Function)\s+((?:[A-Za-z_][\w']*\s+)*?[A-Za-z_][\w']*)\s*(?=[:({\[]|$)"
+)
+_LIBRARY_NAMES = re.compile(r"^(?:Definition|Fixpoint|Lemma|Theorem|Ltac)\s+(\w+)", re.MULTILINE)
+_STANDARD = frozenset(
+    re.findall(
+        r"\w+",
+        "R nat Z sqrt exp tanh sinh cosh Rabs Rsqr INR IZR pow Rle Rlt Rge Rgt Rplus Rmult Rminus "
+        "Rdiv Rinv Ropp derivable_pt_lim le lt eq and or ex not",
+    )
+)
 _REQUIRE = "Require Import Reals Lra Lia GradFlow."
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIMIT = 300.0
@@ -70,15 +83,41 @@ def forbidden(text: str) -> str:
         return found[0]
     if text.count("Require") != 1 or _REQUIRE not in text:
         return "Require"
-    return ""
+    # a file that gives a name of the library another meaning states another theorem
+    taken = _STANDARD | set(_LIBRARY_NAMES.findall(library_text()))
+    return next((f"a {name} of its own" for name in _defined(text) if name in taken), "")
 
 
 def statement(text: str, theorem: str) -> str:
-    """Return the statement of a theorem in a file, white space normalised, ``""`` if absent."""
+    """Return the statement of a theorem in a file, white space normalised.
+
+    ``""`` if there is none outside comments, or more than one.
+    """
     if not _NAME.fullmatch(theorem):
         return ""
-    found = re.search(rf"\bTheorem {theorem} :(.*?)\.\s+Proof\b", text, re.DOTALL)
-    return " ".join(found[1].split()) if found else ""
+    code = without_comments(text)
+    found = re.findall(rf"\bTheorem {theorem} :(.*?)\.\s+Proof\b", code, re.DOTALL)
+    return " ".join(found[0].split()) if len(found) == 1 else ""
+
+
+def without_comments(text: str) -> str:
+    """Return a Coq file without its comments, which may nest; the rest of an open one goes too."""
+    kept, depth = [], 0
+    for piece in re.split(r"(\(\*|\*\))", text):
+        if piece == "(*":
+            depth += 1
+        elif piece == "*)" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(piece)
+    return "".join(kept)
+
+
+def _defined(text: str) -> list[str]:
+    """Return the names that the sentences of a file define or assume."""
+    code = without_comments(text)
+    found = [name for names in _DEFINES.findall(code) for name in names.split()]
+    return found + re.findall(r"\bwith\s+([A-Za-z_]\w*)", code)
 
 
 @contextmanager

@@ -46,6 +46,8 @@ def bound_diagonal(facts: Facts, expression: sp.Expr) -> DiagonalBound:
         found = bound_product(facts, [p for _, p in group])
         if found is None:
             suprema.append(facts.sup(sp.Mul(*(e for e, _ in group))))
+            growing = {v for _, p in group for v in p.variables if len(facts.ranges[v]) == 1}
+            directions += [_direction(facts, name, _slope(whole, name)) for _, name in growing]
             continue
         groups.append(found)
         for kind, name in found[0].bound.variables:

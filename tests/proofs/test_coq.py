@@ -53,6 +53,20 @@ def tampered(text):
             + "*)",
             "cheat",
         ),
+        # names that mean something else
+        (
+            text.replace(start, f"Definition nrm (n : nat) (x : vec) := 0.\n{start}"),
+            "nrm of its own",
+        ),
+        (text.replace(start, f"Definition tanh (x : R) := 0.\n{start}"), "tanh of its own"),
+        (text.replace(start, f"{start}\nVariables a D : R."), "D of its own"),
+        # another theorem behind the same words
+        (
+            text.replace("Theorem upper :", "Theorem weaker :").replace(
+                start, f"(* Theorem upper : 1 = 2.\nProof. *) {start}"
+            ),
+            "states no theorem",
+        ),
     ]
 
 
@@ -62,7 +76,7 @@ def test_a_generated_file_is_accepted(folder, rnn_text):
 
 
 @needs_coq
-@pytest.mark.parametrize("k", range(10))
+@pytest.mark.parametrize("k", range(14))
 def test_a_tampered_file_is_refused(folder, rnn_text, k):
     text, reason = tampered(rnn_text)[k]
     assert text != rnn_text
@@ -137,6 +151,10 @@ def test_statements_are_read_whole():
     assert statement(text, "a") == "1 = 1 -> 2 = 2"
     assert statement(text, "ab") == "True"
     assert statement(text, "b") == ""
+    hidden = "(* Theorem a : 1 = 2. Proof (* nested *) *)\n" + text
+    assert statement(hidden, "a") == "1 = 1 -> 2 = 2"
+    assert statement(text + text, "a") == ""
+    assert statement("(* open " + text, "a") == ""
 
 
 @pytest.mark.parametrize(
