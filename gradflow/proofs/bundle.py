@@ -18,7 +18,7 @@ from typing import Any
 
 from gradflow import __version__
 from gradflow.errors import InputError
-from gradflow.proofs import coq_check
+from gradflow.proofs import coq_rules
 from gradflow.proofs.claims import Claim, Margin
 from gradflow.proofs.identity import Identity, identity_from_json
 from gradflow.proofs.smt import questions
@@ -51,7 +51,7 @@ def write(claim: Claim, out: Path) -> Path:
     folder = out / claim.name
     plain: dict[str, Any] = {k: getattr(claim, k) for k in _TEXT}
     plain["hypotheses"] = list(claim.hypotheses)
-    plain["statement"] = coq_check.statement(claim.coq, claim.theorem)
+    plain["statement"] = coq_rules.statement(claim.coq, claim.theorem)
     if claim.margin:
         plain["margin"] = {f.name: getattr(claim.margin, f.name) for f in fields(Margin)}
     texts = {
@@ -114,7 +114,7 @@ def _claim(data: dict[str, Any], texts: dict[str, str]) -> Claim:
 def _consistent(claim: Claim, texts: dict[str, str]) -> str:
     """Return how the parts of a bundle contradict one another, ``""`` if they do not."""
     stated = json.loads(texts["claim.json"])["statement"]
-    if stated != coq_check.statement(claim.coq, claim.theorem):
+    if stated != coq_rules.statement(claim.coq, claim.theorem):
         return "proof.v does not state what claim.json says it states"
     try:
         asked = questions(list(identities(list(claim.evidence))))

@@ -8,7 +8,6 @@ theorem it names rests on no axiom but those of Coq's real numbers.
 from __future__ import annotations
 
 import atexit
-import re
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+
+from gradflow.proofs.coq_rules import forbidden, statement
 
 LIBRARY = "GradFlow"
 ALLOWED = frozenset(
@@ -30,27 +31,6 @@ ALLOWED = frozenset(
 )
 """The axioms by which Coq's standard library makes the real numbers."""
 
-_FORBIDDEN = re.compile(
-    r"\b(Admitted|admit|Admit|give_up|Axioms?|Parameters?|Conjectures?|Abort|Undo|Load|Declare|Add|"
-    r"Cd|Redirect|Extraction|Primitive|Register|bypass_check|Guard Checking|Positivity|Universe|"
-    r"Fail|native_compute|Print|Obligations?|Program|Unshelve|exact_no_check|vm_cast_no_check|"
-    r"Notation|Infix|Ltac2?|From|Export|Module|Import(?! Reals Lra Lia GradFlow\.))\b"
-)
-_DEFINES = re.compile(
-    r"\b(?:Definition|Fixpoint|CoFixpoint|Lemma|Theorem|Corollary|Remark|Fact|Proposition|Example|"
-    r"Let|Variables?|Hypothes[ie]s|Context|Inductive|CoInductive|Record|Structure|Class|Instance|"
-    r"Canonical|Coercion|Function)\s+((?:[A-Za-z_][\w']*\s+)*?[A-Za-z_][\w']*)\s*(?=[:({\[]|$)"
-)
-_LIBRARY_NAMES = re.compile(r"^(?:Definition|Fixpoint|Lemma|Theorem|Ltac)\s+(\w+)", re.MULTILINE)
-_STANDARD = frozenset(
-    re.findall(
-        r"\w+",
-        "R nat Z sqrt exp tanh sinh cosh Rabs Rsqr INR IZR pow Rle Rlt Rge Rgt Rplus Rmult Rminus "
-        "Rdiv Rinv Ropp derivable_pt_lim le lt eq and or ex not",
-    )
-)
-_REQUIRE = "Require Import Reals Lra Lia GradFlow."
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIMIT = 300.0
 """Seconds after which a run of Coq is killed."""
 
@@ -71,53 +51,6 @@ def available() -> bool:
 def library_text() -> str:
     """Return the source of the library that every generated file applies."""
     return files("gradflow.proofs").joinpath(f"coq/{LIBRARY}.v").read_text("utf-8")
-
-
-def forbidden(text: str) -> str:
-    """Return the first thing a generated file may not contain, ``""`` if there is none.
-
-    Comments are searched too: a file has no business with these words anywhere.
-    """
-    found = _FORBIDDEN.search(text)
-    if found:
-        return found[0]
-    if text.count("Require") != 1 or _REQUIRE not in text:
-        return "Require"
-    # a file that gives a name of the library another meaning states another theorem
-    taken = _STANDARD | set(_LIBRARY_NAMES.findall(library_text()))
-    return next((f"a {name} of its own" for name in _defined(text) if name in taken), "")
-
-
-def statement(text: str, theorem: str) -> str:
-    """Return the statement of a theorem in a file, white space normalised.
-
-    ``""`` if there is none outside comments, or more than one.
-    """
-    if not _NAME.fullmatch(theorem):
-        return ""
-    code = without_comments(text)
-    found = re.findall(rf"\bTheorem {theorem} :(.*?)\.\s+Proof\b", code, re.DOTALL)
-    return " ".join(found[0].split()) if len(found) == 1 else ""
-
-
-def without_comments(text: str) -> str:
-    """Return a Coq file without its comments, which may nest; the rest of an open one goes too."""
-    kept, depth = [], 0
-    for piece in re.split(r"(\(\*|\*\))", text):
-        if piece == "(*":
-            depth += 1
-        elif piece == "*)" and depth:
-            depth -= 1
-        elif not depth:
-            kept.append(piece)
-    return "".join(kept)
-
-
-def _defined(text: str) -> list[str]:
-    """Return the names that the sentences of a file define or assume."""
-    code = without_comments(text)
-    found = [name for names in _DEFINES.findall(code) for name in names.split()]
-    return found + re.findall(r"\bwith\s+([A-Za-z_]\w*)", code)
 
 
 @contextmanager
@@ -152,7 +85,7 @@ def check(folder: Path, text: str, theorem: str) -> Verdict:
     theorem
         The name of the theorem that counts.
     """
-    word = forbidden(text)
+    word = forbidden(text, library_text())
     if word:
         return Verdict(False, f"the file contains {word!r}, which a proof may not")
     if not statement(text, theorem):

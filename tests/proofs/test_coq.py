@@ -5,7 +5,8 @@ import pytest
 import gradflow as gf
 from gradflow.proofs import coq_check
 from gradflow.proofs.carousels import carousel
-from gradflow.proofs.coq_check import assumptions, check, forbidden, statement, workshop
+from gradflow.proofs.coq_check import assumptions, check, library_text, workshop
+from gradflow.proofs.coq_rules import forbidden, statement
 from gradflow.proofs.coq_terms import NotExportedError
 from gradflow.proofs.coq_theorems import lower_file, upper_file
 from gradflow.proofs.theorems import theorems
@@ -60,6 +61,11 @@ def tampered(text):
         ),
         (text.replace(start, f"Definition tanh (x : R) := 0.\n{start}"), "tanh of its own"),
         (text.replace(start, f"{start}\nVariables a D : R."), "D of its own"),
+        # premises that make a theorem empty
+        (text.replace(start, f"{start}\nHypothesis no : 1 = 0."), "Hypothesis no : 1 = 0"),
+        (text.replace(start, f"{start}\nVariable no : 1 = 0."), "Variable no : 1 = 0"),
+        (text.replace(start, f"{start}\nContext (no : 1 = 0)."), "Context (no : 1 = 0)"),
+        (text.replace("k_U_pos : 0 <= k_U", "k_U_pos : 0 <= - 1"), "Hypothesis k_U_pos"),
         # another theorem behind the same words
         (
             text.replace("Theorem upper :", "Theorem weaker :").replace(
@@ -76,7 +82,7 @@ def test_a_generated_file_is_accepted(folder, rnn_text):
 
 
 @needs_coq
-@pytest.mark.parametrize("k", range(14))
+@pytest.mark.parametrize("k", range(18))
 def test_a_tampered_file_is_refused(folder, rnn_text, k):
     text, reason = tampered(rnn_text)[k]
     assert text != rnn_text
@@ -128,8 +134,8 @@ def test_the_library_assumes_nothing():
     "word", ["Admitted", "Axiom", "Parameter", "Conjecture", "admit", "Load", "Notation", "Export"]
 )
 def test_forbidden_words(word, rnn_text):
-    assert forbidden(rnn_text) == ""
-    assert forbidden(f"{rnn_text}\n(* {word} *)") == word
+    assert forbidden(rnn_text, library_text()) == ""
+    assert forbidden(f"{rnn_text}\n(* {word} *)", library_text()) == word
 
 
 def test_names_do_not_collide_with_words_of_coq():
@@ -142,7 +148,7 @@ def test_names_do_not_collide_with_words_of_coq():
         equations="Prop_next = tanh(fix @ Prop + Set_ @ Type + run)",
     )
     text = upper_file(cell)
-    assert forbidden(text) == ""
+    assert forbidden(text, library_text()) == ""
     assert "v_Prop_next" in text
 
 
