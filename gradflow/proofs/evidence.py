@@ -11,7 +11,6 @@ from typing import Any
 
 from gradflow.errors import GradflowError
 from gradflow.proofs.certificates import diagonal_from_json
-from gradflow.proofs.cone import Cone
 from gradflow.proofs.identity import identity_from_json
 from gradflow.proofs.integers import singular_fault
 from gradflow.proofs.norms import step_from_json
@@ -42,11 +41,6 @@ def step(bound: Any) -> dict[str, Any]:
     return {"kind": "step", "derivation": bound.to_json()}
 
 
-def identity(found: Any) -> dict[str, Any]:
-    """Return an identity as evidence."""
-    return {"kind": "identity", "identity": found.to_json()}
-
-
 def invariant(found: Any) -> dict[str, Any]:
     """Return an invariant box as evidence."""
     return {
@@ -56,11 +50,6 @@ def invariant(found: Any) -> dict[str, Any]:
         "upper": found.upper.to_json(),
         "lower": found.lower.to_json(),
     }
-
-
-def cone(found: Cone) -> dict[str, Any]:
-    """Return the numbers of a cone as evidence."""
-    return {"kind": "cone", **{k: str(v) for k, v in vars(found).items()}}
 
 
 def power(base: Fraction, exponent: int, factor: int, digits: int) -> dict[str, Any]:
@@ -106,16 +95,6 @@ def _check_step(data: Mapping[str, Any]) -> str:
     return bound.fault()
 
 
-def _check_identity(data: Mapping[str, Any]) -> str:
-    found = identity_from_json(data["identity"])
-    if (found.statement(), found.proof()) != (
-        data["identity"]["statement"],
-        data["identity"]["proof"],
-    ):
-        return "the statement is not that of the identity"
-    return found.fault()
-
-
 def _check_diagonal(data: Mapping[str, Any]) -> str:
     return diagonal_from_json(data["diagonal"]).fault()
 
@@ -129,11 +108,6 @@ def _check_invariant(data: Mapping[str, Any]) -> str:
         if found := side.fault():
             return found
     return "" if upper.factors == lower.factors else "the two sides bound different values"
-
-
-def _check_cone(data: Mapping[str, Any]) -> str:
-    numbers = [Fraction(data[k]) for k in ("a", "b", "g", "d", "kappa")]
-    return Cone(*numbers).fault()
 
 
 def _check_power(data: Mapping[str, Any]) -> str:
@@ -233,10 +207,8 @@ def _check_weights(data: Mapping[str, Any]) -> str:
 
 _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "step": _check_step,
-    "identity": _check_identity,
     "diagonal": _check_diagonal,
     "invariant": _check_invariant,
-    "cone": _check_cone,
     "power": _check_power,
     "matrix": _check_matrix,
     "singular": singular_fault,

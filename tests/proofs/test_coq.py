@@ -1,5 +1,7 @@
 """Coq: what is generated is accepted, and what is tampered with is not."""
 
+import subprocess
+
 import pytest
 
 import gradflow as gf
@@ -122,6 +124,24 @@ def test_every_theorem_of_the_library_is_proved(folder, name):
         assert claim.coq, claim.name
         verdict = check(folder, claim.coq, claim.theorem)
         assert verdict.proved, (claim.name, verdict.reason)
+
+
+@pytest.mark.slow
+@needs_coq
+def test_a_second_checker_agrees(folder):
+    cell = gf.cells.get("lstm")
+    assert check(folder, lower_file(cell, carousel(cell)), "lower").proved
+    done = subprocess.run(
+        ["coqchk", "-silent", "-o", "-R", ".", "", "-norec", "GradFlow", "-norec", "Proof"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = [line for line in done.stderr.splitlines() if line.startswith("* ")]
+    named = [line for line in found if "Axioms" not in line and "Theory" not in line]
+    assert named
+    assert all(line.endswith("<none>") for line in named)
 
 
 def test_the_library_assumes_nothing():

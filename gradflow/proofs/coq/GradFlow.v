@@ -159,8 +159,6 @@ Lemma step_relu x : step (relu x) = step x.
 Proof. unfold step, relu; destruct (Rlt_dec 0 x); [destruct (Rlt_dec 0 x) | destruct (Rlt_dec 0 0)]; lra. Qed.
 Lemma step_square x : step x * step x = step x.
 Proof. unfold step; destruct (Rlt_dec 0 x); ring. Qed.
-Lemma relu_nonneg x : 0 <= relu x.
-Proof. unfold relu; destruct (Rlt_dec 0 x); lra. Qed.
 
 (* 4. Derivatives along a curve, one rule an operation. *)
 Definition D (n : nat) (X : R -> vec) (r : R) (v : vec) : Prop :=
