@@ -82,8 +82,8 @@ class Carousel:
         if len(self.cell.states) == 1:
             return f"|P(t, k) v| >= ({a})^(t-k) |v| for every v, where {a} >= 0"
         return (
-            f"a = {a}, b = {text(self.b)}, g = {text(self.g)}, d = {text(self.d)}: if g + d kappa "
-            f"<= kappa (a - b kappa), then |{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| "
+            f"with a = {a}, b = {text(self.b)}, g = {text(self.g)}, d = {text(self.d)}: if "
+            f"g + d kappa <= kappa (a - b kappa), then |{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| "
             f"for changes of {self.part} alone"
         )
 

@@ -97,6 +97,14 @@ class DiagonalBound:
         """Return the identities, one a line; a side that needs none is left out."""
         return "\n".join(upper.proof() for upper, _ in self.groups)
 
+    def identities(self) -> list[str]:
+        """Return the identities that say more than that a gate lies in its range."""
+        return [
+            upper.proof()
+            for upper, _ in self.groups
+            if len(upper.factors) > 1 or upper.gap.degree > 1
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return the bound as plain data."""
         return {

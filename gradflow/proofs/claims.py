@@ -169,16 +169,25 @@ class Claim:
         )
 
 
+_ESCAPES = (
+    ("\\", r"\textbackslash "),
+    ("$", r"\$"),
+    ("**", "^"),
+    ("^", r"\textasciicircum{}"),
+    ("<=", r"$\le$"),
+    (">=", r"$\ge$"),
+    ("|", "$|$"),
+    ("_", r"\_"),
+    ("&", r"\&"),
+    ("%", r"\%"),
+    ("#", r"\#"),
+    ("<", "$<$"),
+    (">", "$>$"),
+    ("\n", "\\\\\n"),
+)
+
+
 def _latex(text: str) -> str:
-    for plain, escaped in (
-        ("\\", r"\textbackslash "),
-        ("_", r"\_"),
-        ("^", r"\^{}"),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("#", r"\#"),
-        ("|", r"\textbar{}"),
-        ("\n", "\\\\\n"),
-    ):
+    for plain, escaped in _ESCAPES:
         text = text.replace(plain, escaped)
     return text

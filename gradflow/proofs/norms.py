@@ -47,7 +47,11 @@ class TermBound:
 
     def lines(self) -> list[str]:
         """Return the derivation, a rule a line."""
-        found = [f"diagonal  {d.statement()}" for d in self.diagonals if d.text != "1"]
+        found = []
+        for diagonal in self.diagonals:
+            if diagonal.text != "1":
+                found += [f"identity  {line}" for line in diagonal.identities()]
+                found.append(f"diagonal  {diagonal.statement()}")
         found += [f"map       |{m} v| <= |{m}| |v|" for m in self.maps]
         return [*found, f"product   <= {text(self.bound)}"]
 

@@ -251,3 +251,30 @@ def test_claims_print():
     assert r"\begin{theorem}" in claim.latex()
     assert r"\|U\|_2 \, \|\alpha\|_\infty" in claim.formula
     assert claim.text().startswith("leaky.upper: |P(t, k)| <=")
+    assert r"$\le$" in claim.latex()
+    assert "identity  1/4 - i (1 - i) = (i - 1/2)^2" in gf.prove("lstm")[0].proof
+
+
+def test_a_notebook_shows_levels_and_margins(monkeypatch):
+    monkeypatch.setattr("gradflow.proofs.coq_check.available", lambda: False)
+    cell = gf.cells.get("rnn")
+    claims = gf.prove(cell, cell.init(rng=0, hidden=3, inputs=2))
+    html = claims._repr_html_()
+    assert html.count("CERTIFIED") == len(claims)
+    assert "measured" in html
+    assert "<b>rnn.upper</b> [CERTIFIED]" in claims[0]._repr_html_()
+    assert claims[0].verdict[1] == "install the system package coq to reach PROVED"
+
+
+def test_the_hypotheses_of_each_bound_hold_somewhere():
+    # all recurrent maps 0: a network that satisfies every premise, so that no bound is empty
+    for cell in [*map(gf.cells.get, gf.cells.names()), leaky]:
+        given = {"hidden": 3, "input": 2, "context": 4}
+        sizes = {("inputs" if s == "input" else s): given[s] for s in cell.sizes}
+        params = cell.init(rng=0, **sizes)
+        params = {n: 0 * a if a.ndim == 2 else a for n, a in params.items()}
+        measured = [c for c in gf.prove(cell, params) if c.margin]
+        assert measured
+        for claim in measured:
+            assert claim.margin.bound is not None, claim.name
+            assert claim.margin.holds
