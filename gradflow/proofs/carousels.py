@@ -81,10 +81,12 @@ class Carousel:
         a = text(self.kept)
         if len(self.cell.states) == 1:
             return f"|P(t, k) v| >= ({a})^(t-k) |v| for every v, where {a} >= 0"
+        named = ", ".join(
+            f"{n} = {text(p)}" for n, p in zip("bgd", (self.b, self.g, self.d), strict=True)
+        )
         return (
-            f"with a = {a}, b = {text(self.b)}, g = {text(self.g)}, d = {text(self.d)}: if "
-            f"g + d kappa <= kappa (a - b kappa), then |{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| "
-            f"for changes of {self.part} alone"
+            f"with a = {a}, {named}: if g + d kappa <= kappa (a - b kappa), then "
+            f"|{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| for changes of {self.part} alone"
         )
 
     def cone(self, values: Mapping[Variable, Fraction]) -> Cone | None:
