@@ -86,7 +86,8 @@ class Carousel:
         )
         return (
             f"with a = {a}, {named}: if g + d kappa <= kappa (a - b kappa), then "
-            f"|{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| for changes of {self.part} alone"
+            f"|{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| for changes of "
+            f"{self.part} alone"
         )
 
     def cone(self, values: Mapping[Variable, Fraction]) -> Cone | None:
