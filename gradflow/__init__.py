@@ -3,7 +3,7 @@
 The package is a house of floors, and data goes down the line; a floor imports only from the floors
 before it (and from `gradflow.errors`, which stands outside):
 
-    cells -> jacobians -> codegen -> figures -> spectra -> models -> report -> cli
+    cells -> jacobians -> codegen -> figures -> spectra -> proofs -> models -> report -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -18,10 +18,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradflow import cells, codegen, figures, jacobians, models, spectra
+    from gradflow import cells, codegen, figures, jacobians, models, proofs, spectra
     from gradflow.cells import Cell
     from gradflow.codegen import compile
     from gradflow.jacobians import jacobian
+    from gradflow.proofs.proving import prove
     from gradflow.report import report
     from gradflow.spectra import (
         FixedPoints,
@@ -46,13 +47,15 @@ __all__ = [
     "jacobians",
     "leading_exponents",
     "models",
+    "proofs",
+    "prove",
     "report",
     "run",
     "spectra",
     "stream_gradient_decay",
 ]
 
-_FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "models", "report")
+_FLOORS = ("cells", "jacobians", "codegen", "figures", "spectra", "proofs", "models", "report")
 _HOME = {
     "Cell": "cells",
     "FixedPoints": "spectra",
@@ -60,6 +63,7 @@ _HOME = {
     "fixed_points": "spectra",
     "jacobian": "jacobians",
     "leading_exponents": "spectra",
+    "prove": "proofs",
     "run": "spectra",
     "stream_gradient_decay": "spectra",
 }

@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report``.
+"""ASK: the command line, ``gradflow cells | derive | report | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
 """
@@ -144,6 +144,90 @@ def report(
     table.add_row("input", study.source)
     console.print(table)
     console.print(f"report: {written.path}", soft_wrap=True)
+
+
+@app.command
+def prove(
+    cell: str | None = None,
+    /,
+    *,
+    params: Path | None = None,
+    out: Path | None = None,
+    all: Annotated[bool, Parameter(name="--all")] = False,
+) -> None:
+    """State and prove the theorems about a cell: gradient bounds from above and from below.
+
+    Parameters
+    ----------
+    cell
+        A cell's name, or FILE.py:NAME for one of your own.
+    params
+        A .npz file with the cell's arrays by name, and its input if you like: adds margins.
+    out
+        Folder for one bundle a claim, which `gradflow verify` re-checks.
+    all
+        Every cell of the library.
+    """
+    from gradflow.cells import LIBRARY, get
+    from gradflow.errors import UsageError
+    from gradflow.proofs import prove as prove_cell
+    from gradflow.proofs import write
+    from gradflow.proofs.claims import REFUTED
+    from gradflow.proofs.weights import read_params
+
+    if (cell is None) != all or (all and params is not None):
+        raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
+    failed = False
+    table = _table("claim", "level", "statement", "margin" if params else "")
+    for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
+        arrays, x = read_params(found, params) if params else (None, {})
+        for claim in prove_cell(found, arrays, x or None):
+            failed = failed or claim.level == REFUTED
+            note = claim.verdict[1] if claim.level == REFUTED else str(claim.margin or "")
+            table.add_row(claim.name, claim.level, _plain(claim.words), _plain(note))
+            if out is not None:
+                write(claim, out)
+    Console().print(table)
+    if out is not None:
+        print(f"bundles: {out}")
+    if failed:
+        sys.exit(1)
+
+
+@app.command
+def verify(folder: Path, /, *, solvers: bool = False) -> None:
+    """Re-check bundles that `gradflow prove --out` wrote; exit with 1 if a claim fails.
+
+    Parameters
+    ----------
+    folder
+        A bundle, or a folder that holds some.
+    solvers
+        Ask z3 and cvc5 too, where they are installed.
+    """
+    from gradflow.proofs import verify as verify_bundles
+
+    table = _table("claim", "level", "digest", "note")
+    failed = False
+    for result in verify_bundles(folder, solvers=solvers):
+        said = ", ".join(f"{name} {answer}" for name, answer in result.solvers.items())
+        note = "; ".join(text for text in (result.note, said) if text)
+        table.add_row(_plain(result.name), result.level, result.digest, _plain(note))
+        failed = failed or result.failed
+    Console().print(table)
+    if failed:
+        sys.exit(1)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("level", "digest"))
+    return table
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
 
 
 def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:

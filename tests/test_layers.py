@@ -30,6 +30,7 @@ TRADE = {
         "llvmlite": "numba_runtime.py",
     },
     "spectra": {"numpy": "*", "scipy": "*", "threadpoolctl": "*"},
+    "proofs": {"sympy": "*", "numpy": "*", "scipy": "*"},
     "models": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*"},
     "report": {
@@ -46,6 +47,7 @@ OPTIONAL = {
     "cvc5",
     "dask",
     "distributed",
+    "flint",
     "jax",
     "numba",
     "torch",
@@ -59,6 +61,7 @@ DISTRIBUTION = {
     "array_api_compat": "array-api-compat",
     "distributed": "dask",
     "llvmlite": "numba",
+    "flint": "python-flint",
     "math_core": "math-core",
     "z3": "z3-solver",
 }

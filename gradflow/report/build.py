@@ -16,6 +16,7 @@ from gradflow.report import sections
 from gradflow.report.blocks import Report
 from gradflow.report.html import render_html
 from gradflow.report.study import Progress, Study, study
+from gradflow.report.theorems import proofs
 from gradflow.report.write import write_text_atomically
 
 
@@ -40,6 +41,7 @@ def page(measured: Study, provenance: Mapping[str, str]) -> Report:
         *sections.derivation(measured),
         *sections.decay(measured),
         *sections.spectrum(measured),
+        *proofs(measured),
         *sections.source(measured),
     ]
     return Report(cell.title or cell.name, "Does the gradient survive?", blocks, provenance)

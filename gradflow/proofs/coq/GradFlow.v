@@ -1,0 +1,373 @@
+(* GradFlow: norms of products of Jacobians, over the reals, from Coq's standard library alone.
+
+   What a reader has to trust are the definitions of this file that a statement uses: vec, sum, dot,
+   nrm, mat, ub, sigmoid, relu, step, D, run. Everything else is proved. No theorem mentions a
+   singular value: "ub n m A k" says |A x| <= k |x| for every x, and for a matrix the least such k
+   is its largest singular value. *)
+Require Import Reals Lra Lia Psatz.
+Open Scope R_scope.
+
+(* 1. Vectors: the first n entries count. *)
+Definition vec := nat -> R.
+Fixpoint sum (n : nat) (f : vec) : R := match n with O => 0 | S k => sum k f + f k end.
+Definition dot (n : nat) (x y : vec) : R := sum n (fun i => x i * y i).
+Definition nrm (n : nat) (x : vec) : R := sqrt (dot n x x).
+Definition mat (n : nat) (W : nat -> nat -> R) (x : vec) : vec := fun i => sum n (fun j => W i j * x j).
+Definition ub (n m : nat) (A : vec -> vec) (k : R) : Prop := forall x, nrm n (A x) <= k * nrm m x.
+
+Lemma sum_ext n f g : (forall i, (i < n)%nat -> f i = g i) -> sum n f = sum n g.
+Proof. induction n as [|n IH]; simpl; intros H; [reflexivity | rewrite IH, (H n); auto]. Qed.
+Lemma sum_plus n f g : sum n (fun i => f i + g i) = sum n f + sum n g.
+Proof. induction n as [|n IH]; simpl; [lra | rewrite IH; lra]. Qed.
+Lemma sum_scal n a f : sum n (fun i => a * f i) = a * sum n f.
+Proof. induction n as [|n IH]; simpl; [lra | rewrite IH; lra]. Qed.
+Lemma sum_le n f g : (forall i, (i < n)%nat -> f i <= g i) -> sum n f <= sum n g.
+Proof. induction n as [|n IH]; simpl; intros H; [lra | apply Rplus_le_compat; auto]. Qed.
+Lemma sum_nonneg n f : (forall i, (i < n)%nat -> 0 <= f i) -> 0 <= sum n f.
+Proof. induction n as [|n IH]; simpl; intros H; [lra | apply Rplus_le_le_0_compat; auto]. Qed.
+Lemma sum_one n f i : (forall j, (j < n)%nat -> 0 <= f j) -> (i < n)%nat -> f i <= sum n f.
+Proof.
+  induction n as [|n IH]; intros H Hi; [lia | simpl].
+  pose proof (sum_nonneg n f (fun j Hj => H j (Nat.lt_lt_succ_r j n Hj))) as P.
+  destruct (Nat.eq_dec i n) as [->|Ne]; [lra|].
+  assert (f i <= sum n f) by (apply IH; [intros; apply H|]; lia). pose proof (H n (Nat.lt_succ_diag_r n)). lra.
+Qed.
+
+Lemma dot_nonneg n x : 0 <= dot n x x.
+Proof. apply sum_nonneg; intros; apply Rle_0_sqr. Qed.
+Lemma nrm_nonneg n x : 0 <= nrm n x.
+Proof. apply sqrt_pos. Qed.
+Lemma nrm_sq n x : nrm n x * nrm n x = dot n x x.
+Proof. apply sqrt_sqrt, dot_nonneg. Qed.
+Lemma nrm_ext n x y : (forall i, (i < n)%nat -> x i = y i) -> nrm n x = nrm n y.
+Proof. intros H; unfold nrm, dot; f_equal; apply sum_ext; intros; rewrite H; auto. Qed.
+Lemma entry_le_nrm n x i : (i < n)%nat -> Rabs (x i) <= nrm n x.
+Proof.
+  intros Hi; apply Rsqr_incr_0_var; [|apply nrm_nonneg].
+  rewrite <- Rsqr_abs; unfold Rsqr at 2; rewrite nrm_sq.
+  apply (sum_one n (fun j => x j * x j)); [intros; apply Rle_0_sqr | exact Hi].
+Qed.
+Lemma nrm_zero_entries n x : nrm n x = 0 -> forall i, (i < n)%nat -> x i = 0.
+Proof.
+  intros H i Hi; pose proof (entry_le_nrm n x i Hi) as E; rewrite H in E.
+  pose proof (Rabs_pos (x i)); destruct (Req_dec (x i) 0) as [|Ne]; auto.
+  pose proof (Rabs_pos_lt _ Ne); lra.
+Qed.
+Lemma nrm_zero n : nrm n (fun _ => 0) = 0.
+Proof.
+  unfold nrm; replace (dot n (fun _ => 0) (fun _ => 0)) with 0; [apply sqrt_0|].
+  unfold dot; induction n as [|n IH]; simpl; [|rewrite <- IH]; lra.
+Qed.
+Lemma dot_square n a b x y :
+  dot n (fun i => a * x i + b * y i) (fun i => a * x i + b * y i)
+  = a * a * dot n x x + 2 * a * b * dot n x y + b * b * dot n y y.
+Proof. unfold dot; rewrite <- !sum_scal, <- !sum_plus; apply sum_ext; intros; ring. Qed.
+Lemma cauchy_schwarz n x y : dot n x y <= nrm n x * nrm n y.
+Proof.
+  pose proof (nrm_nonneg n x) as a0; pose proof (nrm_nonneg n y) as b0.
+  assert (Z : forall u v, nrm n u = 0 -> dot n u v = 0 /\ dot n v u = 0).
+  { intros u v E; pose proof (nrm_zero_entries n u E) as H; split; unfold dot;
+    rewrite (sum_ext n _ (fun i => 0 * u i)); try (rewrite sum_scal; ring); intros; rewrite H; auto; ring. }
+  destruct (Req_dec (nrm n x) 0) as [E|Ex]; [destruct (Z x y E) as [-> _]; rewrite E; lra|].
+  destruct (Req_dec (nrm n y) 0) as [E|Ey]; [destruct (Z y x E) as [_ ->]; rewrite E; lra|].
+  pose proof (dot_nonneg n (fun i => nrm n y * x i + - nrm n x * y i)) as P.
+  rewrite dot_square, <- !nrm_sq in P.
+  assert (0 < nrm n x * nrm n y) by (apply Rmult_lt_0_compat; lra).
+  destruct (Rle_or_lt (dot n x y) (nrm n x * nrm n y)); [assumption | exfalso; nra].
+Qed.
+Lemma nrm_add n x y : nrm n (fun i => x i + y i) <= nrm n x + nrm n y.
+Proof.
+  apply Rsqr_incr_0_var; [|pose proof (nrm_nonneg n x); pose proof (nrm_nonneg n y); lra].
+  unfold Rsqr; rewrite nrm_sq.
+  replace (dot n (fun i => x i + y i) (fun i => x i + y i))
+    with (dot n (fun i => 1 * x i + 1 * y i) (fun i => 1 * x i + 1 * y i))
+    by (apply sum_ext; intros; ring).
+  rewrite dot_square, <- !nrm_sq; pose proof (cauchy_schwarz n x y); nra.
+Qed.
+
+(* 2. Rules: diagonal, sum, Weyl, product. *)
+Lemma nrm_diag n d x k : 0 <= k -> (forall i, (i < n)%nat -> Rabs (d i) <= k) ->
+  nrm n (fun i => d i * x i) <= k * nrm n x.
+Proof.
+  intros k0 H; apply Rsqr_incr_0_var; [|pose proof (nrm_nonneg n x); nra].
+  unfold Rsqr; replace (k * nrm n x * (k * nrm n x)) with (k * k * (nrm n x * nrm n x)) by ring.
+  rewrite !nrm_sq; unfold dot; rewrite <- sum_scal; apply sum_le; intros i Hi.
+  replace (d i * x i * (d i * x i)) with (d i * d i * (x i * x i)) by ring.
+  apply Rmult_le_compat_r; [apply Rle_0_sqr|].
+  change (d i * d i) with (Rsqr (d i)); change (k * k) with (Rsqr k).
+  apply Rsqr_le_abs_1; rewrite (Rabs_pos_eq k); auto.
+Qed.
+Lemma nrm_diag_low n d x m : (forall i, (i < n)%nat -> m <= Rabs (d i)) ->
+  m * nrm n x <= nrm n (fun i => d i * x i).
+Proof.
+  intros H; pose proof (nrm_nonneg n x) as x0; pose proof (nrm_nonneg n (fun i => d i * x i)).
+  destruct (Rle_or_lt 0 m) as [m0|]; [|nra].
+  apply Rsqr_incr_0_var; [|assumption].
+  unfold Rsqr; replace (m * nrm n x * (m * nrm n x)) with (m * m * (nrm n x * nrm n x)) by ring.
+  rewrite !nrm_sq; unfold dot; rewrite <- sum_scal; apply sum_le; intros i Hi.
+  replace (d i * x i * (d i * x i)) with (d i * d i * (x i * x i)) by ring.
+  apply Rmult_le_compat_r; [apply Rle_0_sqr|].
+  change (d i * d i) with (Rsqr (d i)); change (m * m) with (Rsqr m).
+  apply Rsqr_le_abs_1; rewrite (Rabs_pos_eq m); auto.
+Qed.
+Lemma nrm_opp n x : nrm n (fun i => - x i) = nrm n x.
+Proof. unfold nrm, dot; f_equal; apply sum_ext; intros; ring. Qed.
+Lemma nrm_weyl n x y : nrm n x - nrm n y <= nrm n (fun i => x i + y i).
+Proof.
+  pose proof (nrm_add n (fun i => x i + y i) (fun i => - y i)) as T; simpl in T.
+  rewrite nrm_opp in T.
+  rewrite (nrm_ext n (fun i => x i + y i + - y i) x) in T by (intros; ring); lra.
+Qed.
+Lemma chain a b x y z : 0 <= a -> x <= a * y -> y <= b * z -> x <= a * b * z.
+Proof. intros; apply Rle_trans with (a * y); [assumption|]. rewrite Rmult_assoc; apply Rmult_le_compat_l; assumption. Qed.
+Lemma abs_mul a b p q : Rabs a <= p -> Rabs b <= q -> Rabs (a * b) <= p * q.
+Proof. intros; rewrite Rabs_mult; apply Rmult_le_compat; auto using Rabs_pos. Qed.
+Lemma abs_both a p : a <= p -> - a <= p -> Rabs a <= p.
+Proof. intros; apply Rabs_le; lra. Qed.
+Lemma abs_range a p : Rabs a <= p -> - p <= a <= p.
+Proof. unfold Rabs; destruct (Rcase_abs a); lra. Qed.
+Lemma abs_near d k : Rabs (1 - d) <= k -> 1 - k <= Rabs d.
+Proof. intros H; apply abs_range in H; pose proof (Rle_abs d); lra. Qed.
+Lemma mat_plus n W f g i : mat n W (fun j => f j + g j) i = mat n W f i + mat n W g i.
+Proof. unfold mat; rewrite <- sum_plus; apply sum_ext; intros; ring. Qed.
+
+(* 3. The functions of a cell, and their ranges. *)
+Definition sigmoid (x : R) : R := / (1 + exp (- x)).
+Definition step (x : R) : R := if Rlt_dec 0 x then 1 else 0.
+Definition relu (x : R) : R := if Rlt_dec 0 x then x else 0.
+Lemma sigmoid_range x : 0 < sigmoid x < 1.
+Proof.
+  unfold sigmoid; pose proof (exp_pos (- x)) as E; split; [apply Rinv_0_lt_compat; lra|].
+  apply (Rmult_lt_reg_r (1 + exp (- x))); [lra | rewrite Rinv_l; lra].
+Qed.
+Lemma sigmoid_le x y : x <= y -> sigmoid x <= sigmoid y.
+Proof.
+  intros H; unfold sigmoid; pose proof (exp_pos (- y)); apply Rinv_le_contravar; [lra|].
+  destruct (Req_dec x y) as [->|]; [lra | left; apply Rplus_lt_compat_l, exp_increasing; lra].
+Qed.
+Lemma cosh_pos x : 0 < cosh x.
+Proof. unfold cosh; pose proof (exp_pos x); pose proof (exp_pos (- x)); lra. Qed.
+Lemma tanh_range x : -1 < tanh x < 1.
+Proof.
+  unfold tanh; pose proof (cosh_pos x) as C; pose proof (exp_pos x); pose proof (exp_pos (- x)).
+  split; [apply (Rmult_lt_reg_r (cosh x)) | apply (Rmult_lt_reg_r (cosh x))]; auto;
+  unfold Rdiv; rewrite Rmult_assoc, Rinv_l by lra; unfold sinh, cosh; lra.
+Qed.
+Lemma step_range x : 0 <= step x <= 1.
+Proof. unfold step; destruct (Rlt_dec 0 x); lra. Qed.
+Lemma step_relu x : step (relu x) = step x.
+Proof. unfold step, relu; destruct (Rlt_dec 0 x); [destruct (Rlt_dec 0 x) | destruct (Rlt_dec 0 0)]; lra. Qed.
+Lemma step_square x : step x * step x = step x.
+Proof. unfold step; destruct (Rlt_dec 0 x); ring. Qed.
+
+(* 4. Derivatives along a curve, one rule an operation. *)
+Definition D (n : nat) (X : R -> vec) (r : R) (v : vec) : Prop :=
+  forall i, (i < n)%nat -> derivable_pt_lim (fun r => X r i) r (v i).
+Lemma dl_eq f r a b : derivable_pt_lim f r a -> a = b -> derivable_pt_lim f r b.
+Proof. intros H <-; exact H. Qed.
+Lemma dl_const c r : derivable_pt_lim (fun _ => c) r 0.
+Proof. apply derivable_pt_lim_const. Qed.
+Lemma dl_plus f g r a b : derivable_pt_lim f r a -> derivable_pt_lim g r b -> derivable_pt_lim (fun r => f r + g r) r (a + b).
+Proof. apply derivable_pt_lim_plus. Qed.
+Lemma dl_minus f g r a b : derivable_pt_lim f r a -> derivable_pt_lim g r b -> derivable_pt_lim (fun r => f r - g r) r (a - b).
+Proof. apply derivable_pt_lim_minus. Qed.
+Lemma dl_opp f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => - f r) r (- a).
+Proof. apply derivable_pt_lim_opp. Qed.
+Lemma dl_mult f g r a b : derivable_pt_lim f r a -> derivable_pt_lim g r b -> derivable_pt_lim (fun r => f r * g r) r (a * g r + f r * b).
+Proof. apply derivable_pt_lim_mult. Qed.
+Lemma dl_comp f phi r a b : derivable_pt_lim f r a -> derivable_pt_lim phi (f r) b -> derivable_pt_lim (fun r => phi (f r)) r (b * a).
+Proof. intros; apply (derivable_pt_lim_comp f phi); assumption. Qed.
+Lemma dl_pow f k r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => f r ^ k) r (INR k * f r ^ pred k * a).
+Proof. intros; apply (dl_comp f (fun x => x ^ k)); [assumption | apply derivable_pt_lim_pow]. Qed.
+Lemma dl_sigmoid f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => sigmoid (f r)) r (sigmoid (f r) * (1 - sigmoid (f r)) * a).
+Proof.
+  intros H; apply (dl_comp f sigmoid); [exact H|]; clear H; set (x := f r); clearbody x; clear.
+  pose proof (exp_pos (- x)) as E; unfold sigmoid.
+  assert (G : derivable_pt_lim (fun y => 1 + exp (- y)) x (0 + exp (- x) * - 1)).
+  { apply (dl_plus (fun _ => 1) (fun y => exp (- y))); [apply dl_const|].
+    apply (dl_comp (fun y => - y) exp); [apply (dl_opp (fun y => y)), derivable_pt_lim_id | apply derivable_pt_lim_exp]. }
+  pose proof (derivable_pt_lim_div (fun _ => 1) (fun y => 1 + exp (- y)) x 0 _ (dl_const 1 x) G ltac:(lra)) as Q.
+  intros eps Heps; destruct (Q eps Heps) as [delta Hd]; exists delta; intros h Hh Hl.
+  specialize (Hd h Hh Hl); unfold div_fct, Rdiv in Hd; rewrite !Rmult_1_l in Hd.
+  replace (/ (1 + exp (- x)) * (1 - / (1 + exp (- x))))
+    with ((0 * (1 + exp (- x)) - (0 + exp (- x) * -1) * 1) * / Rsqr (1 + exp (- x)))
+    by (unfold Rsqr; field; lra). exact Hd.
+Qed.
+Lemma dl_tanh f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => tanh (f r)) r ((1 - tanh (f r) ^ 2) * a).
+Proof.
+  intros H; apply (dl_comp f tanh); [exact H|]; clear H; set (x := f r); clearbody x; clear.
+  pose proof (cosh_pos x) as C.
+  eapply dl_eq; [apply (derivable_pt_lim_div sinh cosh x); [apply derivable_pt_lim_sinh | apply derivable_pt_lim_cosh | lra]|].
+  unfold tanh, Rsqr; field; lra.
+Qed.
+Lemma dl_relu f r a : f r <> 0 -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => relu (f r)) r (step (f r) * a).
+Proof.
+  intros N H; apply (dl_comp f relu); [exact H|]; clear H; set (x := f r) in *; clearbody x; clear f r a.
+  intros eps Heps; assert (P : 0 < Rabs x) by (apply Rabs_pos_lt; auto).
+  exists (mkposreal _ P); simpl; intros h Hh Hl; unfold relu, step.
+  destruct (Rlt_dec 0 x) as [L|L]; destruct (Rlt_dec 0 (x + h)) as [M|M].
+  - replace ((x + h - x) / h - 1) with 0 by (field; auto); rewrite Rabs_R0; auto.
+  - exfalso; rewrite (Rabs_pos_eq x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - exfalso; rewrite (Rabs_left x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - replace ((0 - 0) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
+Qed.
+Lemma dl_sum n (f : nat -> R -> R) r d : (forall j, (j < n)%nat -> derivable_pt_lim (f j) r (d j)) ->
+  derivable_pt_lim (fun r => sum n (fun j => f j r)) r (sum n d).
+Proof. intros H; induction n as [|n IH]; simpl; [apply dl_const | apply (dl_plus (fun r => sum n (fun j => f j r)) (f n)); auto]. Qed.
+Lemma D_mat n m W X r v : D m X r v -> D n (fun r => mat m W (X r)) r (mat m W v).
+Proof.
+  intros H i _; unfold mat; apply (dl_sum m (fun j r => W i j * X r j)); intros j Hj.
+  eapply dl_eq; [apply (dl_mult (fun _ => W i j) (fun r => X r j)); [apply dl_const | apply H, Hj] | ring].
+Qed.
+Lemma D_eq n X r v w : D n X r v -> (forall i, v i = w i) -> D n X r w.
+Proof. intros H E i Hi; rewrite <- E; apply H, Hi. Qed.
+(* Differentiates by the rules; what is known of the parts is among the hypotheses. *)
+Ltac derive :=
+  match goal with
+  | |- derivable_pt_lim (fun _ => ?c) _ _ => apply dl_const
+  | H : D ?n ?X ?r ?v |- derivable_pt_lim _ ?r _ => refine (H _ _); first [assumption | lia]
+  | |- derivable_pt_lim (fun r => @?f r + @?g r) _ _ => apply (dl_plus f g); derive
+  | |- derivable_pt_lim (fun r => @?f r - @?g r) _ _ => apply (dl_minus f g); derive
+  | |- derivable_pt_lim (fun r => - @?f r) _ _ => apply (dl_opp f); derive
+  | |- derivable_pt_lim (fun r => @?f r * @?g r) _ _ => apply (dl_mult f g); derive
+  | |- derivable_pt_lim (fun r => @?f r ^ ?k) _ _ => apply (dl_pow f k); derive
+  | |- derivable_pt_lim (fun r => sigmoid (@?f r)) _ _ => apply (dl_sigmoid f); derive
+  | |- derivable_pt_lim (fun r => tanh (@?f r)) _ _ => apply (dl_tanh f); derive
+  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [auto | derive]
+  end.
+
+(* 5. A recurrence and its derivative along a curve of initial states: the chain rule over time. *)
+Definition state := nat -> vec.  (* the parts of the state, by number *)
+Section Recurrence.
+Variables (size : nat -> nat) (F : nat -> state -> state) (dF : nat -> state -> state -> state).
+Variable smooth : nat -> state -> Prop.
+Definition along (s : R -> state) (r : R) (ds : state) : Prop := forall p, D (size p) (fun r => s r p) r (ds p).
+Hypothesis dF_correct : forall t s r ds, smooth t (s r) -> along s r ds ->
+  along (fun r => F t (s r)) r (dF t (s r) ds).
+Fixpoint run (T : nat) (s : state) : state := match T with O => s | S t => F t (run t s) end.
+Fixpoint drun (T : nat) (s ds : state) : state := match T with O => ds | S t => dF t (run t s) (drun t s ds) end.
+Theorem run_derivative T s r ds : (forall t, (t < T)%nat -> smooth t (run t (s r))) -> along s r ds ->
+  along (fun r => run T (s r)) r (drun T (s r) ds).
+Proof.
+  intros Hs H; induction T as [|T IH]; simpl; [exact H|].
+  apply (dF_correct T (fun r => run T (s r))); [apply Hs; lia | apply IH; intros; apply Hs; lia].
+Qed.
+Lemma run_keeps (box : state -> Prop) (good : nat -> state -> Prop) s T :
+  (forall t s, good t s -> box s -> box (F t s)) -> box s ->
+  (forall t, (t < T)%nat -> good t (run t s)) -> forall t, (t <= T)%nat -> box (run t s).
+Proof. intros H H0 G t; induction t as [|t IH]; intros Ht; simpl; [exact H0 | apply H; [apply G | apply IH]; lia]. Qed.
+End Recurrence.
+
+(* 6. Induction over time, on the norms alone. *)
+Lemma geometric_upper (p : nat -> R) k T : 0 <= k -> (forall t, (t < T)%nat -> p (S t) <= k * p t) -> p T <= k ^ T * p 0%nat.
+Proof.
+  intros k0; induction T as [|T IH]; intros H; simpl; [lra|].
+  apply Rle_trans with (k * p T); [apply H; lia|]. rewrite Rmult_assoc.
+  apply Rmult_le_compat_l; [exact k0 | apply IH; intros; apply H; lia].
+Qed.
+Lemma geometric_lower (p : nat -> R) m T : 0 <= m -> (forall t, (t < T)%nat -> m * p t <= p (S t)) -> m ^ T * p 0%nat <= p T.
+Proof.
+  intros m0; induction T as [|T IH]; intros H; simpl; [lra|].
+  apply Rle_trans with (m * p T); [|apply H; lia]. rewrite Rmult_assoc.
+  apply Rmult_le_compat_l; [exact m0 | apply IH; intros; apply H; lia].
+Qed.
+(* The cone |q| <= kappa |p| is kept, and in it p shrinks by a - b kappa at most. *)
+Theorem cone (p q : nat -> R) a b g d kappa T :
+  0 <= kappa -> 0 <= b -> 0 <= d -> 0 <= a - b * kappa -> g + d * kappa <= kappa * (a - b * kappa) ->
+  (forall t, 0 <= p t) ->
+  (forall t, (t < T)%nat -> a * p t - b * q t <= p (S t)) -> (forall t, (t < T)%nat -> q (S t) <= g * p t + d * q t) ->
+  q 0%nat <= kappa * p 0%nat -> (a - b * kappa) ^ T * p 0%nat <= p T /\ q T <= kappa * p T.
+Proof.
+  intros k0 b0 d0 r0 C P; induction T as [|T IH]; intros Hp Hq H0; simpl; [split; lra|].
+  destruct IH as [L K]; auto. pose proof (Hp T (Nat.lt_succ_diag_r T)) as A; pose proof (Hq T (Nat.lt_succ_diag_r T)) as B.
+  assert (b * q T <= b * (kappa * p T)) by (apply Rmult_le_compat_l; auto).
+  assert (d * q T <= d * (kappa * p T)) by (apply Rmult_le_compat_l; auto).
+  assert (G : (a - b * kappa) * p T <= p (S T)) by lra.
+  split; [apply Rle_trans with ((a - b * kappa) * p T); [rewrite Rmult_assoc; apply Rmult_le_compat_l; auto | auto]|].
+  apply Rle_trans with (kappa * ((a - b * kappa) * p T)); [|apply Rmult_le_compat_l; auto].
+  pose proof (Rmult_le_compat_r (p T) _ _ (P T) C); lra.
+Qed.
+(* Only the steps that are active count. *)
+Fixpoint count (act : nat -> bool) (T : nat) : nat :=
+  match T with O => O | S t => ((if act t then 1 else 0) + count act t)%nat end.
+Theorem idle_upper (p : nat -> R) (act : nat -> bool) k T : 0 <= k ->
+  (forall t, (t < T)%nat -> p (S t) <= (if act t then k else 1) * p t) -> p T <= k ^ count act T * p 0%nat.
+Proof.
+  intros k0; induction T as [|T IH]; intros H; simpl; [lra|].
+  assert (I : p T <= k ^ count act T * p 0%nat) by (apply IH; intros; apply H; lia).
+  pose proof (H T (Nat.lt_succ_diag_r T)) as J; destruct (act T); simpl; [|lra].
+  apply Rle_trans with (k * p T); [exact J|]. rewrite Rmult_assoc; apply Rmult_le_compat_l; auto.
+Qed.
+Theorem vanishes q : 0 <= q < 1 -> forall eps, 0 < eps -> exists N, forall T, (N <= T)%nat -> q ^ T < eps.
+Proof.
+  intros [q0 q1] eps He; destruct (pow_lt_1_zero q) with (y := eps) as [N HN]; [rewrite Rabs_pos_eq; lra | lra |].
+  exists N; intros T HT; specialize (HN T HT); rewrite Rabs_pos_eq in HN; [exact HN | apply pow_le; exact q0].
+Qed.
+
+(* 7. Facts that single cells need. *)
+Lemma mat_zero n W x i : (forall j, (j < n)%nat -> x j = 0) -> mat n W x i = 0.
+Proof. intros H; unfold mat; rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring | intros; rewrite H; auto; ring]. Qed.
+Lemma mat_null n W x i : (forall i j, W i j = 0) -> mat n W x i = 0.
+Proof. intros H; unfold mat; rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring | intros; rewrite H; ring]. Qed.
+Lemma mat_one W x : mat 1 W x 0%nat = W 0%nat 0%nat * x 0%nat.
+Proof. unfold mat; simpl; ring. Qed.
+Lemma mat_scaled_identity n W a x i : (forall i j, W i j = if Nat.eq_dec i j then a else 0) ->
+  (i < n)%nat -> mat n W x i = a * x i.
+Proof.
+  intros H Hi; unfold mat; induction n as [|n IH]; [lia | simpl].
+  rewrite H; destruct (Nat.eq_dec i n) as [->|Ne]; [|rewrite IH by lia; ring].
+  rewrite (sum_ext n _ (fun j => 0 * x j)); [rewrite sum_scal; ring|].
+  intros j Hj; rewrite H; destruct (Nat.eq_dec n j); [lia | ring].
+Qed.
+Lemma tanh_zero : tanh 0 = 0.
+Proof. unfold tanh, sinh; rewrite Ropp_0, Rminus_diag_eq by reflexivity; unfold Rdiv; ring. Qed.
+Lemma sigmoid_zero : sigmoid 0 = 1 / 2.
+Proof. unfold sigmoid; rewrite Ropp_0, exp_0; field. Qed.
+Lemma step_cases x : step x = 0 \/ step x = 1.
+Proof. unfold step; destruct (Rlt_dec 0 x); auto. Qed.
+Lemma step_active x : 0 < x -> step x = 1.
+Proof. intros H; unfold step; destruct (Rlt_dec 0 x); [reflexivity | contradiction]. Qed.
+Lemma nrm_le_sqrt n x : (forall i, (i < n)%nat -> -1 <= x i <= 1) -> nrm n x <= sqrt (INR n).
+Proof.
+  intros H; unfold nrm; apply sqrt_le_1_alt; unfold dot.
+  replace (INR n) with (sum n (fun _ => 1)); [apply sum_le; intros i Hi; specialize (H i Hi); nra|].
+  clear H; induction n as [|n IH]; [reflexivity | rewrite S_INR; simpl; lra].
+Qed.
+Lemma unit_below m n (W : nat -> nat -> R) k x i X : (i < m)%nat -> ub m n (mat n W) k -> 0 <= k -> nrm n x <= X ->
+  - (k * X) <= mat n W x i.
+Proof.
+  intros Hi H k0 Hx; pose proof (entry_le_nrm m (mat n W x) i Hi) as E; specialize (H x).
+  assert (k * nrm n x <= k * X) by (apply Rmult_le_compat_l; auto).
+  assert (A : Rabs (mat n W x i) <= k * X) by lra; apply abs_range in A; lra.
+Qed.
+(* A unit of period p is active at the steps p, 2p, ...; steps are counted from 1. *)
+Definition ticks (p t : nat) : bool := Nat.eqb (S t mod p) 0.
+Theorem count_ticks p T : p <> 0%nat -> count (ticks p) T = (T / p)%nat.
+Proof.
+  intros P; induction T as [|T IH]; simpl; [symmetry; apply Nat.div_0_l; exact P|].
+  rewrite IH; unfold ticks.
+  pose proof (Nat.div_mod T p P) as A; pose proof (Nat.mod_upper_bound T p P) as B.
+  destruct (Nat.eqb (S T mod p) 0) eqn:E; [apply Nat.eqb_eq in E | apply Nat.eqb_neq in E];
+  pose proof (Nat.div_mod (S T) p P) as C; pose proof (Nat.mod_upper_bound (S T) p P) as G; nia.
+Qed.
+Lemma pow_div a b n : b <> 0 -> (a / b) ^ n * b ^ n = a ^ n.
+Proof. intros H; induction n as [|n IH]; simpl; [ring | rewrite <- IH; field; exact H]. Qed.
+(* Certified decimals of a power of a fraction, from whole numbers. *)
+Lemma power_between (p q low high k f : Z) (n : nat) : (0 < q)%Z -> (0 < k)%Z ->
+  (low * q ^ Z.of_nat n <= f * k * p ^ Z.of_nat n)%Z -> (f * k * p ^ Z.of_nat n <= high * q ^ Z.of_nat n)%Z ->
+  IZR low / IZR k <= IZR f * (IZR p / IZR q) ^ n <= IZR high / IZR k.
+Proof.
+  intros q0 k0 L H; apply IZR_le in L, H; rewrite !mult_IZR, <- !pow_IZR in L, H.
+  assert (Q : 0 < IZR q) by (apply IZR_lt; exact q0). assert (K : 0 < IZR k) by (apply IZR_lt; exact k0).
+  pose proof (pow_lt _ n Q) as N; pose proof (pow_div (IZR p) (IZR q) n ltac:(lra)) as E.
+  rewrite <- E in L, H; set (w := (IZR p / IZR q) ^ n) in *; set (d := IZR q ^ n) in *; clearbody w d.
+  assert (L2 : IZR low <= IZR f * w * IZR k) by (apply (Rmult_le_reg_r d); [exact N | lra]).
+  assert (H2 : IZR f * w * IZR k <= IZR high) by (apply (Rmult_le_reg_r d); [exact N | lra]).
+  split; apply (Rmult_le_reg_r (IZR k)); auto.
+  - replace (IZR low / IZR k * IZR k) with (IZR low) by (field; lra); exact L2.
+  - replace (IZR high / IZR k * IZR k) with (IZR high) by (field; lra); exact H2.
+Qed.
+
+(* Products of things that are at least 0. *)
+Ltac nonneg := first [lra | apply pow2_ge_0 | apply Rle_0_sqr | assumption | apply Rmult_le_pos; nonneg
+  | apply Rplus_le_le_0_compat; nonneg | apply pow_le; nonneg].

@@ -1,0 +1,33 @@
+Theorem can_explode : n_hidden = 1%nat ->
+  p_U_i 0%nat 0%nat = 0 -> p_U_f 0%nat 0%nat = 0 -> p_U_o 0%nat 0%nat = 0 -> p_U_g 0%nat 0%nat = 6 ->
+  (forall t, v_W_i_x t 0%nat = 0) -> (forall t, v_W_f_x t 0%nat = 0) ->
+  (forall t, v_W_o_x t 0%nat = 0) -> (forall t, v_W_g_x t 0%nat = 0) ->
+  p_b_i 0%nat = 0 -> p_b_f 0%nat = 0 -> p_b_o 0%nat = 0 -> p_b_g 0%nat = 0 ->
+  forall T s r ds, s r 0%nat 0%nat = 0 -> s r 1%nat 0%nat = 0 -> along size s r ds ->
+  ds 0%nat 0%nat = 1 -> ds 1%nat 0%nat = 2 ->
+  exists w, along size (fun r => run F T (s r)) r w
+    /\ w 0%nat 0%nat = 2 ^ T /\ w 1%nat 0%nat = 2 ^ T * 2.
+Proof.
+  intros Hn Ui Uf Uo Ug Wi Wf Wo Wg Bi Bf Bo Bg T s r ds h0 c0 H dh dc.
+  exists (drun F dF T (s r) ds); split;
+    [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
+  assert (G : forall t s, s 0%nat 0%nat = 0 -> s 1%nat 0%nat = 0 -> v_i t s 0%nat = 1 / 2
+    /\ v_f t s 0%nat = 1 / 2 /\ v_o t s 0%nat = 1 / 2 /\ v_g t s 0%nat = 0 /\ v_c_next t s 0%nat = 0).
+  { intros t x hx cx.
+    assert (A : v_i t x 0%nat = 1 / 2 /\ v_f t x 0%nat = 1 / 2 /\ v_o t x 0%nat = 1 / 2 /\ v_g t x 0%nat = 0).
+    { unfold v_i, v_f, v_o, v_g, v_U_i_h, v_U_f_h, v_U_o_h, v_U_g_h; rewrite Hn, !mat_one, hx.
+      rewrite Wi, Wf, Wo, Wg, Bi, Bf, Bo, Bg, !Rmult_0_r, !Rplus_0_r, sigmoid_zero, tanh_zero; auto. }
+    destruct A as (A & B & C & E); repeat split; auto.
+    unfold v_c_next; rewrite E, cx; ring. }
+  assert (Z : forall t, run F t (s r) 0%nat 0%nat = 0 /\ run F t (s r) 1%nat 0%nat = 0).
+  { induction t as [|t [IH JH]]; [auto|]. destruct (G t _ IH JH) as (A & B & C & E & K); split.
+    - change (v_h_next t (run F t (s r)) 0%nat = 0); unfold v_h_next; rewrite K, tanh_zero; ring.
+    - exact K. }
+  induction T as [|t [IH JH]]; [simpl; lra|].
+  destruct (Z t) as [hz cz]; destruct (G t _ hz cz) as (A & B & C & E & K); split.
+  - change (t_h_next t (run F t (s r)) (drun F dF t (s r) ds) 0%nat = 2 ^ S t).
+    unfold t_h_next; rewrite Hn, !mat_one, A, B, C, E, K, tanh_zero, Ui, Uf, Uo, Ug, IH, JH, cz.
+    simpl; field.
+  - change (t_c_next t (run F t (s r)) (drun F dF t (s r) ds) 0%nat = 2 ^ S t * 2).
+    unfold t_c_next; rewrite Hn, !mat_one, A, B, E, Ui, Uf, Ug, IH, JH, cz. simpl; field.
+Qed.

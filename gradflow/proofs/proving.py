@@ -1,0 +1,123 @@
+"""``gf.prove(cell)``: every theorem about a cell, with margins on a run of given weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.cells import get
+from gradflow.cells.cell import Cell
+from gradflow.cells.spaces import ONE
+from gradflow.proofs.claims import Claim
+from gradflow.proofs.theorems import theorems
+from gradflow.proofs.theorems.concrete import concrete
+from gradflow.spectra import Trajectory, run
+
+STEPS = 50
+"""Steps of the run that measures margins where no input is given."""
+
+
+@dataclass(frozen=True)
+class Claims(Sequence[Claim]):
+    """The claims about one cell, in order; ``claims["lstm.lower"]`` finds one by its name."""
+
+    items: tuple[Claim, ...]
+
+    @overload
+    def __getitem__(self, key: int | str) -> Claim: ...
+    @overload
+    def __getitem__(self, key: slice) -> Sequence[Claim]: ...
+    def __getitem__(self, key: int | str | slice) -> Claim | Sequence[Claim]:
+        """Return a claim by position or name. Raises ``KeyError`` or ``IndexError``."""
+        if isinstance(key, str):
+            found = {c.name: c for c in self.items}
+            if key not in found:
+                raise KeyError(f"no claim {key!r}; there are {', '.join(found)}")
+            return found[key]
+        return self.items[key]
+
+    def __len__(self) -> int:
+        """Return how many claims there are."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Claim]:
+        """Iterate over the claims."""
+        return iter(self.items)
+
+    def __str__(self) -> str:
+        """Return all claims as plain text."""
+        return "\n\n".join(c.text() for c in self.items)
+
+    def latex(self) -> str:
+        """Return every claim as a theorem with its proof."""
+        return "\n\n".join(c.latex() for c in self.items)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(c.name)}</td><td>{c.level}</td><td>{escape(c.words)}</td>"
+            f"<td>{escape(str(c.margin or ''))}</td></tr>"
+            for c in self.items
+        )
+        return f"<table><tr><th>claim<th>level<th>statement<th>margin</tr>{rows}</table>"
+
+
+def prove(
+    cell: Cell | str,
+    params: Mapping[str, ArrayLike] | None = None,
+    x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+) -> Claims:
+    """Return every theorem about a cell.
+
+    Parameters
+    ----------
+    cell
+        A cell, or its name.
+    params
+        Its arrays; with them each claim that can be measured gets a ``margin`` on a real run.
+    x
+        The input of that run, (T, input); by default standard normal numbers, 50 steps, seed 0.
+
+    Returns
+    -------
+    Claims
+        Each with ``level``, ``latex()``, ``margin``. Coq runs when a level is first asked for.
+    """
+    cell = get(cell) if isinstance(cell, str) else cell
+    claims = theorems(cell)
+    if params is None:
+        return Claims(claims)
+    on = run_for(cell, params, x)
+    own = concrete(cell, params)
+    measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
+    return Claims((*measured, own) if own else tuple(measured))
+
+
+def run_for(
+    cell: Cell,
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike | Mapping[str, ArrayLike] | None,
+) -> Trajectory:
+    """Run a cell to measure margins on; without an input, on standard normal numbers."""
+    if not cell.input_names:
+        ones = {p: np.ones(1) for p in cell.states if cell.spaces[p] == ONE}
+        return run(cell, params, state=ones or None, steps=STEPS)
+    if x is None:
+        rng = np.random.default_rng(0)
+        x = {n: rng.standard_normal((STEPS, _width(cell, params, n))) for n in cell.input_names}
+    return run(cell, params, x)
+
+
+def _width(cell: Cell, params: Mapping[str, ArrayLike], name: str) -> int:
+    """Return the number of entries of an input, from a map that reads its space."""
+    space = cell.spaces[name]
+    for linear_map in cell.linear_maps.values():
+        for axis, side in enumerate((linear_map.out, linear_map.into)):
+            if side == space and linear_map.name in params:
+                return int(np.shape(params[linear_map.name])[axis])
+    vectors = [n for n in params if cell.spaces.get(n) == space]
+    return int(np.shape(params[vectors[0]])[-1]) if vectors else 1

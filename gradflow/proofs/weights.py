@@ -1,0 +1,44 @@
+"""Reading the arrays of a cell from a .npz file, for ``gradflow prove --params``."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.cells.cell import Cell
+from gradflow.errors import InputError
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
+    """Return the parameters of a cell and its inputs, where the file holds some.
+
+    Raises ``InputError`` if the file cannot be read, an array is missing, unknown or no array of
+    numbers.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            found = {name: np.asarray(data[name], dtype=np.float64) for name in data.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; pass a .npz file of arrays by name.") from None
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); pass a .npz file of arrays by name."
+        ) from None
+    needed = (*cell.parameters, *cell.constant_names)
+    missing = [n for n in needed if n not in found]
+    odd = [n for n in found if n not in (*needed, *cell.input_names)]
+    if missing or odd:
+        what = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(odd)} as well"
+        raise InputError(
+            f"{path}: {what}; the cell {cell.name!r} needs {', '.join(needed)}, and may have its "
+            f"input {', '.join(cell.input_names) or '(none)'}."
+        )
+    return (
+        {n: found[n] for n in needed},
+        {n: found[n] for n in cell.input_names if n in found},
+    )
