@@ -6,37 +6,10 @@ products, in arrays that stay in cache, and only the rest step by step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import sympy as sp
-
 from gradflow.cells.cell import Cell
-from gradflow.cells.spaces import ONE
-from gradflow.codegen.loop_routines import maps_of, offsets, size_names
-from gradflow.codegen.loops import LoopText
+from gradflow.codegen.loop_routines import offsets
+from gradflow.codegen.loop_writer import CHUNK, Tape, Writer
 from gradflow.codegen.recurrence import Recurrence
-from gradflow.codegen.routine import Let, Matvec, Statement, reads
-
-_STORED = ("learned", "constant", "fixed")
-# rows (steps times trajectories) of a chunk
-_ROWS = 128
-
-
-def weights(cell: Cell, recurrence: Recurrence) -> list[str]:
-    """Return the names of the parameters, constants and maps a kernel takes, in order."""
-    statements = [*recurrence.before.statements, *recurrence.each.statements]
-    maps = maps_of(statements)
-    used = {s.name for statement in statements for s in reads(statement)}
-    vectors = [n for n in (*cell.parameters, *cell.constant_names) if n in used and n not in maps]
-    return [*vectors, *maps]
-
-
-def inputs(cell: Cell, recurrence: Recurrence) -> list[str]:
-    """Return the names of the inputs a kernel takes."""
-    statements = [*recurrence.before.statements, *recurrence.each.statements]
-    used = {s.name for statement in statements for s in reads(statement)}
-    return [n for n in cell.input_names if n in used]
 
 
 def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -> str:
@@ -44,7 +17,7 @@ def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -
 
     With a ``tape`` it also fills that, (T, trajectories, width), for the pullback.
     """
-    writer = _Writer(cell, recurrence)
+    writer = Writer(cell, recurrence)
     part = offsets(cell.states, cell)
     copies = writer.tape_entries(tape, "start + k") if tape else []
     lines = [
@@ -53,8 +26,8 @@ def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -
             f"{writer.part(p)}[:, :] = states[:, 0, {part[p]} : {part[p]} + {writer.size(p)}]"
             for p in cell.states
         ),
-        f"for start in range(0, T, {_ROWS} // B + 1):",
-        f"    count = min({_ROWS} // B + 1, T - start)",
+        f"for start in range(0, T, {CHUNK} // B + 1):",
+        f"    count = min({CHUNK} // B + 1, T - start)",
         *("    " + line for line in writer.gather(())),
         *("    " + line for line in writer.before()),
         "    for k in range(count):",
@@ -76,7 +49,7 @@ def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -
 
 def replay_text(cell: Cell, recurrence: Recurrence, tape: Tape) -> str:
     """Print :func:`pullback_text` with all factors read from a ``tape``."""
-    writer = _Writer(cell, recurrence)
+    writer = Writer(cell, recurrence)
     writer.read_tape(tape)
     lines = [
         *writer.once(),
@@ -96,11 +69,11 @@ def pullback_text(cell: Cell, recurrence: Recurrence) -> str:
     and (trajectories, T + 1), lag 0 first, and directions ``rows`` (trajectories, T + 1, d) unless
     that has no entries.
     """
-    writer = _Writer(cell, recurrence)
+    writer = Writer(cell, recurrence)
     lines = [
         *writer.once(),
         *writer.seed(),
-        f"step = {_ROWS} // B + 1",
+        f"step = {CHUNK} // B + 1",
         "for stop in range(T, 0, -step):",
         "    start = max(stop - step, 0)",
         "    count = stop - start",
@@ -113,183 +86,3 @@ def pullback_text(cell: Cell, recurrence: Recurrence) -> str:
     ]
     extra = ["u", "log_norm", "log_part", "rows"]
     return writer.function("pullback", extra, "A covector pulled back, last step first.", lines)
-
-
-@dataclass(frozen=True)
-class Tape:
-    """Where each symbol that a pullback needs lies in a row of the tape: offset and space."""
-
-    places: tuple[tuple[sp.Symbol, str, str], ...]
-
-    def width(self, sizes: Mapping[str, int]) -> int:
-        """Return the length of a row."""
-        return sum(1 if space == ONE else sizes[space] for _, _, space in self.places)
-
-
-def tape_of(recurrence: Recurrence) -> Tape:
-    """Return the tape for a pullback."""
-    places: list[tuple[sp.Symbol, str, str]] = []
-    before: list[str] = []
-    for s in recurrence.before.returns:
-        space = recurrence.before.spaces[s.name]
-        places.append((s, " + ".join(before) or "0", space))
-        before.append("1" if space == ONE else f"n_{space}")
-    return Tape(tuple(places))
-
-
-class _Writer:
-    """The pieces both loops share."""
-
-    def __init__(self, cell: Cell, recurrence: Recurrence) -> None:
-        self.cell = cell
-        self.recurrence = recurrence
-        self.elsewhere: set[sp.Symbol] = set()
-        self.many = LoopText(cell, recurrence.each.spaces, "N")
-        self.one = LoopText(cell, recurrence.each.spaces, "B")
-        self.one.name = self.many.name
-        moving = {s.name for s in recurrence.carried}
-        moving |= {
-            s.target.name for s in recurrence.each.statements if isinstance(s, (Let, Matvec))
-        }
-        fixed = {*cell.parameters, *cell.constant_names}
-        for name, space in recurrence.each.spaces.items():
-            if name not in moving and name not in fixed:
-                unit = "0" if space == ONE else "a"
-                self.one.entry[name] = f"{self.many.name(name)}[base + s, {unit}]"
-
-    def name(self, s: sp.Symbol) -> str:
-        return self.many.name(s.name)
-
-    def part(self, name: str) -> str:
-        return self.many.name(name)
-
-    def size(self, name: str) -> str:
-        return self.many.size(self.cell.spaces[name])
-
-    def _statements(self) -> list[Statement]:
-        return [*self.recurrence.before.statements, *self.recurrence.each.statements]
-
-    def seed(self) -> list[str]:
-        """Return lines that lay ``u`` out by part and note lag 0."""
-        part = offsets(self.cell.states, self.cell)
-        lines = [
-            f"{self.name(c)}[:, :] = u[:, {part[p]} : {part[p]} + {self.size(p)}]"
-            for c, p in zip(self.recurrence.carried, self.cell.states, strict=True)
-        ]
-        return [*lines, "exponent = np.zeros(B)", "for s in range(B):", *self._record("0")]
-
-    def advance(self, lag: str) -> list[str]:
-        """Return lines that take the new covectors over and note their lengths."""
-        lines = ["for s in range(B):"]
-        for c, p, new in zip(
-            self.recurrence.carried, self.cell.states, self.recurrence.each.returns, strict=True
-        ):
-            lines += [
-                f"    for a in range({self.size(p)}):",
-                f"        {self.name(c)}[s, a] = {self.name(new)}[s, a]",
-            ]
-        return lines + self._record(lag)
-
-    def _record(self, lag: str) -> list[str]:
-        """Return lines for trajectory ``s``: rescale, note lengths, keep the direction if asked."""
-        part = offsets(self.cell.states, self.cell)
-        own = [f"{self.name(c)}[s]" for c in self.recurrence.carried]
-        lines = ["peak = 0.0", *(f"peak = max(peak, largest({c}))" for c in own)]
-        lines += ["if peak != 0.0 and not 1e-60 < peak < 1e60:", "    power = exponent_of(peak)"]
-        lines += [f"    scaled({c}, -power)" for c in own]
-        lines += ["    exponent[s] += power", "shift = exponent[s] * 0.6931471805599453"]
-        lines += ["whole = -np.inf"]
-        for i, c in enumerate(own):
-            lines += [
-                f"length = log_length({c})",
-                f"log_part[s, {i}, {lag}] = length + shift",
-                "whole = log_hypot(whole, length)",
-            ]
-        lines += [f"log_norm[s, {lag}] = whole + shift", "if rows.shape[1] > 0:"]
-        for c, p in zip(own, self.cell.states, strict=True):
-            place = f"{part[p]} : {part[p]} + {self.size(p)}"
-            lines.append(
-                f"    unit_row({c}, whole, rows[s, min({lag}, rows.shape[1] - 1), {place}])"
-            )
-        return ["    " + line for line in lines]
-
-    def tape_entries(self, tape: Tape, step: str) -> list[str]:
-        """Let the tape's symbols be written there; return lines that copy the others."""
-        lets = {s.target for s in self.recurrence.each.statements if isinstance(s, Let)}
-        copies = []
-        for s, offset, space in tape.places:
-            unit, size = ("0", "1") if space == ONE else ("a", f"n_{space}")
-            place = f"tape[{step}, s, {offset} + {unit}]"
-            if s in lets:
-                self.one.entry[s.name] = place
-                self.elsewhere.add(s)
-            else:
-                copies += ["for s in range(B):", f"    for a in range({size}):"]
-                copies.append(f"        {place} = {self.one.entry[s.name]}")
-        return copies
-
-    def read_tape(self, tape: Tape) -> None:
-        """Let the tape's symbols be read there, states and inputs where they are."""
-        part = offsets(self.cell.states, self.cell)
-        for s, offset, space in tape.places:
-            unit = "0" if space == ONE else "a"
-            self.one.entry[s.name] = f"tape[k, s, {offset} + {unit}]"
-        for p in self.cell.states:
-            self.one.entry[p] = f"states[s, k, {part[p]} + a]"
-        for n in self.cell.input_names:
-            self.one.entry[n] = f"{self.part(n)}_in[s, k, a]"
-
-    def once(self) -> list[str]:
-        """Return lines run once: sizes, arrays of one step, transposed maps."""
-        lines = ["B = states.shape[0]", "T = states.shape[1] - 1"]
-        each = self.recurrence.each.statements
-        targets = [s.target for s in each if isinstance(s, (Let, Matvec))]
-        stored = [*self.recurrence.carried, *targets]
-        stored = [s for s in stored if s not in self.elsewhere]
-        lines += [self.one.allocate(s) for s in stored]
-        for name in dict.fromkeys(
-            s.linear_map.name
-            for s in each
-            if isinstance(s, Matvec) and not s.transposed and s.linear_map.kind in _STORED
-        ):
-            own = self.many.name(name)
-            lines.append(f"{own}_T = np.ascontiguousarray({own}.T)")
-        return lines
-
-    def gather(self, parts: Sequence[str]) -> list[str]:
-        """Return lines that lay a chunk's inputs, times and state parts out as rows."""
-        lines = ["N = count * B"]
-        part = offsets(self.cell.states, self.cell)
-        used = {s.name for statement in self._statements() for s in reads(statement)}
-        for p in (p for p in parts if p in used):
-            lines += self._rows(p, f"states[s, start + k, {part[p]} + a]", self.size(p))
-        for name in inputs(self.cell, self.recurrence):
-            lines += self._rows(name, f"{self.part(name)}_in[s, start + k, a]", self.size(name))
-        if "t" in used:
-            lines += self._rows("t", "first_step + start + k", "1")
-        return lines
-
-    def _rows(self, name: str, value: str, size: str) -> list[str]:
-        own = self.part(name)
-        return [
-            f"{own} = np.empty((N, {size}))",
-            "for k in range(count):",
-            "    for s in range(B):",
-            f"        for a in range({size}):",
-            f"            {own}[k * B + s, a] = {value}",
-        ]
-
-    def before(self) -> list[str]:
-        routine = self.recurrence.before
-        return self.many.block(routine.statements, set(routine.returns))
-
-    def each(self) -> list[str]:
-        routine = self.recurrence.each
-        return self.one.block(routine.statements, set(routine.returns), in_time=True)
-
-    def function(self, name: str, extra: list[str], summary: str, lines: list[str]) -> str:
-        names = [f"{self.part(n)}_in" for n in inputs(self.cell, self.recurrence)]
-        names += [self.part(n) for n in weights(self.cell, self.recurrence)]
-        head = ", ".join(["states", "first_step", *extra, *names, *size_names(self.cell)])
-        doc = f'    """{summary}"""'
-        return "\n".join(["@jit", f"def {name}({head}):", doc, *("    " + x for x in lines)]) + "\n"

@@ -20,11 +20,11 @@ _MATRICES = ("learned", "constant", "fixed")
 _OURS = re.compile(
     r"n_\w+|\w+_(row|T|in)?|[dfglmopw]\d+(_\d+)*|[NBTabgks]|low|high|base|count|exponent|lag"
     r"|first_step|length|log_\w+|out|peak|power|rows|rows_times|shift|size|start|states|step|stop|u|unit_row|whole|jit"
-    r"|largest|exponent_of|scaled"
+    r"|largest|exponent_of|scaled|begin|end|columns|frame|log_size|square|square_sum"
 )
 
 
-class _LoopNames:
+class LoopNames:
     """Python names for symbols and maps that are none of the names loops use."""
 
     def __init__(self, used: Iterable[str]) -> None:
@@ -102,7 +102,7 @@ class LoopText:
         self.cell = cell
         self.spaces = spaces
         self.rows = rows
-        self.name = _LoopNames([*spaces, *cell.linear_maps])
+        self.name = LoopNames([*spaces, *cell.linear_maps])
         fixed = {*cell.parameters, *cell.constant_names}
         self.entry: dict[str, str] = {}
         for name, space in spaces.items():
@@ -125,8 +125,12 @@ class LoopText:
         names |= {name: f"{self.name(name)}_" for name in local}
         return str(LoopPrinter(names).doprint(expression))
 
-    def elementwise(self, lets: Sequence[Let], stored: set[sp.Symbol]) -> list[str]:
-        """Return one pass over the rows for statements of one space; ``stored`` get whole arrays.
+    def elementwise(
+        self, lets: Sequence[Let], stored: set[sp.Symbol]
+    ) -> tuple[list[str], list[str]]:
+        """Return one pass over the rows for statements of one space, after what it allocates.
+
+        ``stored`` symbols get whole arrays.
 
         A row is done in several short loops, since a compiler vectorizes a loop only as long as it
         can check that the few arrays it touches do not overlap; between them values wait in
@@ -146,12 +150,12 @@ class LoopText:
                 if let.target in stored:
                     body.append(f"    {self.entry[let.target.name]} = {name}_")
                 elif let.target in after:
-                    dtype = ", dtype=np.bool_" if _is_condition(let) else ""
+                    dtype = ", dtype=np.bool_" if is_condition(let) else ""
                     before.append(f"{name}_row = np.empty({size}{dtype})")
                     body.append(f"    {name}_row[a] = {name}_")
                 local.append(let.target.name)
             waiting |= {let.target.name for let in piece if let.target not in stored}
-        return [*before, f"for s in range({self.rows}):", *("    " + line for line in body)]
+        return before, [f"for s in range({self.rows}):", *("    " + line for line in body)]
 
     def allocate(self, symbol: sp.Symbol, boolean: bool = False) -> str:
         """Return the line that makes the array of a symbol."""
@@ -211,18 +215,20 @@ class LoopText:
             stored = {let.target for let in lets} & later
             if not in_time:
                 lines += [
-                    self.allocate(let.target, _is_condition(let))
+                    self.allocate(let.target, is_condition(let))
                     for let in lets
                     if let.target in stored
                 ]
             if in_time:
                 stored = {let.target for let in lets}
-            lines += self.elementwise(lets, stored)
+            for part in self.elementwise(lets, stored):
+                lines += part
             place = stop
         return lines
 
 
-def _is_condition(let: Let) -> bool:
+def is_condition(let: Let) -> bool:
+    """Whether the values of a statement are true or false."""
     return isinstance(let.expression, Boolean) and not let.expression.is_Symbol
 
 

@@ -183,6 +183,23 @@ def largest(x: Any) -> float:
 
 
 @helper
+def square_sum(x: Any, start: int, stop: int) -> float:
+    """Return the sum of the squares of rows ``start`` to ``stop``, in four sums side by side."""
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    full = x.shape[1] - x.shape[1] % 4
+    for s in range(start, stop):
+        row = x[s]
+        for a in range(0, full, 4):
+            s0 += row[a] * row[a]
+            s1 += row[a + 1] * row[a + 1]
+            s2 += row[a + 2] * row[a + 2]
+            s3 += row[a + 3] * row[a + 3]
+        for a in range(full, x.shape[1]):
+            s0 += row[a] * row[a]
+    return (s0 + s1) + (s2 + s3)
+
+
+@helper
 def exponent_of(x: float) -> float:
     """Return the e with ``2^(e-1) <= x < 2^e``."""
     return float(math.frexp(x)[1])

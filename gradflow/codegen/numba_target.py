@@ -19,21 +19,15 @@ from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import recurrence
-from gradflow.codegen.loop_recurrence import (
-    forward_text,
-    inputs,
-    pullback_text,
-    replay_text,
-    tape_of,
-    weights,
-)
+from gradflow.codegen.loop_push import PushText
+from gradflow.codegen.loop_recurrence import forward_text, pullback_text, replay_text
 from gradflow.codegen.loop_routines import arguments, routine_text, spaces_of
-from gradflow.codegen.numpy_target import NAMESPACE
+from gradflow.codegen.loop_writer import tape_of
+from gradflow.codegen.numba_loops import caller, contiguous, filled_maps, pusher
 from gradflow.codegen.numpy_target import TARGET as NUMPY
-from gradflow.codegen.recurrence import Recurrence
 from gradflow.codegen.routine import Routine
 from gradflow.codegen.source import RoutineText
-from gradflow.codegen.target import Functions, Loops, Run, Target
+from gradflow.codegen.target import Functions, Loops, Target
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -53,7 +47,7 @@ from numpy import (
 
 from gradflow.codegen.numba_runtime import (
     exp, exponent_of, jit, largest, log_hypot, log_length, relu, rows_times, scaled, sigmoid,
-    softplus, step_, tanh, unit_row, where,
+    softplus, square_sum, step_, tanh, unit_row, where,
 )
 '''
 
@@ -129,17 +123,6 @@ def _build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
     return built
 
 
-def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]] | None:
-    """Return a function of all arguments that gives masked and fixed maps as arrays, if any."""
-    text = RoutineText(cell, routine).maps_text()
-    if not text:
-        return None
-    names: dict[str, Any] = dict(NAMESPACE)
-    exec(compile(text, "<gradflow maps>", "exec"), names)
-    function: Callable[..., dict[str, Floats]] = names["maps"]
-    return function
-
-
 def _flattening(
     cell: Cell, routine: Routine, kernel: Callable[..., Any], plain: Callable[..., Any]
 ) -> Callable[..., Any]:
@@ -174,19 +157,13 @@ def _flattening(
                     array = np.broadcast_to(array, (*lead, width))
                 if array.ndim != 2:
                     array = array.reshape(-1, width)
-            arrays.append(_plain(array))
+            arrays.append(contiguous(array))
         numbers = [given[at].shape[axis] for at, axis in sizes]
         if routine.matrix:
             return _into(args[-1], lambda out: kernel(*arrays, out, *numbers))
         return tuple(part.reshape(*lead, part.shape[-1]) for part in kernel(*arrays, *numbers))
 
     return call
-
-
-def _plain(array: Floats) -> Floats:
-    """Return the array contiguous and writeable: for any other kind numba would compile afresh."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
 
 
 def _into(out: Floats, write: Callable[[Floats], Any]) -> Floats:
@@ -213,42 +190,26 @@ def _size_places(cell: Cell, order: Sequence[str]) -> list[tuple[int, int]]:
 def _loops(cell: Cell) -> Loops:
     forward, back = recurrence.forward(cell), recurrence.pullback(cell)
     taped, tape = recurrence.taped(cell, back), tape_of(back)
+    push = recurrence.push(cell)
+    along, known = PushText(cell, push, known=False), PushText(cell, push, known=True)
     texts = [
         forward_text(cell, forward),
         pullback_text(cell, back),
         forward_text(cell, taped, tape),
         replay_text(cell, back, tape),
+        along.text("push"),
+        known.text("push_known"),
     ]
     module = load(cell, "\n\n".join([HEADER.replace("{cell!r}", repr(cell.name)), *texts]))
     return Loops(
-        _caller(cell, forward, module.forward),
-        _caller(cell, back, module.pullback),
+        caller(cell, forward, module.forward),
+        caller(cell, back, module.pullback),
         tape.width,
-        _caller(cell, taped, module.taped),
-        _caller(cell, back, module.replay),
+        caller(cell, taped, module.taped),
+        caller(cell, back, module.replay),
+        pusher(cell, along, module.push),
+        pusher(cell, known, module.push_known),
     )
-
-
-def _caller(cell: Cell, which: Recurrence, kernel: Callable[..., None]) -> Callable[..., None]:
-    """Return a kernel as a function of a run and of what else it takes."""
-    names, wanted = weights(cell, which), inputs(cell, which)
-    both = (*which.before.statements, *which.each.statements)
-    maps = filled_maps(cell, Routine("maps", "", both, spaces=which.each.spaces))
-    order = (*cell.parameters, *cell.constant_names)
-    shown = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
-
-    def call(run: Run, *more: Any) -> None:
-        filled = {}
-        if maps is not None:  # masks and fixed maps look at sizes and constants alone
-            sized = [np.empty(run.sizes[space]) for space in shown]
-            filled = maps(*sized, None, *(run.params[n] for n in order))
-        arrays = [run.inputs[n] for n in wanted]
-        arrays += [filled[n] if n in filled else run.params[n] for n in names]
-        ready = [_plain(np.asarray(a, dtype=np.float64)) for a in arrays]
-        sizes = [run.sizes[space] for space in spaces_of(cell)]
-        kernel(run.states, float(run.first_step), *more, *ready, *sizes)
-
-    return call
 
 
 def numba_target() -> Target:

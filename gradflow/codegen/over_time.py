@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import NamedTuple
@@ -33,6 +33,18 @@ class Pulled(NamedTuple):
     rows: Floats
 
 
+class Pushed(NamedTuple):
+    """Tangent vectors pushed forward, natural logs.
+
+    ``frame`` (trajectories, k, d) over ``exp(log_scale)`` (trajectories,), and Frobenius norms
+    after each step, ``log_size`` (steps, trajectories).
+    """
+
+    frame: Floats
+    log_size: Floats
+    log_scale: Floats
+
+
 def fill_states(
     code: Code, params: Mapping[str, Floats], states: Floats, inputs: Inputs, first_step: int = 1
 ) -> None:
@@ -41,9 +53,9 @@ def fill_states(
     ``inputs`` are (..., T, units) by name; ``first_step`` is the number of the first step. Overflow
     leaves values that are not finite.
     """
-    _require(code)
+    require_loops(code)
     run = _run(code, params, states, inputs, first_step)
-    with _one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
         code.loops.forward(run)
     if not np.shares_memory(run.states, states):
         states[...] = run.states.reshape(states.shape)
@@ -64,10 +76,10 @@ def pull_back(
     ``states`` is (..., T + 1, d), ``covector`` broadcasts to (..., d). The scale is kept apart, so
     nothing underflows. With ``rows`` the directions come too.
     """
-    _require(code)
+    require_loops(code)
     run = _run(code, params, states, inputs, first_step)
     results = _results(run, len(code.cell.states), rows)
-    with _one_thread(), np.errstate(over="ignore"):
+    with one_thread(), np.errstate(over="ignore"):
         code.loops.pullback(run, _covectors(states, covector), *results)
     return _shaped(states, *results)
 
@@ -94,10 +106,54 @@ def run_and_pull_back(
     run = _run(code, params, states, inputs, first_step)
     tape = np.empty((run.states.shape[1] - 1, len(run.states), loops.tape_width(run.sizes)))
     results = _results(run, len(code.cell.states), rows)
-    with _one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
         loops.taped(run, tape)
         loops.replay(run, _covectors(states, covector), *results, tape)
     return _shaped(states, *results)
+
+
+def can_push(code: Code) -> bool:
+    """Whether :func:`push_forward` is there for this code."""
+    return code.target.loops is not None and code.loops.push is not None
+
+
+def push_forward(
+    code: Code,
+    params: Mapping[str, Floats],
+    states: Floats,
+    inputs: Inputs,
+    *,
+    known: bool = False,
+    first_step: int = 1,
+) -> Callable[[int, int, Floats], Pushed]:
+    """Return a function that takes tangent vectors through steps ``start + 1`` to ``stop``.
+
+    ``states`` is (trajectories, T + 1, d), contiguous float64, ``inputs`` are (trajectories or 1,
+    T, units) by name. The function takes ``start``, ``stop`` and vectors (trajectories, k, d). It
+    fills the states from ``start + 1`` to ``stop`` too, or only reads them if they are ``known``.
+    It limits no threads, since it may be called for a few steps at a time.
+    """
+    bind = code.loops.push_known if known else code.loops.push
+    if bind is None:
+        raise UsageError(f"backend {code.backend!r} pushes no tangent vectors; use 'numba'.")
+    run = _run(code, params, states, inputs, first_step)
+    if not np.shares_memory(run.states, states) or run.states.dtype != np.float64:
+        raise UsageError("push_forward: the states are not contiguous float64; copy them first.")
+    advance = bind(run)
+    count, length, width = run.states.shape
+
+    def through(start: int, stop: int, frame: Floats) -> Pushed:
+        if not 0 <= start <= stop < length or frame.shape[::2] != (count, width):
+            raise UsageError(
+                f"push_forward: steps {start} to {stop} and vectors {frame.shape}; steps 0 to "
+                f"{length - 1} and vectors ({count}, k, {width}) are possible."
+            )
+        image = np.array(frame.reshape(-1, width), dtype=np.float64, order="C")
+        log_size, exponent = np.empty((count, stop - start)), np.zeros(count)
+        advance(start, stop, image, log_size, exponent)
+        return Pushed(image.reshape(frame.shape), log_size.T, exponent * np.log(2))
+
+    return through
 
 
 @cache
@@ -105,13 +161,17 @@ def _pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _one_thread() -> AbstractContextManager[object]:
-    """Limit BLAS to one thread: the products of one step are too small for more."""
+def one_thread() -> AbstractContextManager[object]:
+    """Limit BLAS to one thread: the products of one step are too small for more.
+
+    The libraries are looked up once, which takes longer than many a run.
+    """
     limited: AbstractContextManager[object] = _pools().limit(limits=1, user_api="blas")
     return limited
 
 
-def _require(code: Code) -> None:
+def require_loops(code: Code) -> None:
+    """Raise ``UsageError`` where the code's target has no loops over time."""
     if code.target.loops is None:
         raise UsageError(
             f"backend {code.backend!r} has no loops over time; use 'numpy' or 'numba'."

@@ -15,7 +15,7 @@ from sympy.logic.boolalg import Boolean
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.language import symbol
-from gradflow.codegen.lowering import lower_step, lower_vjp, primal
+from gradflow.codegen.lowering import lower_jvp, lower_step, lower_vjp, primal
 from gradflow.codegen.routine import (
     Let,
     Matvec,
@@ -46,6 +46,41 @@ class Recurrence:
     each: Routine
     carried: tuple[sp.Symbol, ...]
 
+    @property
+    def statements(self) -> list[Statement]:
+        """All statements of a step."""
+        return [*self.before.statements, *self.each.statements]
+
+
+@dataclass(frozen=True)
+class Push:
+    """A loop over time that pushes states and tangent vectors forward together.
+
+    Parameters
+    ----------
+    ahead
+        The recurrence ``v_t = J_t v_{t-1}`` of a tangent vector; ``ahead.before`` needs states.
+    states
+        The recurrence of the state that also gives what ``ahead.before`` would return.
+    """
+
+    ahead: Recurrence
+    states: Recurrence
+
+    @property
+    def routine(self) -> Routine:
+        """One step of both: the new state, and ``J v`` for a change ``v`` of the old one."""
+        new = self.states.each.returns[: len(self.states.carried)]
+        spaces = {**self.ahead.each.spaces, **self.states.each.spaces}
+        return Routine(
+            "push",
+            "The new state, and the product J v of the step Jacobian with a change of the old.",
+            (*self.states.statements, *self.ahead.each.statements),
+            (*new, *self.ahead.each.returns),
+            tuple((s, spaces[s.name]) for s in self.ahead.carried),
+            spaces=spaces,
+        )
+
 
 def forward(cell: Cell) -> Recurrence:
     """Return the recurrence of the state itself."""
@@ -63,10 +98,20 @@ def pullback(cell: Cell) -> Recurrence:
     return _split("pullback", vjp, joined, vjp.returns, carried)
 
 
-def taped(cell: Cell, back: Recurrence) -> Recurrence:
-    """Return the recurrence of the state that also gives what ``back``, its pullback, will need.
+def push(cell: Cell) -> Push:
+    """Return the recurrence of states and tangent vectors, first step first."""
+    jvp = lower_jvp(cell)
+    carried = tuple(s for s, _ in jvp.extra)
+    joined = _joined(list(jvp.statements), set(carried), set(jvp.returns))
+    ahead = _split("ahead", jvp, joined, jvp.returns, carried)
+    return Push(ahead, taped(cell, ahead))
 
-    ``each`` returns the new state parts, then what ``back.before`` returns.
+
+def taped(cell: Cell, back: Recurrence) -> Recurrence:
+    """Return the recurrence of the state that also gives what ``back.before`` would.
+
+    ``each`` returns the new state parts, then what ``back.before`` returns. ``back`` is the
+    recurrence of a covector or of a tangent vector.
     """
     carried = tuple(symbol(name) for name in cell.states)
     step = lower_step(cell)

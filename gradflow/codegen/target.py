@@ -28,6 +28,10 @@ class Run:
     first_step: int
 
 
+# of (start, stop, frame, log_size, exponent): see ``Loops.push``
+Advance = Callable[..., None]
+
+
 @dataclass(frozen=True)
 class Loops:
     """The loops over time of one cell, which work in place on what a :class:`Run` holds.
@@ -47,6 +51,13 @@ class Loops:
         ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
     replay
         ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
+    push
+        ``push(run)`` gives a function ``advance(start, stop, frame, log_size, exponent)``: it fills
+        the states from ``start + 1`` to ``stop``, replaces ``frame`` (trajectories k, d) by its
+        image over ``2**exponent`` (trajectories,), to which it adds, and writes the natural logs of
+        the frames' Frobenius norms after each step, ``log_size`` (trajectories, stop - start).
+    push_known
+        The same where the states are there.
     """
 
     forward: Callable[..., None]
@@ -54,6 +65,8 @@ class Loops:
     tape_width: Callable[[Mapping[str, int]], int] | None = None
     taped: Callable[..., None] | None = None
     replay: Callable[..., None] | None = None
+    push: Callable[[Run], Advance] | None = None
+    push_known: Callable[[Run], Advance] | None = None
 
 
 def array_text(cell: Cell, routine: Routine) -> str:

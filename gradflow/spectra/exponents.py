@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
-from gradflow.spectra.leading import leading_spectrum, spans
+from gradflow.codegen.over_time import can_push, push_forward, require_loops
+from gradflow.spectra.leading import Compiled, Span, Stepwise, leading_spectrum, spans
 from gradflow.spectra.logdomain import Floats
 from gradflow.spectra.lyapunov import LyapunovSpectrum
 from gradflow.spectra.pushing import RunningMaps
-from gradflow.spectra.running import prepared
+from gradflow.spectra.running import Start, prepared
 from gradflow.spectra.trajectory_exponents import flattened
 
 
@@ -25,6 +26,7 @@ def leading_exponents(
     *,
     steps: int | None = None,
     k: int = 1,
+    backend: str = "auto",
     **options: Any,
 ) -> LyapunovSpectrum:
     """The k leading Lyapunov exponents of a cell, its state and tangent vectors run together.
@@ -41,6 +43,8 @@ def leading_exponents(
         As :func:`gradflow.run`.
     k
         Number of exponents.
+    backend
+        What pushes states and tangent vectors, ``"numpy"``, ``"numba"`` or ``"auto"``.
     options
         ``transient``, ``interval``, ``blocks``, ``initial`` and ``label`` of
         :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of all steps by
@@ -56,7 +60,8 @@ def leading_exponents(
     UsageError
         As :func:`gradflow.run` and :func:`gradflow.spectra.lyapunov_spectrum`.
     """
-    start = prepared(cell, params, x, state, steps, "numpy")
+    start = prepared(cell, params, x, state, steps, backend)
+    require_loops(start.code)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
     inputs = {name: flattened(value, tuple(lead)) for name, value in start.inputs.items()}
@@ -69,6 +74,11 @@ def leading_exponents(
             yield running
             start.require_finite(running.states.swapaxes(0, 1), span.start)
             states = running.states[-1]
+
+    if can_push(start.code):
+        along: Iterator[Span] = _compiled(start, first, inputs)
+    else:
+        along = map(Stepwise, maps(first, inputs))
 
     def chunks(b: int) -> Iterator[Floats]:
         held = {name: x[b : b + 1] if len(x) > 1 else x for name, x in inputs.items()}
@@ -87,10 +97,25 @@ def leading_exponents(
     return leading_spectrum(
         start.code,
         start.params,
-        maps(first, inputs),
+        along,
         chunks,
         tuple(lead),
         start.count,
         leading=k,
         **options,
     )
+
+
+def _compiled(start: Start, first: Floats, inputs: Mapping[str, Floats]) -> Iterator[Span]:
+    """The spans of a run from ``first`` (batch, d), its states in one place for all spans."""
+    batch, width = first.shape
+    states = np.empty((batch, 0, width))
+    for span in spans(start.count, first.size, compiled=True):
+        if states.shape[1] != span.stop - span.start + 1:
+            states = np.empty((batch, span.stop - span.start + 1, width))
+        states[:, 0] = first
+        held = {name: value[:, span] for name, value in inputs.items()}
+        through = push_forward(start.code, start.params, states, held, first_step=span.start + 1)
+        yield Compiled(span.stop - span.start, through)
+        start.require_finite(states, span.start)
+        first = states[:, -1]

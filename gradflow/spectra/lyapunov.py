@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
+from gradflow.codegen.over_time import one_thread
 from gradflow.errors import UsageError
 from gradflow.spectra.graded import EPS
 from gradflow.spectra.logdomain import Floats, as_finite, as_steps
@@ -137,7 +137,7 @@ def lyapunov_spectrum(
     discard = len(first) // 10 if transient is None else transient
     longest = longest_window(len(first), discard, interval, blocks)
     frame = initial_frame(first.shape[-1], leading, initial)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         found = list(windows(chain([first], stream), frame, discard, longest, _WHERE))
     return summary(found, frame.shape[1], discard, blocks, label)
 

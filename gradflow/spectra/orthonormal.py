@@ -77,15 +77,15 @@ class Plan:
         """Steps after which a window will have spread by less than `SPREAD`, in all likelihood."""
         return max(1, int((SPREAD - 2 * self.scatter) / max(self.rate, 1e-3)))
 
-    def after(self, spread: Floats, length: int) -> Plan:
-        """The plan after windows of `length` steps with spreads (w,); the last may have failed."""
+    def after(self, spread: Sequence[float], length: int) -> Plan:
+        """The plan after windows of `length` steps with these spreads; the last may have failed."""
         # beyond twice the limit a spread is not known, for all digits are lost
-        met = np.minimum(spread, 2 * SPREAD) / length
+        met = [min(each, 2 * SPREAD) / length for each in spread]
         if met[-1] * length > SPREAD or self.rate == math.inf:
-            return Plan(float(met[-1]), self.scatter)
+            return Plan(met[-1], self.scatter)
         weight = 1 - (1 - _NEWEST) ** len(met)
-        rate = self.rate + weight * (float(met.mean()) - self.rate)
-        off = length * float(np.abs(met - rate).mean())
+        rate = self.rate + weight * (sum(met) / len(met) - self.rate)
+        off = length * sum(abs(each - rate) for each in met) / len(met)
         return Plan(rate, self.scatter + weight * (off - self.scatter))
 
 
@@ -122,7 +122,7 @@ def windows(
                 row = growth[k] + length * exponent * np.log(2)
                 yield Window(length, row, float(spread[k]))
             state = turned[done - 1] if done else state
-            plan = plan.after(spread[: done + 1], length)
+            plan = plan.after(spread[: done + 1].tolist(), length)
             planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
             together = max(1, together // 4) if failed else min(2 * together, most)
             start += done * length

@@ -10,42 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language import symbol
-from gradflow.codegen import Code
-from gradflow.codegen.lowering import lower_jvp, lower_step
+from gradflow.codegen import Code, recurrence
 from gradflow.codegen.numpy_target import NAMESPACE
-from gradflow.codegen.routine import Let, Matvec, Routine, Statement, live, share
 from gradflow.codegen.target import array_text, run_source
 from gradflow.spectra.logdomain import Floats
-
-
-def lower_push(cell: Cell) -> Routine:
-    """Return ``s_t`` and ``J_t v`` for a change ``v`` of the previous state."""
-    step, jvp = lower_step(cell), lower_jvp(cell)
-    statements: list[Statement] = list(jvp.statements)
-    known = {s.target for s in statements if isinstance(s, (Let, Matvec))}
-    spaces = {**step.spaces, **jvp.spaces}
-    # the temporaries of the two routines have the same names
-    renamed = {}
-    for statement in step.statements:
-        assert isinstance(statement, (Let, Matvec))
-        target = statement.target
-        if target.name not in cell.spaces:
-            renamed[target] = symbol(f"{target.name}_step")
-            spaces[f"{target.name}_step"] = step.spaces[target.name]
-        elif target in known:
-            continue
-        new = renamed.get(target, target)
-        if isinstance(statement, Let):
-            statements.append(Let(new, statement.expression.xreplace(renamed), statement.space))
-        else:
-            operand = renamed.get(statement.operand, statement.operand)
-            statements.append(Matvec(new, statement.linear_map, operand))
-    returns = (*(symbol(f"{part}_next") for part in cell.states), *jvp.returns)
-    taken = {*spaces, *cell.linear_maps, *cell.parameters}
-    kept = tuple(share(live(statements, set(returns)), spaces, taken))
-    summary = "The new state, and the product J v of the step Jacobian with a change of the old."
-    return Routine("push", summary, kept, returns, jvp.extra, None, spaces)
 
 
 def _sigmoid(a: Any) -> Any:
@@ -56,7 +24,7 @@ def _sigmoid(a: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _function(cell: Cell) -> Callable[..., tuple[Any, ...]]:
-    routine = lower_push(cell)
+    routine = recurrence.push(cell).routine
     names = {**NAMESPACE, "sigmoid": _sigmoid}
     return run_source(names)(cell, array_text(cell, routine), [routine])["push"]
 

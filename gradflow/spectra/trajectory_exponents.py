@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradflow.spectra.leading import leading_spectrum, spans, stacked
+from gradflow.codegen.over_time import can_push, push_forward
+from gradflow.spectra.leading import (
+    Compiled,
+    Span,
+    Stepwise,
+    leading_spectrum,
+    spans,
+    stacked,
+)
 from gradflow.spectra.logdomain import Floats
 from gradflow.spectra.lyapunov import LyapunovSpectrum, longest_window, lyapunov_spectrum
 from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
@@ -52,22 +60,24 @@ def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> Lyapu
     lead, steps = trajectory.flat_states.shape[:-2], trajectory.steps
     states = trajectory.flat_states.reshape(-1, steps + 1, trajectory.width)
     inputs = {name: flattened(x, lead) for name, x in trajectory.inputs.items()}
+    code, params = trajectory.code, trajectory.params
+    compiled = can_push(code)
 
-    maps = (
-        TangentMaps(
-            trajectory.cell,
-            trajectory.params,
-            states[:, span],
-            {name: x[:, span] for name, x in inputs.items()} or None,
-            np.arange(span.start + 1, span.stop + 1),
-        )
-        for span in spans(steps, states[:, 0].size)
-    )
+    def span_maps(span: slice) -> Span:
+        held = {name: x[:, span] for name, x in inputs.items()}
+        if compiled:
+            along = np.ascontiguousarray(states[:, span.start : span.stop + 1])
+            first = span.start + 1
+            through = push_forward(code, params, along, held, known=True, first_step=first)
+            return Compiled(span.stop - span.start, through)
+        t = np.arange(span.start + 1, span.stop + 1)
+        return Stepwise(TangentMaps(code.cell, params, states[:, span], held or None, t))
+
     each = list(np.ndindex(*lead))
     return leading_spectrum(
-        trajectory.code,
-        trajectory.params,
-        maps,
+        code,
+        params,
+        map(span_maps, spans(steps, states[:, 0].size, compiled=compiled)),
         lambda b: _one(trajectory, each[b]).chunks(),
         lead,
         steps,

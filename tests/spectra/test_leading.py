@@ -7,6 +7,9 @@ import gradflow as gf
 from gradflow.errors import UsageError
 from gradflow.spectra import leading_exponents, lyapunov_spectrum
 
+SLOW = pytest.mark.slow
+BACKENDS = ["numpy", pytest.param("numba", marks=SLOW)]
+
 GRID = gf.Cell(
     name="lstm_grid",
     state="h c",
@@ -60,16 +63,40 @@ def test_a_batch_is_its_trajectories(name, options):
         assert ((ratio > 1 / 3) & (ratio < 3)).all()
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "clockwork"])
-def test_running_along_is_the_stored_trajectory(name):
+def test_running_along_is_the_stored_trajectory(name, backend):
     cell, params, x = drawn(name, (3,), steps=600)
-    stored = gf.run(cell, params, x).lyapunov(leading=2, transient=100)
-    along = leading_exponents(cell, params, x, k=2, transient=100)
+    stored = gf.run(cell, params, x, backend=backend).lyapunov(leading=2, transient=100)
+    along = leading_exponents(cell, params, x, k=2, transient=100, backend=backend)
     np.testing.assert_allclose(along.exponents, stored.exponents, atol=1e-8)
     np.testing.assert_allclose(along.history, stored.history, atol=1e-7)
 
 
-def test_a_grid_of_gains_and_biases_is_its_points():
+@pytest.mark.parametrize("name", ["rnn", *(pytest.param(n, marks=SLOW) for n in ("lstm", "scrn"))])
+@pytest.mark.parametrize("k", [1, 3])
+def test_backends_agree(name, k):
+    cell, params, x = drawn(name, (2,), steps=300)
+    runs = [gf.run(cell, params, x, backend=backend) for backend in ("numpy", "numba")]
+    # one trajectory for both, to the last bit
+    runs[1].flat_states[...] = runs[0].flat_states
+    stored = [run.lyapunov(leading=k) for run in runs]
+    along = [leading_exponents(cell, params, x, k=k, backend=b) for b in ("numpy", "numba")]
+    # of contracting cells, so that running anew is the same trajectory; a window costs 1e-8
+    for one, other in (stored, along):
+        np.testing.assert_allclose(one.exponents, other.exponents, atol=1e-9)
+        assert one.spread <= 18
+        assert other.spread <= 18
+
+
+def test_a_backend_without_loops_is_said():
+    cell, params, x = drawn("rnn")
+    with pytest.raises(UsageError, match="backend 'mpmath' has no loops over time; use 'numpy'"):
+        leading_exponents(cell, params, x, backend="mpmath")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_grid_of_gains_and_biases_is_its_points(backend):
     rng = np.random.default_rng(1)
     params = GRID.init(hidden=8, inputs=3, rng=rng)
     steps = 200
@@ -77,7 +104,9 @@ def test_a_grid_of_gains_and_biases_is_its_points():
     gains, shifts = np.linspace(0.5, 4, 4), np.linspace(-2, 3, 3)
     gain = np.broadcast_to(gains[:, None, None, None], (4, 1, steps, 1))
     shift = np.broadcast_to(shifts[None, :, None, None], (1, 3, steps, 1))
-    found = leading_exponents(GRID, params, {"x": x, "gain": gain, "shift": shift}, k=2)
+    found = leading_exponents(
+        GRID, params, {"x": x, "gain": gain, "shift": shift}, k=2, backend=backend
+    )
     assert found.exponents.shape == (4, 3, 2)
     assert (found.transient, found.steps) == (20, 180)
     for i, j in np.ndindex(4, 3):
@@ -91,21 +120,23 @@ def test_a_grid_of_gains_and_biases_is_its_points():
     assert np.ptp(found.exponents[..., 0]) > 0.1
 
 
-def test_the_clock_runs_on():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_clock_runs_on(backend):
     cell, params, x = drawn("clockwork", steps=700)
     params["period"] = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 640.0])
-    stored = gf.run(cell, params, x).lyapunov(leading=1, transient=0)
-    along = leading_exponents(cell, params, x, transient=0)
+    stored = gf.run(cell, params, x, backend=backend).lyapunov(leading=1, transient=0)
+    along = leading_exponents(cell, params, x, transient=0, backend=backend)
     np.testing.assert_allclose(along.exponents, stored.exponents, atol=1e-10)
 
 
-def test_a_trajectory_that_meets_a_singular_step_is_done_with_care():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_trajectory_that_meets_a_singular_step_is_done_with_care(backend):
     cell = gf.cells.irnn
     params = cell.init(hidden=3, inputs=3, rng=0, W=np.eye(3))
     x = np.ones((2, 40, 3))
     x[1, 30] = -100  # all units of the second trajectory rest from here on
-    found = leading_exponents(cell, params, x, k=2, transient=0)
-    stored = gf.run(cell, params, x).lyapunov(leading=2, transient=0)
+    found = leading_exponents(cell, params, x, k=2, transient=0, backend=backend)
+    stored = gf.run(cell, params, x, backend=backend).lyapunov(leading=2, transient=0)
     for result in (found, stored):
         np.testing.assert_allclose(result.exponents[0], 0, atol=1e-14)
         assert (result.exponents[1] == -np.inf).all()
@@ -114,21 +145,27 @@ def test_a_trajectory_that_meets_a_singular_step_is_done_with_care():
         assert np.isfinite(result.history[1, 0]).all()
 
 
-def test_growth_and_decay_beyond_float_range():
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_growth_and_decay_beyond_float_range(backend):
     linear = gf.Cell(name="linear", state="h", maps="U", equations="h_next = U @ h")
     for factor in (1e-30, 1e30):
         matrix = factor * np.array([[1.0, 2.0], [0.5, 3.0]])
-        found = leading_exponents(linear, {"U": matrix}, None, np.zeros(2), steps=60, k=2)
+        found = leading_exponents(
+            linear, {"U": matrix}, None, np.zeros(2), steps=60, k=2, backend=backend
+        )
         exact = np.sort(np.log(np.abs(np.linalg.eigvals(matrix))))[::-1]
         # the frame has turned after six steps: (0.56 / 3.4)^6 = 2e-5 of a nat, over 54
         np.testing.assert_allclose(found.exponents, exact, atol=1e-6)
 
 
-def test_a_scale_far_above_the_growth_is_no_digit_lost():
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_scale_far_above_the_growth_is_no_digit_lost(backend):
     # growth e^-30 a step beside entries of 1: not singular, done with care and right
     linear = gf.Cell(name="linear", state="h", maps="U", equations="h_next = U @ h")
     matrix = np.array([[0.0, 1.0], [1e-26, 0.0]])  # eigenvalues +-1e-13
-    found = leading_exponents(linear, {"U": matrix}, None, np.zeros(2), steps=40, transient=20)
+    found = leading_exponents(
+        linear, {"U": matrix}, None, np.zeros(2), steps=40, transient=20, backend=backend
+    )
     np.testing.assert_allclose(found.exponents, np.log(1e-13), rtol=1e-12)
 
 
@@ -151,11 +188,12 @@ def test_bad_arguments_get_one_sentence(change, says):
     assert "\n" not in str(caught.value)
 
 
-def test_a_state_that_explodes_is_said_at_which_step():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_state_that_explodes_is_said_at_which_step(backend):
     cell = gf.cells.irnn
     params = cell.init(hidden=2, inputs=1, rng=0, U=1e100 * np.eye(2), W=np.ones((2, 1)))
     with pytest.raises(UsageError, match="stops being finite at step 5 of 9"):
-        leading_exponents(cell, params, np.ones((9, 1)))
+        leading_exponents(cell, params, np.ones((9, 1)), backend=backend)
 
 
 def test_a_batch_says_its_number_in_a_notebook():

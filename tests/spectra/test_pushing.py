@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import gradflow as gf
+from gradflow.codegen import recurrence
 from gradflow.codegen.target import array_text
-from gradflow.spectra.pushing import RunningMaps, _sigmoid, lower_push
+from gradflow.spectra.pushing import RunningMaps, _sigmoid
 
 BRANCHES = gf.Cell(
     name="branches",
@@ -62,7 +63,7 @@ def test_a_push_is_a_step_and_a_product(name, batch, k):
 @pytest.mark.parametrize("name", ["lstm", "gru", "clockwork"])
 def test_no_product_and_no_function_is_computed_twice(name):
     cell = gf.cells.get(name)
-    text = array_text(cell, lower_push(cell))
+    text = array_text(cell, recurrence.push(cell).routine)
     lines = [line.split(" = ")[1] for line in text.splitlines() if " = " in line]
     assert len(lines) == len(set(lines))
     for function in ("tanh(", "sigmoid("):
