@@ -285,8 +285,7 @@ def _singular_values(found: SingularValues) -> list[Block]:
             ["Product", "largest singular value", "smallest"],
             rows,
             note=(
-                "Computed from both ends of the product, which agree to "
-                f"{worst:.1g} nats in every logarithm."
+                f"The product is never formed; every logarithm is good to about {worst:.1g} nats."
             ),
         ),
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from gradflow.proofs.claims import CERTIFIED, OBSERVED, REFUTED, Claim, Margin
 from gradflow.proofs.theorems import theorems
 from gradflow.report.blocks import Block, Details, Equation, Heading, Paragraph, Table
 from gradflow.report.study import Study
+from gradflow.report.wording import power_of_ten
 
 
 def proofs(study: Study) -> list[Block]:
@@ -20,8 +23,7 @@ def proofs(study: Study) -> list[Block]:
         Heading("What can be proved"),
         Paragraph(
             "Bounds of the product of step Jacobians, in terms of the norms of the maps and of "
-            "what "
-            "the gates do. They hold for every input and initial state that satisfies their "
+            "what the gates do. They hold for every input and initial state that satisfies their "
             "hypotheses."
         ),
         Table(
@@ -47,9 +49,13 @@ def _numbers(margin: Margin | None) -> tuple[str, str]:
     if margin is None:
         return "", ""
     if margin.bound is None:
-        return f"{margin.measured:.3g}", "no"
+        return _magnitude(margin.measured), "no"
     sign = "≤" if margin.side == "above" else "≥"
-    return f"{margin.measured:.3g}", f"{sign} {margin.bound:.3g}"
+    return _magnitude(margin.measured), f"{sign} {_magnitude(margin.bound)}"
+
+
+def _magnitude(value: float) -> str:
+    return power_of_ten(math.log(value)) if 0 < value < math.inf else f"{value:.3g}"
 
 
 def _details(claim: Claim) -> Details:
