@@ -31,7 +31,8 @@ def test_the_curve_is_that_of_the_kept_run(name, backend):
         step = 8 * count * (run.width + tape * (count > 2))
         seen = set()
         # from all at once down to the least room there is: stretches of many lengths, odd ends too
-        for memory in (2**28, 8 * count * run.width * 100, 60 * step, 40 * step, 24 * step):
+        state = 8 * count * run.width
+        for memory in (2**28, 100 * state, 70 * state, 60 * step, 40 * step, 24 * step):
             given = (run.cell, run.params, x, gradient, first)
             found = gf.stream_gradient_decay(*given, steps=97, memory=memory, backend=backend)
             # 97 roundings a lag, relative to logs of some hundred
