@@ -29,7 +29,7 @@ TRADE = {
         "threadpoolctl": "over_time.py",
         "llvmlite": "numba_runtime.py",
     },
-    "spectra": {"numpy": "*", "scipy": "*", "threadpoolctl": "*"},
+    "spectra": {"numpy": "*", "scipy": "*"},
     "proofs": {"sympy": "*", "numpy": "*", "scipy": "*"},
     "models": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*"},

@@ -32,6 +32,11 @@ class Map:
     mask: sp.Basic | None = None
     entries: sp.Basic | None = None
 
+    @property
+    def stored(self) -> bool:
+        """Whether the entries lie in an array; those of a mean, sum or copy are all alike."""
+        return self.kind in ("learned", "constant", "fixed")
+
 
 @dataclass(frozen=True)
 class Elementwise:

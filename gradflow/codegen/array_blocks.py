@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradflow.codegen.arrays import multiplied
+
 if TYPE_CHECKING:
     from gradflow.codegen.array_operations import Operations
 
@@ -123,7 +125,7 @@ def _sum(values: Sequence[Array]) -> Array:
 
 
 def _chain(xp: Operations, term: tuple[Any, ...]) -> Array:
-    """Return ``diag(d0) U0 diag(d1) U1 ...``, multiplied in the cheaper of the two directions."""
+    """Return ``diag(d0) U0 diag(d1) U1 ...``."""
     full = [*term, None][: len(term) | 1]
     factors = []
     for place in range(1, len(full), 2):
@@ -133,15 +135,4 @@ def _chain(xp: Operations, term: tuple[Any, ...]) -> Array:
         if full[place + 1] is not None:
             factor = factor * xp.array(full[place + 1])[..., None, :]
         factors.append(factor)
-    sizes = [factors[0].shape[-2], *(f.shape[-1] for f in factors)]
-    from_left = sum(sizes[0] * m * n for m, n in pairwise(sizes[1:]))
-    from_right = sum(m * n * sizes[-1] for m, n in pairwise(sizes[:-1]))
-    if from_left <= from_right:
-        result = factors[0]
-        for factor in factors[1:]:
-            result = result @ factor
-        return result
-    result = factors[-1]
-    for factor in reversed(factors[:-1]):
-        result = factor @ result
-    return result
+    return multiplied(factors)

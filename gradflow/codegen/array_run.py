@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from gradflow.cells.cell import Cell
 from gradflow.codegen import border
 from gradflow.codegen.array_code import leaves, split
@@ -13,6 +15,7 @@ from gradflow.codegen.array_loop import Steps, run_forward
 from gradflow.codegen.array_operations import operations
 from gradflow.codegen.functional_source import FunctionalText
 from gradflow.codegen.lowering import lower_step
+from gradflow.codegen.target import run_text
 from gradflow.errors import UsageError
 
 Array = Any
@@ -66,14 +69,13 @@ def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
     units = [xp.zeros((known.get(space, 1),)) for space in spaces]
     names = (*cell.parameters, *cell.constant_names)
     weights = [border.numbers(cell, xp.asarray, params[n], n) for n in names]
-    masked: dict[str, Array] = _masked(cell)(xp, *units, xp.ones((1,)), *weights)
-    return dict(zip(names, weights, strict=True)) | masked
+    given = dict(zip(names, weights, strict=True))
+    function = _filled_maps(cell)
+    filled = function(xp, *units, xp.ones((1,)), *weights) if function is not None else {}
+    return {n: filled.get(n, array) for n, array in given.items()}
 
 
 @lru_cache(maxsize=64)
-def _masked(cell: Cell) -> Callable[..., Any]:
-    text = FunctionalText(cell, lower_step(cell)).masked()
-    names: dict[str, Any] = {}
-    exec(compile(text, f"<gradflow {cell.name}>", "exec"), names)
-    function: Callable[..., Any] = names["masked"]
-    return function
+def _filled_maps(cell: Cell) -> Callable[..., dict[str, Array]] | None:
+    text = FunctionalText(cell, lower_step(cell)).maps_text()
+    return run_text(text, {"np": np}, cell.name)["maps"] if text else None

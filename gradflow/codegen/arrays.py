@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,3 +34,16 @@ def outer(adjoint: Array, operand: Array, keep: bool) -> Array:
 def total(adjoint: Array, keep: bool) -> Array:
     """Return ``adjoint`` of shape (..., n) summed over leading axes, or unchanged with ``keep``."""
     return adjoint if keep else adjoint.reshape(-1, adjoint.shape[-1]).sum(0)
+
+
+def multiplied(factors: Sequence[Any]) -> Any:
+    """Return the product of matrices, from the left or from the right, whichever is cheaper.
+
+    They are (..., n, m) of any library that has ``@``.
+    """
+    sizes = [factors[0].shape[-2], *(f.shape[-1] for f in factors)]
+    from_left = sum(sizes[0] * m * n for m, n in pairwise(sizes[1:]))
+    from_right = sum(m * n * sizes[-1] for m, n in pairwise(sizes[:-1]))
+    if from_left <= from_right:
+        return reduce(lambda done, factor: done @ factor, factors)
+    return reduce(lambda done, factor: factor @ done, reversed(factors))

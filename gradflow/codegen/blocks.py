@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.codegen.arrays import multiplied
+
 Array = NDArray[Any]
 
 # a term: diagonal, matrix, diagonal, matrix, ..., the last diagonal left out or None where it is 1
@@ -92,7 +94,7 @@ class _Ready:
 
     def multiply_chains(self, where: slice) -> None:
         """Multiply the chains of the steps ``where``."""
-        self.products = [multiplied(chain, where) for chain in self.chains]
+        self.products = [_at_steps(chain, where) for chain in self.chains]
 
     def write(self, piece: Array, where: slice, low: int) -> None:
         """Write the block into ``piece``: the steps ``where``, the rows from ``low`` on."""
@@ -123,8 +125,8 @@ class _Ready:
             block[:, place - own.start, place] += self.diagonal[where, own]
 
 
-def multiplied(chain: Sequence[Any], where: slice) -> Array:
-    """Return ``diag(d0) U0 diag(d1) U1 ...`` of the steps ``where``, cheaper direction first."""
+def _at_steps(chain: Sequence[Any], where: slice) -> Array:
+    """Return ``diag(d0) U0 diag(d1) U1 ...`` of the steps ``where``."""
     factors = []
     for place in range(1, len(chain), 2):
         factor, left, right = chain[place], chain[place - 1], chain[place + 1]
@@ -133,16 +135,4 @@ def multiplied(chain: Sequence[Any], where: slice) -> Array:
         if right is not None:
             factor = factor * right[where][:, None, :]
         factors.append(factor)
-    heights = [f.shape[-2] for f in factors]
-    widths = [f.shape[-1] for f in factors]
-    from_left = sum(heights[0] * h * w for h, w in zip(heights[1:], widths[1:], strict=True))
-    from_right = sum(h * w * widths[-1] for h, w in zip(heights[:-1], widths[:-1], strict=True))
-    if from_left <= from_right:
-        result = factors[0]
-        for factor in factors[1:]:
-            result = result @ factor
-    else:
-        result = factors[-1]
-        for factor in reversed(factors[:-1]):
-            result = factor @ result
-    return np.asarray(result)
+    return np.asarray(multiplied(factors))

@@ -101,6 +101,11 @@ class Code:
         """Return the number of units of each space; see :func:`gradflow.codegen.border.sizes`."""
         return border.sizes(self.cell, params)
 
+    def all_sizes(self, params: Params, state: Array) -> dict[str, int]:
+        """Return ``sizes`` and the number of units of spaces that the state alone shows."""
+        parts = self.part_sizes(params, state).items()
+        return self.sizes(params) | {self.cell.spaces[part]: n for part, n in parts}
+
     def part_sizes(self, params: Params, state: Array = None) -> dict[str, int]:
         """Return the number of units of each state part, in flattening order."""
         return border.part_sizes(self.cell, params, state)

@@ -37,17 +37,10 @@ class FunctionalText(RoutineText):
         """Return the whole function."""
         return self._bound(super().text())
 
-    def masked(self) -> str:
-        """Return a function that gives the masked maps, zero where no entry may be."""
-        maps = [m.name for m in self.cell.linear_maps.values() if m.mask is not None]
-        items = ", ".join(f"{n!r}: {self.name(n)}" for n in maps)
-        lines = [
-            f"def masked({', '.join(self.arguments())}):",
-            '"""Masked maps by name."""',
-            *self._maps(),
-            f"return {{{items}}}",
-        ]
-        return self._bound("\n    ".join(lines) + "\n")
+    def maps_text(self) -> str:
+        """Return the text of a function ``maps`` of all arguments: filled maps by name, or ""."""
+        text = super().maps_text()
+        return self._bound(text) if text else ""
 
     def _bound(self, text: str) -> str:
         """Name the operations used on a line after the docstring, and no NumPy but for errstate."""

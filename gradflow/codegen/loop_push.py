@@ -12,10 +12,10 @@ import sympy as sp
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.spaces import ONE
+from gradflow.codegen.loop_routines import inputs as inputs_of
 from gradflow.codegen.loop_routines import offsets, size_names
-from gradflow.codegen.loop_writer import CHUNK, STORED, Writer
-from gradflow.codegen.loop_writer import inputs as inputs_of
-from gradflow.codegen.loop_writer import weights as weights_of
+from gradflow.codegen.loop_routines import weights as weights_of
+from gradflow.codegen.loop_writer import CHUNK, Writer
 from gradflow.codegen.loops import LoopText, is_condition, scheduled
 from gradflow.codegen.recurrence import Push
 from gradflow.codegen.routine import Let, Matvec, Statement, reads
@@ -151,7 +151,7 @@ def _made(statements: Sequence[Statement]) -> set[str]:
 
 
 def _is_stored(statement: Statement) -> bool:
-    return isinstance(statement, Matvec) and statement.linear_map.kind in STORED
+    return isinstance(statement, Matvec) and statement.linear_map.stored
 
 
 class _Stage(LoopText):

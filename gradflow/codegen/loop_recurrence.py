@@ -66,8 +66,8 @@ def pullback_text(cell: Cell, recurrence: Recurrence) -> str:
     """Print the loop that pulls ``u`` (trajectories, d) back through ``states``.
 
     It writes natural logs of lengths, of each part and of the whole, (trajectories, parts, T + 1)
-    and (trajectories, T + 1), lag 0 first, and directions ``rows`` (trajectories, T + 1, d) unless
-    that has no entries.
+    and (trajectories, T + 1), lag 0 first, and directions ``rows`` (trajectories, T + 1, d), or the
+    last alone where that has room for one.
     """
     writer = Writer(cell, recurrence)
     lines = [

@@ -29,16 +29,31 @@ def maps_of(statements: Iterable[Statement]) -> dict[str, Map]:
             found[statement.linear_map.name] = statement.linear_map
         if isinstance(statement, Fill):
             found |= {m.name: m for term in statement.terms for m in term.maps}
-    return {n: m for n, m in found.items() if m.kind in ("learned", "constant", "fixed")}
+    return {n: m for n, m in found.items() if m.stored}
+
+
+def names_read(statements: Iterable[Statement]) -> set[str]:
+    """Return the names of all symbols that statements read."""
+    return {s.name for statement in statements for s in reads(statement)}
+
+
+def weights(cell: Cell, statements: Sequence[Statement]) -> list[str]:
+    """Return the names of the parameters, constants and maps a kernel takes, in order."""
+    used, maps = names_read(statements), maps_of(statements)
+    vectors = [n for n in (*cell.parameters, *cell.constant_names) if n in used and n not in maps]
+    return [*vectors, *maps]
+
+
+def inputs(cell: Cell, statements: Sequence[Statement]) -> list[str]:
+    """Return the names of the inputs a kernel takes."""
+    used = names_read(statements)
+    return [n for n in cell.input_names if n in used]
 
 
 def arguments(cell: Cell, statements: Sequence[Statement]) -> list[str]:
-    """Return the names a kernel takes: state parts, then what its statements read, then maps."""
-    used = {s.name for statement in statements for s in reads(statement)}
-    names = [n for n in (*cell.input_names, "t") if n in used]
-    weights = [n for n in (*cell.parameters, *cell.constant_names) if n in used]
-    maps = maps_of(statements)
-    return [*cell.states, *names, *(w for w in weights if w not in maps), *maps]
+    """Return the names a routine takes: state parts, then what its statements read, then maps."""
+    time = ["t"] if "t" in names_read(statements) else []
+    return [*cell.states, *inputs(cell, statements), *time, *weights(cell, statements)]
 
 
 def spaces_of(cell: Cell) -> list[str]:
@@ -56,13 +71,13 @@ def size_names(cell: Cell) -> list[str]:
 
 def offsets(parts: Sequence[str], cell: Cell) -> dict[str, str]:
     """Return the text of where each part begins in the flat vector of ``parts``."""
-    found: dict[str, str] = {}
-    before: list[str] = []
-    for part in parts:
-        found[part] = " + ".join(before) or "0"
-        space = cell.spaces[part]
-        before.append("1" if space == ONE else f"n_{space}")
-    return found
+    return dict(zip(parts, starts([cell.spaces[part] for part in parts]), strict=True))
+
+
+def starts(spaces: Sequence[str]) -> list[str]:
+    """Return the text of where each of several vectors, side by side, begins."""
+    sizes = ["1" if space == ONE else f"n_{space}" for space in spaces]
+    return [" + ".join(sizes[:i]) or "0" for i in range(len(sizes))]
 
 
 @dataclass(frozen=True)

@@ -9,28 +9,20 @@ import sympy as sp
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.spaces import ONE
-from gradflow.codegen.loop_routines import maps_of, offsets, size_names
+from gradflow.codegen.loop_routines import (
+    inputs,
+    names_read,
+    offsets,
+    size_names,
+    starts,
+    weights,
+)
 from gradflow.codegen.loops import LoopText
 from gradflow.codegen.recurrence import Recurrence
-from gradflow.codegen.routine import Let, Matvec, Statement, reads
+from gradflow.codegen.routine import Let, Matvec, Statement
 
-STORED = ("learned", "constant", "fixed")
 # rows (steps times trajectories) of a chunk
 CHUNK = 128
-
-
-def weights(cell: Cell, statements: Sequence[Statement]) -> list[str]:
-    """Return the names of the parameters, constants and maps a kernel takes, in order."""
-    maps = maps_of(statements)
-    used = {s.name for statement in statements for s in reads(statement)}
-    vectors = [n for n in (*cell.parameters, *cell.constant_names) if n in used and n not in maps]
-    return [*vectors, *maps]
-
-
-def inputs(cell: Cell, statements: Sequence[Statement]) -> list[str]:
-    """Return the names of the inputs a kernel takes."""
-    used = {s.name for statement in statements for s in reads(statement)}
-    return [n for n in cell.input_names if n in used]
 
 
 @dataclass(frozen=True)
@@ -46,13 +38,9 @@ class Tape:
 
 def tape_of(recurrence: Recurrence) -> Tape:
     """Return the tape for a pullback."""
-    places: list[tuple[sp.Symbol, str, str]] = []
-    before: list[str] = []
-    for s in recurrence.before.returns:
-        space = recurrence.before.spaces[s.name]
-        places.append((s, " + ".join(before) or "0", space))
-        before.append("1" if space == ONE else f"n_{space}")
-    return Tape(tuple(places))
+    symbols = recurrence.before.returns
+    spaces = [recurrence.before.spaces[s.name] for s in symbols]
+    return Tape(tuple(zip(symbols, starts(spaces), spaces, strict=True)))
 
 
 class Writer:
@@ -127,12 +115,10 @@ class Writer:
                 f"log_part[s, {i}, {lag}] = length + shift",
                 "whole = log_hypot(whole, length)",
             ]
-        lines += [f"log_norm[s, {lag}] = whole + shift", "if rows.shape[1] > 0:"]
+        lines.append(f"log_norm[s, {lag}] = whole + shift")
         for c, p in zip(own, self.cell.states, strict=True):
             place = f"{part[p]} : {part[p]} + {self.size(p)}"
-            lines.append(
-                f"    unit_row({c}, whole, rows[s, min({lag}, rows.shape[1] - 1), {place}])"
-            )
+            lines.append(f"unit_row({c}, whole, rows[s, min({lag}, rows.shape[1] - 1), {place}])")
         return ["    " + line for line in lines]
 
     def tape_entries(self, tape: Tape, step: str) -> list[str]:
@@ -177,7 +163,7 @@ class Writer:
         for name in dict.fromkeys(
             s.linear_map.name
             for s in each
-            if isinstance(s, Matvec) and not s.transposed and s.linear_map.kind in STORED
+            if isinstance(s, Matvec) and not s.transposed and s.linear_map.stored
         ):
             own = self.many.name(name)
             lines.append(f"{own}_T = np.ascontiguousarray({own}.T)")
@@ -187,7 +173,7 @@ class Writer:
         """Return lines that lay a chunk's inputs, times and state parts out as rows."""
         lines = ["N = count * B"]
         part = offsets(self.cell.states, self.cell)
-        used = {s.name for statement in self.statements() for s in reads(statement)}
+        used = names_read(self.statements())
         for p in (p for p in parts if p in used):
             lines += self._rows(p, f"states[s, start + k, {part[p]} + a]", self.size(p))
         for name in inputs(self.cell, self.statements()):

@@ -13,13 +13,11 @@ from gradflow.cells.spaces import ONE
 from gradflow.codegen.printer import RUNTIME_NAMES, ArrayPrinter
 from gradflow.codegen.routine import Let, Matvec, Statement, reads
 
-_MATRICES = ("learned", "constant", "fixed")
-
-
 # names that printed loops make for themselves
 _OURS = re.compile(
     r"n_\w+|\w+_(row|T|in)?|[dfglmopw]\d+(_\d+)*|[NBTabgks]|low|high|base|count|exponent|lag"
-    r"|first_step|length|log_\w+|out|peak|power|rows|rows_times|shift|size|start|states|step|stop|u|unit_row|whole|jit"
+    r"|first_step|length|log_\w+|out|peak|power|rows|rows_times|shift|size|start|states|step|stop"
+    r"|u|unit_row|whole|jit"
     r"|largest|exponent_of|scaled|begin|end|columns|frame|log_size|square|square_sum"
 )
 
@@ -167,7 +165,7 @@ class LoopText:
         """Return the lines of a matrix product over all rows; ``in_time`` they are few."""
         target, operand = self.name(statement.target.name), self.name(statement.operand.name)
         linear_map = statement.linear_map
-        if linear_map.kind in _MATRICES:
+        if linear_map.stored:
             name = self.name(linear_map.name)
             if in_time:
                 matrix = name if statement.transposed else f"{name}_T"

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.loop_push import PushText
-from gradflow.codegen.loop_routines import spaces_of
-from gradflow.codegen.loop_writer import inputs, weights
+from gradflow.codegen.loop_routines import inputs, spaces_of, weights
 from gradflow.codegen.numpy_target import NAMESPACE
 from gradflow.codegen.recurrence import Recurrence
 from gradflow.codegen.routine import Routine, Statement
 from gradflow.codegen.source import RoutineText
-from gradflow.codegen.target import Advance, Run
+from gradflow.codegen.target import Advance, Run, run_text
 
 Floats = NDArray[np.float64]
 
@@ -91,9 +90,7 @@ def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]
     text = RoutineText(cell, routine).maps_text()
     if not text:
         return None
-    names: dict[str, Any] = dict(NAMESPACE)
-    exec(compile(text, "<gradflow maps>", "exec"), names)
-    function: Callable[..., dict[str, Floats]] = names["maps"]
+    function: Callable[..., dict[str, Floats]] = run_text(text, NAMESPACE, cell.name)["maps"]
     return function
 
 

@@ -89,7 +89,7 @@ class _Forward(_Loop):
 
 class _Pullback(_Loop):
     def run(self, run: Run, u: Floats, log_norm: Floats, log_part: Floats, rows: Floats) -> None:
-        """Pull ``u`` back; write logs of lengths and, where there is room, directions."""
+        """Pull ``u`` back; write logs of lengths, and directions: all, or the last alone."""
         states = self.parts(run, _step_first(run.states))
         count, batch = len(states[0]) - 1, len(run.states)
         carried, exponent = _rescaled(self.parts(run, u if batch > 1 else u[0]), np.zeros(batch))
@@ -133,13 +133,11 @@ class _Pullback(_Loop):
             log_part[:, i, where] = lengths[-1] + shift
         whole = np.logaddexp.reduce([2 * length for length in lengths], axis=0) / 2
         log_norm[:, where] = whole + shift
-        if rows.shape[1]:
-            scale = np.where(np.isneginf(whole), 0.0, np.exp(-np.maximum(whole, -600)))
-            directions = np.concatenate(stacks, -1) * scale[..., None]
-            if rows.shape[1] == 1:  # the last alone is wanted
-                rows[:, 0] = directions[:, -1]
-            else:
-                rows[:, where] = directions
+        scale = np.where(np.isneginf(whole), 0.0, np.exp(-np.maximum(whole, -600)))
+        if rows.shape[1] == 1:  # the last alone is wanted
+            rows[:, 0] = np.concatenate([stack[:, -1] for stack in stacks], -1) * scale[:, -1:]
+        else:
+            rows[:, where] = np.concatenate(stacks, -1) * scale[..., None]
 
 
 def _step_first(states: Floats) -> Floats:

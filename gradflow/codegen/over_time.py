@@ -204,8 +204,7 @@ def _run(
 ) -> Run:
     *lead, length, width = states.shape
     flat = np.ascontiguousarray(states).reshape(-1, length, width)
-    sizes = code.sizes(params)
-    sizes |= {code.cell.spaces[p]: n for p, n in code.part_sizes(params, states).items()}
+    sizes = code.all_sizes(params, states)
     arrays = {}
     for name, value in border.inputs(code.cell, np.asarray, sizes, inputs or None).items():
         full = (*lead, *value.shape[-2:])

@@ -85,9 +85,10 @@ class Push:
 def forward(cell: Cell) -> Recurrence:
     """Return the recurrence of the state itself."""
     step = lower_step(cell)
-    carried = tuple(symbol(name) for name in cell.states)
+    carried = _parts(cell)
     returns = step.returns[: len(carried)]
-    return _split("forward", step, live(list(step.statements), set(returns)), returns, carried)
+    statements = live(list(step.statements), set(returns))
+    return _split("forward", step, statements, returns, carried, carried)
 
 
 def pullback(cell: Cell) -> Recurrence:
@@ -95,7 +96,7 @@ def pullback(cell: Cell) -> Recurrence:
     vjp = lower_vjp(cell)
     carried = tuple(s for s, _ in vjp.extra)
     joined = _joined(list(vjp.statements), set(carried), set(vjp.returns))
-    return _split("pullback", vjp, joined, vjp.returns, carried)
+    return _split("pullback", vjp, joined, vjp.returns, carried, _parts(cell))
 
 
 def push(cell: Cell) -> Push:
@@ -103,7 +104,7 @@ def push(cell: Cell) -> Push:
     jvp = lower_jvp(cell)
     carried = tuple(s for s, _ in jvp.extra)
     joined = _joined(list(jvp.statements), set(carried), set(jvp.returns))
-    ahead = _split("ahead", jvp, joined, jvp.returns, carried)
+    ahead = _split("ahead", jvp, joined, jvp.returns, carried, _parts(cell))
     return Push(ahead, taped(cell, ahead))
 
 
@@ -113,7 +114,7 @@ def taped(cell: Cell, back: Recurrence) -> Recurrence:
     ``each`` returns the new state parts, then what ``back.before`` returns. ``back`` is the
     recurrence of a covector or of a tangent vector.
     """
-    carried = tuple(symbol(name) for name in cell.states)
+    carried = _parts(cell)
     step = lower_step(cell)
     new = step.returns[: len(carried)]
     statements = list(back.before.statements)
@@ -125,7 +126,13 @@ def taped(cell: Cell, back: Recurrence) -> Recurrence:
         statements.append(statement)
     returns = (*new, *back.before.returns)
     routine = replace(step, spaces=back.before.spaces)
-    return _split("taped", routine, live(statements, set(returns)), returns, carried)
+    kept = live(statements, set(returns))
+    return _split("taped", routine, kept, returns, carried, carried)
+
+
+def _parts(cell: Cell) -> tuple[sp.Symbol, ...]:
+    """Return the symbols of the state parts."""
+    return tuple(symbol(name) for name in cell.states)
 
 
 def _joined(
@@ -173,7 +180,9 @@ def _split(
     statements: list[Statement],
     returns: tuple[sp.Symbol, ...],
     carried: tuple[sp.Symbol, ...],
+    states: tuple[sp.Symbol, ...],
 ) -> Recurrence:
+    """Split the ``statements`` of a step by whether they read what is ``carried`` to it."""
     hoisting = _Hoisting(routine.spaces, set(carried))
     before: list[Statement] = []
     each: list[Statement] = []
@@ -191,7 +200,7 @@ def _split(
     handed = tuple(sorted(made & wanted, key=lambda s: s.name))
     before = live(before, set(handed))
     spaces = hoisting.spaces
-    extra = [s for s in carried if s.name not in _states(routine)] + list(handed)
+    extra = [*(s for s in carried if s not in states), *handed]
     return Recurrence(
         Routine(
             f"{name}_before", "What needs no other step.", tuple(before), handed, spaces=spaces
@@ -206,11 +215,6 @@ def _split(
         ),
         carried,
     )
-
-
-def _states(routine: Routine) -> set[str]:
-    """Return the names of the state parts where they are carried themselves."""
-    return set() if routine.extra else set(routine.spaces)
 
 
 class _Hoisting:

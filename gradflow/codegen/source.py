@@ -130,7 +130,8 @@ class RoutineText:
             m for m in self.cell.linear_maps.values() if m.mask is not None or m.entries is not None
         ]
         pairs = (f"{m.name!r}: {self.name(m.name)}" for m in filled if m.name in self._applied())
-        body = [*lines, f"return {{{', '.join(pairs)}}}"]
+        words = '"""Masked and fixed maps by name, zero where a mask allows no entry."""'
+        body = [words, *lines, f"return {{{', '.join(pairs)}}}"]
         head = f"def maps({', '.join(self.arguments())}):"
         return "\n".join([_QUIET, head, *("    " + line for line in body)]) + "\n"
 
@@ -178,7 +179,7 @@ class RoutineText:
         linear_map = statement.linear_map
         name = self.name(linear_map.name)
         kind = linear_map.kind
-        if kind in ("learned", "constant", "fixed"):
+        if linear_map.stored:
             return f"{target} = {self._times(operand, name + '.T' * (not statement.transposed))}"
         narrow = (kind == "spread") == statement.transposed
         if narrow:
@@ -191,7 +192,7 @@ class RoutineText:
         return f"{target} = spread({operand}, {size}){scale}"
 
     def _matrix(self, linear_map: Map) -> str:
-        if linear_map.kind in ("learned", "constant", "fixed"):
+        if linear_map.stored:
             return self.name(linear_map.name)
         shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
         ones = f"ones({shape})"

@@ -43,8 +43,8 @@ class Loops:
     pullback
         ``pullback(run, u, log_norm, log_part, rows)`` takes ``u`` (trajectories, d) back; writes
         natural logs of lengths, (trajectories, T + 1) and (trajectories, parts, T + 1), lag 0
-        first, and directions ``rows`` (trajectories, T + 1, d): the last alone where there is room
-        for one, none where there is no room.
+        first, and directions ``rows`` (trajectories, T + 1, d), or the last alone (trajectories,
+        1, d).
     tape_width
         Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
     taped
@@ -74,12 +74,18 @@ def array_text(cell: Cell, routine: Routine) -> str:
     return RoutineText(cell, routine).text()
 
 
+def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Execute source generated for the cell ``name``; return all names that are then defined."""
+    names = dict(namespace)
+    exec(compile(text, f"<gradflow {name}>", "exec"), names)
+    return names
+
+
 def run_source(namespace: Mapping[str, Any]) -> Callable[[Cell, str, Sequence[Routine]], Functions]:
     """Return a ``build`` that executes the source with ``namespace`` in place of its header."""
 
     def build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
-        names = dict(namespace)
-        exec(compile(source, f"<gradflow {cell.name}>", "exec"), names)
+        names = run_text(source, namespace, cell.name)
         return {routine.name: names[routine.name] for routine in routines}
 
     return build

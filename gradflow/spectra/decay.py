@@ -164,14 +164,10 @@ def gradient_decay(
         Name of the curve.
     """
     unit, log_scale = row_products(jacobians, covector)
-    lag = np.arange(log_scale.shape[-1])
-    by_unit = log_magnitude(unit) + log_scale[..., None]
-    by_part = {
-        name: log_magnitude(np.linalg.norm(unit[..., part], axis=-1)) + log_scale
-        for name, part in parts.items()
-    }
-    quantity = r"\|\partial L / \partial s_k\|"
-    return Decay(lag, log_scale, quantity, label or "gradient of the loss", by_part, by_unit)
+    lengths = [np.linalg.norm(unit[..., part], axis=-1) for part in parts.values()]
+    log_part = log_magnitude(np.stack(lengths, axis=-2)) + log_scale[..., None, :]
+    pulled = Pulled(log_scale, log_part, unit)
+    return pulled_decay(pulled, list(parts), label or "gradient of the loss", units=True)
 
 
 def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) -> Decay:

@@ -19,8 +19,8 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
+from gradflow.codegen.over_time import one_thread
 from gradflow.errors import PrecisionError
 from gradflow.spectra.graded import EPS, TOO_GRADED, check_volume, equilibrated, orthonormal_image
 from gradflow.spectra.logdomain import Floats, as_steps, log_magnitude, normalized, shifted
@@ -87,7 +87,7 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
     if len(steps) == 0:
         return ProductEigenvalues(np.zeros(d), np.zeros(d))
     log_abs, phase = np.full(d, -np.inf), np.zeros(d)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         row, balanced, column = equilibrated(steps)
         # Around the cycle, the columns' scale of a factor may as well be its predecessor's rows'.
         scale = row + np.roll(column, -1, axis=0)

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
+from gradflow.codegen.over_time import one_thread
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.graded import (
     TOO_GRADED,
@@ -125,7 +125,7 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
     else:
         chosen = _checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         swept = dict(zip(ascending, shared_sweep(steps, ascending), strict=False))
     log_sigma = np.empty((len(chosen), steps.shape[-1]))
     error = np.empty_like(log_sigma)
@@ -176,7 +176,7 @@ def _from_both_ends(steps: Floats) -> tuple[Floats, Floats]:
     """
     if len(steps) == 0:
         return np.zeros(steps.shape[-1]), np.zeros(steps.shape[-1])
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         row, balanced, column = equilibrated(steps)
         log_sigma = _log_sigma(row, balanced, column)
         mirrored = _log_sigma(column[::-1], balanced[::-1].swapaxes(1, 2), row[::-1])

@@ -69,10 +69,6 @@ class Start:
     first: Floats
     count: int
 
-    def parts(self) -> dict[str, int]:
-        """Return the number of units of each state part."""
-        return self.code.part_sizes(self.params, self.first)
-
     def require_finite(self, states: Floats, before: int) -> None:
         """Raise ``UsageError`` if ``states`` (..., m, d), of step ``before`` on, are not finite."""
         if np.isfinite(states).all():

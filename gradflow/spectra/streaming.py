@@ -128,8 +128,7 @@ def _plan(start: Start, memory: int) -> tuple[int, bool]:
     first, count = start.first, start.count
     state = 8 * first.size
     trajectories = first.size // first.shape[-1]
-    sizes = start.code.sizes(start.params)
-    sizes |= {start.code.cell.spaces[p]: n for p, n in start.parts().items()}
+    sizes = start.code.all_sizes(start.params, first)
     width = start.code.loops.tape_width
     tape = 0 if width is None or trajectories <= _FEW else 8 * trajectories * width(sizes)
     if (count + 1) * (state + tape) + state <= memory:

@@ -76,14 +76,9 @@ def test_every_routine_agrees_with_the_reference(name):
     code, exact = gf.compile(cell, "numba"), gf.compile(cell, "mpmath")
     # 5 rows are a group of four steps and one more
     for lead in ((), (1,), (5,), (2, 3)):
-        given = batch(cell, np.random.default_rng(len(lead)), lead, sizes(cell))
+        given = batch(cell, np.random.default_rng(len(lead)), lead, taken(cell))
         found = differences(code, exact, cell, *given)
         assert max(found.values()) < TIGHT, found
-
-
-def sizes(cell):
-    known = {"hidden": 3, "inputs": 4, "context": 2, "side": 5, "out": 2, "size": 5}
-    return {k: known[k] for k in taken(cell)}
 
 
 def test_a_wrong_factor_is_seen(monkeypatch):

@@ -19,12 +19,11 @@ NAMES = [
     "spread_and_reduce",
     "outputs_and_inputs",
 ]
-SIZES = {"hidden": 3, "inputs": 4, "context": 2, "side": 5, "out": 2, "size": 5}
 ALL = {**{name: gf.cells.get(name) for name in gf.cells.LIBRARY}, **CELLS}
 
 
 def situation(cell, steps, lead=(), seed=0):
-    params, state, x = draw(cell, np.random.default_rng(seed), **{k: SIZES[k] for k in taken(cell)})
+    params, state, x = draw(cell, np.random.default_rng(seed), **taken(cell))
     params = {n: v if n in cell.defaults else 0.5 * v for n, v in params.items()}
     rng = np.random.default_rng(seed + 1)
     d = sum(len(a) for a in state.values())

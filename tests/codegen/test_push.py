@@ -24,14 +24,13 @@ NAMES = [
 # one with inputs, one with the step number; the others are compiled in the slow tests
 QUICK = ["rnn", "time"]
 EVERY = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
-SIZES = {"hidden": 3, "inputs": 4, "context": 2, "side": 5, "out": 2, "size": 5}
 ALL = {**{name: gf.cells.get(name) for name in gf.cells.LIBRARY}, **CELLS}
 STEPS = 6
 
 
 def situation(cell, batch, k):
     """Parameters, first states (batch, d), inputs, vectors (batch, k, d)."""
-    params, state, x = draw(cell, np.random.default_rng(0), **{s: SIZES[s] for s in taken(cell)})
+    params, state, x = draw(cell, np.random.default_rng(0), **taken(cell))
     params = {n: v if n in cell.defaults else 0.5 * v for n, v in params.items()}
     rng = np.random.default_rng(1)
     d = sum(len(a) for a in state.values())

@@ -69,10 +69,13 @@ def test_a_run_in_two_halves_and_a_state_by_part():
     _, _, module, x = situation("lstm")
     whole, _ = module(x)  # from zero
     first, state = module(x[:5])
-    assert torch.equal(first, whole[:5])
+    # The products with the inputs of all steps are one; of fewer rows, some processors add them in
+    # another order: a few units in the last place of numbers below 1.
+    close = {"rtol": 0, "atol": 1e-14}
+    torch.testing.assert_close(first, whole[:5], **close)
     parts = {"h": state[:7], "c": state[7:]}
     # clocks start anew at step 1, of which the LSTM knows nothing
-    assert torch.equal(module(x[5:], parts)[0], whole[5:])
+    torch.testing.assert_close(module(x[5:], parts)[0], whole[5:], **close)
 
 
 def test_masked_entries_are_zero_and_stay_zero():
