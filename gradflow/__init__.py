@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from gradflow.jacobians import jacobian
     from gradflow.proofs.proving import prove
     from gradflow.report import report
-    from gradflow.spectra import (
-        FixedPoints,
-        fixed_points,
-        leading_exponents,
-        run,
-        stream_gradient_decay,
-    )
+    from gradflow.spectra import leading_exponents, run, stream_gradient_decay
+    from gradflow.spectra.fixed_points import FixedPoints, fixed_points
 
 __version__ = "0.1.0"
 

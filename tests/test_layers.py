@@ -76,9 +76,8 @@ def arrow_line(package):
 
 
 def present(package):
-    """The floors there are: each folder that holds Python files, and cli.py."""
-    folders = {path.parent for path in package.glob("*/*.py")}
-    return {folder.name for folder in folders} | {path.stem for path in package.glob("cli.py")}
+    """The floors there are: each folder that holds Python files."""
+    return {path.parent.name for path in package.glob("*/*.py")}
 
 
 def imports(tree, home):
@@ -220,7 +219,7 @@ GOOD = {
     "def __getattr__(name): return importlib.import_module(f'gradflow.{name}')\n",
     "__main__.py": "from gradflow.cli import main\n",
     "errors.py": "from typing import ClassVar\n",
-    "cli.py": "import cyclopts\nimport gradflow as gf\nfrom gradflow.spectra import run\n",
+    "cli/__init__.py": "import cyclopts\nimport gradflow as gf\nfrom gradflow.spectra import run\n",
     "cells/__init__.py": "from . import lstm\nfrom gradflow.errors import UsageError\n",
     "cells/lstm.py": "import sympy\nfrom gradflow import __version__\n",
     "cells/initializers.py": "import numpy as np\n",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.lines import Line2D
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve", "lag_axis", "legend_above", "mark_zeros", "name_curves", "read_lags"]
 
-_MOST_NAMES_AT_ENDS = 4
-_WIDEST_NAME = 0.3
+_MOST_NAMES_AT_ENDS = 8
+_WIDEST_NAME = 0.42
+# A name moved further than this many lines from its curve no longer points at it.
+_FARTHEST = 1.3
 
 
 def read_lags(lag: ArrayLike, values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -114,7 +116,7 @@ def lag_axis(ax: Axes, lags: Sequence[NDArray[np.float64]]) -> None:
 
 
 def _names_at_ends(ax: Axes, named: Sequence[Line2D]) -> bool:
-    """Write the names, unless two would overlap or one curve ends before the others."""
+    """Write the names, moved apart if need be, unless they have no room or a curve ends early."""
     ends = [_end(curve) for curve in named]
     if len(named) > _MOST_NAMES_AT_ENDS or len({x for x, _ in ends}) > 1:
         return False
@@ -129,17 +131,54 @@ def _names_at_ends(ax: Axes, named: Sequence[Line2D]) -> bool:
             textcoords="offset points",
             va="center",
             color=str(curve.get_color()),
+            fontsize=mpl.rcParams["legend.fontsize"],
             annotation_clip=False,
         )
         for curve, end in zip(named, ends, strict=True)
     ]
-    boxes = sorted((name.get_window_extent() for name in names), key=lambda box: float(box.y0))
-    apart = all(low.y1 < high.y0 for low, high in pairwise(boxes))
-    if apart and max(box.width for box in boxes) <= _WIDEST_NAME * ax.bbox.width:
+    boxes = [name.get_window_extent() for name in names]
+    apart = _apart([float(b.y0 + b.y1) / 2 for b in boxes], [float(b.height) for b in boxes])
+    shifts = [y - float(b.y0 + b.y1) / 2 for y, b in zip(apart, boxes, strict=True)]
+    most = max(float(b.height) for b in boxes)
+    if (
+        max(float(b.width) for b in boxes) <= _WIDEST_NAME * ax.bbox.width
+        and max(map(abs, shifts)) <= _FARTHEST * most
+    ):
+        for name, shift in zip(names, shifts, strict=True):
+            name.set_position((5, shift * 72 / ax.figure.dpi))
         return True
     for name in names:
         name.remove()
     return False
+
+
+def _apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Return places moved as little as brings each ``height`` clear of the next, in their order."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups: list[list[int]] = []
+    middles: list[float] = []
+
+    def spans(group: list[int], middle: float) -> tuple[float, float]:
+        half = sum(heights[i] for i in group) / 2
+        return middle - half, middle + half
+
+    for i in order:
+        groups.append([i])
+        middles.append(places[i])
+        while (
+            len(groups) > 1
+            and spans(groups[-2], middles[-2])[1] > spans(groups[-1], middles[-1])[0]
+        ):
+            joined = groups[-2] + groups[-1]
+            middle = sum(places[j] for j in joined) / len(joined)
+            groups[-2:], middles[-2:] = [joined], [middle]
+    found = list(places)
+    for group, middle in zip(groups, middles, strict=True):
+        low = spans(group, middle)[0]
+        for i in group:
+            found[i] = low + heights[i] / 2
+            low += heights[i]
+    return found
 
 
 def _end(curve: Line2D) -> tuple[float, float]:

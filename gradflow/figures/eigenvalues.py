@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Circle
@@ -11,15 +11,24 @@ from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
 from gradflow.figures.curves import legend_above
-from gradflow.figures.style import QUIET, stroke
+from gradflow.figures.style import INK, QUIET, stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_eigenvalues"]
 
+_CROWDED = 60
+_MANY: dict[str, Any] = {"markersize": 1.8, "markeredgewidth": 0.5}
+_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.4)), (0, (6, 1.5, 1, 1.5)))
 
-def plot_eigenvalues(ax: Axes, eigenvalues: Mapping[str, ArrayLike]) -> Axes:
+
+def plot_eigenvalues(
+    ax: Axes,
+    eigenvalues: Mapping[str, ArrayLike],
+    *,
+    curves: Mapping[str, ArrayLike] | None = None,
+) -> Axes:
     """Plot eigenvalues over the unit circle, on axes of equal scale.
 
     Parameters
@@ -28,6 +37,8 @@ def plot_eigenvalues(ax: Axes, eigenvalues: Mapping[str, ArrayLike]) -> Axes:
         Where to draw.
     eigenvalues : mapping
         From a name, such as ``"first step"``, to complex values (d,).
+    curves : mapping, optional
+        From a name to the complex points (n,) of a curve, such as the edge that theory gives.
 
     Returns
     -------
@@ -60,9 +71,13 @@ def plot_eigenvalues(ax: Axes, eigenvalues: Mapping[str, ArrayLike]) -> Axes:
             look.marker,
             color=look.color,
             markerfacecolor="none",
-            markeredgewidth=0.9,
             label=name,
+            **(_MANY if values.size > _CROWDED else {"markeredgewidth": 0.9}),
         )
+    for index, (name, given) in enumerate((curves or {}).items()):
+        edge = np.asarray(given, dtype=np.complex128)
+        dash = _DASHES[index % len(_DASHES)]
+        points += ax.plot(edge.real, edge.imag, color=INK, linestyle=dash, label=name)
     ax.set_aspect("equal")
     ax.margins(0.08)
     ax.set_xlabel(r"$\operatorname{Re}\,\lambda$")

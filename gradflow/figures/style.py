@@ -11,6 +11,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from gradflow.figures.venues import Venue
+
 __all__ = ["INK", "QUIET", "Stroke", "math_text", "paper_style", "stroke"]
 
 INK = "#1b1b1a"
@@ -23,9 +25,9 @@ _SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.labelsize": 9,
     "axes.titlesize": 9,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.6,
+    "ytick.labelsize": 8.6,
+    "legend.fontsize": 8.6,
     "legend.frameon": False,
     "legend.handlelength": 2.4,
     "text.color": INK,
@@ -76,14 +78,19 @@ def stroke(index: int) -> Stroke:
     )
 
 
-def paper_style() -> AbstractContextManager[None]:
+def paper_style(at: Venue | None = None) -> AbstractContextManager[None]:
     """Return a context in which axes are made, plotted and saved in this package's style.
+
+    Parameters
+    ----------
+    at : Venue, optional
+        Where the figure is printed, which sets the sizes of letters and lines.
 
     >>> from matplotlib.figure import Figure
     >>> with paper_style():
     ...     ax = Figure(figsize=(3.3, 2.2), layout="constrained").subplots()
     """
-    return mpl.rc_context(_SETTINGS)
+    return mpl.rc_context(_SETTINGS | (at.settings() if at else {}))
 
 
 def math_text(latex: str) -> str:

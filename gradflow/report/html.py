@@ -8,9 +8,11 @@ bytes.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined, Template
 
@@ -18,7 +20,10 @@ from gradflow.report.blocks import Heading, Report
 from gradflow.report.inline import plain_text, split_inline
 from gradflow.report.mathml import latex_to_mathml
 
-__all__ = ["render_html"]
+__all__ = ["render_gallery", "render_html"]
+
+if TYPE_CHECKING:
+    from gradflow.report.gallery import Entry
 
 _FONT = "fonts/stix-two-math-subset.woff2"
 
@@ -40,7 +45,9 @@ def render_html(report: Report) -> str:
     headings = [block for block in report.blocks if isinstance(block, Heading)]
     # The contents stand under the verdict and whatever else comes before the first heading.
     lead = next((n for n, b in enumerate(report.blocks) if isinstance(b, Heading)), 0)
-    return _template().render(report=report, headings=headings, lead=lead, style=_style())
+    return _template("template.html").render(
+        report=report, headings=headings, lead=lead, style=_style()
+    )
 
 
 def _prose(text: str) -> str:
@@ -50,8 +57,19 @@ def _prose(text: str) -> str:
     )
 
 
+def render_gallery(entries: Sequence[Entry], quick: bool) -> str:
+    """Return the page of a gallery; it loads nothing but the figures beside it.
+
+    ``quick`` says on the page that the figures come from smaller computations.
+    """
+    versions = entries[0].record["versions"] if entries else {}
+    return _template("gallery.html").render(
+        entries=entries, quick=quick, versions=versions, style=_style()
+    )
+
+
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
@@ -61,7 +79,7 @@ def _template() -> Template:
         "plain": plain_text,
         "kind": lambda block: type(block).__name__,
     }
-    return environment.from_string(_part("template.html"))
+    return environment.from_string(_part(name))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | prove | verify``.
+"""ASK: the command line, ``gradflow cells | derive | report | figure | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradflow import __version__
+from gradflow.cli import figure, theorems
+from gradflow.cli.console import plain, progress
 from gradflow.errors import GradflowError
 
 app = App(
@@ -27,6 +26,10 @@ app = App(
     version=__version__,
     version_flags=["--version"],
 )
+
+app.command(figure.figure)
+app.command(theorems.prove)
+app.command(theorems.verify)
 
 # The stages that a report announces, for the length of its progress bar.
 _STAGES = 9
@@ -111,7 +114,7 @@ def report(
 
     path = out or Path("reports") / f"{Path(cell.replace(':', '_')).name.replace('.py', '')}.html"
     choices = read_choices(init)
-    with _progress() as advance:
+    with progress(_STAGES + 1) as advance:
         written = write_report(
             cell,
             path,
@@ -125,7 +128,7 @@ def report(
         )
     study = written.study
     console = Console()
-    console.print(verdict(study)[0].replace("[", "\\["))
+    console.print(plain(verdict(study)[0]))
     table = Table(box=None, pad_edge=False, show_header=False)
     labels = {
         "horizon": "horizon (1 %), steps",
@@ -146,109 +149,11 @@ def report(
     console.print(f"report: {written.path}", soft_wrap=True)
 
 
-@app.command
-def prove(
-    cell: str | None = None,
-    /,
-    *,
-    params: Path | None = None,
-    out: Path | None = None,
-    all: Annotated[bool, Parameter(name="--all")] = False,
-) -> None:
-    """State and prove the theorems about a cell: gradient bounds from above and from below.
-
-    Parameters
-    ----------
-    cell
-        A cell's name, or FILE.py:NAME for one of your own.
-    params
-        A .npz file with the cell's arrays by name, and its input if you like: adds margins.
-    out
-        Folder for one bundle a claim, which `gradflow verify` re-checks.
-    all
-        Every cell of the library.
-    """
-    from gradflow.cells import LIBRARY, get
-    from gradflow.errors import UsageError
-    from gradflow.proofs import prove as prove_cell
-    from gradflow.proofs import write
-    from gradflow.proofs.claims import REFUTED
-    from gradflow.proofs.weights import read_params
-
-    if (cell is None) != all or (all and params is not None):
-        raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
-    failed = False
-    table = _table("claim", "level", "statement", "margin" if params else "")
-    for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
-        arrays, x = read_params(found, params) if params else (None, {})
-        for claim in prove_cell(found, arrays, x or None):
-            failed = failed or claim.level == REFUTED
-            note = claim.verdict[1] if claim.level == REFUTED else str(claim.margin or "")
-            table.add_row(claim.name, claim.level, _plain(claim.words), _plain(note))
-            if out is not None:
-                write(claim, out)
-    Console().print(table)
-    if out is not None:
-        print(f"bundles: {out}")
-    if failed:
-        sys.exit(1)
-
-
-@app.command
-def verify(folder: Path, /, *, solvers: bool = False) -> None:
-    """Re-check bundles that `gradflow prove --out` wrote; exit with 1 if a claim fails.
-
-    Parameters
-    ----------
-    folder
-        A bundle, or a folder that holds some.
-    solvers
-        Ask z3 and cvc5 too, where they are installed.
-    """
-    from gradflow.proofs import verify as verify_bundles
-
-    table = _table("claim", "level", "digest", "note")
-    failed = False
-    for result in verify_bundles(folder, solvers=solvers):
-        said = ", ".join(f"{name} {answer}" for name, answer in result.solvers.items())
-        note = "; ".join(text for text in (result.note, said) if text)
-        table.add_row(_plain(result.name), result.level, result.digest, _plain(note))
-        failed = failed or result.failed
-    Console().print(table)
-    if failed:
-        sys.exit(1)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("level", "digest"))
-    return table
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
 def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:
     words = ["gradflow", "report", cell, "--hidden", str(hidden), "--steps", str(steps)]
     words += ["--input", input] if input else []
     words += ["--init", init] if init else []
     return shlex.join([*words, "--seed", str(seed)])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Show the stages on stderr, where they do not mix with what the command prints."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=_STAGES + 1)
-
-        def advance(stage: str) -> None:
-            bar.update(task, advance=1, description=stage)
-
-        yield advance
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -265,3 +170,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         console.print("gradflow: interrupted", style="red")
         sys.exit(130)
+
+
+def run_script(path: str) -> None:
+    """Run the figure script at ``path`` as ``gradflow figure`` does, with this process's words."""
+    main(["figure", path, *sys.argv[1:]])

@@ -1,0 +1,83 @@
+"""The command ``gradflow figure``: one figure, the list of them, or all with a gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from gradflow.cli.console import plain, progress, table
+
+if TYPE_CHECKING:
+    from gradflow.report.scripts import Script
+
+__all__ = ["figure"]
+
+
+def figure(
+    name: str | None = None,
+    /,
+    *,
+    venue: str = "neurips",
+    format: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+    quick: bool = False,
+    out: Path = Path("reports/figures"),
+    list: Annotated[bool, Parameter(name="--list", negative=())] = False,
+    all: Annotated[bool, Parameter(name="--all", negative=())] = False,
+) -> None:
+    """Draw a figure of the field: the picture, its caption and the numbers it claims.
+
+    Parameters
+    ----------
+    name
+        A figure's name, see --list, or FILE.py for a script of your own.
+    venue
+        neurips, icml, iclr, jmlr, or slides (16:9, large type).
+    format
+        pdf, svg, png (all three by default), or pgf where a TeX is installed; may be repeated.
+    quick
+        A smaller computation, for a first look.
+    out
+        Folder to write into.
+    list
+        Show the figures and the question that each answers.
+    all
+        Draw every figure and write a gallery, index.html.
+    """
+    from gradflow.errors import UsageError
+    from gradflow.figures import FORMATS
+    from gradflow.report.scripts import find_script, scripts
+
+    if (name is not None) + list + all != 1:
+        raise UsageError("figure: name one figure, or pass --list or --all.")
+    if list:
+        rows = table("figure", "question")
+        for script in scripts():
+            rows.add_row(script.name, plain(script.question))
+        Console().print(rows)
+        return
+    formats = tuple(format or FORMATS)
+    if name is not None:
+        _one(find_script(name), venue, formats, quick, out)
+        return
+    from gradflow.report.gallery import write_gallery
+
+    chosen = scripts()
+    with progress(len(chosen) + 1) as advance:
+        path = write_gallery(
+            chosen, out, venue=venue, formats=formats, quick=quick, progress=advance
+        )
+    print(f"gallery: {path}")
+
+
+def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out: Path) -> None:
+    numbers = script.run(out, quick=quick, venue=venue, formats=formats)
+    rows = table("claim", "number")
+    for key, value in numbers.items():
+        rows.add_row(plain(key), f"{value:.12g}")
+    console = Console()
+    console.print(rows)
+    for path in sorted(out.glob(f"{script.name}.*")):
+        console.print(str(path), soft_wrap=True, markup=False)

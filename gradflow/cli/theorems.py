@@ -1,0 +1,85 @@
+"""The commands about theorems: ``gradflow prove`` and ``gradflow verify``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from gradflow.cli.console import plain, table
+
+__all__ = ["prove", "verify"]
+
+
+def prove(
+    cell: str | None = None,
+    /,
+    *,
+    params: Path | None = None,
+    out: Path | None = None,
+    all: Annotated[bool, Parameter(name="--all")] = False,
+) -> None:
+    """State and prove the theorems about a cell: gradient bounds from above and from below.
+
+    Parameters
+    ----------
+    cell
+        A cell's name, or FILE.py:NAME for one of your own.
+    params
+        A .npz file with the cell's arrays by name, and its input if you like: adds margins.
+    out
+        Folder for one bundle a claim, which `gradflow verify` re-checks.
+    all
+        Every cell of the library.
+    """
+    from gradflow.cells import LIBRARY, get
+    from gradflow.errors import UsageError
+    from gradflow.proofs import prove as prove_cell
+    from gradflow.proofs import write
+    from gradflow.proofs.claims import REFUTED
+    from gradflow.proofs.weights import read_params
+
+    if (cell is None) != all or (all and params is not None):
+        raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
+    failed = False
+    rows = table("claim", "level", "statement", "margin" if params else "")
+    for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
+        arrays, x = read_params(found, params) if params else (None, {})
+        for claim in prove_cell(found, arrays, x or None):
+            failed = failed or claim.level == REFUTED
+            note = claim.verdict[1] if claim.level == REFUTED else str(claim.margin or "")
+            rows.add_row(claim.name, claim.level, plain(claim.words), plain(note))
+            if out is not None:
+                write(claim, out)
+    Console().print(rows)
+    if out is not None:
+        print(f"bundles: {out}")
+    if failed:
+        sys.exit(1)
+
+
+def verify(folder: Path, /, *, solvers: bool = False) -> None:
+    """Re-check bundles that `gradflow prove --out` wrote; exit with 1 if a claim fails.
+
+    Parameters
+    ----------
+    folder
+        A bundle, or a folder that holds some.
+    solvers
+        Ask z3 and cvc5 too, where they are installed.
+    """
+    from gradflow.proofs import verify as verify_bundles
+
+    rows = table("claim", "level", "digest", "note")
+    failed = False
+    for result in verify_bundles(folder, solvers=solvers):
+        said = ", ".join(f"{name} {answer}" for name, answer in result.solvers.items())
+        note = "; ".join(text for text in (result.note, said) if text)
+        rows.add_row(plain(result.name), result.level, result.digest, plain(note))
+        failed = failed or result.failed
+    Console().print(rows)
+    if failed:
+        sys.exit(1)

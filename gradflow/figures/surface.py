@@ -1,0 +1,101 @@
+"""A surface over two parameters, in three dimensions, with curves that lie on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from gradflow.errors import UsageError
+from gradflow.figures.curves import legend_above
+from gradflow.figures.style import INK, stroke
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradflow.figures.heat import Grid
+
+__all__ = ["plot_surface"]
+
+
+def plot_surface(
+    ax: Axes,
+    grid: Grid,
+    *,
+    x: str,
+    y: str,
+    lines: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
+    view: tuple[float, float] = (28.0, -58.0),
+) -> Axes:
+    """Draw a surface on axes made with ``projection="3d"``.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    grid : Grid
+        ``x`` (nx,), ``y`` (ny,) and ``values`` (ny, nx), finite.
+    x, y : str
+        Names of the axes, with units.
+    lines : mapping, optional
+        From a name to x, y and z (n,) of a curve, such as a path of gradient descent.
+    view : tuple of float
+        Elevation and azimuth in degrees.
+
+    Returns
+    -------
+    Axes
+        ``ax``.
+
+    Raises
+    ------
+    UsageError
+        Axes that are flat, shapes that do not fit, or a value that is not finite.
+    """
+    solid: Any = ax
+    across, up, height = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y, grid.values))
+    if ax.name != "3d":
+        raise UsageError("plot_surface: the axes are flat; make them with projection='3d'")
+    if height.shape != (up.size, across.size) or not np.isfinite(height).all():
+        raise UsageError(
+            f"plot_surface: {grid.quantity!r} has shape {height.shape} for {up.size} y and "
+            f"{across.size} x; it must have a row a y, a column an x, and finite values"
+        )
+    solid.computed_zorder = False
+    solid.plot_surface(
+        *np.meshgrid(across, up),
+        height,
+        cmap="cividis",
+        rcount=min(120, up.size),
+        ccount=min(120, across.size),
+        linewidth=0,
+        antialiased=False,
+        rasterized=True,
+        zorder=1,
+    )
+    handles = []
+    for index, (name, (px, py, pz)) in enumerate((lines or {}).items()):
+        look = stroke(index + 1)
+        handles += solid.plot(
+            px,
+            py,
+            pz,
+            color=look.color if index else INK,
+            linestyle=look.linestyle if index else "solid",
+            label=name,
+            zorder=3,
+        )
+    solid.view_init(*view)
+    solid.set_xlabel(x)
+    solid.set_ylabel(y)
+    solid.set_zlabel(grid.quantity)
+    for axis in (solid.xaxis, solid.yaxis, solid.zaxis):
+        axis.set_major_locator(MaxNLocator(nbins=4))
+        axis.pane.set_facecolor("white")
+        axis._axinfo["grid"].update(color="#dddddd", linewidth=0.4)
+    if handles:
+        legend_above(ax, handles)
+    return ax

@@ -1,0 +1,96 @@
+"""What holds for every figure: its files, their bytes, its text, its claims, where it writes."""
+
+import ast
+import json
+import math
+import sys
+
+import pytest
+from matplotlib.figure import Figure
+
+from gradflow.report.scripts import scripts
+from oracles.drawn import Drawn
+from oracles.legibility import complaints
+
+SCRIPTS = {script.name: script for script in scripts()}
+NAMES = sorted(SCRIPTS)
+LONGEST = 125
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_writes_its_files_and_claims_numbers(name, quick):
+    drawn = quick(name)
+    assert {p.name for p in drawn.folder.iterdir()} == {
+        f"{name}.{kind}" for kind in ("pdf", "svg", "png", "tex", "json")
+    }
+    record = json.loads((drawn.folder / f"{name}.json").read_text("utf-8"))
+    assert record["numbers"] == drawn.numbers
+    assert drawn.numbers
+    assert all(math.isfinite(value) for value in drawn.numbers.values())
+    assert any(sign.isdigit() for sign in record["answer"])
+    assert any(sign.isdigit() for sign in record["caption"])
+    assert record["quick"] is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_runs_give_the_same_bytes_and_touch_nothing_else(name, quick, tmp_path, monkeypatch):
+    first = quick(name).folder
+    work, out = tmp_path / "work", tmp_path / "out"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    analyses = SCRIPTS[name].path.parent
+    before = {p: p.stat().st_mtime_ns for p in analyses.iterdir() if p.is_file()}
+    Drawn(name, out)
+    assert list(work.iterdir()) == []
+    assert {p: p.stat().st_mtime_ns for p in analyses.iterdir() if p.is_file()} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "work"]
+    for path in first.iterdir():
+        assert path.read_bytes() == (out / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("venue", ["icml", "neurips", "slides"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reader_has_no_complaint(name, venue, quick, tmp_path):
+    drawn = (
+        quick(name) if venue == "neurips" else Drawn(name, tmp_path, venue=venue, formats=["png"])
+    )
+    assert complaints(drawn.figures[0]) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_script_is_short_asks_a_question_and_imports_gradflow_only(name):
+    script = SCRIPTS[name]
+    assert len(script.source.splitlines()) <= LONGEST
+    assert script.question.endswith("?")
+    assert "Corresponds to" in script.about
+    tree = ast.parse(script.source)
+    modules = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    modules |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    tops = {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)
+    assert tops <= {"gradflow", "numpy"}
+
+
+def planted(edit):
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    ax = figure.subplots()
+    ax.plot([0, 1], [0, 1], label="line")
+    ax.set(xlabel="x", ylabel="y")
+    edit(ax)
+    return complaints(figure)
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (lambda ax: None, None),
+        (lambda ax: ax.set_xlabel(""), "no label"),
+        (lambda ax: ax.set_ylabel("y", fontsize=5.9), "5.90 pt"),
+        (lambda ax: ax.set_ylabel("$y_t$", fontsize=8), "5.60 pt"),
+        (lambda ax: [ax.text(0.5, 0.5, w) for w in ("one", "two")], "'one' overlaps 'two'"),
+        (lambda ax: ax.figure.text(0.95, 0.5, "too far right"), "cut off"),
+        (lambda ax: ax.legend(loc="center"), "legend lies on the data"),
+    ],
+)
+def test_the_reader_sees_planted_faults(edit, complaint):
+    found = planted(edit)
+    assert (found == []) if complaint is None else any(complaint in line for line in found)
