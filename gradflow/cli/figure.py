@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ def figure(
     venue: str = "neurips",
     format: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
     quick: bool = False,
-    out: Path = Path("reports/figures"),
+    out: Path | None = None,
     list: Annotated[bool, Parameter(name="--list", negative=())] = False,
     all: Annotated[bool, Parameter(name="--all", negative=())] = False,
 ) -> None:
@@ -40,7 +41,7 @@ def figure(
     quick
         A smaller computation, for a first look.
     out
-        Folder to write into.
+        Folder to write into; reports/figures, or reports/gallery with --all.
     list
         Show the figures and the question that each answers.
     all
@@ -60,24 +61,33 @@ def figure(
         return
     formats = tuple(format or FORMATS)
     if name is not None:
-        _one(find_script(name), venue, formats, quick, out)
+        _one(find_script(name), venue, formats, quick, out or Path("reports/figures"))
         return
     from gradflow.report.gallery import write_gallery
 
     chosen = scripts()
     with progress(len(chosen) + 1) as advance:
         path = write_gallery(
-            chosen, out, venue=venue, formats=formats, quick=quick, progress=advance
+            chosen,
+            out or Path("reports/gallery"),
+            venue=venue,
+            formats=formats,
+            quick=quick,
+            progress=advance,
         )
     print(f"gallery: {path}")
 
 
 def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out: Path) -> None:
+    from gradflow.figures.inline import plain_text
+
     numbers = script.run(out, quick=quick, venue=venue, formats=formats)
     rows = table("claim", "number")
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
+    record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
     console = Console()
+    console.print(plain_text(record["answer"]), markup=False)
     console.print(rows)
-    for path in sorted(out.glob(f"{script.name}.*")):
-        console.print(str(path), soft_wrap=True, markup=False)
+    for kind in (*record["formats"], "tex", "json"):
+        console.print(str(out / f"{script.name}.{kind}"), soft_wrap=True, markup=False)

@@ -6,33 +6,39 @@ import math
 import re
 
 from gradflow.errors import UsageError
+from gradflow.figures.inline import split_inline
 
 __all__ = ["check_caption", "latex_caption", "magnitude"]
 
-_MATH = re.compile(r"(?<!\\)(\$[^$]*(?<!\\)\$)")
 # What means something else to LaTeX outside a formula, and signs its fonts may lack.
 _ESCAPES = {"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "–": "--", "−": "$-$", "…": r"\dots{}"}
+_ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
 
 
 def check_caption(where: str, text: str) -> None:
     """Raise ``UsageError`` unless ``text`` has letters and every formula in it is closed."""
     if not text.strip():
         raise UsageError(f"{where} is empty; say in words what the figure shows")
-    if len(re.findall(r"(?<!\\)\$", text)) % 2:
-        raise UsageError(f"{where} has a formula that is not closed: {text!r}; pair the $ signs")
+    split_inline(text)
 
 
-def latex_caption(text: str) -> str:
-    r"""Return a caption as LaTeX: formulas as they are, the rest escaped.
+def latex_caption(name: str, text: str) -> str:
+    r"""Return the caption and the label of figure ``name`` as LaTeX, to be read by ``\input``.
 
-    >>> latex_caption(r"At most 5 % of $\sigma_1$ & so on")
-    'At most 5 \\% of $\\sigma_1$ \\& so on%\n'
+    Formulas stay as they are, the rest is escaped.
+
+    >>> print(latex_caption("fan", r"At most 5 % of $\sigma_1$ & so on"))
+    \caption{At most 5 \% of $\sigma_1$ \& so on}
+    \label{fig:fan}%
+    <BLANKLINE>
     """
-    pieces = _MATH.split(text)
-    outside = re.compile("|".join(map(re.escape, _ESCAPES)))
-    for index in range(0, len(pieces), 2):
-        pieces[index] = outside.sub(lambda sign: _ESCAPES[sign[0]], pieces[index])
-    return "".join(pieces) + "%\n"
+    pieces = [
+        f"${span.content}$"
+        if span.math
+        else _ESCAPED.sub(lambda sign: _ESCAPES[sign[0]], span.content)
+        for span in split_inline(text)
+    ]
+    return f"\\caption{{{''.join(pieces)}}}\n\\label{{fig:{name}}}%\n"
 
 
 def magnitude(log: float, digits: int = 2) -> str:

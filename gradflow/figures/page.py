@@ -93,7 +93,7 @@ class Page:
         files: dict[str, bytes] = {}
         for kind in self.formats:
             files |= encoded(self.figure, self.name, kind)
-        files[f"{self.name}.tex"] = latex_caption(caption).encode()
+        files[f"{self.name}.tex"] = latex_caption(self.name, caption).encode()
         record = {
             "name": self.name,
             "answer": answer,

@@ -13,6 +13,7 @@
 True
 """
 
+from gradflow.figures.inline import Span, plain_text, split_inline
 from gradflow.report.blocks import (
     Block,
     Code,
@@ -28,7 +29,6 @@ from gradflow.report.blocks import (
 )
 from gradflow.report.build import Written, report
 from gradflow.report.html import render_html
-from gradflow.report.inline import Span, plain_text, split_inline
 from gradflow.report.mathml import latex_to_mathml
 from gradflow.report.write import write_text_atomically
 

@@ -1,6 +1,6 @@
 """What a report is made of: a list of blocks, each of which says what it is and not how it looks.
 
-Text may carry formulas between dollar signs (`gradflow.report.inline`). Every block checks itself
+Text may carry formulas between dollar signs (`gradflow.figures.inline`). Every block checks itself
 when it is made, so that a wrong one is found where it was written and not where it is rendered.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gradflow.errors import UsageError
+from gradflow.figures.inline import split_inline
 from gradflow.report.checks import check_prose, check_string, check_text
-from gradflow.report.inline import split_inline
 from gradflow.report.vector_image import check_svg
 
 __all__ = [

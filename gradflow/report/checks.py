@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gradflow.errors import UsageError
-from gradflow.report.inline import split_inline
+from gradflow.figures.inline import split_inline
 
 __all__ = ["check_prose", "check_string", "check_text"]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from gradflow.figures.inline import plain_text, split_inline
 from gradflow.report.blocks import Heading, Report
-from gradflow.report.inline import plain_text, split_inline
 from gradflow.report.mathml import latex_to_mathml
 
 __all__ = ["render_gallery", "render_html"]

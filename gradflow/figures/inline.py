@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from gradflow.errors import UsageError
 
 __all__ = ["Span", "plain_text", "split_inline"]
 
+_COMMAND = re.compile(r"\\([A-Za-z]+|.)")
+_SIGNS = {
+    "times": "×",
+    "cdot": "·",
+    "le": "≤",
+    "ge": "≥",
+    "approx": "≈",
+    "pm": "±",
+    "to": "→",
+    "infty": "∞",
+    "partial": "∂",
+    "sum": "Σ",
+    "|": "‖",
+    "Vert": "‖",
+    "lVert": "‖",
+    "rVert": "‖",
+    ",": "",
+    " ": " ",
+    "%": "%",
+    "lambda": "λ",
+}
+# Commands that only say how what follows them is set.
+_UNSAID = {"mathrm", "mathbf", "operatorname", "text", "left", "right", "quad", "mathcal"}
 _TOKEN = re.compile(r"\\\$|\$")
 
 
@@ -64,5 +88,24 @@ def split_inline(text: str) -> tuple[Span, ...]:
 
 
 def plain_text(text: str) -> str:
-    """Return ``text`` without the dollar signs of its formulas, for a window's title."""
-    return "".join(span.content for span in split_inline(text))
+    r"""Return ``text`` with its formulas in plain signs, for a window's title or a terminal.
+
+    >>> plain_text(r"at most $2.1 \times 10^{-7}\, \|\sigma_{max}\|$ and \$")
+    'at most 2.1 × 10^-7 ‖σ_max‖ and $'
+    """
+    return "".join(_plain_math(s.content) if s.math else s.content for s in split_inline(text))
+
+
+def _plain_math(latex: str) -> str:
+    return _COMMAND.sub(_sign, latex).replace("{", "").replace("}", "")
+
+
+def _sign(command: re.Match[str]) -> str:
+    word = command[1]
+    if word in _SIGNS:
+        return _SIGNS[word]
+    case = "SMALL" if word.islower() else "CAPITAL"
+    try:
+        return unicodedata.lookup(f"GREEK {case} LETTER {word.upper()}")
+    except KeyError:
+        return word if word.isalpha() and word not in _UNSAID else ""
