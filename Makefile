@@ -1,6 +1,7 @@
 # Everything below sets itself up: Python 3.11+ and make are all that a fresh machine needs.
 #
 #   make report      derive, compile and run the LSTM on real text; writes reports/lstm.html
+#   make figures     every figure of analyses/ and their gallery; writes reports/gallery/index.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
 #   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
@@ -25,7 +26,7 @@ TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
 # One BLAS thread a worker: more of them fight over the same cores.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
-.PHONY: help report test test-all lint bench clean
+.PHONY: help report figures test test-all lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +35,9 @@ help:
 report: $(CORE)
 	@mkdir -p reports
 	@$(BIN)/gradflow report lstm --out reports/lstm.html
+
+figures: $(CORE)
+	@$(BIN)/gradflow figure --all --out reports/gallery
 
 test: lint
 	@$(PYTEST) -m "not slow"

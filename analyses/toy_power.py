@@ -1,4 +1,4 @@
-"""Why is even y = w^1000 hard to learn?
+"""Why is even $y = w^{1000}$ hard to learn?
 
 Corresponds to: the toy of lectures on training recurrent networks ("RNN is not easy to learn": one
 weight, a thousand steps, w = 1, 1.01, 0.99, 0.01), the scalar case of Pascanu, Mikolov & Bengio,

@@ -9,6 +9,7 @@ import pytest
 
 import gradflow as gf
 from gradflow import cli
+from gradflow.report.scripts import find_script, scripts
 
 REPORT = ["report", "lstm", "--hidden", "4", "--steps", "12"]
 
@@ -214,3 +215,69 @@ def test_as_a_process():
     assert "Traceback" not in bad.stderr
     version = subprocess.run([*command, "--version"], capture_output=True, text=True)
     assert version.stdout.strip() == gf.__version__
+
+
+def test_figure_draws_and_prints_the_answer_the_claims_and_the_files(tmp_path, capsys):
+    out = tmp_path / "figures"
+    look = ["--venue", "icml", "--format", "svg", "--format", "png", "--quick", "--out", out]
+    assert ask(["figure", "toy_power", *look]) == 0
+    printed = capsys.readouterr().out
+    assert "no single one serves both" in " ".join(printed.split())
+    assert "-2000" in printed
+    names = {f"toy_power.{kind}" for kind in ("svg", "png", "tex", "json")}
+    assert {p.name for p in out.iterdir()} == names
+    assert all(str(out / name) in printed.replace("\n", "") for name in names)
+
+
+def test_figure_lists_every_figure_with_its_question(capsys):
+    assert ask(["figure", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(script.name in listed for script in scripts())
+    assert "Why is even y = w^1000 hard to learn?" in listed
+
+
+def test_a_figure_script_is_a_command_of_its_own(tmp_path):
+    script = find_script("toy_power").path
+    command = [sys.executable, str(script), "--quick", "--format", "svg", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "no single one serves both" in " ".join(done.stdout.split())
+    assert (tmp_path / "toy_power.svg").read_text().startswith("<?xml")
+    command = [sys.executable, str(script), "--venue", "nature"]
+    wrong = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
+    assert "choose one of neurips" in wrong.stderr
+
+
+def test_all_figures_make_a_gallery(tmp_path, capsys, monkeypatch):
+    from gradflow.report import scripts as module
+
+    chosen = (find_script("toy_power"),)
+    monkeypatch.setattr(module, "scripts", lambda: chosen)
+    look = ["--quick", "--format", "png", "--out", tmp_path / "gallery"]
+    assert ask(["figure", "--all", *look]) == 0
+    assert str(tmp_path / "gallery" / "index.html") in capsys.readouterr().out.replace("\n", "")
+    assert (tmp_path / "gallery" / "toy_power.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "name one figure, or pass --list or --all"),
+        (["toy_power", "--all"], 2, "name one figure"),
+        (["toy_powr"], 2, "not known; choose one of"),
+        (["toy_power", "--venue", "nature"], 2, "choose one of neurips"),
+        (["toy_power", "--format", "eps"], 2, "choose of pdf, svg, png"),
+        (["toy_power", "--out", "{file}/x"], 2, "cannot be written"),
+        (["{file}.py"], 3, "No such file"),
+        (["--all", "--format", "pdf", "--out", "{file}x"], 2, "png or svg"),
+        (["toy_power", "--quick", "extra"], 2, "extra"),
+    ],
+)
+def test_figure_refuses_in_one_sentence(tmp_path, capsys, arguments, code, said):
+    file = tmp_path / "file"
+    file.write_text("")
+    found, sentence = refused(["figure", *(a.format(file=file) for a in arguments)], capsys)
+    assert found == code
+    assert said in sentence
+    assert list(tmp_path.iterdir()) == [file]

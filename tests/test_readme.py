@@ -33,6 +33,23 @@ def test_every_session_about_backends_runs():
     assert result.failed == 0
 
 
+def test_every_session_about_figures_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = README.parent / "docs" / "figures.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted >= 7
+    assert result.failed == 0
+    assert (tmp_path / "reports" / "figures" / "my_decay.pdf").is_file()
+
+
+def test_the_list_of_drawing_functions_is_whole():
+    from gradflow import figures
+
+    page = (README.parent / "docs" / "figures.md").read_text("utf-8")
+    drawn = {name for name in figures.__all__ if name.startswith("plot_")}
+    assert drawn <= set(re.findall(r"`(plot_\w+)`", page))
+
+
 def test_what_the_readme_links_to_is_there():
     links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
     assert len(links) >= 5

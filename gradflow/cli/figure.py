@@ -48,7 +48,7 @@ def figure(
         Draw every figure and write a gallery, index.html.
     """
     from gradflow.errors import UsageError
-    from gradflow.figures import FORMATS
+    from gradflow.figures import FORMATS, plain_text
     from gradflow.report.scripts import find_script, scripts
 
     if (name is not None) + list + all != 1:
@@ -56,7 +56,7 @@ def figure(
     if list:
         rows = table("figure", "question")
         for script in scripts():
-            rows.add_row(script.name, plain(script.question))
+            rows.add_row(script.name, plain(plain_text(script.question)))
         Console().print(rows)
         return
     formats = tuple(format or FORMATS)
@@ -79,12 +79,12 @@ def figure(
 
 
 def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out: Path) -> None:
-    from gradflow.figures.inline import plain_text
-
     numbers = script.run(out, quick=quick, venue=venue, formats=formats)
     rows = table("claim", "number")
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
+    from gradflow.figures import plain_text
+
     record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
     console = Console()
     console.print(plain_text(record["answer"]), markup=False)

@@ -20,6 +20,7 @@ from gradflow.figures.files import require_folder, write_atomically
 from gradflow.figures.fixed_points import plot_fixed_points
 from gradflow.figures.formats import FORMATS, check_formats
 from gradflow.figures.heat import Grid, mark_points, outline, plot_heat
+from gradflow.figures.inline import plain_text
 from gradflow.figures.lyapunov import plot_lyapunov
 from gradflow.figures.page import Page, page
 from gradflow.figures.paths import plot_paths
@@ -47,6 +48,7 @@ __all__ = [
     "outline",
     "page",
     "paper_style",
+    "plain_text",
     "plot_decay",
     "plot_density",
     "plot_eigenvalues",

@@ -101,19 +101,18 @@ def plot_heat(
     if low == high:
         low, high = low - 0.5, high + 0.5
     norm: Normalize = Normalize(low, high)
-    colors = mpl.colormaps["cividis"].copy()
+    colors = mpl.colormaps["cividis"]
     if zero is not None:
         middle = zero * scale
         low, high = min(low, middle - 1e-9), max(high, middle + 1e-9)
         norm = TwoSlopeNorm(middle, low, high)
-        colors = mpl.colormaps["PuOr"].copy()
-    colors.set_bad(_ZERO)
+        colors = mpl.colormaps["PuOr"]
     image = ax.imshow(
         np.ma.masked_invalid(values),
         origin="lower",
         aspect="auto",
         extent=(*_edges(across), *_edges(up)),
-        cmap=colors,
+        cmap=colors.with_extremes(bad=_ZERO),
         norm=norm,
         interpolation="nearest",
     )

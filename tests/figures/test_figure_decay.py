@@ -73,8 +73,13 @@ def test_names_stand_at_the_ends_when_they_fit_and_in_a_legend_when_not():
     ]
     together = axes()
     plot_decay(together, [decay(-0.1 * LAG, "slow"), decay(-0.1001 * LAG, "nearly as slow")])
-    assert texts(together) == []
-    assert legend(together) == ["slow", "nearly as slow"]
+    above, below = (text.get_window_extent() for text in together.texts)
+    assert texts(together) == ["slow", "nearly as slow"]
+    assert below.y1 <= above.y0 + 0.1  # moved apart, in the order of their curves
+    crowd = axes()
+    plot_decay(crowd, [decay(-0.1 * LAG, str(i)) for i in range(6)])
+    assert texts(crowd) == []
+    assert legend(crowd) == list("012345")
 
 
 def test_curves_of_different_length_get_a_legend():
@@ -214,7 +219,7 @@ def paths(**changes):
 def test_paths_are_drawn_beside_the_whole_gradient():
     ax = axes()
     assert plot_paths(ax, paths()) is ax
-    assert legend(ax) == ["whole gradient", "carousel", "through $U_f$", "carousel alone"]
+    assert texts(ax) == ["whole gradient", "carousel", "through $U_f$", "carousel alone"]
     for line, slope in zip(ax.lines, (-0.049, -0.05, -0.2, -0.051), strict=True):
         np.testing.assert_allclose(data(line)[1], slope * LAG[1:] / math.log(10))
     whole, *others = ax.lines

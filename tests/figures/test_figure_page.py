@@ -1,0 +1,131 @@
+"""The published page: widths of the venues, files whole or absent, claims that are numbers."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from gradflow.errors import UsageError
+from gradflow.figures import FORMATS, VENUES, Series, check_formats, page, plot_series
+
+X = np.arange(5.0)
+WORDS = {"answer": "It is 5.", "caption": "A line to $5$ % of all_things."}
+
+
+def draw(out, numbers=None, name="five", **look):
+    with page(name, out, **look) as sheet:
+        for ax in sheet.axes:
+            plot_series(ax, [Series("line", X, X)], x="x", y="$y_t$")
+        claimed = sheet.publish(**WORDS, numbers={"five": 5} if numbers is None else numbers)
+    return sheet, claimed
+
+
+@pytest.mark.parametrize(
+    ("venue", "column", "text"),
+    [
+        ("neurips", 5.5, 5.5),
+        ("icml", 3.25, 6.75),
+        ("iclr", 5.5, 5.5),
+        ("jmlr", 6.0, 6.0),
+        ("slides", 8.0, 8.0),
+    ],
+)
+def test_a_figure_is_as_wide_as_its_venue(tmp_path, venue, column, text):
+    one, _ = draw(tmp_path, venue=venue, formats=["png"])
+    two, _ = draw(tmp_path, venue=venue, formats=["png"], shape=(1, 2))
+    assert one.figure.get_figwidth() == pytest.approx(column, abs=1e-9)
+    assert two.figure.get_figwidth() == pytest.approx(text, abs=1e-9)
+    assert len(two.axes) == 2
+
+
+def test_slides_are_sixteen_to_nine_in_large_type(tmp_path):
+    slides, _ = draw(tmp_path, venue="slides", formats=["png"], shape=(1, 3))
+    width, height = slides.figure.get_size_inches()
+    assert width / height == pytest.approx(16 / 9)
+    assert slides.axes[0].xaxis.label.get_fontsize() >= 1.5 * VENUES["neurips"].font
+
+
+def test_panels_may_have_widths_an_aspect_and_a_third_dimension(tmp_path):
+    look = {"shape": (1, 2), "widths": (2, 1), "aspect": 0.5, "formats": ["png"]}
+    with page("solid", tmp_path, projections=("3d", None), **look) as sheet:
+        solid, flat = sheet.axes
+    assert (solid.name, flat.name) == ("3d", "rectilinear")
+    assert sheet.figure.get_figheight() == pytest.approx(5.5 / 2 * 0.5)
+    left, right = (ax.get_subplotspec().get_gridspec().get_width_ratios() for ax in sheet.axes)
+    assert left == right == (2, 1)
+
+
+def test_what_is_written(tmp_path):
+    sheet, claimed = draw(tmp_path / "new" / "folder", quick=True)
+    assert claimed == {"five": 5.0}
+    files = {p.name: p.read_bytes() for p in (tmp_path / "new" / "folder").iterdir()}
+    assert set(files) == {f"five.{kind}" for kind in (*FORMATS, "tex", "json")}
+    assert files["five.pdf"].startswith(b"%PDF")
+    assert files["five.png"].startswith(b"\x89PNG")
+    assert b"<svg" in files["five.svg"]
+    assert files["five.tex"].decode() == (
+        "\\caption{A line to $5$ \\% of all\\_things.}\n\\label{fig:five}%\n"
+    )
+    record = json.loads(files["five.json"])
+    assert record["numbers"] == {"five": 5.0}
+    assert record["command"].startswith("gradflow figure five --venue neurips")
+    assert record["command"].endswith("--quick")
+    assert {"gradflow", "numpy", "matplotlib"} <= set(record["versions"])
+    assert sheet.ax is sheet.axes[0]
+
+
+def test_two_pages_are_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        draw(tmp_path / folder)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    draw(tmp_path / "b", numbers={"five": 6})
+    names = [p.name for p in (tmp_path / "a").iterdir()]
+    a, b = ([(tmp_path / folder / name).read_bytes() for name in names] for folder in "ab")
+    assert sum(x != y for x, y in zip(a, b, strict=True)) == 1  # the record of the claims
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_claim_that_is_no_number_is_refused_and_nothing_written(tmp_path, value):
+    with pytest.raises(UsageError, match=r"'six' is .*must be a finite"):
+        draw(tmp_path, numbers={"five": 5, "six": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [{"answer": " "}, {"caption": "an open $x"}])
+def test_words_that_cannot_be_set_are_refused(tmp_path, words):
+    with page("five", tmp_path) as sheet, pytest.raises(UsageError):
+        sheet.publish(**(WORDS | words), numbers={})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("look", "complaint"),
+    [
+        ({"venue": "nature"}, "venue 'nature' is not known; choose one of neurips, icml"),
+        ({"formats": ["eps"]}, "format 'eps' is not known"),
+        ({"formats": []}, "no format is named"),
+    ],
+)
+def test_an_unknown_look_is_refused_before_anything_is_drawn(tmp_path, look, complaint):
+    with pytest.raises(UsageError, match=complaint), page("five", tmp_path, **look):
+        pytest.fail("the page opened")
+
+
+def test_an_unwritable_folder_is_refused_before_anything_is_drawn(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UsageError, match="cannot be written"),
+        page("five", tmp_path / "file" / "x"),
+    ):
+        pytest.fail("the page opened")
+
+
+def test_pgf_needs_a_tex_and_says_so(monkeypatch):
+    shutil = sys.modules["gradflow.figures.formats"].shutil
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(UsageError, match="xelatex, lualatex, pdflatex is installed; install one"):
+        check_formats(["pdf", "pgf"])
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    assert check_formats(["pgf", "pgf", "pdf"]) == ("pgf", "pdf")

@@ -1,0 +1,100 @@
+"""Named curves: the data drawn, the band, theory beside it, and names that do not collide."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from gradflow.errors import UsageError
+from gradflow.figures import Series, plot_series
+from oracles.legibility import complaints
+
+X = np.arange(11.0)
+
+
+def axes():
+    return Figure(figsize=(4, 2.6), layout="constrained").subplots()
+
+
+def drawn(line):
+    return np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+
+
+def test_values_are_drawn_as_given_and_axes_named():
+    ax = axes()
+    assert plot_series(ax, [Series("one", X, X**2)], x="time (s)", y="length (m)") is ax
+    np.testing.assert_array_equal(drawn(ax.lines[0]), (X, X**2))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "length (m)")
+    assert ax.get_xlim() == (0, 10)
+    assert [t.get_text() for t in ax.texts] == ["one"]
+
+
+def test_logarithms_far_below_floats_are_decades():
+    ax = axes()
+    band = {"low": -400 * X, "high": -200 * X}
+    plot_series(ax, [Series("deep", X, -300 * X, **band)], x="x", y="y", log=True)
+    np.testing.assert_allclose(drawn(ax.lines[0])[1], -300 * X / math.log(10), rtol=1e-14)
+    (shade,) = ax.collections
+    edge = shade.get_paths()[0].vertices[:, 1]
+    assert edge.min() == pytest.approx(-4000 / math.log(10))
+    assert edge.max() == 0
+
+
+def test_theory_and_points_look_different_from_lines():
+    ax = axes()
+    kinds = ("line", "points", "theory", "bound")
+    plot_series(ax, [Series(k, X, X + 5 * i, kind=k) for i, k in enumerate(kinds)], x="x", y="y")
+    line, points, theory, bound = ax.lines
+    assert points.get_linestyle() == "None"
+    assert points.get_marker() != "None"
+    looks = {(one.get_color(), str(one._unscaled_dash_pattern)) for one in (line, theory, bound)}
+    assert len(looks) == 3
+
+
+def test_a_style_may_be_shared_and_names_left_out():
+    ax = axes()
+    pair = [Series("a", X, X, style=3), Series("b", X, X + 1, style=3)]
+    plot_series(ax, pair, x="x", y="y", named=False)
+    assert ax.lines[0].get_color() == ax.lines[1].get_color()
+    assert not ax.texts
+    assert ax.get_legend() is None
+
+
+@pytest.mark.parametrize("count", [2, 5, 8])
+def test_names_of_close_curves_are_moved_apart_or_go_to_a_legend(count):
+    ax = axes()
+    plot_series(ax, [Series(f"curve {i}", X, X + 0.1 * i) for i in range(count)], x="x", y="y")
+    assert complaints(ax.figure) == []
+    names = [t.get_text() for t in ax.texts]
+    legend = ax.get_legend()
+    assert len(names) == count or len(legend.get_texts()) == count
+
+
+def test_names_keep_the_order_of_their_curves():
+    ax = axes()
+    plot_series(ax, [Series(f"{i}", X, X + 0.3 * i) for i in range(3)], x="x", y="y")
+    boxes = {t.get_text(): t.get_window_extent().y0 for t in ax.texts}
+    assert boxes["0"] < boxes["1"] < boxes["2"]
+
+
+@pytest.mark.parametrize(
+    ("series", "log", "complaint"),
+    [
+        ([], False, "series is empty"),
+        ([Series("a", X, X[:3])], False, "x of shape (11,) and y of (3,)"),
+        ([Series("a", X, np.full(11, np.nan))], False, "not finite"),
+        ([Series("a", X, np.full(11, -np.inf))], False, "not finite"),
+        ([Series("a", X, np.full(11, np.nan))], True, "nan"),
+        ([Series("a", [], [])], False, "an entry or more"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(series, log, complaint):
+    with pytest.raises(UsageError, match=complaint.replace("(", r"\(").replace(")", r"\)")):
+        plot_series(axes(), series, x="x", y="y", log=log)
+
+
+def test_an_exact_zero_ends_in_a_cross():
+    ax = axes()
+    plot_series(ax, [Series("dies", X, np.where(X > 4, -np.inf, -X))], x="x", y="y", log=True)
+    assert any(line.get_marker() == "x" for line in ax.lines)
