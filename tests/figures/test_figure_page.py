@@ -1,13 +1,23 @@
 """The published page: widths of the venues, files whole or absent, claims that are numbers."""
 
 import json
-import sys
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 from gradflow.errors import UsageError
-from gradflow.figures import FORMATS, VENUES, Series, check_formats, page, plot_series
+from gradflow.figures import (
+    FORMATS,
+    VENUES,
+    Grid,
+    Series,
+    check_formats,
+    page,
+    plot_heat,
+    plot_series,
+)
 
 X = np.arange(5.0)
 WORDS = {"answer": "It is 5.", "caption": "A line to $5$ % of all_things."}
@@ -123,9 +133,30 @@ def test_an_unwritable_folder_is_refused_before_anything_is_drawn(tmp_path):
 
 
 def test_pgf_needs_a_tex_and_says_so(monkeypatch):
-    shutil = sys.modules["gradflow.figures.formats"].shutil
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(UsageError, match="xelatex, lualatex, pdflatex is installed; install one"):
         check_formats(["pdf", "pgf"])
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     assert check_formats(["pgf", "pgf", "pdf"]) == ("pgf", "pdf")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a TeX")
+def test_pgf_and_caption_set_in_a_document(tmp_path):
+    picture = np.random.default_rng(0).random((20, 30))
+    with page("five", tmp_path, formats=["pgf", "pdf"]) as sheet:
+        plot_heat(sheet.ax, Grid(np.arange(30), np.arange(20), picture, "$q_i$"), x="x", y="$y^2$")
+        sheet.publish(**WORDS, numbers={})
+    assert (tmp_path / "five-img0.png").is_file()
+    inside = r"\centering {} \input{{five.tex}}"
+    for drawn in (r"\input{five.pgf}", r"\includegraphics{five.pdf}"):
+        document = tmp_path / "paper.tex"
+        document.write_text(
+            r"\documentclass{article}\usepackage{graphicx,pgf}\begin{document}\begin{figure}"
+            + inside.format(drawn)
+            + r"\end{figure}See \ref{fig:five}.\end{document}"
+        )
+        command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", document.name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert "1 page" in done.stdout
