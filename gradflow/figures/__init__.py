@@ -24,6 +24,7 @@ from gradflow.figures.inline import plain_text
 from gradflow.figures.lyapunov import plot_lyapunov
 from gradflow.figures.page import Page, page
 from gradflow.figures.paths import plot_paths
+from gradflow.figures.pseudospectra import plot_pseudospectra
 from gradflow.figures.series import Series, plot_series
 from gradflow.figures.singular_values import plot_singular_values
 from gradflow.figures.style import paper_style
@@ -56,6 +57,7 @@ __all__ = [
     "plot_heat",
     "plot_lyapunov",
     "plot_paths",
+    "plot_pseudospectra",
     "plot_series",
     "plot_singular_values",
     "plot_surface",

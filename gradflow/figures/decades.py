@@ -22,6 +22,9 @@ __all__ = ["DecadeLocator", "decade_axis", "decade_label", "to_decades"]
 
 _NARROWEST = 0.2
 _FEW = 2.5
+# Most intervals between ticks, and how much closer than matplotlib's two lines labels may stand.
+_MOST = 7
+_TIGHTER = 0.7
 
 
 def to_decades(log_values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -74,13 +77,19 @@ class DecadeLocator(Locator):
     """Ticks at whole powers of ten; at 1, 2, 5 times them, or at round values, in a closer view."""
 
     def __call__(self) -> Any:
-        """Return the ticks of the axis as it stands."""
-        return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]
+        """Return the ticks of the axis as it stands, no more than its labels have room for."""
+        room = int(self.axis.get_tick_space() / _TIGHTER)  # type: ignore[union-attr]
+        low, high = self.axis.get_view_interval()  # type: ignore[union-attr]
+        return self.tick_values(low, high, min(_MOST, max(2, room)))
 
-    def tick_values(self, vmin: float, vmax: float) -> Any:
-        """Return the ticks between ``vmin`` and ``vmax``, both in decades."""
+    def tick_values(self, vmin: float, vmax: float, most: int = _MOST) -> Any:
+        """Return the ticks between ``vmin`` and ``vmax``, both in decades, some ``most`` or less.
+
+        The number is kept to where only whole powers of ten are shown.
+        """
         if vmax - vmin >= _FEW:
-            return MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)
+            whole = MaxNLocator(nbins=most, integer=True, steps=[1, 2, 5, 10])
+            return whole.tick_values(vmin, vmax)
         first = math.floor(vmin)
         if vmax - vmin >= 1:
             powers = np.arange(first, math.ceil(vmax) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_eigenvalues"]
 
 _CROWDED = 60
-_MANY: dict[str, Any] = {"markersize": 1.8, "markeredgewidth": 0.5}
+_SMALL = 0.45
 _DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.4)), (0, (6, 1.5, 1, 1.5)))
 
 
@@ -72,7 +73,7 @@ def plot_eigenvalues(
             color=look.color,
             markerfacecolor="none",
             label=name,
-            **(_MANY if values.size > _CROWDED else {"markeredgewidth": 0.9}),
+            **_size(values.size),
         )
     for index, (name, given) in enumerate((curves or {}).items()):
         edge = np.asarray(given, dtype=np.complex128)
@@ -84,3 +85,10 @@ def plot_eigenvalues(
     ax.set_ylabel(r"$\operatorname{Im}\,\lambda$")
     legend_above(ax, points)
     return ax
+
+
+def _size(count: int) -> dict[str, Any]:
+    """Return size and edge of markers: small where there are many."""
+    if count <= _CROWDED:
+        return {"markeredgewidth": 0.9}
+    return {"markersize": _SMALL * mpl.rcParams["lines.markersize"], "markeredgewidth": 0.5}

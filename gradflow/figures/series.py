@@ -38,7 +38,7 @@ class Series:
     x, y
         (n,) each. On an axis of powers of ten ``y`` holds natural logarithms, ``-inf`` for zero.
     low, high
-        (n,): the edges of a band around it, in the units of ``y``.
+        (n,): the edges of a band around it, or of bars at its points, in the units of ``y``.
     kind
         ``"line"``; ``"points"`` without a line; ``"theory"`` and ``"bound"`` look the same in every
         figure: dashed in ink, dotted in grey.
@@ -97,9 +97,11 @@ def plot_series(
         if one.low is not None and one.high is not None:
             low, high = (_values(one, edge, log)[1] for edge in (one.low, one.high))
             drawn = np.isfinite(low) & np.isfinite(high)
-            ax.fill_between(
-                across, low, high, where=drawn.tolist(), color=look.color, alpha=0.18, linewidth=0
-            )
+            if one.kind == "points":
+                ax.vlines(across[drawn], low[drawn], high[drawn], color=look.color, linewidth=0.8)
+            else:
+                shade: dict[str, Any] = {"color": look.color, "alpha": 0.18, "linewidth": 0}
+                ax.fill_between(across, low, high, where=drawn.tolist(), **shade)
         options = _LOOKS.get(one.kind) or {"color": look.color, "linestyle": look.linestyle}
         if one.kind == "points":
             options = {

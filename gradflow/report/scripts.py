@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradflow
 from gradflow.errors import InputError, UsageError
 from gradflow.figures import FORMATS, check_formats, find_venue, require_folder
 
@@ -83,7 +82,7 @@ def scripts() -> tuple[Script, ...]:
 
     Raises ``InputError`` where this installation lacks them.
     """
-    package = Path(gradflow.__file__).parent
+    package = Path(__file__).parents[1]
     # A checkout keeps them beside the package, an installation inside it.
     for folder in (package.parent / "analyses", package / "analyses"):
         paths = sorted(folder.glob("[!_]*.py"))

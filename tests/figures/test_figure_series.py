@@ -41,6 +41,15 @@ def test_logarithms_far_below_floats_are_decades():
     assert edge.max() == 0
 
 
+def test_points_have_bars_in_place_of_a_band():
+    ax = axes()
+    plot_series(ax, [Series("", X, X, X - 1, X + 2, kind="points")], x="x", y="y")
+    (bars,) = ax.collections
+    found = np.array(bars.get_segments())
+    np.testing.assert_allclose(found[:, :, 0], np.stack([X, X], axis=1))
+    np.testing.assert_allclose(found[:, :, 1], np.stack([X - 1, X + 2], axis=1))
+
+
 def test_theory_and_points_look_different_from_lines():
     ax = axes()
     kinds = ("line", "points", "theory", "bound")

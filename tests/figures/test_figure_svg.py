@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -10,10 +11,11 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gradflow.figures import draw_svg, figure_svg, paper_style, plot_decay
-from gradflow.figures.decades import DecadeLocator, decade_label, to_decades
+from gradflow.figures.decades import DecadeLocator, decade_axis, decade_label, to_decades
 from gradflow.figures.style import math_text, stroke
 from gradflow.report import Figure as Drawing
 
@@ -128,6 +130,20 @@ def test_ticks_are_few_and_round(low, span):
     assert all(abs(m * 100 - round(m * 100)) < 1e-6 for m in mantissas)
     if span >= 2.5:
         assert np.array_equal(inside, np.round(inside))
+
+
+@pytest.mark.parametrize("height", [0.7, 1.0, 1.4, 3.0])
+def test_a_low_axis_has_fewer_ticks(height):
+    with paper_style():
+        figure = Figure(figsize=(3, height), layout="constrained")
+        ax = figure.subplots()
+        ax.plot([0, 1], [-125, 3])
+        decade_axis(ax)
+        FigureCanvasAgg(figure).draw()
+        labels = [t for t in ax.get_yticklabels() if -125 <= t.get_position()[1] <= 3]
+        boxes = sorted((t.get_window_extent() for t in labels), key=lambda box: box.y0)
+    assert len(boxes) >= (3 if height > 1 else 2)
+    assert all(one.y1 <= other.y0 for one, other in pairwise(boxes))
 
 
 def test_decades_keep_shape_and_zeros():
