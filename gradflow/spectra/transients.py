@@ -213,8 +213,8 @@ def _least_on_circle(b: Floats) -> tuple[float, float, float]:
         angle, least = float(tries[first]), float(values[first])
         level = least * (1 - _LEVEL)
         # (I - mu B) v = s u and (I - B^T / mu) u = s v
-        pencil = [[-level * eye, eye], [-b.T, zero]], [[zero, b], [-eye, level * eye]]
-        met = eigvals(*(np.block(part) for part in pencil))
+        pencil = np.block([[-level * eye, eye], [-b.T, zero]])
+        met = eigvals(pencil, np.block([[zero, b], [-eye, level * eye]]))
         crossings = np.abs(np.angle(met[np.abs(np.abs(met) - 1) < _UNIMODULAR]))
         if not crossings.size:
             break
