@@ -106,8 +106,8 @@ def main(out, quick=False, **look):
             ),
             caption=(
                 f"The unit $x' = w \\sigma(x) + b$ with $w = {W:g}$. Left: fixed points against "
-                "$b$, stable (solid, filled) and unstable (dashed, open), found by search (circles) "
-                "on the exact curve; folds (diamonds) where $\\sigma'(x) = 1/w$, at "
+                "$b$, stable (solid, filled) and unstable (dashed, open), found by search "
+                "(circles) on the exact curve; folds (diamonds) where $\\sigma'(x) = 1/w$, at "
                 f"$b = {fold_b[0]:.6f}$ and ${fold_b[1]:.6f}$; shaded by where a start ends after "
                 f"400 steps. Right: $|dx_T/dx_0|$ from $x_0 = {START}$ (star). At $b = x_0 - w "
                 f"\\sigma(x_0) = {boundary:.4f}$ the start lies on the unstable branch, and the "

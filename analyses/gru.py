@@ -93,8 +93,8 @@ def main(out, quick=False, **look):
         return sheet.publish(
             answer=(
                 f"With $b = 5$ the gradient keeps {magnitude(curves[0].y[-1])} of its size over "
-                f"{steps} steps, with $b = -3$ {magnitude(curves[-1].y[-1])}; from $b = {half:.1f}$ "
-                "on the carousel carries more than half of it."
+                f"{steps} steps, with $b = -3$ {magnitude(curves[-1].y[-1])}; from $b = {half:.1f}"
+                "$ on the carousel carries more than half of it."
             ),
             caption=(
                 f"A GRU of {hidden} units on English text. Left: gradient of the next-character "

@@ -26,6 +26,7 @@ from gradflow.figures.page import Page, page
 from gradflow.figures.paths import plot_paths
 from gradflow.figures.pseudospectra import plot_pseudospectra
 from gradflow.figures.series import Series, plot_series
+from gradflow.figures.shares import plot_shares, share_handles
 from gradflow.figures.singular_values import plot_singular_values
 from gradflow.figures.style import paper_style
 from gradflow.figures.surface import plot_surface
@@ -59,8 +60,10 @@ __all__ = [
     "plot_paths",
     "plot_pseudospectra",
     "plot_series",
+    "plot_shares",
     "plot_singular_values",
     "plot_surface",
     "require_folder",
+    "share_handles",
     "write_atomically",
 ]

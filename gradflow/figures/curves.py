@@ -15,14 +15,27 @@ from gradflow.figures.style import INK
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["draw_curve", "lag_axis", "legend_above", "mark_zeros", "name_curves", "read_lags"]
+__all__ = [
+    "draw_curve",
+    "lag_axis",
+    "legend_above",
+    "mark_zeros",
+    "name_curves",
+    "read_lags",
+    "settle_names",
+]
 
 _MOST_NAMES_AT_ENDS = 8
 _WIDEST_NAME = 0.42
 # A name moved further than this many lines from its curve no longer points at it.
 _FARTHEST = 1.3
+# How a name at the end of a curve is known, and its distance in points.
+_AT_END = "_end"
+_BESIDE = (5.0, 0.0)
 
 
 def read_lags(lag: ArrayLike, values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -127,29 +140,51 @@ def _names_at_ends(ax: Axes, named: Sequence[Line2D]) -> bool:
         ax.annotate(
             str(curve.get_label()),
             end,
-            (5, 0),
+            _BESIDE,
             textcoords="offset points",
             va="center",
             color=str(curve.get_color()),
             fontsize=mpl.rcParams["legend.fontsize"],
             annotation_clip=False,
+            label=_AT_END,
         )
         for curve, end in zip(named, ends, strict=True)
     ]
+    shifts = _move_apart(names)
     boxes = [name.get_window_extent() for name in names]
-    apart = _apart([float(b.y0 + b.y1) / 2 for b in boxes], [float(b.height) for b in boxes])
-    shifts = [y - float(b.y0 + b.y1) / 2 for y, b in zip(apart, boxes, strict=True)]
-    most = max(float(b.height) for b in boxes)
-    if (
-        max(float(b.width) for b in boxes) <= _WIDEST_NAME * ax.bbox.width
-        and max(map(abs, shifts)) <= _FARTHEST * most
-    ):
-        for name, shift in zip(names, shifts, strict=True):
-            name.set_position((5, shift * 72 / ax.figure.dpi))
+    if max(float(b.width) for b in boxes) <= _WIDEST_NAME * ax.bbox.width and max(
+        map(abs, shifts)
+    ) <= _FARTHEST * max(float(b.height) for b in boxes):
         return True
     for name in names:
         name.remove()
     return False
+
+
+def settle_names(figure: Figure) -> None:
+    """Move the names at the ends of curves apart once more, now that the panels have their sizes.
+
+    When they are written, the layout is still to come, and a panel may become lower.
+    """
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        names = [text for text in ax.texts if text.get_label() == _AT_END]
+        if names:
+            _move_apart(names)
+
+
+def _move_apart(names: Sequence[Text]) -> list[float]:
+    """Move names up or down so that none overlaps another; return by how many pixels each."""
+    for name in names:
+        name.set_position(_BESIDE)
+    boxes = [name.get_window_extent() for name in names]
+    middles = [float(box.y0 + box.y1) / 2 for box in boxes]
+    apart = _apart(middles, [float(box.height) for box in boxes])
+    shifts = [place - middle for place, middle in zip(apart, middles, strict=True)]
+    for name, shift in zip(names, shifts, strict=True):
+        dpi = name.get_figure(root=True).dpi  # type: ignore[union-attr]
+        name.set_position((_BESIDE[0], _BESIDE[1] + shift * 72 / dpi))
+    return shifts
 
 
 def _apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:

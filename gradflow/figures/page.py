@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from gradflow import __version__
 from gradflow.errors import UsageError
 from gradflow.figures.caption import check_caption, latex_caption
+from gradflow.figures.curves import settle_names
 from gradflow.figures.files import require_folder, write_atomically
 from gradflow.figures.formats import FORMATS, check_formats, encoded
 from gradflow.figures.style import paper_style
@@ -90,6 +91,7 @@ class Page:
                 )
         for what, text in (("answer", answer), ("caption", caption)):
             check_caption(f"figure {self.name}: its {what}", text)
+        settle_names(self.figure)
         files: dict[str, bytes] = {}
         for kind in self.formats:
             files |= encoded(self.figure, self.name, kind)

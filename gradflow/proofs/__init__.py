@@ -12,6 +12,8 @@ from typing import Any
 
 _HOME = {
     "attack": "refuting",
+    "bound_above": "along",
+    "bound_below": "along",
     "bounds": "bounding",
     "box_bound": "boxes",
     "carousel": "carousels",

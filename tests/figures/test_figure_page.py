@@ -18,6 +18,7 @@ from gradflow.figures import (
     plot_heat,
     plot_series,
 )
+from oracles.legibility import complaints
 
 X = np.arange(5.0)
 WORDS = {"answer": "It is 5.", "caption": "A line to $5$ % of all_things."}
@@ -94,6 +95,16 @@ def test_two_pages_are_the_same_bytes(tmp_path):
     names = [p.name for p in (tmp_path / "a").iterdir()]
     a, b = ([(tmp_path / folder / name).read_bytes() for name in names] for folder in "ab")
     assert sum(x != y for x, y in zip(a, b, strict=True)) == 1  # the record of the claims
+
+
+def test_names_stay_apart_when_the_layout_makes_a_panel_low(tmp_path):
+    with page("low", tmp_path, shape=(4, 1), aspect=0.16, formats=["png"]) as sheet:
+        close = [Series(f"curve {i}", X, X + 0.3 * i) for i in range(3)]
+        for ax in sheet.axes:
+            plot_series(ax, close, x="x", y="y")
+        sheet.publish(**WORDS, numbers={})
+    assert len(sheet.axes[0].texts) == 3
+    assert [c for c in complaints(sheet.figure) if "curve" in c] == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
