@@ -87,7 +87,7 @@ def main(out, quick=False, **look):
                 "Left: norm of each module's own block of the product of Jacobians; it steps at "
                 "the module's ticks, every $p$ steps, and is exactly flat between them. Dotted: "
                 r"the certified bound $\|W_{H,pp}\|_2$ to the power of the number of ticks, for "
-                f"the slowest. A tick costs {', '.join(ticks)} nats from the fastest to the slowest. "
+                f"the slowest. A tick costs {', '.join(ticks)} nats from fast to slow. "
                 "Right: gradient of the next-character loss on each module; the fast ones pass "
                 "theirs on to the slow ones they read."
             ),
