@@ -19,23 +19,23 @@ PERIOD, LAG, QUANTILES = 20, "lag $t-k$ (steps)", (0.1, 0.5, 0.9)
 TITLES = ("a path kept open", "no path, or shut", "within a bound")
 B0, B1, B3, B5 = ({"forget_bias": float(b)} for b in (0, 1, 3, 5))
 ONE_CLOCK = {"recurrent": orthogonal(0.5), "period": constant(PERIOD)}
-# name, line style, cell, initial values, what the loss reads ("" for all), side of its bound
+# name, style (24: colour 3 but solid), cell, start, what the loss reads ("" for all), side of bound
 OPEN = (
     ("IRNN", 0, "irnn", {}, "h", 1),
     ("LSTM 3", 1, "lstm", B3, "h", 0),
     ("clock", 6, "clockwork", {}, "h", 0),
-    ("GRU 3", 3, "gru", B3, "h", 0),
+    ("GRU 3", 24, "gru", B3, "h", 0),
     ("SCRN", 5, "scrn", {}, "", 1),
     ("LSTM 1", 2, "lstm", B1, "h", 0),
 )
 SHUT = (
     ("Gauss", 4, "rnn", {}, "h", 0),
     ("orth", 2, "rnn", {"recurrent": orthogonal()}, "h", 1),
-    ("GRU 0", 3, "gru", B0, "h", 0),
+    ("GRU 0", 24, "gru", B0, "h", 0),
     ("LSTM 0", 1, "lstm", B0, "h", 0),
 )
 BOUND = (
-    ("GRU 5", 3, "gru", B5, "h", -1),
+    ("GRU 5", 24, "gru", B5, "h", -1),
     ("clock 20", 6, "clockwork", ONE_CLOCK, "h", 1),
     ("LSTM c", 1, "lstm", B3 | {"recurrent": gaussian(0.01)}, "c", -1),
     ("orth 0.9", 2, "rnn", {"recurrent": orthogonal(0.9)}, "h", 1),
@@ -64,51 +64,51 @@ def main(out, quick=False, **look):
     """Draw the gradient against lag: cells with an open path, without, and with a strict bound."""
     steps, hidden, windows = (60, 12, 3) if quick else (200, 32, 21)
     text = read_sequence(None, windows * 2 * steps)
-    numbers, panels, told, lag = {}, [], {}, np.arange(steps + 1)
-    for cases in (OPEN, SHUT, BOUND):
-        panels.append([])
+    numbers, panels, told, lag = {}, ([], [], []), {}, np.arange(steps + 1)
+    for panel, cases in zip(panels, (OPEN, SHUT, BOUND), strict=True):
         for case in cases:
             name, style, *_, side = case
             found = list(runs(case, text, windows, hidden))
             log = np.array([decay for _, decay in found])
             low, middle, high = (np.sort(log, axis=0)[round(q * (windows - 1))] for q in QUANTILES)
-            panels[-1].append(Series(name, lag, middle, low, high, style=style))
+            panel.append(Series(name, lag, middle, low, high, style=style))
             told[name] = magnitude(middle[-1])
             numbers[f"log10 gradient, {name}"] = middle[-1] / np.log(10)
             below = [line for run, _ in found if (line := bound_below(run)) is not None]
             above = np.array([bound_above(run) for run, _ in found])
             numbers[f"most growth a step by the theorem, {name}"] = np.exp(above[:, 1].max())
             numbers[f"draws bounded from below, {name}"] = len(below)
+            if below:
+                told[f"{name} below"] = magnitude(least := min(line[-1] for line in below))
+                numbers[f"log10 least the carousel keeps, {name}"] = least / np.log(10)
             if side:
                 bound = above if side > 0 else np.array(below)
                 worst = side * (side * bound).max(axis=0)
-                apart = cases is BOUND and abs(worst[-1] - middle[-1]) > 1
-                label = "-≤≥"[side] + name.split()[0] if apart else ""
-                panels[-1].append(Series(label, lag, worst, kind="bound"))
+                label = "" if abs(worst[-1] - middle[-1]) < 0.5 else "-≤≥"[side] + name.split()[0]
+                panel.append(Series(label, lag, worst, kind="bound"))
                 told[f"{name} bound"] = magnitude(worst[-1])
                 numbers[f"log10 bound, {name}"] = worst[-1] / np.log(10)
                 numbers[f"least room (nats), {name}"] = (side * (bound - log))[:, 1:].min()
     with page("decay", out, quick, shape=(1, 3), aspect=1.3, **look) as sheet:
-        for ax, title in zip(sheet.axes, TITLES, strict=True):
-            ax.set(title=title, xlabel=LAG)
-        sheet.figure.draw_without_rendering()  # names are set apart at the height that is left
-        for ax, curves in zip(sheet.axes, panels, strict=True):
+        for ax, title, curves in zip(sheet.axes, TITLES, panels, strict=True):
             plot_series(ax, curves, x=LAG, y="gradient", log=True)
+            ax.set_title(title)
         return sheet.publish(
             answer=(
                 f"Over {steps} steps an LSTM of forget bias 3 keeps {told['LSTM 3']}, of bias 0 "
                 f"{told['LSTM 0']}; these GRUs with bias 5 for certain keep {told['GRU 5 bound']}."
             ),
             caption=(
-                f"Gradient relative to lag 0, {windows} draws of the parameters, each on its own "
-                "text: medians, 10-90 % bands, dotted the weakest bound that a theorem gives for "
-                "these weights and gates. Numbers beside names are biases of gates. "
+                f"Gradient relative to lag 0, {windows} draws of parameters and text: medians, "
+                "10-90 % bands, dotted the weakest bound that a theorem gives for these weights "
+                "and gates. Numbers beside names are biases of gates. "
                 f"After {steps} steps: {', '.join(f'{c[0]} {told[c[0]]}' for c in OPEN + SHUT)}. "
                 "No theorem bounds the LSTM from below here, nor Gaussian RNN, LSTM, GRU and "
-                "clockwork usefully from above. Right, cells within reach of one: at most "
-                f"{told['clock 20 bound']} for one period of {PERIOD}, {told['orth 0.9 bound']} "
-                f"for $0.9$ times an orthogonal matrix; at least {told['GRU 5 bound']} for the "
-                f"GRU, {told['LSTM c bound']} for $c$ of an LSTM with small recurrent weights."
+                f"clockwork usefully from above; GRU 3 keeps {told['GRU 3 below']} for certain. "
+                f"Right, cells with a useful bound: at most {told['clock 20 bound']} for one "
+                f"period of {PERIOD}, {told['orth 0.9 bound']} for $0.9$ times an orthogonal "
+                f"matrix; at least {told['GRU 5 bound']} for the GRU, {told['LSTM c bound']} for "
+                "$c$ of an LSTM with small recurrent weights."
             ),
             numbers=numbers,
         )

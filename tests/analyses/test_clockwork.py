@@ -56,6 +56,29 @@ def test_the_rates_are_those_of_a_walk_by_hand(quick):
         assert numbers[f"p={p}: nats a tick"] == pytest.approx(log / (STEPS // p), rel=1e-11)
 
 
+def test_a_gradient_on_the_slowest_module_stays_there_and_moves_at_its_ticks_only():
+    text, period = read_sequence(None, STEPS), np.repeat(PERIODS, UNITS)
+    sizes = {"hidden": UNITS * len(PERIODS), "inputs": text.values.shape[1]}
+    params = gf.cells.clockwork.init(rng=0, period=clock_periods(len(PERIODS)), **sizes)
+    run = gf.run(gf.cells.clockwork, params, text.values)
+    slowest = period == PERIODS[-1]
+    gradient = np.where(slowest, np.random.default_rng(0).standard_normal(period.size), 0.0)
+    log = run.gradient_decay(gradient).by_unit
+    assert (log[:, ~slowest] == -np.inf).all()
+    moved = np.flatnonzero((np.diff(log[:, slowest], axis=0) != 0).any(axis=1))
+    assert moved.tolist() == list(range(0, STEPS, PERIODS[-1]))
+
+
+def test_a_gradient_on_the_fastest_module_reaches_the_slower_ones():
+    """The other direction: a mask turned round would fail here."""
+    text, period = read_sequence(None, STEPS), np.repeat(PERIODS, UNITS)
+    sizes = {"hidden": UNITS * len(PERIODS), "inputs": text.values.shape[1]}
+    params = gf.cells.clockwork.init(rng=0, period=clock_periods(len(PERIODS)), **sizes)
+    run = gf.run(gf.cells.clockwork, params, text.values)
+    log = run.gradient_decay(np.where(period == PERIODS[0], 1.0, 0.0)).by_unit
+    assert np.isfinite(log[-1]).all()
+
+
 def test_the_slower_the_module_the_more_of_the_loss_reaches_it(quick):
     numbers = quick("clockwork").numbers
     left = [numbers[f"p={p}: log10 of the loss's gradient on it"] for p in PERIODS]

@@ -25,6 +25,8 @@ def check(numbers, steps):
         assert numbers[f"log10 bound, {name}"] == pytest.approx(value, abs=1e-9)
     # no bound of the context can lie below its exact rate
     assert numbers["log10 bound, SCRN"] >= steps * log10(0.95)
+    exact = pytest.approx(steps * log10(0.95), abs=1e-9)
+    assert numbers["log10 least the carousel keeps, SCRN"] == exact
     for cell, biases in {
         "LSTM": "013",
         "GRU": "035",
@@ -33,6 +35,8 @@ def check(numbers, steps):
         assert kept == sorted(kept)
     assert found["orth 0.9"] <= steps * log10(0.9)
     assert min(found[name] for name in ("IRNN", "clock")) > -1
+    for name in ("GRU 5", "LSTM c"):
+        assert numbers[f"log10 least the carousel keeps, {name}"] == numbers[f"log10 bound, {name}"]
     for name in ("LSTM 0", "LSTM 1", "LSTM 3", "GRU 0", "Gauss", "IRNN"):
         assert numbers[f"draws bounded from below, {name}"] == 0
     for name in ("Gauss", "LSTM 0", "LSTM 1", "LSTM 3", "GRU 0", "GRU 3", "clock"):
@@ -63,17 +67,19 @@ def test_one_curve_against_a_backward_pass_by_hand(quick):
     assert claimed == pytest.approx(sorted(found)[1], abs=1e-9)
 
 
-def test_the_bound_of_the_gru_by_the_formula_of_its_theorem(quick):
+@pytest.mark.parametrize("bias", [3, 5])
+def test_the_bound_of_the_gru_by_the_formula_of_its_theorem(quick, bias):
     text, found = read_sequence(None, 360), []
     for seed in range(3):
         x = text.values[120 * seed : 120 * (seed + 1)]
-        p = gf.cells.gru.init(hidden=12, inputs=x.shape[1], rng=seed, forget_bias=5.0)
+        p = gf.cells.gru.init(hidden=12, inputs=x.shape[1], rng=seed, forget_bias=float(bias))
         h = gf.run(gf.cells.gru, p, x).states["h"][60:-1]
         least = (1 / (1 + np.exp(-(x[60:] @ p["W_z"].T + h @ p["U_z"].T + p["b_z"])))).min()
         g, r, z = (np.linalg.norm(p[f"U_{name}"], 2) for name in "grz")
         found.append(least - (1 - least) * (g + 2 * z + g * r / 4))
-    claimed = quick("decay").numbers["log10 bound, GRU 5"]
+    claimed = quick("decay").numbers[f"log10 least the carousel keeps, GRU {bias}"]
     assert claimed == pytest.approx(60 * log10(min(found)), abs=1e-9)
+    assert claimed <= quick("decay").numbers[f"log10 gradient, GRU {bias}"]
 
 
 @pytest.mark.slow

@@ -48,23 +48,59 @@ def test_h_alone_has_the_wrong_exponent(quick):
     exponents(quick("gate_paths").numbers)
 
 
-def test_the_exponent_is_the_growth_of_the_product_by_hand(quick):
-    """The naive product of 60 Jacobians, whose size a float still holds, from the same run."""
-    text = read_sequence(None, 60)
-    sizes = {"hidden": 8, "inputs": text.values.shape[1]}
-    params = gf.cells.lstm.init(rng=0, forget_bias=3, **sizes)
-    product = np.eye(16)
-    for t, jacobian in enumerate(gf.run(gf.cells.lstm, params, text.values).jacobians()):
-        product = jacobian @ product
-        if t == 5:
-            early = np.linalg.norm(product, 2)
-    growth = np.log(np.linalg.norm(product, 2) / early) / 54
-    found = quick("gate_paths").numbers["b=3: exponent, whole"]
-    # a norm against a frame's first column, over 54 steps: log(16) / 54 at most apart
-    assert found == pytest.approx(growth, abs=np.log(16) / 54)
+def by_hand(bias, steps):
+    """Yield the Jacobians of the LSTM of (h, c) over the text of the figure, in NumPy."""
+    x = read_sequence(None, steps).values
+    p = gf.cells.lstm.init(rng=0, forget_bias=bias, hidden=8, inputs=x.shape[1])
+    h, c = np.zeros(8), np.zeros(8)
+    for row in x:
+        a = {k: p[f"W_{k}"] @ row + p[f"U_{k}"] @ h + p[f"b_{k}"] for k in "ifog"}
+        i, f, o = (1 / (1 + np.exp(-a[k])) for k in "ifo")
+        g, old = np.tanh(a["g"]), c
+        c = f * c + i * g
+        size = np.tanh(c)
+        h, down = o * size, o * (1 - size**2)
+        dc = np.hstack(
+            [
+                (g * i * (1 - i))[:, None] * p["U_i"]
+                + (old * f * (1 - f))[:, None] * p["U_f"]
+                + (i * (1 - g**2))[:, None] * p["U_g"],
+                np.diag(f),
+            ]
+        )
+        dh = down[:, None] * dc
+        dh[:, :8] += (size * o * (1 - o))[:, None] * p["U_o"]
+        yield np.vstack([dh, dc])
+
+
+@pytest.mark.parametrize("b", BIASES)
+@pytest.mark.parametrize(("name", "kept"), [("whole", slice(None)), ("h only", slice(8))])
+def test_the_exponent_is_the_growth_of_a_vector_by_hand(quick, b, name, kept):
+    """Another start, so the two differ by what either must still turn, over 900 steps."""
+    found = quick("gate_paths").numbers[f"b={b}: exponent, {name}"]
+    vector, growth = np.random.default_rng(5).standard_normal(16)[kept], 0.0
+    for t, jacobian in enumerate(by_hand(b, 1000)):
+        vector = jacobian[kept, kept] @ vector
+        size = np.linalg.norm(vector)
+        vector /= size
+        growth += np.log(size) if t >= 100 else 0.0
+    # a few nats of turning at the most, which 60 steps would not hide
+    assert found == pytest.approx(growth / 900, abs=3 / 900)
+
+
+def test_the_standard_errors_leave_the_exponents_apart(quick):
+    numbers = quick("gate_paths").numbers
+    for b in BIASES:
+        error = max(numbers[f"b={b}: its standard error, {n}"] for n in ("whole", "h only"))
+        apart = numbers[f"b={b}: exponent, whole"] - numbers[f"b={b}: exponent, h only"]
+        assert 0 < error < apart / 10
 
 
 @pytest.mark.slow
 def test_in_full_the_error_is_large(tmp_path):
-    whole, part = exponents(find_script("gate_paths").run(tmp_path, formats=["png"]))
+    numbers = find_script("gate_paths").run(tmp_path, formats=["png"])
+    whole, part = exponents(numbers)
     assert part[2] / whole[2] > 30
+    # what is printed of them is known: each is several of its standard errors below 0
+    for b, value in zip(BIASES, whole, strict=True):
+        assert value < -4 * numbers[f"b={b}: its standard error, whole"]
