@@ -98,8 +98,9 @@ def main(out, quick=False, **look):
         ax.set(xlim=biases[[0, -1]], ylim=logs[[0, -1]])
         return sheet.publish(
             answer=(
-                f"To keep 1% over {steps} steps of text, {small} at gain {gains[0]:g} and {usual} "
-                f"at gain 1; {float(least[0]):.2f} is proved for any input at gain {gains[0]:g}."
+                f"To keep 1% over {steps} steps of text takes a bias of {small} at gain "
+                f"{gains[0]:g} and of {usual} at gain 1; at gain {gains[0]:g}, "
+                f"{float(least[0]):.2f} is proved to do so for all inputs of norm 1 or less."
             ),
             caption=(
                 "Lag from which on the gradient of the next-character loss stays under 1% of its "
