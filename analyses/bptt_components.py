@@ -74,7 +74,8 @@ def main(out, quick=False, **look):
                 "the next character at every step, customary initial values). Left: norm of the "
                 r"component $C_\ell$ of $dL/d\theta$, all parameters together, against the lag "
                 r"$\ell$, relative to $\ell = 0$ (lag $\ell$ has $\ell$ terms less than lag 0). "
-                "Right: relative error of the gradient when only the first lags are kept; lags needed for 1 % (line): "
+                "Right: relative error of the gradient when only the first lags are kept; lags "
+                "needed for 1 % (line): "
                 + ", ".join(f"{name} {needed[name]}" for name in CELLS)
                 + "."
             ),
