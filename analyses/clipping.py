@@ -15,15 +15,9 @@ from gradflow.cells.initializers import gaussian
 from gradflow.figures import Series, magnitude, page, plot_series
 from gradflow.figures.style import QUIET
 from gradflow.models import read_sequence
-from gradflow.spectra import cross_entropy
+from gradflow.spectra import cross_entropy, log_clip_factor
 
 THRESHOLD, FAR = 10.0, 20
-
-
-def clipped(gradient):
-    """The gradient after norm clipping (Algorithm 1)."""
-    norm = np.linalg.norm(gradient)
-    return gradient * (THRESHOLD / norm) if norm >= THRESHOLD else gradient
 
 
 def components(gain, seed, text, hidden):
@@ -49,14 +43,12 @@ def main(out, quick=False, **look):
     for row, gain in enumerate(gains):
         for seed in range(seeds):
             parts = components(gain, seed, text, hidden)
-            before = parts.sum(axis=0)
-            after = clipped(before)
+            whole, far = (np.log(np.linalg.norm(p.sum(axis=0))) for p in (parts, parts[FAR + 1 :]))
             # what Algorithm 1 does to the sum, it does to each of its terms
-            factor = np.linalg.norm(after) / np.linalg.norm(before)
-            far, far_cut = (np.linalg.norm(f * parts[FAR + 1 :].sum(axis=0)) for f in (1, factor))
-            values = (np.linalg.norm(before), np.linalg.norm(after), far, far_cut)
-            for name, value in zip(logs, values, strict=True):
-                logs[name][row, seed] = np.log(value)
+            cut = log_clip_factor(whole, THRESHOLD)
+            for name, log in zip(logs, (whole, whole + cut, far, far + cut), strict=True):
+                logs[name][row, seed] = log
+            factor = np.exp(cut)
             share = np.linalg.norm(parts, axis=1)
             share, same = share / share.sum(), factor * share / (factor * share).sum()
             moved.append(np.abs(same / share - 1).max())

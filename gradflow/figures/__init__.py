@@ -19,7 +19,7 @@ from gradflow.figures.eigenvalues import plot_eigenvalues
 from gradflow.figures.files import require_folder, write_atomically
 from gradflow.figures.fixed_points import plot_fixed_points
 from gradflow.figures.formats import FORMATS, check_formats
-from gradflow.figures.heat import Grid, mark_points, outline, plot_heat
+from gradflow.figures.heat import Grid, mark_points, outline, plot_heat, trace
 from gradflow.figures.inline import plain_text
 from gradflow.figures.lyapunov import plot_lyapunov
 from gradflow.figures.page import Page, page
@@ -65,5 +65,6 @@ __all__ = [
     "plot_surface",
     "require_folder",
     "share_handles",
+    "trace",
     "write_atomically",
 ]

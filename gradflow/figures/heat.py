@@ -22,7 +22,7 @@ from gradflow.figures.style import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Grid", "mark_points", "outline", "plot_heat"]
+__all__ = ["Grid", "mark_points", "outline", "plot_heat", "trace"]
 
 _ZERO = "#ffffff"
 
@@ -161,6 +161,27 @@ def mark_points(ax: Axes, points: Mapping[str, tuple[float, float]]) -> Axes:
         ax.plot([x], [y], "o", color="white", markeredgecolor=INK, markeredgewidth=0.9, label="_")
         before = x > (left + right) / 2
         _tag(ax, name, (x, y), (-6 if before else 6, 0), "right" if before else "left")
+    return ax
+
+
+def trace(ax: Axes, *coordinates: ArrayLike, color: str = INK) -> Axes:
+    """Draw a path in ``color`` with a white edge, readable on a map or on a surface.
+
+    ``coordinates`` are two arrays (n,) on flat axes, and three on axes in three dimensions. Others,
+    or a value that is not finite, raise ``UsageError``.
+    """
+    path = [np.asarray(values, dtype=np.float64) for values in coordinates]
+    needed = 3 if ax.name == "3d" else 2
+    shapes = {values.shape for values in path}
+    if len(path) != needed or len(shapes) != 1 or path[0].ndim != 1 or not np.isfinite(path).all():
+        raise UsageError(
+            f"trace: these axes need {needed} arrays of one length, with finite values; there are "
+            f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}"
+        )
+    width = 0.7 * float(mpl.rcParams["lines.linewidth"])
+    for shade, wide in (("white", 2.4 * width), (color, width)):
+        # above the surface, whose parts are sorted among themselves only
+        ax.plot(*path, color=shade, linewidth=wide, zorder=4, label="_")
     return ax
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_surface"]
 
+# Lines of the grid each way that are drawn at most.
+_MOST = 250
+
 
 def plot_surface(
     ax: Axes,
@@ -37,7 +40,8 @@ def plot_surface(
     ax : Axes
         Where to draw.
     grid : Grid
-        ``x`` (nx,), ``y`` (ny,) and ``values`` (ny, nx), finite.
+        ``x`` (nx,), ``y`` (ny,) and ``values`` (ny, nx), finite. Where the lines of the grid are to
+        follow an edge, ``x`` and ``y`` are (ny, nx) too.
     x, y : str
         Names of the axes, with units.
     lines : mapping, optional
@@ -59,18 +63,25 @@ def plot_surface(
     across, up, height = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y, grid.values))
     if ax.name != "3d":
         raise UsageError("plot_surface: the axes are flat; make them with projection='3d'")
-    if height.shape != (up.size, across.size) or not np.isfinite(height).all():
+    if across.ndim == up.ndim == 1:
+        across, up = np.meshgrid(across, up)
+    if (
+        not height.shape == up.shape == across.shape
+        or height.ndim != 2
+        or not np.isfinite([across, up, height]).all()
+    ):
         raise UsageError(
-            f"plot_surface: {grid.quantity!r} has shape {height.shape} for {up.size} y and "
-            f"{across.size} x; it must have a row a y, a column an x, and finite values"
+            f"plot_surface: {grid.quantity!r} has shape {height.shape} on a grid of {up.shape}; it "
+            "must have a row a y, a column an x, and finite values"
         )
     solid.computed_zorder = False
     solid.plot_surface(
-        *np.meshgrid(across, up),
+        across,
+        up,
         height,
         cmap="cividis",
-        rcount=min(120, up.size),
-        ccount=min(120, across.size),
+        rcount=min(_MOST, len(height)),
+        ccount=min(_MOST, height.shape[1]),
         linewidth=0,
         antialiased=False,
         rasterized=True,

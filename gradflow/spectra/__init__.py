@@ -1,8 +1,10 @@
 """ANALYSE: run a cell and measure its gradient: decay, paths, spectra, exponents, horizon."""
 
 from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
+from gradflow.spectra.clipping import Descent, descend, log_clip_factor
 from gradflow.spectra.decay import Decay, gradient_decay, product_decay
 from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
+from gradflow.spectra.error_surface import ErrorSurface, error_surface
 from gradflow.spectra.exponents import leading_exponents
 from gradflow.spectra.fixed_points import FixedPoints, fixed_points
 from gradflow.spectra.loss import Loss, cross_entropy, squared_error
@@ -34,6 +36,8 @@ from gradflow.spectra.transients import (
 
 __all__ = [
     "Decay",
+    "Descent",
+    "ErrorSurface",
     "FixedPoints",
     "KreissConstant",
     "Loss",
@@ -47,11 +51,14 @@ __all__ = [
     "bulk_radius",
     "cheaper_unformed",
     "cross_entropy",
+    "descend",
+    "error_surface",
     "fixed_points",
     "fuss_catalan",
     "gradient_decay",
     "kreiss_constant",
     "leading_exponents",
+    "log_clip_factor",
     "log_power_norms",
     "log_resolvent_norms",
     "lyapunov_spectrum",

@@ -58,6 +58,21 @@ def test_a_surface_carries_its_curve():
     assert ax.get_zlabel() == "error"
 
 
+def test_the_lines_of_a_surface_may_follow_an_edge():
+    ax = axes(projection="3d")
+    x, up = np.meshgrid(np.linspace(0, 1, 7), np.linspace(-1, 1, 5))
+    y = up + x
+    plot_surface(ax, Grid(x, y, np.sign(up), "error"), x="w", y="b")
+    (surface,) = ax.collections
+    corners = np.array([np.stack([x, y], -1)[i : i + 2, j : j + 2] for i, j in np.ndindex(4, 6)])
+    faces = np.asarray(surface._faces)[..., :2]
+    for face, cell in zip(faces, corners.reshape(-1, 4, 2), strict=True):
+        assert {tuple(p) for p in face} == {tuple(p) for p in cell}
+    short = Grid(x[:, 1:], y, np.sign(up), "error")
+    with pytest.raises(UsageError, match="grid"):
+        plot_surface(axes(projection="3d"), short, x="w", y="b")
+
+
 def test_flat_axes_and_holes_are_refused():
     grid = Grid([0, 1], [0, 1], np.ones((2, 2)), "q")
     with pytest.raises(UsageError, match="projection='3d'"):

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from gradflow.errors import UsageError
-from gradflow.figures import Grid, mark_points, outline, plot_heat
+from gradflow.figures import Grid, mark_points, outline, plot_heat, trace
 from oracles.legibility import complaints
 
 X, Y = np.linspace(0, 3, 31), np.linspace(-1, 1, 21)
@@ -99,6 +99,25 @@ def test_points_are_marked_and_their_names_stay_inside():
     left, right = ax.texts
     assert (left.get_ha(), right.get_ha()) == ("left", "right")
     assert to_rgb(ax.lines[0].get_color()) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("solid", [False, True])
+def test_a_path_has_a_white_edge_under_it(solid):
+    ax = Figure().add_subplot(projection="3d" if solid else None)
+    path = (X, X**2, X**3)[: 3 if solid else 2]
+    assert trace(ax, *path, color="black") is ax
+    edge, line = ax.lines
+    assert to_rgb(edge.get_color()) == (1, 1, 1)
+    assert to_rgb(line.get_color()) == (0, 0, 0)
+    assert edge.get_linewidth() > 2 * line.get_linewidth()
+    for drawn in (edge, line):
+        np.testing.assert_array_equal(drawn.get_data_3d() if solid else drawn.get_data(), path)
+
+
+@pytest.mark.parametrize("path", [(X,), (X, X, X), (X, Y), (X, X * np.nan), (SLOPE, SLOPE)])
+def test_a_path_that_is_none_is_refused(path):
+    with pytest.raises(UsageError, match="2 arrays of one length"):
+        trace(axes(), *path)
 
 
 @pytest.mark.parametrize(
