@@ -102,7 +102,7 @@ def main(out, quick=False, **look):
         cut.minorticks_off()
         for i, w in enumerate(CUTS):
             below = {"color": stroke(i).color, "ha": "center", "va": "top"}
-            cut.text(0, steep[i, near.size] - 0.15, f"$w={w:g}$", **below)
+            cut.text(0, steep[i, near.size] - 0.3, f"$w={w:g}$", **below)
         net = Grid(net.x, net.y, net.log_gradient, r"$\|\nabla L\|$")
         plot_heat(gains, net, x="gain of $U$", y="gain of $W$", log=True)
         answer = (
