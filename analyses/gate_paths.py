@@ -55,7 +55,7 @@ def main(out, quick=False, **look):
         shares.append({NAMES[name]: paths.share()[name] for name in NAMES})
         log = run.gradient_decay({"h": loss.gradient}).log_norm
         whole.append(Series(f"$b_f={bias}$", lag, log - log[0], style=style))
-        alone.append(Series("", paths.lag, paths.carousel_only - log[0], kind="bound"))
+        alone.append((paths.carousel_only - log[0]) / np.log(10))
         long_run = gf.run(gf.cells.lstm, params, far)
         for name, part in (("whole", None), ("h only", "h")):
             spectrum = long_run.lyapunov(part=part, leading=1)
@@ -63,7 +63,7 @@ def main(out, quick=False, **look):
             numbers[f"b={bias}: exponent, {name}"] = spectrum.exponents[0]
             numbers[f"b={bias}: its standard error, {name}"] = spectrum.stderr[0]
         numbers[f"b={bias}: log10 of the gradient"] = (log[-1] - log[0]) / np.log(10)
-        numbers[f"b={bias}: log10 of the carousel alone"] = alone[-1].y[-1] / np.log(10)
+        numbers[f"b={bias}: log10 of the carousel alone"] = alone[-1][-1]
         for name, share in shares[-1].items():
             numbers[f"b={bias}: percent by {name}"] = 100 * share.mean()
     numbers |= {f"sigma({b})^100": np.exp(carousel_alone(b, 100)) for b in (0, 1, 2, 5)}
@@ -79,11 +79,13 @@ def main(out, quick=False, **look):
             ax.set_title(f"$b_f = {bias}$")
         handles = share_handles(list(NAMES.values()))
         sheet.figure.legend(handles=handles, loc="outside upper center", ncols=3)
-        y = r"$\|\partial L/\partial s_k\|$"
         middle.set_ylim(-7, 1)
-        plot_series(middle, [*alone[1:], *whole[1:]], x=LAG, y=y, log=True)
+        plot_series(middle, whole[1:], x=LAG, y=r"$\|\partial L/\partial s_k\|$", log=True)
         middle.plot(lag, whole[0].y / np.log(10), color=stroke(0).color)
-        middle.text(0.34, 0.05, "$b_f=0$", transform=middle.transAxes, color=stroke(0).color)
+        for style, curve in enumerate(alone[1:], start=1):
+            middle.plot(paths.lag, curve, color=stroke(style).color, linewidth=0.6, zorder=1.2)
+        spot = (np.argmax(whole[0].y < -5 * np.log(10)), -5)
+        middle.annotate("$b_f=0$", spot, (4, 2), textcoords="offset points", color=stroke(0).color)
         lines = []
         for name, values in exponents.items():
             mean, error = np.transpose(values)
@@ -102,12 +104,11 @@ def main(out, quick=False, **look):
                 "norm as a share of the sum of all norms (the vectors add up, their norms do not), "
                 "for four forget biases; the carousel has "
                 + ", ".join(f"{percent:.0f}" for percent in by_carousel)
-                + " % in the mean over lags. Then: the whole gradient, and (dotted, from bias 1 "
-                "on) what never leaves the carousel; the whole falls to "
+                + " % in the mean over lags. Then: the whole gradient, and (thin, from bias 1 "
+                "on) what never leaves the carousel; over all steps the whole falls to "
                 + ", ".join(magnitude(one.y[-1]) for one in whole)
                 + f". Last: leading Lyapunov exponent over {many} steps of the whole state "
-                "$(h, c)$, and of $dh'/dh$ alone, the error that others publish (bands: standard "
-                "error)."
+                "$(h, c)$, and of $dh'/dh$ alone, which others publish (bands: standard error)."
             ),
             numbers=numbers,
         )

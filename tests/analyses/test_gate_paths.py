@@ -49,7 +49,7 @@ def test_h_alone_has_the_wrong_exponent(quick):
 
 
 def by_hand(bias, steps):
-    """Yield the Jacobians of the LSTM of (h, c) over the text of the figure, in NumPy."""
+    """Yield the Jacobians by path of the LSTM of (h, c) over the figure's text, and h, in NumPy."""
     x = read_sequence(None, steps).values
     p = gf.cells.lstm.init(rng=0, forget_bias=bias, hidden=8, inputs=x.shape[1])
     h, c = np.zeros(8), np.zeros(8)
@@ -60,17 +60,46 @@ def by_hand(bias, steps):
         c = f * c + i * g
         size = np.tanh(c)
         h, down = o * size, o * (1 - size**2)
-        dc = np.hstack(
-            [
-                (g * i * (1 - i))[:, None] * p["U_i"]
-                + (old * f * (1 - f))[:, None] * p["U_f"]
-                + (i * (1 - g**2))[:, None] * p["U_g"],
-                np.diag(f),
-            ]
-        )
-        dh = down[:, None] * dc
-        dh[:, :8] += (size * o * (1 - o))[:, None] * p["U_o"]
-        yield np.vstack([dh, dc])
+        none = np.zeros((8, 8))
+        path = {
+            "carousel": np.block([[none, none], [none, np.diag(f)]]),
+            "c to h": np.block([[none, np.diag(down * f)], [none, none]]),
+            "output gate": np.block([[(size * o * (1 - o))[:, None] * p["U_o"], none], [none] * 2]),
+        }
+        for name, slope, gate in (
+            ("candidate", i * (1 - g**2), "g"),
+            ("input gate", g * i * (1 - i), "i"),
+            ("forget gate", old * f * (1 - f), "f"),
+        ):
+            dc = slope[:, None] * p[f"U_{gate}"]
+            path[name] = np.block([[down[:, None] * dc, none], [dc, none]])
+        yield path, h
+
+
+@pytest.mark.parametrize("b", BIASES)
+def test_shares_and_gradient_are_those_of_a_walk_by_hand(quick, b):
+    text, numbers = read_sequence(None, 60), quick("gate_paths").numbers
+    steps = list(by_hand(b, 60))
+    inputs = text.values.shape[1]
+    readout = np.random.default_rng(0).standard_normal((inputs, 8)) / np.sqrt(8)
+    odds = np.exp(readout @ steps[-1][1])
+    # the gradient of the logits' cross-entropy at the last step; the loss reads h only
+    row = np.zeros(16)
+    row[:8] = (odds / odds.sum() - np.eye(inputs)[text.targets[-1]]) @ readout
+    start, shares = np.linalg.norm(row), {path: [] for path in PATHS}
+    kept = row
+    for lag, (step, _) in enumerate(reversed(steps)):
+        norms = {path: np.linalg.norm(row @ matrix) for path, matrix in step.items()}
+        for path, norm in norms.items():
+            shares[path].append(norm / sum(norms.values()))
+        row = row @ sum(step.values())
+        kept = kept @ step["carousel"] if lag else row
+    for path in PATHS:
+        found = numbers[f"b={b}: percent by {path}"]
+        assert found == pytest.approx(100 * np.mean(shares[path]), rel=1e-10)
+    for what, vector in (("gradient", row), ("carousel alone", kept)):
+        found = numbers[f"b={b}: log10 of the {what}"]
+        assert found == pytest.approx(np.log10(np.linalg.norm(vector) / start), abs=1e-10)
 
 
 @pytest.mark.parametrize("b", BIASES)
@@ -79,8 +108,8 @@ def test_the_exponent_is_the_growth_of_a_vector_by_hand(quick, b, name, kept):
     """Another start, so the two differ by what either must still turn, over 900 steps."""
     found = quick("gate_paths").numbers[f"b={b}: exponent, {name}"]
     vector, growth = np.random.default_rng(5).standard_normal(16)[kept], 0.0
-    for t, jacobian in enumerate(by_hand(b, 1000)):
-        vector = jacobian[kept, kept] @ vector
+    for t, (step, _) in enumerate(by_hand(b, 1000)):
+        vector = sum(step.values())[kept, kept] @ vector
         size = np.linalg.norm(vector)
         vector /= size
         growth += np.log(size) if t >= 100 else 0.0
