@@ -20,7 +20,8 @@ def script():
 
 def test_no_gradient_is_above_the_threshold_and_small_ones_are_untouched(quick, script):
     numbers = quick("clipping").numbers
-    assert numbers["largest norm after clipping"] <= script.THRESHOLD * (1 + 1e-15)
+    # the exponential of a sum of two logarithms of up to 32
+    assert numbers["largest norm after clipping"] <= script.THRESHOLD * (1 + 1e-14)
     assert numbers["most a gradient under the threshold changes"] == 0
     assert 0 < numbers["gradients clipped, percent"] < 100
 
