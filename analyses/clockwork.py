@@ -18,8 +18,8 @@ from gradflow.models import read_sequence
 from gradflow.spectra import cross_entropy, product_decay
 
 MODULES = 5
-# no line of a module is dotted: bounds are; 17 has colour 3
-STYLES = (0, 1, 2, 17, 4)
+# no line of a module is dotted, since bounds are
+DASHES = (0, 1, 2, 5, 4)
 FLOOR, SHOWN = -6, 64
 
 
@@ -40,7 +40,7 @@ def name_stairs(ax, own):
             (5, 0 if ends else 3),
             textcoords="offset points",
             va="center" if ends else "bottom",
-            color=stroke(one.style).color,
+            color=stroke(one.style[0]).color,
         )
 
 
@@ -63,9 +63,9 @@ def main(out, quick=False, **look):
         changes = np.flatnonzero(np.diff(log) != 0)
         norm = np.linalg.norm(params["W_H"][np.ix_(module, module)], 2)
         bound = np.ceil(lag / period) * np.log(norm)
-        own.append(Series(f"$p={period:g}$", *stairs(lag, log), style=STYLES[index]))
+        own.append(Series(f"$p={period:g}$", *stairs(lag, log), style=(index, DASHES[index])))
         part = np.logaddexp.reduce(2 * by_unit[:, module], axis=1) / 2
-        whole.append(Series(f"$p={period:g}$", lag, part, style=STYLES[index]))
+        whole.append(Series(f"$p={period:g}$", lag, part, style=(index, DASHES[index])))
         numbers |= {
             f"p={period:g}: levels left over {steps} steps": changes.size,
             f"p={period:g}: changes elsewhere than at a tick": np.count_nonzero(changes % period),

@@ -95,15 +95,14 @@ def plot_heat(
     across, up, values = _checked(grid, log)
     scale = 1 / math.log(10) if log else 1.0
     finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if limits is None else limits
-    if limits is not None:
-        low, high = low * scale, high * scale
+    least, most = float(finite.min()), float(finite.max())
+    low, high = (least, most) if limits is None else (limits[0] * scale, limits[1] * scale)
     if low == high:
         low, high = low - 0.5, high + 0.5
     norm: Normalize = Normalize(low, high)
     colors = mpl.colormaps["cividis"]
-    if zero is not None:
-        middle = zero * scale
+    middle = None if zero is None else zero * scale
+    if middle is not None:
         low, high = min(low, middle - 1e-9), max(high, middle + 1e-9)
         norm = TwoSlopeNorm(middle, low, high)
         colors = mpl.colormaps["PuOr"]
@@ -118,7 +117,7 @@ def plot_heat(
     )
     ax.grid(False)
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
-        int(finite.min() < low - 1e-12), int(finite.max() > high + 1e-12)
+        int(least < low - 1e-12), int(most > high + 1e-12)
     ]
     figure: Any = ax.figure
     bar = figure.colorbar(image, ax=ax, extend=extend, pad=0.02, aspect=28)
@@ -127,12 +126,9 @@ def plot_heat(
     if log:
         bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=high - low > 3))
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: decade_label(v)))
-    drawn = sorted(
-        {level * scale for level in levels} | ({zero * scale} if zero is not None else set())
-    )
-    drawn = [level for level in drawn if finite.min() < level < finite.max()]
-    if drawn:
-        _contours(ax, across, up, values, drawn, log, zero)
+    wanted = {level * scale for level in levels} | ({middle} if middle is not None else set())
+    if drawn := sorted(level for level in wanted if least < level < most):
+        _contours(ax, across, up, values, drawn, log, middle)
     if np.isneginf(values).any():
         legend_above(ax, [Patch(facecolor=_ZERO, edgecolor=INK, linewidth=0.5, label="exactly 0")])
     ax.set_xlabel(x)
@@ -212,10 +208,9 @@ def _contours(
     values: NDArray[np.float64],
     levels: Sequence[float],
     log: bool,
-    zero: float | None,
+    middle: float | None,
 ) -> None:
-    scale = 1 / math.log(10) if log else 1.0
-    middle = None if zero is None else zero * scale
+    """Draw and label contours, that of ``middle`` thicker than the others."""
     widths = [1.6 if level == middle else 0.7 for level in levels]
     shown = np.ma.masked_invalid(values)
     # White under ink, so that a line is seen on every colour.

@@ -43,7 +43,7 @@ class Series:
         ``"line"``; ``"points"`` without a line; ``"theory"`` and ``"bound"`` look the same in every
         figure: dashed in ink, dotted in grey.
     style
-        Number of its colour and line style; its place among the lines by default.
+        Number of its colour and line style, or of either; its place among the lines by default.
     """
 
     label: str
@@ -52,7 +52,7 @@ class Series:
     low: ArrayLike | None = None
     high: ArrayLike | None = None
     kind: Kind = "line"
-    style: int | None = None
+    style: int | tuple[int, int] | None = None
 
 
 def plot_series(
@@ -90,7 +90,7 @@ def plot_series(
     for one in series:
         across, up = _values(one, one.y, log)
         style = count if one.style is None else one.style
-        look = stroke(style)
+        look = stroke(*style) if isinstance(style, tuple) else stroke(style)
         count += one.kind in ("line", "points")
         if one.kind != "points":
             ends += [across.min(), across.max()]

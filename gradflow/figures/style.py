@@ -69,11 +69,14 @@ class Stroke:
     marker: str
 
 
-def stroke(index: int) -> Stroke:
-    """Return the stroke of series ``index``, unlike its neighbours in colour and in line style."""
+def stroke(index: int, dashes: int | None = None) -> Stroke:
+    """Return the stroke of series ``index``, unlike its neighbours in colour and in line style.
+
+    ``dashes`` gives it the line style of another index.
+    """
     return Stroke(
         _COLORS[index % len(_COLORS)],
-        _DASHES[index % len(_DASHES)],
+        _DASHES[(index if dashes is None else dashes) % len(_DASHES)],
         _MARKERS[index % len(_MARKERS)],
     )
 

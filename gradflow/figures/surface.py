@@ -1,17 +1,13 @@
-"""A surface over two parameters, in three dimensions, with curves that lie on it."""
+"""A surface over two parameters, in three dimensions; `trace` draws paths on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
-from gradflow.figures.curves import legend_above
-from gradflow.figures.style import INK, stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +26,6 @@ def plot_surface(
     *,
     x: str,
     y: str,
-    lines: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
     view: tuple[float, float] = (28.0, -58.0),
 ) -> Axes:
     """Draw a surface on axes made with ``projection="3d"``.
@@ -44,8 +39,6 @@ def plot_surface(
         follow an edge, ``x`` and ``y`` are (ny, nx) too.
     x, y : str
         Names of the axes, with units.
-    lines : mapping, optional
-        From a name to x, y and z (n,) of a curve, such as a path of gradient descent.
     view : tuple of float
         Elevation and azimuth in degrees.
 
@@ -87,18 +80,6 @@ def plot_surface(
         rasterized=True,
         zorder=1,
     )
-    handles = []
-    for index, (name, (px, py, pz)) in enumerate((lines or {}).items()):
-        look = stroke(index + 1)
-        handles += solid.plot(
-            px,
-            py,
-            pz,
-            color=look.color if index else INK,
-            linestyle=look.linestyle if index else "solid",
-            label=name,
-            zorder=3,
-        )
     solid.view_init(*view)
     solid.set_xlabel(x)
     solid.set_ylabel(y)
@@ -107,6 +88,4 @@ def plot_surface(
         axis.set_major_locator(MaxNLocator(nbins=4))
         axis.pane.set_facecolor("white")
         axis._axinfo["grid"].update(color="#dddddd", linewidth=0.4)
-    if handles:
-        legend_above(ax, handles)
     return ax

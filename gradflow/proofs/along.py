@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gradflow.cells import get
 from gradflow.proofs.bounding import bounds, facts_of
-from gradflow.proofs.carousels import carousel
+from gradflow.proofs.carousels import Carousel, carousel
+from gradflow.proofs.cone import Cone
 from gradflow.proofs.values import measure, norm_of
 from gradflow.spectra import Trajectory
 
@@ -63,9 +64,17 @@ def bound_below(run: Trajectory) -> Floats | None:
     found = carousel(run.cell)
     if found is None:
         return None
-    values = measure(facts_of(run.cell, frozenset(found.step_least)), found.variables, run)
-    cone = found.cone({name: Fraction(value) for name, value in values.items()})
+    cone = cone_along(found, run)
     if cone is None or cone.rate == 0:
         return None
     lines: Floats = np.log(float(cone.rate)) * np.arange(run.steps + 1)
     return lines
+
+
+def cone_along(found: Carousel, run: Trajectory) -> Cone | None:
+    """Return the best cone of a carousel at the norms and gates of a run, ``None`` if it has none.
+
+    Raises ``UsageError`` for a run with batch axes.
+    """
+    values = measure(facts_of(run.cell, frozenset(found.step_least)), found.variables, run)
+    return found.cone({name: Fraction(value) for name, value in values.items()})

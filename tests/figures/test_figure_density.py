@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from gradflow.errors import UsageError
-from gradflow.figures import Grid, plot_density, plot_eigenvalues, plot_surface
+from gradflow.figures import Grid, plot_density, plot_eigenvalues, plot_surface, trace
 from oracles.legibility import complaints
 
 
@@ -52,9 +52,11 @@ def test_a_surface_carries_its_curve():
     x, y = np.linspace(0, 1, 7), np.linspace(0, 2, 5)
     height = x[None, :] * y[:, None]
     path = (x, 2 * x, 2 * x**2)
-    assert plot_surface(ax, Grid(x, y, height, "error"), x="w", y="b", lines={"path": path}) is ax
-    (line,) = ax.lines
-    np.testing.assert_array_equal(line.get_data_3d(), path)
+    assert plot_surface(ax, Grid(x, y, height, "error"), x="w", y="b") is ax
+    trace(ax, *path)
+    assert ax.lines
+    for line in ax.lines:
+        np.testing.assert_array_equal(line.get_data_3d(), path)
     assert ax.get_zlabel() == "error"
 
 

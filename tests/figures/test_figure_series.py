@@ -70,6 +70,15 @@ def test_a_style_may_be_shared_and_names_left_out():
     assert ax.get_legend() is None
 
 
+def test_colour_and_dashes_may_be_those_of_two_places():
+    ax = axes()
+    series = [Series("a", X, X), Series("b", X, X + 1), Series("c", X, X + 2, style=(1, 0))]
+    plot_series(ax, series, x="x", y="y")
+    first, second, mixed = ax.lines
+    assert mixed.get_color() == second.get_color()
+    assert mixed._unscaled_dash_pattern == first._unscaled_dash_pattern
+
+
 @pytest.mark.parametrize("count", [2, 5, 8])
 def test_names_of_close_curves_are_moved_apart_or_go_to_a_legend(count):
     ax = axes()

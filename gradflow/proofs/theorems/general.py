@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs import evidence
+from gradflow.proofs.along import cone_along
 from gradflow.proofs.bounding import bounds, facts_of
 from gradflow.proofs.carousels import Carousel, carousel
 from gradflow.proofs.claims import Claim, Margin
@@ -145,9 +145,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
 
 
 def _below(found: Carousel, run: Trajectory) -> Margin:
-    facts = facts_of(run.cell, frozenset(found.step_least))
-    values = measure(facts, found.variables, run)
-    cone = found.cone({v: Fraction(x) for v, x in values.items()})
+    cone = cone_along(found, run)
     whole = product_of(run)
     part = run.parts[found.part]
     block = whole if len(run.cell.states) == 1 else whole[part, part]
