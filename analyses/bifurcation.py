@@ -12,8 +12,9 @@ beside it by w sigma'(x) > 1: the gradient explodes exactly where the basin chan
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, page, plot_series
-from gradflow.figures.style import INK, QUIET, stroke
+from gradflow.figures import Series, plot_series
+from gradflow.figures.look.style import INK, QUIET, stroke
+from gradflow.reporting import page
 
 W, START, REACH = 5.0, 0.5, 4.0
 STEPS = (10, 25, 50)

@@ -12,8 +12,9 @@ long as the memory.
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, page, plot_series
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.networks import read_sequence
+from gradflow.reporting import page
 from gradflow.spectra import cross_entropy
 
 CELLS = ("rnn", "irnn", "lstm", "gru", "clockwork", "scrn")

@@ -12,9 +12,10 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian
-from gradflow.figures import Series, magnitude, page, plot_series
-from gradflow.figures.style import QUIET
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.figures.look.style import QUIET
+from gradflow.networks import read_sequence
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy, log_clip_factor
 
 THRESHOLD, FAR = 10.0, 20

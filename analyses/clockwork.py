@@ -12,9 +12,10 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import clock_periods
-from gradflow.figures import Series, page, plot_series
-from gradflow.figures.style import stroke
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.figures.look.style import stroke
+from gradflow.networks import read_sequence
+from gradflow.reporting import page
 from gradflow.spectra import cross_entropy, product_decay
 
 MODULES = 5

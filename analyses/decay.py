@@ -10,9 +10,10 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import constant, gaussian, orthogonal
-from gradflow.figures import Series, magnitude, page, plot_series
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.networks import read_sequence
 from gradflow.proofs import bound_above, bound_below
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
 
 PERIOD, LAG, QUANTILES = 20, "lag $t-k$ (steps)", (0.1, 0.5, 0.9)

@@ -11,9 +11,10 @@ the surface is a wall, and a step of descent is as long as the wall is steep.
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Grid, Series, page, plot_heat, plot_series, plot_surface, trace
-from gradflow.figures.style import INK, stroke
-from gradflow.models import read_sequence
+from gradflow.figures import Grid, Series, plot_heat, plot_series, plot_surface, trace
+from gradflow.figures.look.style import INK, stroke
+from gradflow.networks import read_sequence
+from gradflow.reporting import page
 from gradflow.spectra import cross_entropy, descend, error_surface
 
 X0, TARGET, STEPS = 0.5, 0.7, 50

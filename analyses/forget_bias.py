@@ -15,10 +15,11 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian, orthogonal
-from gradflow.figures import Grid, magnitude, mark_points, outline, page, plot_heat
-from gradflow.figures.style import INK
-from gradflow.models import read_sequence
+from gradflow.figures import Grid, mark_points, outline, plot_heat
+from gradflow.figures.look.style import INK
+from gradflow.networks import read_sequence
 from gradflow.proofs import forget_bias_for, sigma_max
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
 
 KEEP = Fraction(1, 100)

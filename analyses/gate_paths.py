@@ -11,9 +11,10 @@ from c, or passes a gate. Published tools multiply dh'/dh, which leaves the caro
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, magnitude, page, plot_series, plot_shares, share_handles
-from gradflow.figures.style import stroke
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series, plot_shares, share_handles
+from gradflow.figures.look.style import stroke
+from gradflow.networks import read_sequence
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
 
 BIASES = (0, 1, 3, 5)

@@ -11,10 +11,11 @@ it stays on the carousel and decays as sigma(b)^k; closed, the GRU is a vanilla 
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, magnitude, page, plot_series
-from gradflow.figures.style import stroke
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.figures.look.style import stroke
+from gradflow.networks import read_sequence
 from gradflow.proofs import bound_below
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
 
 BIASES = (5, 3, 1, 0, -3)

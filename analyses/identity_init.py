@@ -10,10 +10,11 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian, identity, identity_plus_noise, orthogonal
-from gradflow.figures import Series, magnitude, page, plot_eigenvalues, plot_series
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_eigenvalues, plot_series
+from gradflow.networks import read_sequence
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
-from gradflow.spectra.logdomain import row_products
+from gradflow.spectra.numerics.logdomain import row_products
 
 A = 0.9
 LABELS = ("$I$", f"${A} I$", "$I$ + noise", "orthogonal", "Gaussian")

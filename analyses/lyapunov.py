@@ -13,9 +13,10 @@ by text at their customary initial values the cells of the library stay on the s
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, page, plot_series
-from gradflow.figures.style import QUIET
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series
+from gradflow.figures.look.style import QUIET
+from gradflow.networks import read_sequence
+from gradflow.reporting import page
 from gradflow.spectra import mean_field_exponent
 
 EQUATION = "h_next = tanh(gain * (W @ h))"

@@ -14,8 +14,9 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian
-from gradflow.figures import Series, magnitude, page, plot_series, plot_singular_values
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_series, plot_singular_values
+from gradflow.networks import read_sequence
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import fuss_catalan, newman_exponents, singular_values
 
 CELLS = {"rnn": {"recurrent": gaussian(2.0)}, "lstm": {"forget_bias": 3.0}}

@@ -13,7 +13,8 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian, orthogonal
-from gradflow.figures import Grid, Series, magnitude, page, plot_pseudospectra, plot_series
+from gradflow.figures import Grid, Series, plot_pseudospectra, plot_series
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import kreiss_constant, log_resolvent_norms
 
 RADIUS, COUPLING, RATE = 0.9, 3.0, np.log(1.5)

@@ -13,10 +13,11 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian
-from gradflow.figures import Series, magnitude, page, plot_eigenvalues, plot_series
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_eigenvalues, plot_series
+from gradflow.networks import read_sequence
+from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy
-from gradflow.spectra.logdomain import row_products
+from gradflow.spectra.numerics.logdomain import row_products
 
 ALPHAS = (0.9, 0.95, 0.99)
 STEPS = 100

@@ -13,8 +13,9 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian
-from gradflow.figures import Series, page, plot_density, plot_eigenvalues, plot_series
-from gradflow.models import read_sequence
+from gradflow.figures import Series, plot_density, plot_eigenvalues, plot_series
+from gradflow.networks import read_sequence
+from gradflow.reporting import page
 from gradflow.spectra import bulk_radius, quarter_circle, saturated_singular_values
 
 GAIN = 2.0

@@ -12,7 +12,8 @@ large enough for w = 0.99 it throws w = 1.01 away.
 import numpy as np
 
 import gradflow as gf
-from gradflow.figures import Series, magnitude, page, plot_series
+from gradflow.figures import Series, plot_series
+from gradflow.reporting import magnitude, page
 
 STEPS = 1000
 WEIGHTS = (1.01, 1.0, 0.99, 0.01)

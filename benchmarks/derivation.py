@@ -21,8 +21,8 @@ from sympy.core.cache import clear_cache
 
 import gradflow as gf
 from gradflow.codegen import Code
-from gradflow.codegen.numpy_target import TARGET
-from gradflow.report import write_text_atomically
+from gradflow.codegen.targets.numpy.target import TARGET
+from gradflow.files import write_atomically
 
 
 def derive(name: str) -> None:
@@ -97,7 +97,7 @@ def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]
             "",
         ]
     )
-    write_text_atomically(out / "derivation.md", table)
+    write_atomically(out / "derivation.md", table)
     print(table)
     return ratio
 

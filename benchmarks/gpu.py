@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 import gradflow as gf
-from gradflow.report import write_text_atomically
+from gradflow.files import write_atomically
 
 INPUTS = 16
 CELLS = ("rnn", "gru", "lstm")
@@ -318,7 +318,7 @@ def main(out: Path, quick: bool = False) -> dict[str, float]:
             "",
         ]
     )
-    write_text_atomically(out / "gpu.md", text)
+    write_atomically(out / "gpu.md", text)
     print(text)
     return ratios
 

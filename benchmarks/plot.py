@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from measure import Row
 from scaling import slopes
 
-from gradflow.figures.style import paper_style, stroke
-from gradflow.report import write_text_atomically
+from gradflow.figures.look.style import paper_style, stroke
+from gradflow.files import write_atomically
 
 
 def draw(rows: Sequence[Row]) -> Figure:
@@ -65,7 +65,7 @@ def write(rows: Sequence[Row], out: Path) -> None:
     with paper_style():
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
-        write_text_atomically(out / "cost.svg", svg.getvalue())
+        write_atomically(out / "cost.svg", svg.getvalue())
         aside = out / ".cost.png.part"
         figure.savefig(aside, format="png", dpi=150)
         os.replace(aside, out / "cost.png")

@@ -96,7 +96,7 @@ def main(out: Path, quick: bool = False, parts: tuple[str, ...] = PARTS) -> dict
     import table
     from measure import Row
 
-    from gradflow.report import write_text_atomically
+    from gradflow.files import write_atomically
 
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -115,8 +115,8 @@ def main(out: Path, quick: bool = False, parts: tuple[str, ...] = PARTS) -> dict
         "rows": {str(threads): [row.json() for row in rows] for threads, rows in found.items()}
     }
     text = table.text(found, facts, quick)
-    write_text_atomically(out / "results.json", json.dumps(numbers, indent=1) + "\n")
-    write_text_atomically(out / "benchmarks.md", text)
+    write_atomically(out / "results.json", json.dumps(numbers, indent=1) + "\n")
+    write_atomically(out / "benchmarks.md", text)
     scaled = [row for row in found[1] if row.axis]
     if scaled:
         plot.write(scaled, out)

@@ -9,7 +9,7 @@ import pytest
 
 import gradflow as gf
 from gradflow import cli
-from gradflow.report.scripts import find_script, scripts
+from gradflow.reporting.publish.scripts import find_script, scripts
 
 REPORT = ["report", "lstm", "--hidden", "4", "--steps", "12"]
 
@@ -250,7 +250,7 @@ def test_a_figure_script_is_a_command_of_its_own(tmp_path):
 
 
 def test_all_figures_make_a_gallery(tmp_path, capsys, monkeypatch):
-    from gradflow.report import scripts as module
+    from gradflow.reporting.publish import scripts as module
 
     chosen = (find_script("toy_power"),)
     monkeypatch.setattr(module, "scripts", lambda: chosen)

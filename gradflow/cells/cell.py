@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gradflow.cells.algebra import check_expression, to_sympy
-from gradflow.cells.checks import check_names
 from gradflow.cells.declaration import read_declaration, read_names
-from gradflow.cells.language import Line, parse_equations, symbol
-from gradflow.cells.program import Map, Product, Statement, build_program
-from gradflow.cells.spaces import ONE, Spaces, infer_spaces
+from gradflow.cells.language.algebra import check_expression, to_sympy
+from gradflow.cells.language.checks import check_names
+from gradflow.cells.language.program import Map, Product, Statement, build_program
+from gradflow.cells.language.spaces import ONE, Spaces, infer_spaces
+from gradflow.cells.language.syntax import Line, parse_equations, symbol
 from gradflow.cells.typeset import equation_latex
 from gradflow.errors import UsageError
 
@@ -36,7 +36,7 @@ class Cell:
     equations
         One ``name = expression`` a line, each for one unit. ``h`` is a part of the previous state,
         ``h_next`` its new value; every other target is a named intermediate that later equations
-        may use. The language is that of :mod:`gradflow.cells.language`; ``docs/declare.md``
+        may use. The language is that of :mod:`gradflow.cells.language.syntax`; ``docs/declare.md``
         teaches it.
     state
         Names of the state parts in the order in which the whole state is flattened, each with its
@@ -239,8 +239,8 @@ class Cell:
     def init(
         self, *, rng: int | np.random.Generator | None = None, **choices: Any
     ) -> dict[str, NDArray[np.float64]]:
-        """Draw parameters; see :func:`gradflow.cells.initialize.initialize` for the choices."""
-        from gradflow.cells.initialize import initialize
+        """Draw parameters; see :func:`gradflow.cells.parameters.initialize` for the choices."""
+        from gradflow.cells.parameters import initialize
 
         return initialize(self, rng=rng, **choices)
 

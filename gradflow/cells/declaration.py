@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gradflow.cells.algebra import rule_to_sympy
-from gradflow.cells.language import NAME, RESERVED, names_in, parse_entries
-from gradflow.cells.spaces import ONE
+from gradflow.cells.language.algebra import rule_to_sympy
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import NAME, RESERVED, names_in, parse_entries
 from gradflow.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import re
 
 import sympy as sp
 
-from gradflow.cells.functions import FUNCTIONS
-from gradflow.cells.language import REDUCTIONS, Line
-from gradflow.cells.spaces import ONE
+from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import REDUCTIONS, Line
 
 _LOOSE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
 _COMPARE = {

@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be rea
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +18,7 @@ from gradflow import __version__
 from gradflow.cli import figure, theorems
 from gradflow.cli.console import plain, progress
 from gradflow.errors import GradflowError
+from gradflow.provenance import command
 
 app = App(
     name="gradflow",
@@ -109,8 +109,8 @@ def report(
         File to write; by default reports/CELL.html.
     """
     from gradflow.cells.initializers import read_choices
-    from gradflow.report import report as write_report
-    from gradflow.report.wording import verdict
+    from gradflow.reporting import report as write_report
+    from gradflow.reporting.wording import verdict
 
     path = out or Path("reports") / f"{Path(cell.replace(':', '_')).name.replace('.py', '')}.html"
     choices = read_choices(init)
@@ -150,10 +150,10 @@ def report(
 
 
 def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:
-    words = ["gradflow", "report", cell, "--hidden", str(hidden), "--steps", str(steps)]
+    words = ["gradflow", "report", cell, "--hidden", hidden, "--steps", steps]
     words += ["--input", input] if input else []
     words += ["--init", init] if init else []
-    return shlex.join([*words, "--seed", str(seed)])
+    return command(*words, "--seed", seed)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from gradflow.cli.console import plain, progress, table
 
 if TYPE_CHECKING:
-    from gradflow.report.scripts import Script
+    from gradflow.reporting.publish.scripts import Script
 
 __all__ = ["figure"]
 
@@ -48,8 +48,9 @@ def figure(
         Draw every figure and write a gallery, index.html.
     """
     from gradflow.errors import UsageError
-    from gradflow.figures import FORMATS, plain_text
-    from gradflow.report.scripts import find_script, scripts
+    from gradflow.prose import plain_text
+    from gradflow.reporting.publish.formats import FORMATS
+    from gradflow.reporting.publish.scripts import find_script, scripts
 
     if (name is not None) + list + all != 1:
         raise UsageError("figure: name one figure, or pass --list or --all.")
@@ -63,7 +64,7 @@ def figure(
     if name is not None:
         _one(find_script(name), venue, formats, quick, out or Path("reports/figures"))
         return
-    from gradflow.report.gallery import write_gallery
+    from gradflow.reporting.publish.gallery import write_gallery
 
     chosen = scripts()
     with progress(len(chosen) + 1) as advance:
@@ -83,7 +84,7 @@ def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out:
     rows = table("claim", "number")
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
-    from gradflow.figures import plain_text
+    from gradflow.prose import plain_text
 
     record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
     console = Console()

@@ -37,10 +37,10 @@ def prove(
     """
     from gradflow.cells import LIBRARY, get
     from gradflow.errors import UsageError
+    from gradflow.networks.params import read_params
     from gradflow.proofs import prove as prove_cell
     from gradflow.proofs import write
-    from gradflow.proofs.claims import REFUTED
-    from gradflow.proofs.weights import read_params
+    from gradflow.proofs.claims.claim import REFUTED
 
     if (cell is None) != all or (all and params is not None):
         raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")

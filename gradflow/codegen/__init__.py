@@ -13,32 +13,32 @@ from importlib.util import find_spec
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.code import Code
-from gradflow.codegen.target import Target
+from gradflow.codegen.targets.target import Target
 from gradflow.errors import UsageError
 
 __all__ = ["Code", "Target", "compile"]
 
 
 def _numpy(digits: int) -> Target:
-    from gradflow.codegen.numpy_target import TARGET
+    from gradflow.codegen.targets.numpy.target import TARGET
 
     return TARGET
 
 
 def _mpmath(digits: int) -> Target:
-    from gradflow.codegen.mpmath_target import mpmath_target
+    from gradflow.codegen.targets.mpmath import mpmath_target
 
     return mpmath_target(digits)
 
 
 def _numba(digits: int) -> Target:
-    from gradflow.codegen.numba_target import numba_target
+    from gradflow.codegen.targets.numba.target import numba_target
 
     return numba_target()
 
 
 def _array_api(digits: int) -> Target:
-    from gradflow.codegen.array_code import TARGET
+    from gradflow.codegen.frameworks.code import TARGET
 
     return TARGET
 
@@ -55,7 +55,7 @@ _targets: dict[str, Callable[[int], Target]] = {
 def _compile(cell: Cell, backend: str, digits: int) -> Code:
     target = _targets[backend](digits)
     if backend == "array-api":
-        from gradflow.codegen.array_code import ArrayCode
+        from gradflow.codegen.frameworks.code import ArrayCode
 
         return ArrayCode(cell, target)
     return Code(cell, target)
@@ -73,7 +73,7 @@ def compile(cell: Cell, backend: str = "numpy", *, digits: int = 50) -> Code:
         cache folder; the extra ``fast``), ``"auto"`` (numba where it is installed, else numpy),
         ``"mpmath"`` (the same program at any precision, slow: the reference) or ``"array-api"``
         (torch, JAX, CuPy and NumPy arrays, of their number type and on their device; see
-        :class:`gradflow.codegen.array_code.ArrayCode`).
+        :class:`gradflow.codegen.frameworks.code.ArrayCode`).
     digits
         Decimal digits of the mpmath target.
 

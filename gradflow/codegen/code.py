@@ -11,17 +11,17 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import border
-from gradflow.codegen.lowering import (
+from gradflow.codegen.lowering.calculus import (
     lower_jacobian,
     lower_jvp,
     lower_parameter_vjp,
     lower_step,
     lower_vjp,
 )
-from gradflow.codegen.paths import path_labels
-from gradflow.codegen.routine import Routine
-from gradflow.codegen.target import Loops, Target
+from gradflow.codegen.lowering.routine import Routine
+from gradflow.codegen.targets.target import Loops, Target
 from gradflow.errors import UsageError
+from gradflow.jacobians.labels import path_labels
 
 Array = Any
 Params = Mapping[str, Array]
@@ -269,17 +269,17 @@ class Code:
     ) -> Any:
         """Return the cell as a trainable ``torch.nn.Module``; ``choices`` are those of ``init``.
 
-        Details: :func:`gradflow.codegen.torch_module.torch_module`.
+        Details: :func:`gradflow.codegen.frameworks.torch.torch_module`.
         """
-        from gradflow.codegen.torch_module import torch_module
+        from gradflow.codegen.frameworks.torch import torch_module
 
         return torch_module(self.cell, params, dtype, choices)
 
     def to_jax(self) -> Callable[..., Array]:
         """Return the run as a pure JAX function ``run(params, x, state) -> states``.
 
-        Details: :func:`gradflow.codegen.jax_function.jax_function`.
+        Details: :func:`gradflow.codegen.frameworks.jax.jax_function`.
         """
-        from gradflow.codegen.jax_function import jax_function
+        from gradflow.codegen.frameworks.jax import jax_function
 
         return jax_function(self.cell)

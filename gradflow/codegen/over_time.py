@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from gradflow.codegen import border
 from gradflow.codegen.code import Code
-from gradflow.codegen.target import Run
+from gradflow.codegen.targets.target import Run
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]

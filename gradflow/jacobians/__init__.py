@@ -1,7 +1,7 @@
 """DERIVE: step Jacobians in normal form, parameter Jacobians, BPTT, and their LaTeX."""
 
 from gradflow.cells.cell import Cell
-from gradflow.jacobians.bptt import Bptt
+from gradflow.jacobians.backpropagation import Bptt
 from gradflow.jacobians.step import Block, ParameterBlock, StepJacobian
 from gradflow.jacobians.terms import Term
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language import TIME
-from gradflow.cells.program import Elementwise, spread
-from gradflow.cells.spaces import ONE
+from gradflow.cells.language.program import Elementwise, spread
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import TIME
 from gradflow.jacobians.partials import partial
 from gradflow.jacobians.terms import IDENTITY, Term, collect
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gradflow.cells.functions import relu, step
-from gradflow.cells.program import Elementwise
+from gradflow.cells.language.functions import relu, step
+from gradflow.cells.language.program import Elementwise
 from gradflow.errors import UsageError
 
 _UNRESOLVED = (sp.Derivative, sp.Subs, sp.DiracDelta, sp.Heaviside)

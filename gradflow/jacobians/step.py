@@ -15,8 +15,8 @@ from typing import Any
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language import symbol
-from gradflow.cells.program import Product
+from gradflow.cells.language.program import Product
+from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians.derive import Derivatives, accumulate
 from gradflow.jacobians.terms import Term
@@ -55,13 +55,13 @@ class Block:
 
     def latex(self) -> str:
         """Return the block as one aligned LaTeX equation."""
-        from gradflow.jacobians.typeset import block_latex
+        from gradflow.jacobians.print.latex import block_latex
 
         return block_latex(self)
 
     def text(self) -> str:
         """Return the block as one line of plain text."""
-        from gradflow.jacobians.text import block_text
+        from gradflow.jacobians.print.text import block_text
 
         return block_text(self)
 
@@ -101,13 +101,13 @@ class ParameterBlock:
 
     def latex(self) -> str:
         """Return the immediate derivative as one aligned LaTeX equation."""
-        from gradflow.jacobians.typeset import parameter_latex
+        from gradflow.jacobians.print.latex import parameter_latex
 
         return parameter_latex(self)
 
     def text(self) -> str:
         """Return the immediate derivative as one line of plain text."""
-        from gradflow.jacobians.text import parameter_text
+        from gradflow.jacobians.print.text import parameter_text
 
         return parameter_text(self)
 
@@ -221,19 +221,19 @@ class StepJacobian:
 
     def latex(self) -> str:
         """Return the whole-state Jacobian: block matrix, blocks that are not zero, and "where"."""
-        from gradflow.jacobians.typeset import step_latex
+        from gradflow.jacobians.print.latex import step_latex
 
         return step_latex(self)
 
     def text(self) -> str:
         """Return every block as a line of plain text."""
-        from gradflow.jacobians.text import step_text
+        from gradflow.jacobians.print.text import step_text
 
         return step_text(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return equations, blocks and terms as plain data."""
-        from gradflow.jacobians.text import step_json
+        from gradflow.jacobians.print.text import step_json
 
         return step_json(self)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from gradflow.cells.program import Map
+from gradflow.cells.language.program import Map
 
 
 @dataclass(frozen=True)

@@ -7,33 +7,27 @@ axioms it rests on are allowed), ``CERTIFIED`` (exact arithmetic, re-checkable w
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from gradflow.lazy import lazily
 
+# Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
-    "attack": "refuting",
-    "bound_above": "along",
-    "bound_below": "along",
-    "bounds": "bounding",
-    "box_bound": "boxes",
-    "carousel": "carousels",
-    "certify": "refuting",
-    "enclose": "enclosing",
+    "attack": "claims.refute",
+    "bound_above": "weights.along",
+    "bound_below": "weights.along",
+    "bounds": "bounding.step",
+    "box_bound": "weights.boxes",
+    "carousel": "bounding.carousels",
+    "carousel_invariant": "bounding.invariants",
+    "certify": "claims.refute",
+    "enclose": "weights.enclosing",
+    "forget_bias_for": "bounding.forget_bias",
     "prove": "proving",
-    "sigma_max": "spectral",
-    "sigma_min": "spectral",
-    "verify": "verifying",
-    "write": "bundle",
-    "forget_bias_for": "horizon",
-    "unit_invariants": "invariants",
-    "carousel_invariant": "invariants",
+    "sigma_max": "weights.singular_values",
+    "sigma_min": "weights.singular_values",
+    "unit_invariants": "bounding.invariants",
+    "verify": "claims.verify",
+    "write": "claims.bundle",
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when first used: verifying a bundle must not load SymPy.
-    if name in _HOME:
-        return getattr(importlib.import_module(f"gradflow.proofs.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'gradflow.proofs' has no attribute {name!r}")
+__getattr__, __dir__ = lazily(__name__, _HOME)

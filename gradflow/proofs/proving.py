@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.cells.spaces import ONE
-from gradflow.proofs.claims import Claim
+from gradflow.cells.language.spaces import ONE
+from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
-from gradflow.proofs.theorems.concrete import concrete
+from gradflow.proofs.weights.concrete import concrete
 from gradflow.spectra import Trajectory, run
 
 STEPS = 50

@@ -1,38 +1,38 @@
 """ANALYSE: run a cell and measure its gradient: decay, paths, spectra, exponents, horizon."""
 
-from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
-from gradflow.spectra.clipping import Descent, descend, log_clip_factor
-from gradflow.spectra.decay import Decay, gradient_decay, product_decay
-from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.error_surface import ErrorSurface, error_surface
-from gradflow.spectra.exponents import leading_exponents
-from gradflow.spectra.fixed_points import FixedPoints, fixed_points
-from gradflow.spectra.loss import Loss, cross_entropy, squared_error
-from gradflow.spectra.lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from gradflow.spectra.mean_field import mean_field_exponent, mean_field_variance
-from gradflow.spectra.paths import PathDecay, path_decay
-from gradflow.spectra.product_svd import (
+from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
+from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
+from gradflow.spectra.decay.paths import PathDecay, path_decay
+from gradflow.spectra.decay.streaming import stream_gradient_decay
+from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
+from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
+from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
+from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
+from gradflow.spectra.lyapunov.long_runs import leading_exponents
+from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
+from gradflow.spectra.products.singular_values import (
     SingularValues,
     product_log_singular_values,
     singular_values,
 )
-from gradflow.spectra.random_matrices import (
+from gradflow.spectra.running import run
+from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
+from gradflow.spectra.theory.kreiss import (
+    KreissConstant,
+    kreiss_constant,
+    log_power_norms,
+    log_resolvent_norms,
+)
+from gradflow.spectra.theory.mean_field import mean_field_exponent, mean_field_variance
+from gradflow.spectra.theory.random_matrices import (
     bulk_radius,
     fuss_catalan,
     newman_exponents,
     quarter_circle,
     saturated_singular_values,
 )
-from gradflow.spectra.running import run
-from gradflow.spectra.streaming import stream_gradient_decay
-from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 from gradflow.spectra.trajectory import Trajectory
-from gradflow.spectra.transients import (
-    KreissConstant,
-    kreiss_constant,
-    log_power_norms,
-    log_resolvent_norms,
-)
 
 __all__ = [
     "Decay",

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code, recurrence
-from gradflow.codegen.numpy_target import NAMESPACE
-from gradflow.codegen.target import array_text, run_source
-from gradflow.spectra.logdomain import Floats
+from gradflow.codegen import Code
+from gradflow.codegen.lowering import recurrence
+from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.targets.target import array_text, run_source
+from gradflow.spectra.numerics.logdomain import Floats
 
 
 def _sigmoid(a: Any) -> Any:

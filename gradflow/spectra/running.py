@@ -13,7 +13,7 @@ from gradflow.codegen import Code, compile
 from gradflow.codegen.border import leading
 from gradflow.codegen.over_time import fill_states
 from gradflow.errors import UsageError
-from gradflow.spectra.logdomain import Floats
+from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
 Inputs = Mapping[str, ArrayLike] | ArrayLike | None

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language import symbol
-from gradflow.cells.program import Product
+from gradflow.cells.language.program import Product
+from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.code import Code
-from gradflow.codegen.numpy_target import NAMESPACE, TARGET
-from gradflow.codegen.target import run_source
-from gradflow.spectra.logdomain import Floats
+from gradflow.codegen.targets.numpy.target import NAMESPACE, TARGET
+from gradflow.codegen.targets.target import run_source
+from gradflow.spectra.numerics.logdomain import Floats
 
 # Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
 _FORMING = 20

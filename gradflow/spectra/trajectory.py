@@ -14,14 +14,14 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen import Code, compile
 from gradflow.codegen.over_time import pull_back
 from gradflow.errors import UsageError
-from gradflow.spectra.bptt import ParameterGradient, parameter_gradient
-from gradflow.spectra.decay import Decay, product_decay, pulled_decay
-from gradflow.spectra.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.logdomain import Floats, as_finite
-from gradflow.spectra.lyapunov import LyapunovSpectrum
-from gradflow.spectra.paths import PathDecay, path_decay
-from gradflow.spectra.product_svd import SingularValues, singular_values
-from gradflow.spectra.trajectory_exponents import trajectory_spectrum
+from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
+from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
+from gradflow.spectra.decay.paths import PathDecay, path_decay
+from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
+from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
+from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
+from gradflow.spectra.products.singular_values import SingularValues, singular_values
 
 # Jacobians are made this many bytes at a time where a long run streams them.
 _CHUNK_BYTES = 2**26

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 from gradflow.spectra import cross_entropy
 
 CELLS = ("rnn", "irnn", "lstm", "gru", "clockwork", "scrn")

@@ -5,8 +5,8 @@ import importlib.util
 import numpy as np
 import pytest
 
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 from gradflow.spectra import log_clip_factor
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import gradflow as gf
 from gradflow.cells.initializers import clock_periods
-from gradflow.models import read_sequence
+from gradflow.networks import read_sequence
 
 PERIODS = (1, 2, 4, 8, 16)
 STEPS, UNITS = 64, 4

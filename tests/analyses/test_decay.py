@@ -7,8 +7,8 @@ import pytest
 
 import gradflow as gf
 from gradflow.cells.initializers import orthogonal
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 from gradflow.spectra import cross_entropy
 
 BOUNDS = {"IRNN": 1, "SCRN": 1, "orth": 1, "clock 20": 1, "orth 0.9": 1, "GRU 5": -1, "LSTM c": -1}

@@ -6,8 +6,8 @@ import pytest
 from mpmath import mpf
 
 import gradflow as gf
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 
 CUTS = ("4.5", "5", "6")
 

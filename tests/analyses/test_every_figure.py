@@ -8,7 +8,7 @@ import sys
 import pytest
 from matplotlib.figure import Figure
 
-from gradflow.report.scripts import scripts
+from gradflow.reporting.publish.scripts import scripts
 from oracles.drawn import Drawn
 from oracles.legibility import complaints
 

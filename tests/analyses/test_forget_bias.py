@@ -8,8 +8,8 @@ import pytest
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian, orthogonal
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 
 
 def sigmoid(a):

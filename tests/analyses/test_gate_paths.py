@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 
 BIASES = (0, 1, 3, 5)
 PATHS = ("carousel", "c to h", "candidate", "input gate", "forget gate", "output gate")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 
 
 def mean_field_at_two():

@@ -8,7 +8,7 @@ import pytest
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian
-from gradflow.models import read_sequence
+from gradflow.networks import read_sequence
 
 HIDDEN, LONGEST, TRANSIENT = 10, 60, 20
 FACTORS = (1, 2, 3, 4)

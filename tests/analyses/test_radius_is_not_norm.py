@@ -5,7 +5,7 @@ from math import e, log, log10, sqrt
 
 import pytest
 
-from gradflow.report.scripts import find_script
+from gradflow.reporting.publish.scripts import find_script
 
 
 def check(numbers, hidden):

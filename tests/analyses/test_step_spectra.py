@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gradflow.models import read_sequence
-from gradflow.report.scripts import find_script
+from gradflow.networks import read_sequence
+from gradflow.reporting.publish.scripts import find_script
 
 GAIN, HIDDEN, STEPS = 2.0, 64, 24
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gradflow as gf
-from gradflow.cells.functions import FUNCTIONS
+from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
 
 GOOD = {

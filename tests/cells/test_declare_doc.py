@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import gradflow as gf
-from gradflow.cells.functions import FUNCTIONS
 from gradflow.cells.initializers import RULES
+from gradflow.cells.language.functions import FUNCTIONS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "declare.md"
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.codegen.array_functions import series_erf, two_sided_sigmoid
-from gradflow.codegen.array_operations import Operations, operations
+from gradflow.codegen.frameworks.operations import Operations, operations
+from gradflow.codegen.frameworks.special import series_erf, two_sided_sigmoid
 from gradflow.errors import UsageError
 from oracles.agreement import draw, gap
 from oracles.language_cells import CELLS, taken

@@ -83,7 +83,7 @@ def test_every_routine_agrees_with_the_reference(name):
 
 def test_a_wrong_factor_is_seen(monkeypatch):
     """The comparison above must fail for a loop that is wrong by one part in a million."""
-    from gradflow.codegen import numba_target
+    from gradflow.codegen.targets.numba import target as numba_target
 
     printed = numba_target.routine_text
     monkeypatch.setattr(
@@ -106,8 +106,8 @@ def test_functions_of_one_number(function):
     """Within 2 units in the last place of mpmath; at infinity, NaN and 0 as NumPy."""
     import mpmath
 
-    from gradflow.codegen import numba_runtime
-    from gradflow.codegen.numpy_target import NAMESPACE
+    from gradflow.codegen.targets.numba import runtime as numba_runtime
+    from gradflow.codegen.targets.numpy.target import NAMESPACE
 
     inlined = getattr(numba_runtime, function)
     compiled = numba.njit(lambda x: inlined(x))

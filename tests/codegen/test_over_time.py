@@ -96,7 +96,7 @@ def test_states_and_covectors_are_those_of_single_steps(name, backend):
 
 def test_a_wrong_factor_is_seen(monkeypatch):
     """The comparison above must fail if what is done for many steps at once is slightly wrong."""
-    from gradflow.codegen import numpy_loops
+    from gradflow.codegen.targets.numpy import loops as numpy_loops
 
     printed = numpy_loops.array_text
     monkeypatch.setattr(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.codegen.paths import path_labels
 from gradflow.jacobians import jacobian
+from gradflow.jacobians.labels import path_labels
 from oracles.samples import distance, sample
 
 LABELS = {

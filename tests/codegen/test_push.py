@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.codegen import over_time, recurrence
-from gradflow.codegen.loop_push import PushText
+from gradflow.codegen import over_time
+from gradflow.codegen.lowering import recurrence
+from gradflow.codegen.printing.loops.push import PushText
 from gradflow.errors import UsageError
 from oracles.agreement import draw
 from oracles.language_cells import CELLS, taken

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from gradflow.errors import UsageError
-from gradflow.figures import draw_svg, paper_style, plot_decay, plot_paths
+from gradflow.figures import paper_style, plot_decay, plot_paths
+from gradflow.reporting import draw_svg
 
 NORM = r"\lVert P(t,k) \rVert_2"
 LAG = np.arange(101)

@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from gradflow.errors import UsageError
-from gradflow.figures import (
-    FORMATS,
-    VENUES,
-    Grid,
-    Series,
-    check_formats,
-    page,
-    plot_heat,
-    plot_series,
-)
+from gradflow.figures import VENUES, Grid, Series, plot_heat, plot_series
+from gradflow.reporting import FORMATS, check_formats, page
 from oracles.legibility import complaints
 
 X = np.arange(5.0)

@@ -9,13 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from gradflow.errors import UsageError
-from gradflow.figures import (
-    axes_or_new,
-    draw_svg,
-    plot_eigenvalues,
-    plot_lyapunov,
-    plot_singular_values,
-)
+from gradflow.figures import axes_or_new, plot_eigenvalues, plot_lyapunov, plot_singular_values
+from gradflow.reporting import draw_svg
 
 
 def axes():

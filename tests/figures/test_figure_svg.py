@@ -14,10 +14,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gradflow.figures import draw_svg, figure_svg, paper_style, plot_decay
-from gradflow.figures.decades import DecadeLocator, decade_axis, decade_label, to_decades
-from gradflow.figures.style import math_text, stroke
-from gradflow.report import Figure as Drawing
+from gradflow.figures import paper_style, plot_decay
+from gradflow.figures.look.decades import DecadeLocator, decade_axis, decade_label, to_decades
+from gradflow.figures.look.style import math_text, stroke
+from gradflow.reporting import Figure as Drawing
+from gradflow.reporting import draw_svg, figure_svg
 
 LAG = np.arange(51)
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 import gradflow as gf
 from gradflow.cells.typeset import name_latex, number_latex
 from gradflow.jacobians import bptt
-from gradflow.report.mathml import latex_to_mathml
+from gradflow.reporting.render.mathml import latex_to_mathml
 from oracles.random_cells import cells
 
 DOUBLED = re.compile(r"\\left\( \\left\( [^()]* \\right\) \\right\)")

@@ -4,8 +4,8 @@ import pytest
 import sympy as sp
 
 import gradflow as gf
-from gradflow.cells.language import symbol
-from gradflow.cells.program import Elementwise, Map
+from gradflow.cells.language.program import Elementwise, Map
+from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians import Term, bptt
 from gradflow.jacobians.partials import partial

@@ -1,7 +1,7 @@
 """The list under the blocks: every gate that stands in one, defined, in the author's order."""
 
 import gradflow as gf
-from gradflow.jacobians.typeset import where_latex
+from gradflow.jacobians.print.latex import where_latex
 
 
 def test_the_lstm_names_its_gates_and_its_memory_but_not_its_output():

@@ -3,7 +3,7 @@
 import sys
 from unittest import mock
 
-from gradflow.report.scripts import find_script
+from gradflow.reporting.publish.scripts import find_script
 
 
 class Drawn:
@@ -13,7 +13,7 @@ class Drawn:
         self.folder = folder
         self.figures = []
         # the package's name `page` is the function
-        module = sys.modules["gradflow.figures.page"]
+        module = sys.modules["gradflow.reporting.publish.page"]
         encoded = module.encoded
 
         def seen(figure, *args):

@@ -13,12 +13,12 @@ import pytest
 import gradflow as gf
 from gradflow.cli import main
 from gradflow.errors import InputError
-from gradflow.proofs import smt
-from gradflow.proofs.bundle import folders, identities, read, write
-from gradflow.proofs.claims import CERTIFIED, PROVED, REFUTED
-from gradflow.proofs.coq_check import available
+from gradflow.proofs.claims.bundle import folders, identities, read, write
+from gradflow.proofs.claims.claim import CERTIFIED, PROVED, REFUTED
+from gradflow.proofs.claims.verify import verify
+from gradflow.proofs.coq.check import available
+from gradflow.proofs.solvers import questions as smt
 from gradflow.proofs.theorems import theorems
-from gradflow.proofs.verifying import verify
 from proofs.user_cells import leaky
 
 needs_coq = pytest.mark.skipif(not available(), reason="coqc is not installed")
@@ -157,7 +157,7 @@ def test_proved_is_printed_where_coq_accepts(library):
 
 
 def test_without_coq_the_level_says_how_to_reach_proved(library, monkeypatch):
-    monkeypatch.setattr("gradflow.proofs.coq_check.available", lambda: False)
+    monkeypatch.setattr("gradflow.proofs.coq.check.available", lambda: False)
     result = results(library / "rnn.upper")["rnn.upper"]
     assert result.level == CERTIFIED
     assert result.note == "install the system package coq for PROVED"
@@ -165,7 +165,7 @@ def test_without_coq_the_level_says_how_to_reach_proved(library, monkeypatch):
 
 def test_verifying_loads_no_sympy_and_no_numpy(library):
     code = (
-        "import sys; from pathlib import Path; from gradflow.proofs.verifying import verify;"
+        "import sys; from pathlib import Path; from gradflow.proofs.claims.verify import verify;"
         f"r = list(verify(Path({str(library)!r}), coq=False)); assert len(r) == 18;"
         "assert not {'sympy', 'numpy', 'scipy'} & set(sys.modules)"
     )
@@ -193,7 +193,7 @@ def test_solvers_agree_and_see_a_false_claim():
 def test_a_solver_that_hangs_is_killed(monkeypatch):
     pytest.importorskip("z3")
     monkeypatch.setattr(smt, "LIMIT", 0.01)
-    assert smt._ask("gradflow.proofs.z3_solver", "(check-sat)") == "no answer"
+    assert smt._ask("gradflow.proofs.solvers.z3", "(check-sat)") == "no answer"
 
 
 def run_cli(*arguments):
@@ -256,7 +256,7 @@ def test_claims_print():
 
 
 def test_a_notebook_shows_levels_and_margins(monkeypatch):
-    monkeypatch.setattr("gradflow.proofs.coq_check.available", lambda: False)
+    monkeypatch.setattr("gradflow.proofs.coq.check.available", lambda: False)
     cell = gf.cells.get("rnn")
     claims = gf.prove(cell, cell.init(rng=0, hidden=3, inputs=2))
     html = claims._repr_html_()

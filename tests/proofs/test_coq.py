@@ -5,12 +5,12 @@ import subprocess
 import pytest
 
 import gradflow as gf
-from gradflow.proofs import coq_check
-from gradflow.proofs.carousels import carousel
-from gradflow.proofs.coq_check import assumptions, check, library_text, workshop
-from gradflow.proofs.coq_rules import forbidden, statement
-from gradflow.proofs.coq_terms import NotExportedError
-from gradflow.proofs.coq_theorems import lower_file, upper_file
+from gradflow.proofs.bounding.carousels import carousel
+from gradflow.proofs.coq import check as coq_check
+from gradflow.proofs.coq.check import assumptions, check, library_text, workshop
+from gradflow.proofs.coq.files import lower_file, upper_file
+from gradflow.proofs.coq.rules import forbidden, statement
+from gradflow.proofs.coq.terms import NotExportedError
 from gradflow.proofs.theorems import theorems
 from proofs.user_cells import USER_CELLS
 

@@ -7,14 +7,14 @@ import pytest
 import sympy as sp
 
 import gradflow as gf
-from gradflow.cells.language import symbol
-from gradflow.proofs.bounding import facts_of
-from gradflow.proofs.certificates import diagonal_from_json
-from gradflow.proofs.facts import Facts, NotPolynomialError
-from gradflow.proofs.gates import bound_diagonal
-from gradflow.proofs.invariants import carousel_invariant, unit_invariants
-from gradflow.proofs.polynomial import constant, variable
-from gradflow.proofs.wording import text
+from gradflow.cells.language.syntax import symbol
+from gradflow.proofs.algebra.polynomial import constant, variable
+from gradflow.proofs.algebra.wording import text
+from gradflow.proofs.bounding.certificates import diagonal_from_json
+from gradflow.proofs.bounding.facts import Facts, NotPolynomialError
+from gradflow.proofs.bounding.gates import bound_diagonal
+from gradflow.proofs.bounding.invariants import carousel_invariant, unit_invariants
+from gradflow.proofs.bounding.step import facts_of
 from proofs.user_cells import USER_CELLS, coupled_lstm
 
 CELLS = [gf.cells.get(name) for name in gf.cells.names()] + list(USER_CELLS)

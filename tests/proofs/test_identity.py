@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradflow.errors import InputError
-from gradflow.proofs.finder import find_bound, solve_exactly
-from gradflow.proofs.identity import Identity, Summand, identity_from_json
-from gradflow.proofs.polynomial import ONE, Polynomial, constant, from_json, variable
+from gradflow.proofs.algebra.finder import find_bound, solve_exactly
+from gradflow.proofs.algebra.identity import Identity, Summand, identity_from_json
+from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, from_json, variable
 
 s, g, z, h = (variable("value", n) for n in "sgzh")
 HALF = constant(Q(1, 2))

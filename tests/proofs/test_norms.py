@@ -7,12 +7,12 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import InputError, UsageError
-from gradflow.proofs.bounding import bounds, facts_of
-from gradflow.proofs.carousels import carousel
-from gradflow.proofs.cone import Cone, best_cone
-from gradflow.proofs.norms import step_from_json
-from gradflow.proofs.values import measure
-from gradflow.proofs.wording import text
+from gradflow.proofs.algebra.wording import text
+from gradflow.proofs.bounding.carousels import carousel
+from gradflow.proofs.bounding.cone import Cone, best_cone
+from gradflow.proofs.bounding.norms import step_from_json
+from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.weights.values import measure
 from proofs.user_cells import USER_CELLS, antisymmetric, coupled_lstm, leaky
 
 CELLS = [gf.cells.get(name) for name in gf.cells.names()] + list(USER_CELLS)

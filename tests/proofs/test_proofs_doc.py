@@ -4,7 +4,7 @@ import doctest
 from pathlib import Path
 
 import gradflow as gf
-from gradflow.proofs.claims import MEANING
+from gradflow.proofs.claims.claim import MEANING
 from gradflow.proofs.theorems import OWN
 
 PAGE = Path(__file__).parents[2] / "docs" / "proofs.md"

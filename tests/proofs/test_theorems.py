@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.cells.language import symbol
+from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
-from gradflow.proofs import evidence
-from gradflow.proofs.bounding import facts_of
-from gradflow.proofs.facts import Facts
-from gradflow.proofs.horizon import forget_bias_for, gate_below
-from gradflow.proofs.polynomial import ONE, variable
-from gradflow.proofs.refuting import attack, certify
+from gradflow.proofs.algebra.polynomial import ONE, variable
+from gradflow.proofs.bounding.facts import Facts
+from gradflow.proofs.bounding.forget_bias import forget_bias_for, gate_below
+from gradflow.proofs.bounding.step import facts_of
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.refute import attack, certify
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.tightness import tightness
-from gradflow.proofs.values import Evaluation
+from gradflow.proofs.weights.values import Evaluation
 from proofs.user_cells import leaky
 
 QUICK, MANY = 60, 1000

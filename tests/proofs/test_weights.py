@@ -10,12 +10,12 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import PrecisionError, UsageError
-from gradflow.proofs import evidence
-from gradflow.proofs.boxes import box_bound
-from gradflow.proofs.enclosing import enclose
-from gradflow.proofs.integers import dyadic
-from gradflow.proofs.spectral import sigma_max, sigma_min
-from gradflow.proofs.theorems.concrete import concrete
+from gradflow.proofs.algebra.integers import dyadic
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.weights.boxes import box_bound
+from gradflow.proofs.weights.concrete import concrete
+from gradflow.proofs.weights.enclosing import enclose
+from gradflow.proofs.weights.singular_values import sigma_max, sigma_min
 from oracles.runs import random_run
 from proofs.user_cells import USER_CELLS, coupled_lstm, leaky
 
@@ -173,7 +173,7 @@ def test_a_product_that_no_float_holds():
 
 
 def test_a_unit_on_the_kink_is_refused(monkeypatch):
-    monkeypatch.setattr("gradflow.proofs.enclosing._LAST", 512)
+    monkeypatch.setattr("gradflow.proofs.weights.enclosing._LAST", 512)
     cell = gf.Cell(
         name="kinked",
         state="h",
@@ -227,9 +227,9 @@ def test_boxes_of_a_contraction_stay_useful_and_others_say_so():
 
 def test_without_flint_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "flint", None)
-    monkeypatch.delitem(sys.modules, "gradflow.proofs.balls", raising=False)
+    monkeypatch.delitem(sys.modules, "gradflow.proofs.weights.balls", raising=False)
     with pytest.raises(UsageError, match="python-flint"):
-        importlib.import_module("gradflow.proofs.balls")
+        importlib.import_module("gradflow.proofs.weights.balls")
 
 
 @pytest.mark.parametrize("cell", USER_CELLS, ids=lambda c: c.name)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradflow.spectra.eigenvalues import product_eigenvalues
+from gradflow.spectra.products.eigenvalues import product_eigenvalues
 from oracles.precision import (
     eigenvalues,
     integer_log_eigenvalues,

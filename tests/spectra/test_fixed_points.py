@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 import gradflow as gf
 from gradflow.cells.library.rnn import rnn_with
 from gradflow.errors import UsageError
-from gradflow.figures import draw_svg, plot_fixed_points
-from gradflow.spectra.period_map import PeriodMap
+from gradflow.figures import plot_fixed_points
+from gradflow.reporting import draw_svg
+from gradflow.spectra.equilibria.period_map import PeriodMap
 
-module = importlib.import_module("gradflow.spectra.fixed_points")
-descents = importlib.import_module("gradflow.spectra.descents")
+module = importlib.import_module("gradflow.spectra.equilibria.search")
+descents = importlib.import_module("gradflow.spectra.equilibria.descents")
 mp = mpmath.mp.clone()
 mp.dps = 50
 

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from gradflow.spectra.logdomain import (
+from gradflow.spectra.numerics.logdomain import (
     binary_exponent,
     log_magnitude,
     log_norms_of_products,

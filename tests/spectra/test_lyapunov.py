@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import digamma, polygamma
 
-from gradflow.spectra.lyapunov import lyapunov_spectrum
+from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
 from oracles.precision import lstm_jacobians, rnn_jacobians
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gradflow.spectra import orthonormal
-from gradflow.spectra.lyapunov import lyapunov_spectrum
-from gradflow.spectra.orthonormal import SPREAD, Plan, applied, reflected, windows
+from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
+from gradflow.spectra.numerics import orthonormal
+from gradflow.spectra.numerics.orthonormal import SPREAD, Plan, applied, reflected, windows
 from oracles.precision import lstm_jacobians, rnn_jacobians
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradflow.spectra import product_svd
-from gradflow.spectra.product_svd import product_log_singular_values, singular_values
+from gradflow.spectra.products import singular_values as product_svd
+from gradflow.spectra.products.singular_values import product_log_singular_values, singular_values
 from oracles.precision import (
     integer_log_singular_values,
     log_singular_values,

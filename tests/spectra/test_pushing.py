@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.codegen import recurrence
-from gradflow.codegen.target import array_text
+from gradflow.codegen.lowering import recurrence
+from gradflow.codegen.targets.target import array_text
 from gradflow.spectra.pushing import RunningMaps, _sigmoid
 
 BRANCHES = gf.Cell(

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gradflow.spectra import product_svd, shared_sweep
-from gradflow.spectra.product_svd import product_log_singular_values, singular_values
-from gradflow.spectra.shared_sweep import graded_triangle_logs
+from gradflow.spectra.products import shared_sweep
+from gradflow.spectra.products import singular_values as product_svd
+from gradflow.spectra.products.shared_sweep import graded_triangle_logs
+from gradflow.spectra.products.singular_values import product_log_singular_values, singular_values
 from oracles.precision import log_singular_values, lstm_jacobians, rnn_jacobians
 
 LAGS = [1, 2, 9, 40, 150]

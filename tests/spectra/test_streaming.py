@@ -7,7 +7,7 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import UsageError
-from gradflow.spectra import streaming
+from gradflow.spectra.decay import streaming
 from gradflow.spectra.running import prepared
 from oracles.runs import random_run
 

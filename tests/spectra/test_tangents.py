@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.spectra import lyapunov_spectrum, trajectory_exponents
+from gradflow.spectra import lyapunov_spectrum
+from gradflow.spectra.lyapunov import of_trajectory as trajectory_exponents
 from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 
 SUMS = gf.Cell(

@@ -1,7 +1,7 @@
 """The vanilla recurrent network of Elman, with a selectable activation."""
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.functions import FUNCTIONS
+from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
 
 

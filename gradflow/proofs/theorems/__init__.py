@@ -6,7 +6,7 @@ import importlib
 
 from gradflow import cells
 from gradflow.cells.cell import Cell
-from gradflow.proofs.claims import Claim
+from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems.general import general
 
 OWN = ("rnn", "irnn", "lstm", "gru", "scrn", "clockwork", "scalar")

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.along import cone_along
-from gradflow.proofs.bounding import bounds, facts_of
-from gradflow.proofs.carousels import Carousel, carousel
-from gradflow.proofs.claims import Claim, Margin
-from gradflow.proofs.coq_terms import NotExportedError
-from gradflow.proofs.coq_theorems import lower_file, upper_file
-from gradflow.proofs.invariants import unit_invariants
-from gradflow.proofs.norms import StepBound
-from gradflow.proofs.typeset import polynomial_latex
-from gradflow.proofs.values import measure
-from gradflow.proofs.wording import text, variable_text
+from gradflow.proofs.algebra.wording import text, variable_text
+from gradflow.proofs.bounding.carousels import Carousel, carousel
+from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.bounding.norms import StepBound
+from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim, Margin
+from gradflow.proofs.claims.typeset import polynomial_latex
+from gradflow.proofs.coq.files import lower_file, upper_file
+from gradflow.proofs.coq.terms import NotExportedError
+from gradflow.proofs.weights.along import cone_along
+from gradflow.proofs.weights.values import measure
 from gradflow.spectra import Trajectory
 
 CURVE = "for every differentiable curve of initial states, and every input sequence"

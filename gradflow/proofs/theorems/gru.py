@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.bounding import bounds, facts_of
-from gradflow.proofs.claims import Claim
-from gradflow.proofs.coq_bounds import Bounds
-from gradflow.proofs.coq_rows import rows
-from gradflow.proofs.coq_section import section
-from gradflow.proofs.coq_terms import CoqTerms
-from gradflow.proofs.coq_theorems import end, start, theorem_text
-from gradflow.proofs.invariants import unit_invariants
+from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.coq.files import end, start, theorem_text
+from gradflow.proofs.coq.lemmas import Bounds
+from gradflow.proofs.coq.rows import rows
+from gradflow.proofs.coq.section import section
+from gradflow.proofs.coq.terms import CoqTerms
 
 
 def invariant_file(cell: Cell) -> str:

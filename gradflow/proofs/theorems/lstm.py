@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction as Q
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.bounding import bounds
-from gradflow.proofs.claims import Claim
-from gradflow.proofs.coq_theorems import own_file
-from gradflow.proofs.invariants import carousel_invariant
+from gradflow.proofs.bounding.invariants import carousel_invariant
+from gradflow.proofs.bounding.step import bounds
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.coq.files import own_file
 
 
 def claims(cell: Cell) -> list[Claim]:
@@ -56,7 +56,7 @@ def claims(cell: Cell) -> list[Claim]:
             own_file(cell, "lstm_forget_bias", "forget bias"),
             "forget_bias",
             witness="all maps 0, b = 0: f = 1/2",
-            scope="gradflow.proofs.horizon.forget_bias_for solves for b, given a horizon",
+            scope="gradflow.proofs.forget_bias_for solves for b, given a horizon",
         ),
         Claim(
             "lstm.cell_state",

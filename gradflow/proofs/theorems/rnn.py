@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction as Q
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.bounding import bounds
-from gradflow.proofs.claims import Claim
-from gradflow.proofs.coq_theorems import extended_upper, theorem_text
+from gradflow.proofs.bounding.step import bounds
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.coq.files import extended_upper, theorem_text
 
 
 def claims(cell: Cell) -> list[Claim]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.claims import Claim
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
 
 STEPS = 1000
 DIGITS = 12

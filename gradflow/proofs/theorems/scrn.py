@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
-from gradflow.proofs import evidence
-from gradflow.proofs.bounding import bounds
-from gradflow.proofs.claims import Claim
-from gradflow.proofs.coq_theorems import own_file
+from gradflow.proofs.bounding.step import bounds
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.coq.files import own_file
 
 
 def claims(cell: Cell) -> list[Claim]:

@@ -1,0 +1,213 @@
+"""From syntax trees to SymPy, every kind and every number checked on the way.
+
+An expression is a number (one a unit) or a condition; Python and SymPy would both let one stand
+for the other. Numbers written out must be real and fit a float64.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from gradflow.cells.language.functions import FUNCTIONS, modulo
+from gradflow.cells.language.nodes import Apply, choose
+from gradflow.cells.language.syntax import REDUCTIONS, RESERVED, column, row, shorten, symbol
+from gradflow.errors import UsageError
+
+_BINARY: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Pow: lambda a, b: a**b,
+    ast.Mod: modulo,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[sp.Expr, sp.Expr], sp.Basic]] = {
+    ast.Lt: sp.Lt,
+    ast.LtE: sp.Le,
+    ast.Gt: sp.Gt,
+    ast.GtE: sp.Ge,
+    ast.Eq: sp.Eq,
+    ast.NotEq: sp.Ne,
+}
+_ENTRIES = {"row": row, "column": column}
+_LARGEST = 10**308  # a float64 ends a little above
+_LONGEST = 10_000  # bits of an exact power that SymPy may be left to work out
+
+
+def check_expression(tree: ast.expr, place: str) -> None:
+    """Raise ``UsageError`` if an equation's right-hand side is outside the language."""
+    _Reader(place).number(tree)
+
+
+def to_sympy(tree: ast.expr, place: str, sizes: Mapping[int, str]) -> sp.Expr:
+    """Return the SymPy form of an equation's right-hand side; ``W @ v`` becomes ``Apply``.
+
+    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node.
+    """
+    return _Reader(place, sizes=sizes).number(tree)
+
+
+def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
+    """Return the SymPy form of a mask (a condition) or of a fixed map's entries (a number).
+
+    Vectors stand inside ``row`` and ``column``. Raises ``UsageError``.
+    """
+    reader = _Reader(place, of_entries=True)
+    return reader.condition(tree) if mask else reader.number(tree)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one expression of the equation ``place``, or the rule for the entries of a map."""
+
+    place: str
+    of_entries: bool = False
+    sizes: Mapping[int, str] = field(default_factory=dict)
+
+    def refuse(self, node: ast.AST, why: str) -> UsageError:
+        return UsageError(f"{self.place}: {shorten(ast.unparse(node))!r} {why}.")
+
+    def condition(self, node: ast.expr) -> sp.Basic:
+        match node:
+            case ast.Constant(value=bool(flag)):
+                return sp.true if flag else sp.false
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return sp.Not(self.condition(operand))
+            case ast.BoolOp(op=op, values=values):
+                both = sp.And if isinstance(op, ast.And) else sp.Or
+                return both(*(self.condition(v) for v in values))
+            case ast.Compare(left=left, ops=ops, comparators=right):
+                sides = [self.number(left), *(self.number(r) for r in right)]
+                if not all(type(op) in _COMPARE for op in ops):
+                    raise self.refuse(
+                        node, "compares in a way the language lacks; use < <= > >= == !="
+                    )
+                pairs = zip(ops, sides[:-1], sides[1:], strict=True)
+                return sp.And(*(_COMPARE[type(op)](a, b) for op, a, b in pairs))
+        raise self.refuse(node, "is no condition where one is needed; compare it, as in `v > 0`")
+
+    def number(self, node: ast.expr) -> sp.Expr:
+        value = self._number(node)
+        if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            raise self.refuse(node, "has no finite value")
+        if value.has(sp.I) or value.is_extended_real is False:
+            raise self.refuse(node, "is not a real number")
+        if _too_large(value):
+            raise self.refuse(node, "has a number beyond a float64 (1e-308 to 1e308)")
+        return value
+
+    def _number(self, node: ast.expr) -> sp.Expr:
+        match node:
+            case ast.Constant(value=bool()) | ast.Compare() | ast.BoolOp():
+                raise self.refuse(node, "is a condition, not a number; write `1 if ... else 0`")
+            case ast.UnaryOp(op=ast.Not()):
+                raise self.refuse(node, "is a condition, not a number; write `1 if ... else 0`")
+            case ast.Constant(value=int() | float() as number):
+                return sp.oo if number == math.inf else sp.Rational(repr(number))
+            case ast.Name(id=name):
+                return self._name(node, name)
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._product(node, left, right)
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _BINARY:
+                return self._binary(node, type(operator), self.number(left), self.number(right))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.number(operand)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.number(operand)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return choose(self.condition(test), self.number(body), self.number(orelse))
+            case ast.Call(func=ast.Name(id="Piecewise"), args=args, keywords=[]):
+                return self._piecewise(node, args)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+                return self._call(node, name, args)
+        raise self.refuse(
+            node,
+            "is outside the language; allowed are names, numbers, + - * / % ** @, comparisons, "
+            "`a if c else b` and calls of the functions in docs/declare.md",
+        )
+
+    def _name(self, node: ast.expr, name: str) -> sp.Expr:
+        if name in RESERVED - {"t"}:
+            raise self.refuse(node, "is a word of the language, not a vector (see docs/declare.md)")
+        if self.of_entries:
+            raise self.refuse(node, f"stands alone; write row({name}) or column({name})")
+        return symbol(name)
+
+    def _product(self, node: ast.expr, left: ast.expr, right: ast.expr) -> sp.Expr:
+        if self.of_entries:
+            raise self.refuse(node, "is a product, which a rule for single entries cannot have")
+        if not isinstance(left, ast.Name):
+            raise self.refuse(
+                node,
+                "multiplies by an expression: the left of `@` is the name of one map, so write "
+                "`A @ (B @ v)`",
+            )
+        if left.id == "identity":
+            return self.number(right)
+        return self._apply(self.number(left).name, right)
+
+    def _apply(self, name: str, operand: ast.expr) -> sp.Expr:
+        return Apply(symbol(name), self.number(operand), Str(self.sizes.get(id(operand), "")))
+
+    def _binary(
+        self, node: ast.expr, operator: type[ast.operator], left: sp.Expr, right: sp.Expr
+    ) -> sp.Expr:
+        if operator in (ast.Div, ast.Mod) and right == 0:
+            raise self.refuse(node, "divides by zero")
+        if operator is ast.Pow:
+            if left.is_number and left.is_nonpositive and not right.is_number:
+                raise self.refuse(node, "raises a number that is not positive to a varying power")
+            factor = left.as_coeff_Mul()[0]
+            bits = max(abs(factor.p), factor.q).bit_length() - 1 if factor.is_Rational else 0
+            if right.is_Rational and bits * abs(right) > _LONGEST:
+                raise self.refuse(node, "has a number beyond a float64 (1e-308 to 1e308)")
+        return _BINARY[operator](left, right)
+
+    def _piecewise(self, node: ast.expr, args: list[ast.expr]) -> sp.Expr:
+        branches = []
+        for arg in args:
+            if not (isinstance(arg, ast.Tuple) and len(arg.elts) == 2):
+                raise self.refuse(node, "needs pairs: Piecewise((value, condition), ...)")
+            branches.append((self.number(arg.elts[0]), self.condition(arg.elts[1])))
+        if not branches or branches[-1][1] != sp.true:
+            raise self.refuse(node, "has no last branch; end it with (value, True)")
+        result = branches[-1][0]
+        for value, condition in reversed(branches[:-1]):
+            result = choose(condition, value, result)
+        return result
+
+    def _call(self, node: ast.expr, name: str, args: list[ast.expr]) -> sp.Expr:
+        if name in (*REDUCTIONS, *_ENTRIES):
+            if (name in _ENTRIES) != self.of_entries:
+                where = "masks and fixed maps" if name in _ENTRIES else "equations"
+                raise self.refuse(node, f"cannot stand here; {name} is for {where}")
+            if len(args) != 1:
+                raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes one")
+            if name in REDUCTIONS:
+                return self._apply(name, args[0])
+            if not isinstance(args[0], ast.Name):
+                raise self.refuse(
+                    node, f"gives {name} an expression; it takes the name of a vector"
+                )
+            return _ENTRIES[name](symbol(args[0].id))
+        if name not in FUNCTIONS:
+            known = ", ".join([*FUNCTIONS, *REDUCTIONS, "Piecewise"])
+            raise self.refuse(node, f"calls an unknown function {name!r}; known are {known}")
+        function = FUNCTIONS[name]
+        if not function.least <= len(args) <= function.most:
+            takes = f"{function.least}" if function.most == function.least else "two or more"
+            raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes {takes}")
+        return function.sympy(*(self.number(a) for a in args))
+
+
+def _too_large(value: sp.Expr) -> bool:
+    if any(max(abs(f.p), f.q) > _LARGEST for f in value.atoms(sp.Rational)):
+        return True
+    near = sp.N(value, 5) if value.is_number else value
+    return bool(near.is_Float and abs(near) > _LARGEST)

@@ -1,0 +1,124 @@
+"""A cell as a straight-line program: elementwise expressions and products with linear maps.
+
+Every analysis starts here. Each ``W @ v`` of the equations becomes a ``Product`` with a name of
+its own and each equation an ``Elementwise`` over names, so derivatives need SymPy only for scalar
+expressions and never meet a matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from gradflow.cells.language.nodes import Apply
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import REDUCTIONS, symbol
+
+
+@dataclass(frozen=True)
+class Map:
+    """A named linear map from the space ``into`` to the space ``out``.
+
+    ``kind`` is ``learned``, ``constant`` (given as an array, not trained), ``fixed`` (entries
+    follow from ``entries``), ``mean``, ``sum`` or ``spread`` (one value to every unit).
+    ``mask`` is the condition under which an entry may be non-zero, in ``row`` and ``column``.
+    """
+
+    name: str
+    out: str
+    into: str
+    kind: str
+    mask: sp.Basic | None = None
+    entries: sp.Basic | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether the entries lie in an array; those of a mean, sum or copy are all alike."""
+        return self.kind in ("learned", "constant", "fixed")
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """``target[i] = expression`` over entry *i* of vectors of one space, or of space ``one``."""
+
+    target: sp.Symbol
+    expression: sp.Expr
+
+
+@dataclass(frozen=True)
+class Product:
+    """``target = linear_map operand``."""
+
+    target: sp.Symbol
+    linear_map: Map
+    operand: sp.Symbol
+
+
+Statement = Elementwise | Product
+
+
+def spread(space: str) -> Map:
+    """Return the map that copies one value to every unit of ``space``: a column of ones."""
+    return Map(f"ones_{space}", space, ONE, "spread")
+
+
+def build_program(
+    equations: list[tuple[str, sp.Expr]],
+    maps: dict[str, Map],
+    spaces: dict[str, str],
+) -> tuple[tuple[Statement, ...], dict[str, str]]:
+    """Flatten equations into statements.
+
+    Parameters
+    ----------
+    equations
+        Pairs of target name and SymPy expression, in a usable order.
+    maps
+        The linear maps by name.
+    spaces
+        Space of every named vector.
+
+    Returns
+    -------
+    statements
+        The program, in the order of the equations.
+    spaces
+        ``spaces`` with the names the program added.
+    """
+    statements: list[Statement] = []
+    spaces = dict(spaces)
+    seen: dict[tuple[Map, sp.Basic], sp.Symbol] = {}
+
+    def fresh(name: str, space: str) -> sp.Symbol:
+        while name in spaces or name in maps:
+            name += "_"
+        spaces[name] = space
+        return symbol(name)
+
+    def flatten(expression: sp.Basic) -> sp.Basic:
+        if isinstance(expression, Apply):
+            return product(expression)
+        if not expression.has(Apply):
+            return expression
+        return expression.func(*(flatten(a) for a in expression.args))
+
+    def product(node: Apply) -> sp.Symbol:
+        name = node.linear_map.name
+        operand = flatten(node.operand)
+        linear_map = Map(name, ONE, node.size, name) if name in REDUCTIONS else maps[name]
+        key = (linear_map, operand)
+        if key not in seen:
+            named = isinstance(operand, sp.Symbol) and spaces[operand.name] == linear_map.into
+            suffix = operand.name if named else "out"
+            if not named:
+                inner = fresh(f"{name}_in", linear_map.into)
+                statements.append(Elementwise(inner, operand))
+                operand = inner
+            seen[key] = fresh(f"{name}_{suffix}", linear_map.out)
+            statements.append(Product(seen[key], linear_map, operand))
+        return seen[key]
+
+    for target, expression in equations:
+        statements.append(Elementwise(symbol(target), flatten(expression)))
+    return tuple(statements), spaces

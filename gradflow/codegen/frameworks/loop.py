@@ -1,0 +1,102 @@
+"""Loops over time in any library: what many steps can do at once is done before the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen.frameworks.operations import Operations
+from gradflow.codegen.lowering.recurrence import forward, pullback
+from gradflow.codegen.printing.functional import functional_text
+from gradflow.codegen.targets.target import run_source
+
+Array = Any
+Parts = tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Checked arguments of a loop over ``T`` steps.
+
+    Parameters
+    ----------
+    xp
+        The operations of the arrays.
+    moving
+        Inputs (..., T, input) and step numbers (T, 1): what changes from step to step.
+    weights
+        Parameters and constants in declared order.
+    lead
+        The leading axes of every state, without time.
+    """
+
+    xp: Operations
+    moving: Parts
+    weights: Parts
+    lead: tuple[int, ...]
+
+
+def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
+    """Return the states (*lead, T, d) after each step from the parts of the initial state."""
+    xp = given.xp
+    each, handed = _prepared(cell, "forward", given, first)
+    count = len(given.moving)
+
+    def advance(parts: Parts, now: Parts) -> tuple[Parts, Array]:
+        new = each(xp, *parts, *now[:count], *given.weights, *now[count:])
+        return _like(xp, new, parts), xp.flat(new, given.lead)
+
+    return xp.scan(advance, first, (*given.moving, *handed))[1]
+
+
+def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
+    """Return the gradients (*lead, T + 1, d) by states 0 to T.
+
+    ``states`` are the parts before each step and ``direct`` those of the gradient by each new state
+    with all other states held, each (*lead, T, units).
+    """
+    xp = given.xp
+    each, handed = _prepared(cell, "pullback", given, states)
+    count, parts = len(given.moving) + len(states), len(direct)
+
+    def back(arriving: Parts, now: Parts) -> tuple[Parts, Array]:
+        bound, here, rest = now[:count], now[count : count + parts], now[count + parts :]
+        whole = tuple(a + d for a, d in zip(arriving, here, strict=True))
+        before = each(xp, *bound, *given.weights, *whole, *rest)
+        return _like(xp, before, arriving), xp.flat(whole, given.lead)
+
+    zero = tuple(xp.zeros((*given.lead, d.shape[-1])) for d in direct)
+    sequences = (*states, *given.moving, *direct, *handed)
+    first, rest = xp.scan(back, zero, sequences, reverse=True)
+    return xp.library.concat([xp.flat(first, given.lead)[..., None, :], rest], axis=-2)
+
+
+def _like(xp: Operations, values: Sequence[Array], parts: Parts) -> Parts:
+    return tuple(xp.broadcast_to(v, p.shape) for v, p in zip(values, parts, strict=True))
+
+
+def _prepared(
+    cell: Cell, kind: str, given: Steps, states: Parts
+) -> tuple[Callable[..., Any], Parts]:
+    """Return the function of one step, and what it is handed, each (..., T, units)."""
+    before, each = _functions(cell, kind)
+    if before is None:
+        return each, ()
+    steps = given.moving[-1].shape[-2]
+    values = before(given.xp, *states, *given.moving, *given.weights)
+    shapes = [np.broadcast_shapes(v.shape, (steps, 1)) for v in values]
+    return each, tuple(map(given.xp.broadcast_to, values, shapes))
+
+
+@lru_cache(maxsize=64)
+def _functions(cell: Cell, kind: str) -> tuple[Callable[..., Any] | None, Callable[..., Any]]:
+    loop = {"forward": forward, "pullback": pullback}[kind](cell)
+    routines = [r for r in (loop.before, loop.each) if r.returns]
+    text = "\n\n".join(functional_text(cell, r) for r in routines)
+    built = run_source({"np": np})(cell, text, routines)
+    return built.get(loop.before.name), built[loop.each.name]

@@ -1,0 +1,81 @@
+"""Runs of a cell in any library, arguments checked once, and its arrays as a model keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen import border
+from gradflow.codegen.frameworks.code import leaves, split
+from gradflow.codegen.frameworks.loop import Steps, run_forward
+from gradflow.codegen.frameworks.operations import operations
+from gradflow.codegen.lowering.calculus import lower_step
+from gradflow.codegen.printing.functional import FunctionalText
+from gradflow.codegen.targets.target import run_text
+from gradflow.errors import UsageError
+
+Array = Any
+Params = Mapping[str, Array]
+
+
+def run_states(
+    cell: Cell, params: Params, x: Any, state: Any, steps: int | None, like: Array
+) -> Array:
+    """Return the states (..., T, d) after each step.
+
+    Library, number type and device are those of the parameters, of ``like`` where there are none.
+
+    Raises
+    ------
+    UsageError
+        If shapes do not fit, an input has no time axis or the number of steps is not one number.
+    """
+    xp = operations(cell, leaves((params,)) or [like])
+    if state is None:
+        parts = {p: xp.zeros((n,)) for p, n in border.part_sizes(cell, params).items()}
+    else:
+        parts = split(cell, xp, params, state)
+    widths = {cell.spaces[p]: a.shape[-1] for p, a in parts.items()}
+    inputs = border.inputs(cell, xp.asarray, widths | border.sizes(cell, params), x)
+    for name, array in inputs.items():
+        if array.ndim < 2:
+            raise UsageError(
+                f"cell {cell.name!r}: input {name} has shape {tuple(array.shape)}; it needs "
+                "(..., T, input), one row a step."
+            )
+    counts = {v.shape[-2] for v in inputs.values()} | ({steps} if steps is not None else set())
+    if len(counts) != 1 or min(counts) < 1:
+        found = " and ".join(map(str, sorted(counts))) or "no"
+        raise UsageError(
+            f"cell {cell.name!r}: {found} steps given; one number of steps, at least 1, is needed."
+        )
+    lead = border.leading(cell, [*parts.values(), *(v[..., 0, :] for v in inputs.values())])
+    first = tuple(xp.broadcast_to(a, (*lead, a.shape[-1])) for a in parts.values())
+    names = (*cell.parameters, *cell.constant_names)
+    weights = tuple(border.numbers(cell, xp.asarray, params[n], n) for n in names)
+    times = xp.index(counts.pop())[:, None] + 1
+    return run_forward(cell, Steps(xp, (*inputs.values(), times), weights, lead), first)
+
+
+def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
+    """Return the arrays of ``params`` with zeros where a mask allows no entry."""
+    xp = operations(cell, leaves((params,)))
+    known = border.sizes(cell, params)
+    spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
+    units = [xp.zeros((known.get(space, 1),)) for space in spaces]
+    names = (*cell.parameters, *cell.constant_names)
+    weights = [border.numbers(cell, xp.asarray, params[n], n) for n in names]
+    given = dict(zip(names, weights, strict=True))
+    function = _filled_maps(cell)
+    filled = function(xp, *units, xp.ones((1,)), *weights) if function is not None else {}
+    return {n: filled.get(n, array) for n, array in given.items()}
+
+
+@lru_cache(maxsize=64)
+def _filled_maps(cell: Cell) -> Callable[..., dict[str, Array]] | None:
+    text = FunctionalText(cell, lower_step(cell)).maps_text()
+    return run_text(text, {"np": np}, cell.name)["maps"] if text else None

@@ -1,0 +1,1 @@
+"""LOWER: from a cell to routines of plain statements; no text is made here."""

@@ -1,0 +1,1 @@
+"""PRINT: from routines to source text; what differs between targets is a dialect."""

@@ -1,0 +1,1 @@
+"""PRINT scalar loops over rows and time, for targets that compile them."""

@@ -1,0 +1,1 @@
+"""RUN: what executes printed source, one target a file or a folder."""

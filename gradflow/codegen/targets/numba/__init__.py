@@ -1,0 +1,1 @@
+"""The numba target and what its generated loops call."""

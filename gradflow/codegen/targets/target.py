@@ -1,0 +1,129 @@
+"""What a compilation target brings: how a routine is printed, how its source is made to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen.lowering.routine import Routine
+from gradflow.codegen.printing.vectorised import RoutineText
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a loop over time works on.
+
+    ``states`` (trajectories, T + 1, d) float64 and contiguous, ``inputs`` by name (trajectories, T,
+    units), checked ``params``, the ``sizes`` of all spaces, the number of the first step.
+    """
+
+    states: Any
+    inputs: Mapping[str, Any]
+    params: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    first_step: int
+
+
+# of (start, stop, frame, log_size, exponent): see ``Loops.push``
+Advance = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The loops over time of one cell, which work in place on what a :class:`Run` holds.
+
+    Parameters
+    ----------
+    forward
+        ``forward(run)`` fills the states from the first on.
+    pullback
+        ``pullback(run, u, log_norm, log_part, rows)`` takes ``u`` (trajectories, d) back; writes
+        natural logs of lengths, (trajectories, T + 1) and (trajectories, parts, T + 1), lag 0
+        first, and directions ``rows`` (trajectories, T + 1, d), or the last alone (trajectories,
+        1, d).
+    tape_width
+        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
+    taped
+        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
+    replay
+        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
+    push
+        ``push(run)`` gives a function ``advance(start, stop, frame, log_size, exponent)``: it fills
+        the states from ``start + 1`` to ``stop``, replaces ``frame`` (trajectories k, d) by its
+        image over ``2**exponent`` (trajectories,), to which it adds, and writes the natural logs of
+        the frames' Frobenius norms after each step, ``log_size`` (trajectories, stop - start).
+    push_known
+        The same where the states are there.
+    """
+
+    forward: Callable[..., None]
+    pullback: Callable[..., None]
+    tape_width: Callable[[Mapping[str, int]], int] | None = None
+    taped: Callable[..., None] | None = None
+    replay: Callable[..., None] | None = None
+    push: Callable[[Run], Advance] | None = None
+    push_known: Callable[[Run], Advance] | None = None
+
+
+def array_text(cell: Cell, routine: Routine) -> str:
+    """Print a routine over arrays with any leading axes."""
+    return RoutineText(cell, routine).text()
+
+
+def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Execute source generated for the cell ``name``; return all names that are then defined."""
+    names = dict(namespace)
+    exec(compile(text, f"<gradflow {name}>", "exec"), names)
+    return names
+
+
+def run_source(namespace: Mapping[str, Any]) -> Callable[[Cell, str, Sequence[Routine]], Functions]:
+    """Return a ``build`` that executes the source with ``namespace`` in place of its header."""
+
+    def build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
+        names = run_text(source, namespace, cell.name)
+        return {routine.name: names[routine.name] for routine in routines}
+
+    return build
+
+
+@dataclass(frozen=True)
+class Target:
+    """An arithmetic in which generated source runs; equal where name and digits are.
+
+    Parameters
+    ----------
+    name
+        The word by which ``gradflow.compile(cell, backend=...)`` knows it.
+    header
+        First lines of the source: where its names come from.
+    build
+        Turns the text of routines into functions by name. They take arrays whose leading axes
+        broadcast, in the order of ``RoutineText.arguments``.
+    asarray
+        Converts numbers and arrays to the target's own.
+    empty
+        Makes an array of a shape.
+    digits
+        Decimal digits, where the target has a choice of them.
+    floats
+        Whether its arrays are NumPy's float64, so that arrays of these need no conversion.
+    loops
+        The loops over time of a cell, where the target has them.
+    text
+        Prints one routine.
+    """
+
+    name: str
+    header: str = field(compare=False)
+    build: Callable[[Cell, str, Sequence[Routine]], Functions] = field(compare=False, repr=False)
+    asarray: Callable[[Any], Any] = field(compare=False, repr=False)
+    empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)
+    digits: int = 16
+    floats: bool = False
+    loops: Callable[[Cell], Loops] | None = field(compare=False, repr=False, default=None)
+    text: Callable[[Cell, Routine], str] = field(compare=False, repr=False, default=array_text)

@@ -1,0 +1,98 @@
+r"""Backpropagation through time as formulas of a cell.
+
+.. math::
+
+   P(t,k) = J_t J_{t-1} \cdots J_{k+1}, \qquad
+   \frac{\partial L}{\partial \theta} = \sum_t \sum_{k \le t}
+   \frac{\partial L}{\partial s_t} P(t,k) \frac{\partial^+ s_k}{\partial \theta}
+
+(Pascanu, Mikolov & Bengio, ICML 2013, eqs. 3-5). The lag is :math:`t-k`; each lag's contribution
+is a summand of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.typeset import name_latex
+from gradflow.errors import UsageError
+from gradflow.jacobians.print.latex import part_latex, signed, term_latex
+from gradflow.jacobians.step import StepJacobian
+
+
+@dataclass(frozen=True)
+class Bptt:
+    """The formulas of backpropagation through time for one cell."""
+
+    cell: Cell
+
+    @property
+    def _state(self) -> str:
+        """The whole state's letter, set bold where the cell uses that letter itself."""
+        taken = {*self.cell.spaces, *self.cell.linear_maps}
+        return r"\mathbf{s}" if "s" in taken else "s"
+
+    def state_latex(self) -> str:
+        """Return the whole state and the order in which its parts are flattened."""
+        parts = [part_latex(self.cell, p, new=True) for p in self.cell.states]
+        if len(parts) == 1:
+            return f"{self._state}_{{t}} = {parts[0]}"
+        stacked = r" \\ ".join(parts)
+        return rf"{self._state}_{{t}} = \begin{{pmatrix}} {stacked} \end{{pmatrix}}"
+
+    def product_latex(self) -> str:
+        """Return the product of step Jacobians, later steps on the left."""
+        return (
+            rf"\frac{{\partial {self._state}_{{t}}}}{{\partial {self._state}_{{k}}}}"
+            r" = P(t,k) = J_{t} \, J_{t-1} \cdots J_{k+1}"
+            r" = \prod_{j=t}^{k+1} J_{j}, \qquad P(t,t) = I"
+        )
+
+    def gradient_latex(self, parameter: str) -> str:
+        """Return ``dL/d parameter`` as a sum over steps and lags, with the direct terms of step k.
+
+        Raises ``UsageError`` for an unknown parameter.
+        """
+        cell = self.cell
+        if parameter not in cell.parameters:
+            raise UsageError(
+                f"cell {cell.name!r}: no parameter {parameter!r}; there are "
+                f"{', '.join(cell.parameters)}."
+            )
+        name = name_latex(parameter)
+        jacobian = StepJacobian(cell)
+        blocks = [jacobian[part, parameter] for part in cell.states]
+        head = (
+            rf"\frac{{\partial L}}{{\partial {name}}} = \sum_{{t=1}}^{{T}} \sum_{{k=1}}^{{t}} "
+            rf"\underbrace{{\frac{{\partial L}}{{\partial {self._state}_{{t}}}} \, P(t,k) \, "
+            rf"\frac{{\partial^{{+}} {self._state}_{{k}}}}{{\partial {name}}}}}"
+            r"_{\text{lag } t-k}"
+        )
+        return "\n\n".join([head, *(b.latex() for b in blocks if not b.is_zero)])
+
+    def carousel_latex(self) -> dict[str, str]:
+        r"""Return, for each part with one, its way through time that passes no linear map.
+
+        For the LSTM ``{"c": "\\prod diag(f_j)"}``: the constant error carousel.
+        """
+        cell = self.cell
+        rows = {}
+        for part in cell.states:
+            block = StepJacobian(cell)[part, part]
+            direct = [t for t in block.terms if not t.maps]
+            if direct:
+                space = cell.spaces[part]
+                factor = " ".join(signed([term_latex(cell, t, space, "j") for t in direct]))
+                if direct[1:] or factor.startswith("-"):
+                    factor = rf"\left( {factor} \right)"
+                rows[part] = rf"\prod_{{j=k+1}}^{{t}} {factor}"
+        return rows
+
+    def latex(self) -> str:
+        """Return state, product and the gradient by every parameter."""
+        gradients = [self.gradient_latex(p) for p in self.cell.parameters]
+        return "\n\n".join([self.state_latex(), self.product_latex(), *gradients])
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.product_latex()}$"

@@ -1,0 +1,1 @@
+"""Derived objects as LaTeX, plain text and JSON."""

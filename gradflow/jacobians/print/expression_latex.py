@@ -1,0 +1,194 @@
+"""LaTeX of the scalar expressions inside a diagonal, as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.functions import FUNCTIONS, absolute, modulo, round_down, step
+from gradflow.cells.language.nodes import choose
+from gradflow.cells.language.program import Elementwise, Product, Statement
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import TIME, symbol
+from gradflow.cells.typeset import name_latex, number_latex, time_index
+
+_NAMES = {
+    "sigmoid": r"\sigma",
+    "relu": r"\operatorname{ReLU}",
+    "softplus": r"\operatorname{softplus}",
+    "signum": r"\operatorname{sign}",
+    "maximum": r"\max",
+    "minimum": r"\min",
+}
+
+
+def generated(cell: Cell) -> dict[sp.Symbol, Statement]:
+    """Return the statements whose targets the program named itself: they print written out."""
+    named = {symbol(line.target) for line in cell.lines}
+    return {s.target: s for s in cell.program if s.target not in named}
+
+
+def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
+    """Return the summands in SymPy's order, a positive one first where there is any."""
+    terms = list(expr.as_ordered_terms())
+    lead = next((t for t in terms if not t.could_extract_minus_sign()), terms[0])
+    terms.remove(lead)
+    return [lead, *terms]
+
+
+def decimal(number: sp.Expr) -> bool:
+    """Whether a fraction is written better as a decimal number, 0.95 and not 19/20."""
+    if not number.is_Rational or number.q < 10:
+        return False
+    return bool(sp.Rational(repr(float(number))) == number)
+
+
+def split_fraction(expr: sp.Mul) -> tuple[sp.Expr, sp.Expr]:
+    """Return what stands above and below the bar, without touching the factors themselves."""
+    above, below = [], []
+    for factor in expr.args:
+        if factor.is_Rational:
+            above.append(sp.Integer(factor.p))
+            below.append(sp.Integer(factor.q))
+        elif factor.is_Pow and factor.exp.could_extract_minus_sign():
+            below.append(sp.Pow(factor.base, -factor.exp))
+        else:
+            above.append(factor)
+    return sp.Mul(*above), sp.Mul(*below)
+
+
+class ExpressionLatex(LatexPrinter):
+    r"""SymPy's LaTeX printer with time indices, ``\\odot`` between vectors and gate names."""
+
+    def __init__(self, cell: Cell, step: str = "t") -> None:
+        """Print the names of ``cell`` with the index ``step``, and ``step-1`` for old values."""
+        super().__init__()
+        self._cell = cell
+        self._step = step
+        self._moving = cell.moving
+        self._written_out = generated(cell)
+
+    def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
+        statement = self._written_out.get(expr)
+        if isinstance(statement, Elementwise):
+            return str(self._print(statement.expression))
+        if isinstance(statement, Product):
+            operand, name = self._print(statement.operand), statement.linear_map.name
+            if statement.linear_map.kind in ("mean", "sum"):
+                return rf"\operatorname{{{name}}}\left( {operand} \right)"
+            inner = self._written_out.get(statement.operand)
+            if isinstance(inner, Elementwise) and not inner.expression.is_Function:
+                operand = rf"\left( {operand} \right)"
+            return rf"{name_latex(name)} \, {operand}"
+        if expr == TIME:
+            return self._step
+        name, time = time_index(expr.name, self._cell.states, self._moving)
+        return name_latex(name, time.replace("t", self._step))
+
+    def _is_vector(self, expr: sp.Basic) -> bool:
+        return any(self._cell.spaces.get(s.name, ONE) != ONE for s in expr.free_symbols)
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        coefficient, rest = expr.as_coeff_Mul()
+        if coefficient.is_negative:
+            return f"-{self._factor(-expr)}"
+        if decimal(coefficient):
+            return rf"{self._print(coefficient)} \, {self._factor(rest)}"
+        numerator, denominator = split_fraction(expr)
+        if denominator != 1:
+            return rf"\frac{{{self._print(numerator)}}}{{{self._print(denominator)}}}"
+        factors = expr.as_ordered_factors()
+        scalars = [f for f in factors if not self._is_vector(f)]
+        vectors = [f for f in factors if self._is_vector(f)]
+        parts = [r" \, ".join(map(self._factor, scalars))] if scalars else []
+        parts += [r" \odot ".join(map(self._factor, vectors))] if vectors else []
+        return r" \, ".join(parts)
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        text = ""
+        for term in ordered_terms(expr):
+            negative = term.could_extract_minus_sign()
+            body = self._factor(-term) if negative else str(self._print(term))
+            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
+            text += f" {sign}{body}" if text else f"{sign}{body}"
+        return text
+
+    def _factor(self, expr: sp.Expr) -> str:
+        text = str(self._print(expr))
+        return rf"\left( {text} \right)" if self._is_loose(expr) else text
+
+    def _is_loose(self, expr: sp.Basic) -> bool:
+        """Whether an expression needs parentheses as a factor."""
+        inner = self._written_out.get(expr)
+        shown = inner.expression if isinstance(inner, Elementwise) else expr
+        return isinstance(shown, (sp.Add, modulo, choose)) or shown.could_extract_minus_sign()
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return number_latex(float(expr)) if decimal(expr) else str(super()._print_Rational(expr))
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        base, exponent = expr.args
+        if exponent == sp.Rational(1, 2):
+            return rf"\sqrt{{{self._print(base)}}}"
+        if exponent.could_extract_minus_sign():
+            below = base if exponent == -1 else sp.Pow(base, -exponent, evaluate=False)
+            return rf"\frac{{1}}{{{self._print(below)}}}"
+        power, text = self._print(exponent), str(self._print(base))
+        name = self._name(base)
+        if name and exponent.is_Integer:
+            return f"{name}^{{{power}}}{text.removeprefix(name)}"
+        plain = base.is_Symbol and base not in self._written_out and "^" not in text
+        delimited = isinstance(base, (absolute, round_down, step))
+        whole = base.is_Integer and base.is_nonnegative
+        wrapped = text if plain or delimited or whole else rf"\left( {text} \right)"
+        return f"{wrapped}^{{{power}}}"
+
+    def _name(self, expr: sp.Basic) -> str:
+        """Return the LaTeX name of a function that prints as name and argument."""
+        kind = type(expr).__name__
+        if isinstance(expr, step):
+            return ""
+        return _NAMES.get(kind) or (FUNCTIONS[kind].latex if kind in FUNCTIONS else "")
+
+    def _print_Function(self, expr: sp.Function, exp: Any = None) -> str:
+        inner = ", ".join(str(self._print(a)) for a in expr.args)
+        if isinstance(expr, step):
+            return rf"\mathbf{{1}}\left[ {inner} > 0 \right]"
+        if isinstance(expr, absolute):
+            return rf"\left| {inner} \right|"
+        if isinstance(expr, round_down):
+            return rf"\left\lfloor {inner} \right\rfloor"
+        if isinstance(expr, modulo):
+            return r" \bmod ".join(self._factor(a) for a in expr.args)
+        return rf"{self._name(expr)}\left( {inner} \right)"
+
+    def _print_tanh(self, expr: sp.Function, exp: Any = None) -> str:
+        return self._print_Function(expr)
+
+    _print_erf = _print_exp = _print_log = _print_tanh
+
+    def _print_And(self, expr: sp.And) -> str:
+        return self._joined(expr, "and")
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return self._joined(expr, "or")
+
+    def _joined(self, expr: sp.Basic, word: str) -> str:
+        parts = []
+        for part in sorted(expr.args, key=sp.default_sort_key):
+            text = str(self._print(part))
+            nested = isinstance(part, (sp.And, sp.Or))
+            parts.append(rf"\left( {text} \right)" if nested else text)
+        return rf" \text{{ {word} }} ".join(parts)
+
+    def _print_choose(self, expr: choose) -> str:
+        rows = []
+        value: sp.Expr = expr
+        while isinstance(value, choose):
+            condition, taken, value = value.args
+            rows.append(rf"{self._print(taken)} & \text{{if }} {self._print(condition)}")
+        rows.append(rf"{self._print(value)} & \text{{otherwise}}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

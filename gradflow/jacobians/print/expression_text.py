@@ -1,0 +1,109 @@
+"""Plain text of the scalar expressions inside a diagonal, in the words of the language."""
+
+from __future__ import annotations
+
+import re
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.functions import modulo, step
+from gradflow.cells.language.nodes import choose
+from gradflow.cells.language.program import Elementwise, Product
+from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
+
+_NAMES = {
+    "signum": "sign",
+    "maximum": "Max",
+    "minimum": "Min",
+    "absolute": "Abs",
+    "round_down": "floor",
+}
+
+
+class ExpressionText(StrPrinter):
+    """Plain text with ``h'`` for the new value of a part and maps written out."""
+
+    def __init__(self, cell: Cell) -> None:
+        """Print the names of ``cell``."""
+        super().__init__()
+        self._cell = cell
+        self._written_out = generated(cell)
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        statement = self._written_out.get(expr)
+        if isinstance(statement, Elementwise):
+            return str(self._print(statement.expression))
+        if isinstance(statement, Product):
+            name, operand = statement.linear_map.name, self._print(statement.operand)
+            if statement.linear_map.kind in ("mean", "sum"):
+                return f"{name}({operand})"
+            return f"{name} @ {self.operand(statement.operand)}"
+        part = expr.name.removesuffix("_next")
+        return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
+
+    def operand(self, expr: sp.Basic) -> str:
+        """Return an expression in parentheses unless it is a single name, number or call."""
+        return self.parenthesize(expr, PRECEDENCE["Atom"], True)
+
+    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
+        """Return an operand, in parentheses where what a name stands for needs them."""
+        if item in self._written_out:
+            text = str(self._print(item))
+            return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
+        return str(super().parenthesize(item, level, strict))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        coefficient, rest = expr.as_coeff_Mul()
+        if decimal(coefficient):
+            return f"{self._print(coefficient)}*{self.parenthesize(rest, PRECEDENCE['Mul'], True)}"
+        return str(super()._print_Mul(expr))
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        text = ""
+        for term in ordered_terms(expr):
+            negative = term.could_extract_minus_sign()
+            body = (
+                self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
+            )
+            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
+            text += f" {sign}{body}" if text else f"{sign}{body}"
+        return text
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        kind = type(expr).__name__
+        parts = [str(self._print(a)) for a in expr.args]
+        if isinstance(expr, step):
+            return f"1[{parts[0]} > 0]"
+        if isinstance(expr, modulo):
+            both = (self.operand(a) for a in expr.args)
+            return f"({' % '.join(both)})"
+        return f"{_NAMES.get(kind, kind)}({', '.join(parts)})"
+
+    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+        return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return self._joined(expr, " and ")
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return self._joined(expr, " or ")
+
+    def _joined(self, expr: sp.Basic, word: str) -> str:
+        parts = sorted(expr.args, key=sp.default_sort_key)
+        loose = (sp.And, sp.Or)
+        return word.join(
+            f"({self._print(p)})" if isinstance(p, loose) else self._print(p) for p in parts
+        )
+
+    def _print_Not(self, expr: sp.Not) -> str:
+        return f"not ({self._print(expr.args[0])})"
+
+    def _print_choose(self, expr: choose) -> str:
+        condition, taken, other = map(self._print, expr.args)
+        return f"({taken} if {condition} else {other})"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr)) if decimal(expr) else str(super()._print_Rational(expr))

@@ -1,5 +1,0 @@
-"""READ: what comes from outside and is turned into arrays a cell can be run on."""
-
-from gradflow.models.sequence import Sequence, read_sequence
-
-__all__ = ["Sequence", "read_sequence"]

@@ -1,0 +1,217 @@
+"""Input sequences: what a cell is run on, from a file or from English text found on any Python.
+
+Numbers come as .npy, .npz or .csv, a row a step. Every other file is read as UTF-8 text, a
+character a step, one-hot over the characters that occur in it, sorted by code point; the target of
+a step is then the next character. Line ends are read as a newline each, whatever the system.
+"""
+
+import hashlib
+import io
+import operator
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.errors import InputError, UsageError
+from gradflow.networks.tables import read_csv, read_npy, read_npz
+
+__all__ = ["Sequence", "read_sequence"]
+
+_KINDS = "a .npy, .npz, .csv or UTF-8 text file"
+_TABLES: dict[str, Callable[[bytes, str], NDArray[np.float64]]] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".csv": read_csv,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """An input sequence of T steps and where it came from.
+
+    Attributes
+    ----------
+    values : (T, input) float64
+        One row a step.
+    source : str
+        One line for a report: what was read, its size and digest, which steps of it.
+    symbols : tuple of str, or None
+        For text, the character each column stands for.
+    targets : (T,) int64, or None
+        For text, the column of the next character at each step.
+    """
+
+    values: NDArray[np.float64]
+    source: str
+    symbols: tuple[str, ...] | None = None
+    targets: NDArray[np.int64] | None = None
+
+
+def read_sequence(
+    path: str | os.PathLike[str] | None,
+    steps: int,
+    *,
+    inputs: int | None = None,
+    offset: int = 0,
+) -> Sequence:
+    """Read `steps` steps of an input, from step `offset` on.
+
+    Parameters
+    ----------
+    path : str, path or None
+        A .npy or .npz file (its only array, or the one named x), a .csv file (numbers, with or
+        without a header), or any other file as text. None stands for the English text of
+        `pydoc_data.topics`, a part of every Python.
+    steps : int
+        T, at least 1. Text needs one character more, the last step's target.
+    inputs : int, optional
+        How many columns the cell takes; anything else in the file is an error.
+    offset : int
+        Steps to leave out at the start.
+
+    Raises
+    ------
+    UsageError
+        `steps`, `inputs` or `offset` out of range, or as many columns as `inputs` does not say.
+    InputError
+        A file that is missing, empty, damaged, too short, not what its name says, or that holds
+        anything but finite real numbers in the steps asked for.
+    """
+    steps = _whole("steps", steps, 1)
+    offset = _whole("offset", offset, 0)
+    if inputs is not None:
+        inputs = _whole("inputs", inputs, 1)
+    if path is None:
+        return _characters(_english(), _english_name(), "the default text", steps, inputs, offset)
+    where, name = os.fspath(path), Path(path).name
+    content = _content(where)
+    reader = _TABLES.get(Path(where).suffix.lower())
+    if reader is None:
+        return _characters(_text(content, where), f"text {name}", where, steps, inputs, offset)
+    table = reader(content, where)
+    rows, columns = table.shape
+    _check_length(rows, steps, offset, where, f"{rows} steps")
+    _check_inputs(columns, inputs, where, "columns")
+    values = table[offset : offset + steps]
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = (int(index) for index in bad[0])
+        raise InputError(
+            f"{where} holds {values[row, column]} at [{offset + row}, {column}] (row and column, "
+            "counted from 0); an input holds finite numbers, so fill or drop that row"
+        )
+    size = f"{rows:,} x {columns} numbers, sha256 {_digest(content)}"
+    return Sequence(values, f"{name} ({size}), {_span('rows', steps, offset)}")
+
+
+def _characters(
+    text: str, name: str, where: str, steps: int, inputs: int | None, offset: int
+) -> Sequence:
+    available = max(len(text) - 1, 0)
+    _check_length(
+        available,
+        steps,
+        offset,
+        where,
+        f"{len(text)} characters, that is {available} steps and the last one's target",
+    )
+    symbols = tuple(sorted(set(text)))
+    _check_inputs(len(symbols), inputs, where, "different characters, one input each")
+    column = {symbol: i for i, symbol in enumerate(symbols)}
+    window = np.array([column[c] for c in text[offset : offset + steps + 1]], dtype=np.int64)
+    values = np.zeros((steps, len(symbols)))
+    values[np.arange(steps), window[:-1]] = 1.0
+    size = f"{len(text):,} characters, {len(symbols)} different, sha256 {_digest(text.encode())}"
+    source = f"{name} ({size}), one-hot, {_span('characters', steps, offset)}"
+    return Sequence(values, source, symbols, window[1:])
+
+
+def _content(where: str) -> bytes:
+    try:
+        content = Path(where).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{where}: there is no such file; an input is {_KINDS}, so check the path"
+        ) from error
+    except IsADirectoryError as error:
+        raise InputError(
+            f"{where} is a folder; an input is {_KINDS}, so name a file in it"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"{where!r} cannot be read ({reason}); an input is {_KINDS} that you may read, so "
+            "check the path and its permissions"
+        ) from error
+    if not content:
+        raise InputError(f"{where} is empty; an input is {_KINDS}, so fill it or name another")
+    return content
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+        position = text.find("\0")
+    except UnicodeDecodeError as error:
+        text, position = "", error.start
+    if position >= 0:
+        raise InputError(
+            f"{where} is not UTF-8 text (byte {content[position]:#04x} at position {position}); "
+            f"an input is {_KINDS}, so convert it to one of these"
+        )
+    return io.StringIO(text, newline=None).read()
+
+
+def _english() -> str:
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise InputError(
+            "the default text, pydoc_data.topics, is missing from this Python; it is a part of "
+            f"every full installation, so install that or name {_KINDS}"
+        ) from error
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+def _english_name() -> str:
+    return f"English text: the help topics of Python {platform.python_version()}, pydoc_data.topics"
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return number
+
+
+def _check_length(available: int, steps: int, offset: int, where: str, found: str) -> None:
+    if offset + steps > available:
+        after = f" from step {offset} on" if offset else ""
+        fewer = f"ask for at most {available - offset} or " if available > offset else ""
+        raise InputError(
+            f"{where} holds {found}, and {steps} were asked for{after}; {fewer}give a longer file"
+        )
+
+
+def _check_inputs(found: int, inputs: int | None, where: str, what: str) -> None:
+    if inputs is not None and inputs != found:
+        raise UsageError(
+            f"{where} has {found} {what}, and the cell takes {inputs}; make the two equal, for "
+            f"instance by asking for {found} inputs"
+        )
+
+
+def _span(what: str, steps: int, offset: int) -> str:
+    return f"{what} {offset:,} to {offset + steps - 1:,}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

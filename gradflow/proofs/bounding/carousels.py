@@ -1,0 +1,156 @@
+"""Lower bounds of whole products: the cone theorem read off the normal form of any cell.
+
+A part whose block by itself has a term without a map, ``diag(f)``, carries a gradient; the other
+terms can take away no more than their norms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.syntax import symbol
+from gradflow.errors import UsageError
+from gradflow.jacobians import jacobian
+from gradflow.jacobians.terms import Term
+from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, total
+from gradflow.proofs.algebra.wording import text, variable_text
+from gradflow.proofs.bounding.certificates import DiagonalBound
+from gradflow.proofs.bounding.cone import Cone, best_cone
+from gradflow.proofs.bounding.gates import bound_diagonal
+from gradflow.proofs.bounding.norms import StepBound
+from gradflow.proofs.bounding.step import bounds, facts_of
+
+
+@dataclass(frozen=True)
+class Carousel:
+    """The lower bound of a cell's products along one carousel.
+
+    Parameters
+    ----------
+    part
+        State part that carries the gradient.
+    term
+        Its term without a map, such as ``diag(f)``.
+    least
+        A lower bound of that diagonal's magnitude: ``min f``, or ``1 - K`` where ``|1 - d| <= K``.
+    near_one
+        The certificate of ``|1 - d| <= K`` in the second case.
+    rest
+        The bound of the part's other terms by itself.
+    b, g, d
+        Bounds of the blocks from the rest of the state to the part, from the part to the rest, and
+        within the rest.
+    step
+        The derivation of all of them.
+    """
+
+    cell: Cell
+    part: str
+    term: Term
+    least: Polynomial
+    near_one: DiagonalBound | None
+    rest: Polynomial
+    b: Polynomial
+    g: Polynomial
+    d: Polynomial
+    step: StepBound
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Everything the bound is stated in, slacks by their gates' least values."""
+        used = {v for p in (self.least, self.rest, self.b, self.g, self.d) for v in p.variables}
+        return tuple(sorted({("least", v[1]) if v[0] == "slack" else v for v in used}))
+
+    @property
+    def step_least(self) -> tuple[str, ...]:
+        """Gates whose least value stands in the bounds of the blocks."""
+        equations = {line.target for line in self.cell.lines}
+        return tuple(n for k, n in self.least.variables if k == "least" and n in equations)
+
+    @property
+    def kept(self) -> Polynomial:
+        """``a``: what the part keeps of itself, least entry less the other terms' norms."""
+        return self.least - self.rest
+
+    def statement(self) -> str:
+        """Return the condition and the conclusion."""
+        a = text(self.kept)
+        if len(self.cell.states) == 1:
+            return f"|P(t, k) v| >= ({a})^(t-k) |v| for every v, where {a} >= 0"
+        named = ", ".join(
+            f"{n} = {text(p)}" for n, p in zip("bgd", (self.b, self.g, self.d), strict=True)
+        )
+        return (
+            f"with a = {a}, {named}: if g + d kappa <= kappa (a - b kappa), then "
+            f"|{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| for changes of "
+            f"{self.part} alone"
+        )
+
+    def cone(self, values: Mapping[Variable, Fraction]) -> Cone | None:
+        """Return the best cone at exact values, ``None`` where the theorem does not apply.
+
+        Raises ``UsageError`` where a value is missing.
+        """
+        missing = [variable_text(v) for v in self.variables if v not in values]
+        if missing:
+            raise UsageError(f"lower bound: no value for {', '.join(missing)}; pass each of them.")
+        point = dict(values)
+        for kind, name in self.variables:
+            if kind == "least":
+                point[("slack", name)] = 1 - Fraction(values[("least", name)])
+        a, b, g, d = (p.at(point) for p in (self.kept, self.b, self.g, self.d))
+        if len(self.cell.states) == 1:
+            b = g = d = Fraction(0)
+        return best_cone(a, b, g, d) if a >= 0 else None
+
+
+@lru_cache(maxsize=64)
+def carousel(cell: Cell) -> Carousel | None:
+    """Find the carousel of a cell and bound everything beside it; ``None`` if there is none.
+
+    Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
+    """
+    for part in reversed(cell.states):
+        for term in jacobian(cell)[part, part].terms:
+            if term.maps:
+                continue
+            found = _along(cell, part, term)
+            if found:
+                return found
+    return None
+
+
+def _along(cell: Cell, part: str, term: Term) -> Carousel | None:
+    (diagonal,) = term.diagonals
+    gate = diagonal.name if diagonal.is_Symbol else ""
+    facts = facts_of(cell)
+    near_one = None
+    if gate and facts.known(gate) and not facts.is_signed(symbol(gate)):
+        facts = facts_of(cell, frozenset({gate}))
+        least = facts.smallest(diagonal)
+    elif facts.is_given(diagonal):
+        least = facts.smallest(diagonal)
+    else:
+        near_one = bound_diagonal(facts, 1 - diagonal)
+        least = ONE - near_one.bound
+        if near_one.directions or not least.terms:
+            return None
+    step = bounds(cell, facts.least)
+    others = [p for p in cell.states if p != part]
+    rest = total(t.bound for t in step[part, part].terms if (t.maps, t.path) != ((), term.path))
+    return Carousel(
+        cell,
+        part,
+        term,
+        least,
+        near_one,
+        rest,
+        total(step[part, q].bound for q in others),
+        total(step[q, part].bound for q in others),
+        total(step[p, q].bound for p in others for q in others),
+        step,
+    )

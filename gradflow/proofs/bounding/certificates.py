@@ -1,0 +1,169 @@
+"""Certificates about the values in a cell, as plain data: bounded diagonals, invariant boxes.
+
+Everything here is checked with fractions alone; :mod:`gradflow.proofs.bounding.gates` and
+:mod:`gradflow.proofs.bounding.invariants` make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from gradflow.errors import InputError
+from gradflow.proofs.algebra.identity import Identity, identity_from_json
+from gradflow.proofs.algebra.polynomial import (
+    Polynomial,
+    Variable,
+    constant,
+    fraction_from_json,
+    from_json,
+    product,
+)
+from gradflow.proofs.algebra.wording import text, variable_text
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A way in which a diagonal factor grows without bound: ``variable -> infinity``.
+
+    At ``point``, which satisfies every hypothesis on the other values, the slope of the factor in
+    the variable is ``slope``.
+    """
+
+    variable: Variable
+    slope: Fraction
+    point: tuple[tuple[Variable, Fraction], ...]
+
+    def statement(self) -> str:
+        """Return the direction in words."""
+        at = ", ".join(f"{variable_text(v)} = {x}" for v, x in self.point)
+        where = f" at {at}" if at else ""
+        name = variable_text(self.variable)
+        return f"unbounded as {name} grows: the slope in {name} is {self.slope}{where}"
+
+
+@dataclass(frozen=True)
+class DiagonalBound:
+    """A bound of the entries of one diagonal matrix.
+
+    Parameters
+    ----------
+    text
+        The diagonal's entry as the cell prints it.
+    coefficient
+        Its rational factor.
+    groups
+        Identities ``(upper, lower)`` of the groups of factors with values of known range.
+    suprema
+        ``sup|v|`` of factors that have no bound of their own, as polynomials.
+    directions
+        How the entry grows without bound where a supremum of a moving value stands in the bound.
+    """
+
+    text: str
+    coefficient: Fraction
+    groups: tuple[tuple[Identity, Identity], ...]
+    suprema: tuple[Polynomial, ...] = ()
+    directions: tuple[Direction, ...] = ()
+
+    @property
+    def bound(self) -> Polynomial:
+        """The bound of the entry's magnitude."""
+        heights = [upper.bound for upper, _ in self.groups]
+        return product([constant(abs(self.coefficient)), *heights, *self.suprema])
+
+    def fault(self) -> str:
+        """Return what is wrong with the certificates, ``""`` if nothing is."""
+        for upper, lower in self.groups:
+            for identity in (upper, lower):
+                if found := identity.fault():
+                    return f"{identity.statement()}: {found}"
+            if upper.bound != lower.bound or upper.factors != lower.factors:
+                return f"{upper.statement()} and {lower.statement()} are not two sides of one bound"
+            if (upper.sign, lower.sign) != (1, -1):
+                return f"{upper.statement()}: the two identities do not have the signs 1 and -1"
+        for height in self.suprema:
+            if [v[0] for v in height.variables] != ["sup"] or height.degree != 1:
+                return f"{text(height)} is no supremum"
+        return ""
+
+    def statement(self) -> str:
+        """Return ``|entry| <= bound``."""
+        return f"|{self.text}| <= {text(self.bound)}"
+
+    def proof(self) -> str:
+        """Return the identities, one a line; a side that needs none is left out."""
+        return "\n".join(upper.proof() for upper, _ in self.groups)
+
+    def identities(self) -> list[str]:
+        """Return the identities that say more than that a gate lies in its range."""
+        return [
+            upper.proof()
+            for upper, _ in self.groups
+            if len(upper.factors) > 1 or upper.gap.degree > 1
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the bound as plain data."""
+        return {
+            "text": self.text,
+            "coefficient": str(self.coefficient),
+            "groups": [[u.to_json(), w.to_json()] for u, w in self.groups],
+            "suprema": [s.to_json() for s in self.suprema],
+            "directions": [d.statement() for d in self.directions],
+        }
+
+
+def diagonal_from_json(data: Mapping[str, Any]) -> DiagonalBound:
+    """Read what ``to_json`` wrote. Raises ``InputError`` for anything else."""
+    try:
+        return DiagonalBound(
+            str(data["text"]),
+            fraction_from_json(data["coefficient"]),
+            tuple((identity_from_json(u), identity_from_json(w)) for u, w in data["groups"]),
+            tuple(from_json(s) for s in data["suprema"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"a diagonal bound cannot be read ({error!r}); write it again.") from None
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """``|part| <= height`` holds after a step if it held before.
+
+    ``upper`` and ``lower`` show ``part' <= height`` and ``-part' <= height``; what they assume
+    about the gates beyond their ranges stands in ``assumes``.
+    """
+
+    part: str
+    height: Polynomial
+    upper: Identity
+    lower: Identity
+    assumes: tuple[Polynomial, ...] = ()
+
+    def fault(self) -> str:
+        """Return what is wrong with the certificates, ``""`` if nothing is."""
+        for identity, sign in ((self.upper, 1), (self.lower, -1)):
+            if found := identity.fault():
+                return f"{identity.statement()}: {found}"
+            if identity.bound != self.height or identity.sign != sign:
+                return f"{identity.statement()} is not the statement about {self.part}"
+        return ""
+
+    def statement(self) -> str:
+        """Return the invariant in words."""
+        given = "".join(f", if {text(a)} >= 0" for a in self.assumes)
+        return f"|{self.part}| <= {text(self.height)} is kept by every step{given}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the invariant as plain data."""
+        return {
+            "statement": self.statement(),
+            "part": self.part,
+            "upper": self.upper.to_json(),
+            "lower": self.lower.to_json(),
+        }

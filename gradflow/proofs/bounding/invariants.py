@@ -1,0 +1,89 @@
+"""Boxes that the state never leaves, shown by identities: ``|h| <= 1``, ``|c| <= 1/(1 - f_max)``.
+
+A box is invariant if one step maps it into itself; then a run that starts inside stays inside, by
+induction over the steps. Both sides of the step are identities in the values of the gates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.syntax import symbol
+from gradflow.proofs.algebra.finder import find_bound
+from gradflow.proofs.algebra.identity import Identity, Summand
+from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, variable
+from gradflow.proofs.bounding.certificates import Invariant
+from gradflow.proofs.bounding.facts import Facts, NotPolynomialError
+from gradflow.proofs.bounding.gates import bound_product
+
+
+def unit_invariants(cell: Cell) -> dict[str, Invariant]:
+    """Find the state parts that stay in [-1, 1] once they are in it.
+
+    Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
+    one another.
+    """
+    parts = frozenset(cell.states)
+    while True:
+        facts = Facts(cell, parts)
+        found = {p: i for p in sorted(parts) if (i := _stays(facts, p))}
+        if len(found) == len(parts):
+            return found
+        parts = frozenset(found)
+
+
+def _stays(facts: Facts, part: str) -> Invariant | None:
+    try:
+        new = facts.polynomial(symbol(f"{part}_next"))
+    except NotPolynomialError:
+        return None
+    pair = bound_product(facts, [new])
+    if pair is None or pair[0].bound.variables or pair[0].bound.at({}) > 1:
+        return None
+    gap = ONE - pair[0].bound
+    if gap.terms:
+        pair = _raised(pair, gap)
+    return Invariant(part, ONE, *pair)
+
+
+def _raised(pair: tuple[Identity, Identity], gap: Polynomial) -> tuple[Identity, Identity]:
+    """Weaken a bound by a constant, which becomes one more summand."""
+    slack = Summand(gap.at({}))
+    upper, lower = (replace(i, bound=i.bound + gap, summands=(*i.summands, slack)) for i in pair)
+    return upper, lower
+
+
+def carousel_invariant(cell: Cell, part: str, gate: str) -> Invariant | None:
+    """Show ``|part| <= C`` for a part that a gate carries, ``part' = gate * part + rest``.
+
+    For the LSTM: with ``f <= f_max < 1`` and ``C >= 1/(1 - f_max)``, where 1 bounds ``i g``, a cell
+    state in [-C, C] stays there. Returns ``None`` where no such identity is found.
+    """
+    within = frozenset(unit_invariants(cell))
+    facts = Facts(cell, within)
+    try:
+        new = facts.polynomial(symbol(f"{part}_next"))
+    except NotPolynomialError:
+        return None
+    height = facts.sup(symbol(part))
+    value = variable("value", gate)
+    rest = Polynomial.of(
+        {m: c for m, c in new.terms if not any(v == ("value", part) for v, _ in m)}
+    )
+    if new - rest != value * variable("value", part):
+        return None
+    known = bound_product(facts, [rest]) if rest.terms else None
+    if known is None or known[0].bound.variables:
+        return None
+    most = variable("most", gate)
+    assumes = (most - value, height - height * most - constant(known[0].bound.at({})))
+    hypotheses = (*facts.hypotheses([new]), *assumes)
+    top = (((("sup", part), 1),),)
+    point = dict(facts.point(hypotheses))
+    point[("most", gate)] = point[("value", gate)]
+    point[("sup", part)] = known[0].bound.at({}) / (1 - point[("value", gate)])
+    pair = find_bound([new], hypotheses, top, tuple(point.items()))
+    if pair is None or pair[0].bound != height:
+        return None
+    return Invariant(part, height, *pair, assumes)

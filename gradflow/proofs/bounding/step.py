@@ -1,0 +1,62 @@
+"""Norm bounds of any declared cell, read off the normal form of its Jacobian."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gradflow.cells.cell import Cell
+from gradflow.jacobians import jacobian
+from gradflow.jacobians.terms import Term
+from gradflow.proofs.bounding.facts import Facts
+from gradflow.proofs.bounding.gates import bound_diagonal
+from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.bounding.norms import BlockBound, StepBound, TermBound
+
+
+def facts_of(cell: Cell, least: frozenset[str] = frozenset()) -> Facts:
+    """Return what is known about a cell, invariant boxes of its state included.
+
+    ``least`` names gates whose least value may stand in bounds.
+    """
+    return _facts(cell, least)
+
+
+@lru_cache(maxsize=64)
+def _facts(cell: Cell, least: frozenset[str]) -> Facts:
+    return Facts(cell, frozenset(unit_invariants(cell)), least)
+
+
+@lru_cache(maxsize=64)
+def bounds(cell: Cell, least: frozenset[str] = frozenset()) -> StepBound:
+    """Bound every block of a cell's step Jacobian in terms of the norms of its maps.
+
+    Parameters
+    ----------
+    cell
+        Any declared cell.
+    least
+        Gates whose least value over units and steps may stand in the bounds, as ``1 - min f``;
+        by default bounds hold whatever the gates do.
+
+    Returns
+    -------
+    StepBound
+        The derivation. State parts that
+        :func:`gradflow.proofs.bounding.invariants.unit_invariants` keeps in [-1, 1] are assumed to
+        start there.
+    """
+    facts = facts_of(cell, least)
+    blocks = (
+        BlockBound(out, wrt, tuple(term_bound(facts, t) for t in block.terms))
+        for (out, wrt), block in jacobian(cell).blocks().items()
+    )
+    return StepBound(cell.states, tuple(blocks))
+
+
+def term_bound(facts: Facts, term: Term) -> TermBound:
+    """Bound one term of the normal form by the product rule."""
+    return TermBound(
+        tuple(bound_diagonal(facts, d) for d in term.diagonals),
+        tuple(m.name for m in term.maps),
+        term.path,
+    )

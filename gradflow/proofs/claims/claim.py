@@ -1,0 +1,194 @@
+"""A claim: what is said, under which hypotheses, why it holds, and at which level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.coq import check as coq_check
+
+if TYPE_CHECKING:
+    from gradflow.spectra import Trajectory
+
+PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
+REFUTED = "REFUTED"
+"""Printed where a check fails: the statement must not be used."""
+
+MEANING = {
+    PROVED: "Coq accepted the file, and it rests on no axiom but those of the real numbers",
+    CERTIFIED: "exact arithmetic, re-checked without SymPy",
+    CORROBORATED: "two independent solvers agree",
+    OBSERVED: "floating point",
+    REFUTED: "a check failed",
+}
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A bound beside what was measured on a real run, in floating point.
+
+    ``side`` is ``"above"`` for an upper bound and ``"below"`` for a lower one; ``bound`` is
+    ``None`` where the theorem's condition does not hold on that run, so that it says nothing.
+    """
+
+    measured: float
+    bound: float | None
+    side: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measurement respects the bound, up to rounding."""
+        if self.bound is None:
+            return True
+        slack = 1e-9 * max(abs(self.bound), abs(self.measured))
+        gap = self.bound - self.measured if self.side == "above" else self.measured - self.bound
+        return gap >= -slack
+
+    @property
+    def tightness(self) -> float | None:
+        """Smaller of the two over the larger: 1 where the bound is attained."""
+        if self.bound is None:
+            return None
+        low, high = sorted((self.measured, self.bound))
+        return low / high if high > 0 else 1.0
+
+    def __str__(self) -> str:
+        """Return both numbers in words."""
+        if self.bound is None:
+            return f"measured {self.measured:.4g}; the condition does not hold on this run"
+        word = "at most" if self.side == "above" else "at least"
+        return f"measured {self.measured:.4g}, {word} {self.bound:.4g}"
+
+
+Measure = Callable[["Trajectory"], Margin]
+
+
+@dataclass(frozen=True)
+class Claim:
+    r"""One theorem about one cell.
+
+    Parameters
+    ----------
+    name
+        Such as ``"lstm.cone"``; names the folder of its bundle.
+    cell
+        The cell's name.
+    words, formula
+        The statement in words and in LaTeX, quantifiers included.
+    hypotheses
+        What is assumed, a sentence each.
+    proof
+        Why it holds, as a derivation or a few sentences.
+    evidence
+        Exact data that certify the statement or what it rests on.
+    coq, theorem
+        The text of a Coq file and the theorem in it that counts; empty where there is none.
+    witness
+        An instance of all hypotheses, so that the statement is not vacuous.
+    false
+        What a reader may think and is not true, with its counterexample.
+    scope
+        What the Coq file or the evidence leaves out, if anything.
+    measure
+        Measures the margin on a run.
+    """
+
+    name: str
+    cell: str
+    words: str
+    formula: str
+    hypotheses: tuple[str, ...]
+    proof: str
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    coq: str = ""
+    theorem: str = ""
+    witness: str = ""
+    false: str = ""
+    scope: str = ""
+    measure: Measure | None = field(default=None, compare=False, repr=False)
+    margin: Margin | None = None
+
+    def fault(self) -> str:
+        """Return what is wrong with the exact evidence, ``""`` if nothing is."""
+        for item in self.evidence:
+            if found := evidence.check(item):
+                return found
+        return ""
+
+    @cached_property
+    def verdict(self) -> tuple[str, str]:
+        """Level and the reason why it is no higher. Runs Coq where it is installed."""
+        if found := self.fault():
+            return REFUTED, found
+        certified = CERTIFIED if self.evidence else OBSERVED
+        if not self.coq:
+            return certified, self.scope
+        if not coq_check.available():
+            return certified, "install the system package coq to reach PROVED"
+        answer = coq_check.check(coq_check.shared_workshop(), self.coq, self.theorem)
+        return (PROVED, "") if answer.proved else (REFUTED, answer.reason)
+
+    @property
+    def level(self) -> str:
+        """One of ``PROVED``, ``CERTIFIED``, ``CORROBORATED``, ``OBSERVED``, ``REFUTED``."""
+        return self.verdict[0]
+
+    def latex(self) -> str:
+        """Return the statement as a LaTeX theorem, with its level and proof."""
+        given = "".join(f"\n\\item {_latex(h)}" for h in self.hypotheses)
+        listed = f"\n\\begin{{itemize}}{given}\n\\end{{itemize}}" if given else ""
+        return (
+            f"\\begin{{theorem}}[{_latex(self.name)}]\n{_latex(self.words)}{listed}\n"
+            f"\\[ {self.formula} \\]\n\\end{{theorem}}\n"
+            f"\\begin{{proof}}\n{_latex(self.proof)}\n\\end{{proof}}"
+        )
+
+    def text(self) -> str:
+        """Return the claim as plain text."""
+        lines = [f"{self.name}: {self.words}"]
+        lines += [f"  assumes   {h}" for h in self.hypotheses]
+        lines += [f"  proof     {line}" for line in self.proof.splitlines()]
+        for word, value in (
+            ("instance", self.witness),
+            ("false", self.false),
+            ("scope", self.scope),
+            ("margin", str(self.margin) if self.margin else ""),
+        ):
+            if value:
+                lines.append(f"  {word:<9} {value}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        margin = f"<br><small>{escape(str(self.margin))}</small>" if self.margin else ""
+        return (
+            f"<p><b>{escape(self.name)}</b> [{self.level}] {escape(self.words)}<br>"
+            f"$\\displaystyle {self.formula}${margin}</p>"
+        )
+
+
+_ESCAPES = (
+    ("\\", r"\textbackslash "),
+    ("$", r"\$"),
+    ("**", "^"),
+    ("^", r"\textasciicircum{}"),
+    ("<=", r"$\le$"),
+    (">=", r"$\ge$"),
+    ("|", "$|$"),
+    ("_", r"\_"),
+    ("&", r"\&"),
+    ("%", r"\%"),
+    ("#", r"\#"),
+    ("<", "$<$"),
+    (">", "$>$"),
+    ("\n", "\\\\\n"),
+)
+
+
+def _latex(text: str) -> str:
+    for plain, escaped in _ESCAPES:
+        text = text.replace(plain, escaped)
+    return text

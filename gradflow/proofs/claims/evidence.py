@@ -1,0 +1,216 @@
+"""What certifies a claim without Coq: plain data, and one exact checker a kind of it.
+
+Nothing here imports SymPy or NumPy: integers and fractions decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from gradflow.errors import GradflowError
+from gradflow.proofs.algebra.identity import identity_from_json
+from gradflow.proofs.algebra.integers import singular_fault
+from gradflow.proofs.algebra.polynomial import from_json
+from gradflow.proofs.bounding.certificates import diagonal_from_json
+from gradflow.proofs.bounding.norms import step_from_json
+
+Matrix = list[list[Fraction]]
+_LONGEST = 100_000
+
+
+def check(evidence: Mapping[str, Any]) -> str:
+    """Return what is wrong with one piece of evidence, ``""`` if it holds.
+
+    Evidence that cannot be read, or is of an unknown kind, is wrong.
+    """
+    try:
+        checker = _CHECKERS.get(str(evidence.get("kind")))
+        if checker is None:
+            return f"evidence of an unknown kind {evidence.get('kind')!r}"
+        return checker(evidence)
+    except GradflowError as error:
+        return str(error)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+        return f"evidence that cannot be read ({type(error).__name__}: {error})"
+
+
+def step(bound: Any) -> dict[str, Any]:
+    """Return the derivation of the norm bounds of a step as evidence."""
+    return {"kind": "step", "derivation": bound.to_json()}
+
+
+def invariant(found: Any) -> dict[str, Any]:
+    """Return an invariant box as evidence."""
+    return {
+        "kind": "invariant",
+        "part": found.part,
+        "height": found.height.to_json(),
+        "upper": found.upper.to_json(),
+        "lower": found.lower.to_json(),
+    }
+
+
+def power(base: Fraction, exponent: int, factor: int, digits: int) -> dict[str, Any]:
+    """Return decimals below and above ``factor * base^exponent``, ``digits`` after the point."""
+    value = factor * base**exponent
+    low = value.numerator * 10**digits // value.denominator
+    return {
+        "kind": "power",
+        "base": str(base),
+        "exponent": exponent,
+        "factor": factor,
+        "digits": digits,
+        "low": str(low),
+        "high": str(low + 1),
+    }
+
+
+def matrix(entries: Sequence[Sequence[Fraction | int]], **facts: Any) -> dict[str, Any]:
+    """Return facts about an exact matrix as evidence.
+
+    ``eigenvector=(v, value)``: ``A v = value v``; ``nilpotent=m``: ``A^m = 0``;
+    ``zero_columns=[...]``; ``rows=(d, B)``: ``A = diag(d) B`` with ``0 < d <= 1``.
+    """
+    found: dict[str, Any] = {"kind": "matrix", "entries": [[str(x) for x in r] for r in entries]}
+    if "eigenvector" in facts:
+        vector, value = facts["eigenvector"]
+        found["eigenvector"] = [str(x) for x in vector]
+        found["eigenvalue"] = str(value)
+    for key in ("nilpotent", "zero_columns"):
+        if key in facts:
+            found[key] = facts[key]
+    if "rows" in facts:
+        scale, base = facts["rows"]
+        found["scale"] = [str(x) for x in scale]
+        found["base"] = [[str(x) for x in r] for r in base]
+    return found
+
+
+def _check_step(data: Mapping[str, Any]) -> str:
+    bound = step_from_json(data["derivation"])
+    if bound.statement() != data["derivation"]["statement"]:
+        return "the statement is not what the derivation shows"
+    return bound.fault()
+
+
+def _check_diagonal(data: Mapping[str, Any]) -> str:
+    return diagonal_from_json(data["diagonal"]).fault()
+
+
+def _check_invariant(data: Mapping[str, Any]) -> str:
+    upper, lower = identity_from_json(data["upper"]), identity_from_json(data["lower"])
+    height = from_json(data["height"])
+    for side, sign in ((upper, 1), (lower, -1)):
+        if side.bound != height or side.sign != sign:
+            return f"{side.statement()} is not the statement about {data['part']}"
+        if found := side.fault():
+            return found
+    return "" if upper.factors == lower.factors else "the two sides bound different values"
+
+
+def _check_power(data: Mapping[str, Any]) -> str:
+    base, exponent, factor = Fraction(data["base"]), data["exponent"], data["factor"]
+    digits, low, high = data["digits"], int(data["low"]), int(data["high"])
+    if not all(type(k) is int and 0 <= k <= _LONGEST for k in (exponent, digits)):
+        return "exponent and digits are whole numbers of at least 0"
+    if type(factor) is not int or high != low + 1:
+        return "the decimals are not neighbours"
+    value = factor * base**exponent * 10**digits
+    return "" if low <= value <= high else "the power does not lie between the decimals"
+
+
+def _check_matrix(data: Mapping[str, Any]) -> str:
+    a = _rows(data["entries"])
+    size = len(a)
+    if not size or any(len(row) != size for row in a):
+        return "the matrix is not square"
+    if "eigenvector" in data:
+        vector, value = [Fraction(x) for x in data["eigenvector"]], Fraction(data["eigenvalue"])
+        if len(vector) != size or not any(vector):
+            return "the eigenvector is zero or has the wrong length"
+        image = [sum((x * y for x, y in zip(r, vector, strict=True)), Fraction(0)) for r in a]
+        if image != [value * x for x in vector]:
+            return "the vector is no eigenvector"
+    if "nilpotent" in data:
+        power = a
+        for _ in range(int(data["nilpotent"]) - 1):
+            power = _product(power, a)
+        if any(x for row in power for x in row):
+            return "the power is not zero"
+    if "zero_columns" in data and any(row[k] for row in a for k in data["zero_columns"]):
+        return "a column that should vanish does not"
+    if "base" in data:
+        scale, base = [Fraction(x) for x in data["scale"]], _rows(data["base"])
+        if any(not 0 < d <= 1 for d in scale):
+            return "a derivative of tanh lies in (0, 1]"
+        if a != [[d * x for x in row] for d, row in zip(scale, base, strict=True)]:
+            return "the matrix is not the scaled one"
+    return ""
+
+
+def _rows(data: Sequence[Sequence[str]]) -> Matrix:
+    return [[Fraction(x) for x in row] for row in data]
+
+
+def _product(a: Matrix, b: Matrix) -> Matrix:
+    columns = list(zip(*b, strict=True))
+    return [
+        [sum((x * y for x, y in zip(r, c, strict=True)), Fraction(0)) for c in columns] for r in a
+    ]
+
+
+def weights(
+    derivation: Any, singular: Mapping[str, Mapping[str, Any]], given: Mapping[str, Fraction]
+) -> dict[str, Any]:
+    """Return the bound of a step for concrete weights as evidence.
+
+    ``singular`` holds a certificate a map, ``given`` the suprema of expressions in given numbers.
+    """
+    found = {
+        "kind": "weights",
+        "derivation": derivation.to_json(),
+        "singular": dict(singular),
+        "given": {k: str(v) for k, v in given.items()},
+    }
+    found["rate"] = str(_rate(found))
+    return found
+
+
+def _rate(data: Mapping[str, Any]) -> Fraction:
+    """Return the largest column sum of the blocks' bounds at the certified norms."""
+    derivation = step_from_json(data["derivation"])
+    values = {("norm", k): Fraction(v["bound"]) for k, v in data["singular"].items()}
+    values |= {("sup", k): Fraction(v) for k, v in data["given"].items()}
+    missing = [v for v in derivation.variables if v not in values]
+    if missing:
+        raise ValueError(f"no value for {missing}")
+    return max(
+        sum((derivation[out, wrt].bound.at(values) for out in derivation.states), Fraction(0))
+        for wrt in derivation.states
+    )
+
+
+def _check_weights(data: Mapping[str, Any]) -> str:
+    if found := step_from_json(data["derivation"]).fault():
+        return found
+    for name, certificate in data["singular"].items():
+        if certificate["side"] != "max":
+            return f"{name}: an upper bound of its norm is needed"
+        if found := singular_fault(certificate):
+            return f"{name}: {found}"
+    if any(Fraction(v) < 0 for v in data["given"].values()):
+        return "a supremum is negative"
+    return "" if _rate(data) <= Fraction(data["rate"]) else "the rate is below the column sums"
+
+
+_CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "step": _check_step,
+    "diagonal": _check_diagonal,
+    "invariant": _check_invariant,
+    "power": _check_power,
+    "matrix": _check_matrix,
+    "singular": singular_fault,
+    "weights": _check_weights,
+}

@@ -1,0 +1,263 @@
+"""The second half of a Coq file: gate bounds from identities, and a row of the Jacobian at a time.
+
+Each lemma is an application of one rule of GradFlow.v; inequalities between numbers are closed by
+linear arithmetic over the products that the identity names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from gradflow.cells.language.nodes import choose
+from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import symbol
+from gradflow.jacobians.terms import Term
+from gradflow.proofs.algebra.identity import Identity
+from gradflow.proofs.algebra.polynomial import Polynomial, Variable, constant, product
+from gradflow.proofs.bounding.certificates import DiagonalBound
+from gradflow.proofs.bounding.facts import Facts
+from gradflow.proofs.bounding.norms import TermBound
+from gradflow.proofs.bounding.step import term_bound
+from gradflow.proofs.coq.derivative import tangents_of
+from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
+
+_RANGES = {
+    "sigmoid": ("sigmoid_range", "0 < {} < 1"),
+    "tanh": ("tanh_range", "-1 < {} < 1"),
+    "step": ("step_range", "0 <= {} <= 1"),
+}
+
+
+@dataclass
+class Bounds:
+    """Collects the lemmas of one file.
+
+    ``constants`` maps each variable of a bound to its Coq name, ``conditions`` are the assumptions
+    about a step (by name), ``lemmas`` the text so far.
+    """
+
+    terms: CoqTerms
+    facts: Facts
+    constants: dict[Variable, str] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    boxes: list[str] = field(default_factory=list)
+    lemmas: list[str] = field(default_factory=list)
+    _known: dict[object, str] = field(default_factory=dict)
+
+    def name(self, v: Variable) -> str:
+        """Return the Coq term of a variable of a bound."""
+        kind, text = v
+        if kind == "slack":
+            return f"(1 - {self.name(('least', text))})"
+        if v not in self.constants:
+            count = sum(k[0] == kind for k in self.constants)
+            self.constants[v] = f"k_{text}" if kind == "norm" else f"{kind[0]}_{count}"
+            if kind in ("sup", "least"):
+                self._condition(v)
+        return self.constants[v]
+
+    def poly(self, p: Polynomial) -> str:
+        """Return a bound as a Coq term."""
+        return polynomial(p, self.name)
+
+    def _size(self, expression: sp.Expr) -> tuple[str, str]:
+        spaces = {self.terms.cell.spaces[s.name] for s in expression.free_symbols} - {ONE}
+        space = spaces.pop() if spaces else ONE
+        return space, self.terms.size(space)
+
+    def _condition(self, v: Variable) -> None:
+        expression = self.facts.expressions[v]
+        space, size = self._size(expression)
+        body = self.terms.scalar(expression, "s", space)
+        text = (
+            f"{self.constants[v]} <= {body}"
+            if v[0] == "least"
+            else f"Rabs {body} <= {self.constants[v]}"
+        )
+        self.conditions[f"C_{self.constants[v]}"] = (
+            f"forall i : nat, {self._unit(expression, size)}{text}"
+        )
+
+    def _unit(self, expression: sp.Expr, size: str) -> str:
+        """Return the premise that ``i`` is a unit; a given number holds for all of them."""
+        given = (*self.terms.cell.parameters, *self.terms.cell.constant_names)
+        one = all(
+            s.name in given and self.terms.cell.spaces[s.name] == ONE
+            for s in expression.free_symbols
+        )
+        return "" if one else f"(i < {size})%nat -> "
+
+    def _at(self, v: Variable) -> str:
+        """Return the condition on a supremum, at unit ``i``."""
+        expression = self.facts.expressions[v]
+        unit = "Hi" if self._unit(expression, "") else ""
+        return f"(C_{self.name(v)} i {unit})"
+
+    def _range(self, v: Variable) -> str:
+        """Return a tactic that puts the range of a value at unit ``i`` among the hypotheses."""
+        expression = self.facts.expressions[v]
+        space, size = self._size(expression)
+        body = self.terms.scalar(expression, "s", space)
+        stops = []
+        if ("least", v[1]) in self.constants:
+            stops.append(f"pose proof {self._at(('least', v[1]))}.")
+        if expression.is_Symbol and expression in self.terms.parts:
+            if expression.name in self.facts.within_one:
+                if expression.name not in self.boxes:
+                    self.boxes.append(expression.name)
+                return f"pose proof (Hbox_{expression} i Hi)."
+            return self._open(v, body)
+        definition = expression
+        if expression.is_Symbol:
+            if expression in self.terms.given:
+                return self._given(expression, size, body)
+            definition = self.facts.equations.get(expression, expression)
+        kind = type(definition).__name__
+        if kind not in _RANGES:
+            if ("sup", v[1]) in self.facts.expressions:
+                return self._open(v, body)
+            raise NotExportedError(f"the range of {v[1]}")
+        inner = self.terms.scalar(definition.args[0], "s", space)
+        stops.append(f"pose proof ({_RANGES[kind][0]} {inner} : {_RANGES[kind][1].format(body)}).")
+        if kind == "step":
+            stops.append(f"pose proof (step_square {inner} : {body} * {body} = {body}).")
+        return " ".join(stops)
+
+    def _open(self, v: Variable, body: str) -> str:
+        held = self._at(("sup", v[1]))
+        return f"pose proof (abs_range _ _ {held}); pose proof (Rabs_pos {body})."
+
+    def _given(self, name: sp.Symbol, size: str, body: str) -> str:
+        statement = self.terms.given[name]
+        if not (isinstance(statement, Elementwise) and isinstance(statement.expression, choose)):
+            raise NotExportedError(f"the range of {name}")
+        self.conditions[f"C_{name}"] = (
+            f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1"
+        )
+        return (
+            f"assert (0 <= {body} <= 1 /\\ {body} * {body} = {body}) "
+            f"by (destruct (C_{name} i Hi) as [E|E]; rewrite E; lra)."
+        )
+
+    def identity(self, identity: Identity) -> str:
+        """State an identity as a lemma about real numbers; return the lemma's name."""
+        if identity in self._known:
+            return self._known[identity]
+        names = self._places(identity)
+        show = {v: f"y{k}" for k, v in enumerate(names)}.__getitem__
+        held = [f"0 <= {polynomial(h, show)}" for h in identity.hypotheses]
+        sign = "" if identity.sign > 0 else "- "
+        left = sign + "(" + " * ".join(polynomial(f, show) for f in identity.factors) + ")"
+        goal = f"{left} <= {polynomial(identity.bound, show)}"
+        asserts = []
+        for summand in identity.summands:
+            factors = [polynomial(identity.hypotheses[k], show) for k in summand.hypotheses]
+            factors += [f"({polynomial(q, show)} ^ 2)" for q in summand.squares]
+            asserts.append(
+                f"assert (0 <= {' * '.join([number(summand.coefficient), *factors])}) by nonneg."
+            )
+        lemma = f"id_{len(self._known)}"
+        self._known[identity] = lemma
+        quantified = f"forall {' '.join(f'y{k}' for k in range(len(names)))} : R, " if names else ""
+        proof = identity.proof().replace("(*", "( *").replace("*)", "* )")
+        self.lemmas.append(
+            f"(* {proof} *)\nLemma {lemma} : {quantified}{' -> '.join([*held, goal])}.\n"
+            f"Proof. intros. {' '.join(asserts)} lra. Qed."
+        )
+        return lemma
+
+    def _places(self, identity: Identity) -> list[Variable]:
+        polynomials = [*identity.hypotheses, identity.bound, *identity.factors]
+        return sorted({v for p in polynomials for v in p.variables})
+
+    def applied(self, identity: Identity, space: str) -> str:
+        """Return a tactic that proves the instance of an identity at unit ``i``."""
+        lemma = self.identity(identity)
+        arguments = []
+        for v in self._places(identity):
+            if v[0] == "value":
+                arguments.append(self.terms.scalar(self.facts.expressions[v], "s", space))
+            else:
+                arguments.append(self.name(v))
+        return f"apply ({' '.join([lemma, *arguments])}); lra"
+
+    def ranges(self, identities: list[Identity]) -> str:
+        """Return the tactics that bring in the ranges of all values of some identities."""
+        values = {
+            v for i in identities for h in i.hypotheses for v in h.variables if v[0] == "value"
+        }
+        for v in sorted({v for i in identities for v in self._places(i)}):
+            if v[0] != "value":
+                self.name(v)
+        return " ".join(self._range(v) for v in sorted(values))
+
+    def diagonal(self, bound: DiagonalBound, expression: sp.Expr, space: str) -> str:
+        """Prove ``Rabs d <= bound`` for a diagonal at every unit; return the lemma's name."""
+        key = (expression, space)
+        if key in self._known:
+            return self._known[key]
+        size, body = self.terms.size(space), self.terms.scalar(expression, "s", space)
+        identities = [i for pair in bound.groups for i in pair]
+        poses = self.ranges(identities)
+        factors = [
+            (number(bound.coefficient), constant(abs(bound.coefficient)), "apply abs_both; lra")
+        ]
+        for upper, lower in bound.groups:
+            text = "(" + " * ".join(self.value(f, space) for f in upper.factors) + ")"
+            proof = f"apply abs_both; [{self.applied(upper, space)} | {self.applied(lower, space)}]"
+            factors.append((text, upper.bound, proof))
+        for height in bound.suprema:
+            (v,) = height.variables
+            inner = self.terms.scalar(self.facts.expressions[v], "s", space)
+            factors.append((inner, height, f"exact {self._at(v)}"))
+        whole = " * ".join(f for f, _, _ in factors)
+        limit = " * ".join(self.poly(b) for _, b, _ in factors)
+        tactic = factors[0][2]
+        for _, _, proof in factors[1:]:
+            tactic = f"apply abs_mul; [{tactic} | {proof}]"
+        lemma = f"b_{sum(n.startswith('b_') for n in self._known.values())}"
+        self._known[key] = lemma
+        inline = self.composites(*(s.name for s in expression.free_symbols))
+        unfold = f"unfold {inline}; " if inline else ""
+        stated = self.poly(product(b for _, b, _ in factors))
+        self.lemmas.append(
+            f"Lemma {lemma} : forall i, (i < {size})%nat -> Rabs {body} <= {stated}.\n"
+            f"Proof. intros i Hi. {poses}\n  replace ({body}) with ({whole}) by ({unfold}ring).\n"
+            f"  apply Rle_trans with ({limit}); [{tactic} | apply Req_le; field]. Qed."
+        )
+        return lemma
+
+    def value(self, p: Polynomial, space: str) -> str:
+        """Return a polynomial in the values of a step at unit ``i``."""
+        return polynomial(p, lambda v: self.terms.scalar(self.facts.expressions[v], "s", space))
+
+    def composites(self, *names: str) -> str:
+        """Return the definitions to unfold for names (or new parts) that are polynomials."""
+        found: dict[str, None] = {}
+        stack = [symbol(f"{n}_next" if n in self.terms.cell.states else n) for n in names]
+        while stack:
+            name = stack.pop()
+            expression = self.facts.equations.get(name)
+            if expression is None or name not in self.terms.moving or f"v_{name}" in found:
+                continue
+            if not self.facts.known(name.name):
+                found[f"v_{name}"] = None
+                stack += sorted(expression.free_symbols & self.terms.moving, key=str)
+        return ", ".join(found)
+
+    def summands(self, part: str) -> list[tuple[str, Term, TermBound]]:
+        """Return the terms of a part's row: source part, term and its bound."""
+        found = tangents_of(self.terms).get(symbol(f"{part}_next"), {})
+        return [
+            (source.name, term, term_bound(self.facts, term))
+            for source, several in found.items()
+            for term in several
+        ]
+
+    def norm(self, part: str, vector: str) -> str:
+        """Return the norm of a part of a state."""
+        size = self.terms.size(self.terms.cell.spaces[part])
+        return f"nrm {size} ({vector} {self.terms.parts[symbol(part)]}%nat)"

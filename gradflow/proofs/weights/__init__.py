@@ -1,0 +1,1 @@
+"""Statements about given weights: balls, singular values, enclosures, values along a run."""

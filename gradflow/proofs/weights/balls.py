@@ -1,0 +1,246 @@
+"""Ball arithmetic: a cell evaluated with every rounding error enclosed (Arb, from python-flint).
+
+The arrays given are taken as exact; what comes out are intervals that contain the true values. A
+value may be a wide ball, so the same evaluation serves boxes of states and inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from gradflow.cells.language.functions import (
+    absolute,
+    modulo,
+    relu,
+    round_down,
+    sigmoid,
+    softplus,
+    step,
+)
+from gradflow.cells.language.nodes import choose
+from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import TIME
+from gradflow.errors import UsageError
+from gradflow.jacobians.terms import Term
+from gradflow.proofs.weights.values import map_array
+from gradflow.spectra import Trajectory
+
+try:
+    import flint
+except ImportError as error:
+    raise UsageError(
+        "certified enclosures need python-flint; install it with: pip install 'gradflow-rnn[prove]'"
+    ) from error
+
+Ball = Any
+Vector = list[Any]
+
+
+class UndecidedError(Exception):
+    """A comparison that the balls do not settle: more precision, or a narrower box, may."""
+
+
+def at_precision(bits: int) -> Any:
+    """Return a context in which balls have ``bits`` bits."""
+    return flint.ctx.workprec(bits)
+
+
+def hull(low: Ball, high: Ball) -> Ball:
+    """Return the smallest ball that contains two balls."""
+    return low.union(high)
+
+
+def ball(value: float, radius: Ball = 0) -> Ball:
+    """Return ``[value - radius, value + radius]``, the value exact."""
+    exact = flint.arb(float(value))
+    return exact if not radius else hull(exact - radius, exact + radius)
+
+
+def ball_matrix(rows: int, columns: int, entries: Vector) -> Any:
+    """Return a matrix of balls, row by row; zeros where ``entries`` is empty."""
+    if not entries:
+        return flint.arb_mat(rows, columns)
+    return flint.arb_mat(rows, columns, entries)
+
+
+def upper(value: Ball) -> Fraction:
+    """Return the upper end of a ball, exactly."""
+    return _exact(value.upper())
+
+
+def lower(value: Ball) -> Fraction:
+    """Return the lower end of a ball, exactly."""
+    return _exact(value.lower())
+
+
+def _exact(value: Ball) -> Fraction:
+    if not value.is_finite():
+        raise UndecidedError("a ball that is not finite")
+    mantissa, exponent = value.mid().man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def magnitude(value: Ball) -> Ball:
+    """Return an exact ball that is at least ``|x|`` for every x of a ball."""
+    return abs(value).upper()
+
+
+class BallCell:
+    """The program and the Jacobian terms of a run's cell, evaluated over balls."""
+
+    def __init__(self, run: Trajectory) -> None:
+        """Take the arrays of a run as exact."""
+        self.run, self.cell = run, run.cell
+        self.sizes = {**run.code.sizes(run.params), ONE: 1}
+        given = (*self.cell.parameters, *self.cell.constant_names)
+        self.given = {
+            n: [ball(x) for x in run.params[n].ravel()]
+            for n in given
+            if n not in self.cell.linear_maps
+        }
+        self.matrices = {
+            m.name: _matrix(
+                map_array(self.cell, m, run.params, (self.sizes[m.out], self.sizes[m.into]))
+            )
+            for m in self.cell.linear_maps.values()
+        }
+
+    def values(
+        self, state: Mapping[str, Vector], x: Mapping[str, Vector], t: int
+    ) -> dict[str, Vector]:
+        """Return every named value of one step, units by name."""
+        found = {**self.given, **state, **x}
+        for statement in self.cell.program:
+            target = statement.target.name
+            if isinstance(statement, Elementwise):
+                found[target] = self.entries(
+                    statement.expression, found, self.cell.spaces[target], t
+                )
+            else:
+                operand = found[statement.operand.name]
+                matrix = self.map(statement.linear_map, len(operand))
+                product = matrix * flint.arb_mat(len(operand), 1, operand)
+                found[target] = [product[i, 0] for i in range(product.nrows())]
+        return found
+
+    def map(self, linear_map: Any, into: int) -> Any:
+        """Return the matrix of a linear map."""
+        if linear_map.name in self.matrices:
+            return self.matrices[linear_map.name]
+        out = self.sizes[linear_map.out]
+        entry = flint.arb(1) / into if linear_map.kind == "mean" else flint.arb(1)
+        return flint.arb_mat(out, into, [entry] * (out * into))
+
+    def entries(
+        self, expression: sp.Basic, values: Mapping[str, Vector], space: str, t: int
+    ) -> Vector:
+        """Return a scalar expression for every unit of a space."""
+        return [self._scalar(expression, values, i, t) for i in range(self.sizes[space])]
+
+    def jacobian_term(self, term: Term, values: Mapping[str, Vector], space: str, t: int) -> Any:
+        """Return the matrix of one term of a block."""
+        spaces = [space, *(m.into for m in term.maps)]
+        whole = _diagonal(self.entries(term.diagonals[0], values, space, t))
+        for level, linear_map in enumerate(term.maps, 1):
+            diagonal = self.entries(term.diagonals[level], values, spaces[level], t)
+            whole = whole * self.map(linear_map, len(diagonal)) * _diagonal(diagonal)
+        return whole
+
+    def _scalar(self, e: sp.Basic, values: Mapping[str, Vector], i: int, t: int) -> Ball:
+        def show(a: sp.Basic) -> Ball:
+            return self._scalar(a, values, i, t)
+
+        if e.is_Rational:
+            return flint.arb(int(e.p)) / int(e.q)
+        if e == TIME:
+            return flint.arb(t)
+        if isinstance(e, sp.Symbol):
+            units = values[e.name]
+            return units[i if len(units) > 1 else 0]
+        if isinstance(e, sp.Add):
+            return sum((show(a) for a in e.args[1:]), show(e.args[0]))
+        if isinstance(e, sp.Mul):
+            total = show(e.args[0])
+            for a in e.args[1:]:
+                total = total * show(a)
+            return total
+        if isinstance(e, sp.Pow) and e.exp.is_Integer:
+            power = show(e.base) ** abs(int(e.exp))
+            return power if e.exp > 0 else 1 / power
+        if isinstance(e, choose):
+            condition, taken, other = e.args
+            return show(taken) if _decide(condition, show) else show(other)
+        if type(e) in _FUNCTIONS:
+            return _FUNCTIONS[type(e)](*(show(a) for a in e.args))
+        raise UsageError(
+            f"cell {self.cell.name!r}: {e} cannot be enclosed; no certificate is given."
+        )
+
+
+def _matrix(array: Any) -> Any:
+    rows, columns = array.shape
+    return flint.arb_mat(rows, columns, [ball(x) for x in array.ravel()])
+
+
+def _diagonal(entries: Vector) -> Any:
+    size = len(entries)
+    matrix = flint.arb_mat(size, size)
+    for k, entry in enumerate(entries):
+        matrix[k, k] = entry
+    return matrix
+
+
+def _decide(condition: sp.Basic, show: Callable[[sp.Basic], Ball]) -> bool:
+    if isinstance(condition, sp.Not):
+        return not _decide(condition.args[0], show)
+    if isinstance(condition, (sp.And, sp.Or)):
+        join = all if isinstance(condition, sp.And) else any
+        return join([_decide(a, show) for a in condition.args])
+    gap = show(condition.lhs) - show(condition.rhs)
+    if gap.contains(0) and not gap.is_zero():
+        raise UndecidedError(str(condition))
+    sign = 0 if gap.is_zero() else 1 if gap > 0 else -1
+    holds = {"==": sign == 0, "!=": sign != 0, "<": sign < 0, "<=": sign <= 0}
+    return {**holds, ">": sign > 0, ">=": sign >= 0}[condition.rel_op]
+
+
+def _monotone(function: Callable[[Ball], Ball]) -> Callable[[Ball], Ball]:
+    """Return a growing function of a ball through its ends, which stays finite on wide balls."""
+
+    def through_ends(x: Ball) -> Ball:
+        return hull(function(x.lower()), function(x.upper()))
+
+    return through_ends
+
+
+def _step(x: Ball) -> Ball:
+    low, high = flint.arb(int(x.lower() > 0)), flint.arb(int(x.upper() > 0))
+    return hull(low, high)
+
+
+def _modulo(a: Ball, b: Ball) -> Ball:
+    return a - b * (a / b).floor()
+
+
+_FUNCTIONS: dict[Any, Callable[..., Ball]] = {
+    sp.tanh: _monotone(lambda x: x.tanh()),
+    sigmoid: _monotone(lambda x: 1 / (1 + (-x).exp())),
+    relu: _monotone(lambda x: x if x > 0 else flint.arb(0)),
+    step: _step,
+    softplus: _monotone(lambda x: (1 + x.exp()).log()),
+    absolute: abs,
+    round_down: lambda x: x.floor(),
+    modulo: _modulo,
+    sp.exp: _monotone(lambda x: x.exp()),
+    sp.sin: lambda x: x.sin(),
+    sp.cos: lambda x: x.cos(),
+    sp.sinh: _monotone(lambda x: x.sinh()),
+    sp.atan: _monotone(lambda x: x.atan()),
+    sp.asinh: _monotone(lambda x: x.asinh()),
+    sp.erf: _monotone(lambda x: x.erf()),
+}

@@ -1,0 +1,89 @@
+"""A certified statement about given weights: how fast any gradient can grow or must decay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.spaces import ONE
+from gradflow.proofs.algebra.wording import variable_text
+from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.claims import evidence
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.weights.singular_values import sigma_max
+from gradflow.proofs.weights.values import map_array
+
+
+def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
+    """Return the bound of every product of a cell's Jacobians for these weights, any input.
+
+    ``None`` where the weights alone do not bound the step: the cell's bound needs the supremum of
+    something that moves, such as the LSTM's ``c``, or a map whose norm is no float's.
+    """
+    derivation = bounds(cell)
+    facts = facts_of(cell)
+    singular, given = {}, {}
+    for kind, name in derivation.variables:
+        if kind == "norm" and name in cell.linear_maps:
+            linear_map = cell.linear_maps[name]
+            if name not in params:
+                return None
+            singular[name] = sigma_max(map_array(cell, linear_map, params)).evidence
+        elif kind == "sup" and facts.is_given(facts.expressions[(kind, name)]):
+            height = _largest(cell, facts.expressions[(kind, name)], params)
+            if height is None:
+                return None
+            given[name] = height
+        else:
+            return None
+    data = evidence.weights(derivation, singular, given)
+    rate = Fraction(data["rate"])
+    shown = float(np.nextafter(float(rate), np.inf))
+    norms = [f"|{n}| <= {float(Fraction(c['bound'])):.6g}" for n, c in singular.items()]
+    norms += [f"{variable_text(('sup', n))} = {float(v):.6g}" for n, v in given.items()]
+    one = derivation.bound is not None
+    what = "|P(t, k)|" if one else "the sum of the parts' gradient norms at t over that at k"
+    end = "every gradient vanishes" if rate < 1 else "this allows growth and does not show it"
+    return Claim(
+        f"{cell.name}.weights",
+        cell.name,
+        f"for these weights {what} is at most {shown!r}^(t-k), for every input: {end}",
+        rf"\kappa \le {shown!r}",
+        tuple(norms),
+        "\n".join(
+            [
+                *(f"{b.statement()}" for b in derivation.blocks if b.terms),
+                f"column sums at these norms: at most {text_of(rate)}",
+            ]
+        ),
+        (data,),
+        witness="these weights",
+        scope="norms from whole numbers alone; floating point inside the network is not covered",
+    )
+
+
+def text_of(rate: Fraction) -> str:
+    """Return a fraction as a decimal rounded up."""
+    digits = 12
+    up = -(-rate.numerator * 10**digits // rate.denominator)
+    return f"{up // 10**digits}.{up % 10**digits:0{digits}d}"
+
+
+def _largest(cell: Cell, expression: sp.Expr, params: Mapping[str, ArrayLike]) -> Fraction | None:
+    """Return ``max |expression|`` over units, exactly, for an expression in given numbers."""
+    names = sorted(expression.free_symbols, key=str)
+    arrays = {n: np.atleast_1d(np.asarray(params[n.name], dtype=np.float64)) for n in names}
+    lengths = {a.size for n, a in arrays.items() if cell.spaces[n.name] != ONE}
+    best = Fraction(0)
+    for unit in range(max(lengths, default=1)):
+        values = {n: sp.Rational(Fraction(float(a[unit % a.size]))) for n, a in arrays.items()}
+        value = sp.expand(expression.xreplace(values))
+        if not value.is_Rational:
+            return None
+        best = max(best, abs(Fraction(int(value.p), int(value.q))))
+    return best

@@ -1,0 +1,177 @@
+"""A published figure: drawn at the width of a venue, written in every format with its claims.
+
+A script of `analyses/` draws on one page::
+
+    with page("toy_power", out, quick, shape=(1, 2), **look) as sheet:
+        left, right = sheet.axes
+        ...
+        return sheet.publish(answer=..., caption=..., numbers=numbers)
+
+which writes ``toy_power.pdf``, ``.svg`` and ``.png``, the caption as ``toy_power.tex`` and what it
+claims as ``toy_power.json``. The same figure gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from gradflow.errors import UsageError
+from gradflow.figures.look.curves import settle_names
+from gradflow.figures.look.style import paper_style
+from gradflow.figures.look.venues import Venue, find_venue
+from gradflow.files import require_folder, write_atomically
+from gradflow.provenance import command, versions
+from gradflow.reporting.publish.caption import check_caption, latex_caption
+from gradflow.reporting.publish.formats import FORMATS, check_formats, encoded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Page", "page"]
+
+_GOLDEN = 0.62
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A figure under work: its ``axes``, row by row, and where it will be written."""
+
+    name: str
+    out: Path
+    quick: bool
+    venue: Venue
+    formats: tuple[str, ...]
+    figure: Figure
+    axes: tuple[Any, ...]
+
+    @property
+    def ax(self) -> Axes:
+        """The axes of a figure with one panel."""
+        (only,) = self.axes
+        return only  # type: ignore[no-any-return]
+
+    def publish(
+        self, *, answer: str, caption: str, numbers: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Write the figure, its caption and its claims; return the numbers as floats.
+
+        Parameters
+        ----------
+        answer
+            The answer to the script's question in one sentence, with its number.
+        caption
+            What is drawn, with the numbers; LaTeX between dollar signs.
+        numbers
+            What the figure claims, by name.
+
+        Raises
+        ------
+        UsageError
+            A number that is not finite, a text with an unclosed formula, or a folder that cannot
+            be written to.
+        """
+        claimed = {key: float(value) for key, value in numbers.items()}
+        for key, value in claimed.items():
+            if not math.isfinite(value):
+                raise UsageError(
+                    f"figure {self.name}: the claim {key!r} is {value}; a claim must be a finite "
+                    "number, so give its logarithm or leave it out"
+                )
+        for what, text in (("answer", answer), ("caption", caption)):
+            check_caption(f"figure {self.name}: its {what}", text)
+        settle_names(self.figure)
+        files: dict[str, bytes] = {}
+        for kind in self.formats:
+            files |= encoded(self.figure, self.name, kind)
+        files[f"{self.name}.tex"] = latex_caption(self.name, caption).encode()
+        record = {
+            "name": self.name,
+            "answer": answer,
+            "caption": caption,
+            "numbers": claimed,
+            "quick": self.quick,
+            "venue": self.venue.name,
+            "formats": self.formats,
+            "command": self._command(),
+            "versions": versions(),
+        }
+        files[f"{self.name}.json"] = (
+            json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        ).encode()
+        for file, content in files.items():
+            write_atomically(self.out / file, content)
+        return claimed
+
+    def _command(self) -> str:
+        formats = [w for kind in self.formats for w in ("--format", kind)]
+        words = ["gradflow", "figure", self.name, "--venue", self.venue.name, *formats]
+        return command(*words, self.quick and "--quick")
+
+
+@contextmanager
+def page(
+    name: str,
+    out: str | Path,
+    quick: bool = False,
+    *,
+    shape: tuple[int, int] = (1, 1),
+    aspect: float | None = None,
+    widths: Sequence[float] | None = None,
+    projections: Sequence[str | None] = (),
+    venue: str = "neurips",
+    formats: Sequence[str] = FORMATS,
+) -> Iterator[Page]:
+    """Open a figure in the style of a venue.
+
+    Parameters
+    ----------
+    name : str
+        Of the files, without suffix.
+    out : path-like
+        Folder to write into.
+    quick : bool
+        Whether the numbers come from a smaller computation; recorded beside them.
+    shape : tuple of int
+        Rows and columns of panels. A figure of one panel takes one column of the venue, any other
+        the whole width of its text.
+    aspect : float, optional
+        Height over width of one panel; golden by default. Slides are 16:9 whatever the panels.
+    widths : sequence of float, optional
+        Relative widths of the columns.
+    projections : sequence, optional
+        ``"3d"`` or ``None`` for each panel, row by row.
+    venue : str
+        One of ``gradflow.figures.VENUES``.
+    formats : sequence of str
+        Of ``"pdf"``, ``"svg"``, ``"png"``, and ``"pgf"`` where a TeX is installed.
+
+    Raises
+    ------
+    UsageError
+        An unknown venue or format, or a folder that cannot be written to.
+    """
+    at = find_venue(venue)
+    kinds = check_formats(formats)
+    folder = require_folder(out)
+    rows, columns = shape
+    width = at.column if rows * columns == 1 else at.text
+    ratio = aspect if aspect is not None else _GOLDEN if columns == 1 else 0.85
+    height = at.height or rows * width / columns * ratio
+    with paper_style(at):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        grid = figure.add_gridspec(rows, columns, width_ratios=widths)
+        places = [(row, column) for row in range(rows) for column in range(columns)]
+        kind_of = [*projections, *[None] * len(places)]
+        axes = tuple(
+            figure.add_subplot(grid[place], projection=kind)
+            for place, kind in zip(places, kind_of, strict=False)
+        )
+        yield Page(name, folder, quick, at, kinds, figure, axes)

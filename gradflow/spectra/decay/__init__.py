@@ -1,0 +1,1 @@
+"""The gradient against lag: its length, its split by path and by lag, streamed."""

@@ -1,0 +1,180 @@
+r"""Decay: how the norm of a gradient, or of ``P(t, k)``, falls with the lag ``t - k``.
+
+Natural logs throughout, so a lag of 100,000 is a number and not zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.codegen.over_time import Pulled
+from gradflow.drawable import Drawable
+from gradflow.errors import PrecisionError, UsageError
+from gradflow.spectra.numerics.logdomain import (
+    Floats,
+    log_magnitude,
+    log_norms_of_products,
+    row_products,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Decay(Drawable):
+    r"""A norm against lag.
+
+    Parameters
+    ----------
+    lag
+        (lags,) lags ``t - k``, 0 first.
+    log_norm
+        (..., lags) natural log of the norm; ``-inf`` where it is exactly zero.
+    quantity
+        LaTeX of what is measured.
+    label
+        Name of this curve.
+    by_part
+        State part to (..., lags): log norm of that part of the gradient alone.
+    by_unit
+        (..., lags, d) log of the absolute gradient of each unit, or ``None`` for a matrix norm.
+    """
+
+    drawn_by: ClassVar[str] = "decay:plot_decay"
+    lag: np.ndarray[Any, np.dtype[np.int64]]
+    log_norm: Floats
+    quantity: str
+    label: str
+    by_part: Mapping[str, Floats] = field(default_factory=dict)
+    by_unit: Floats | None = None
+
+    def relative(self) -> Floats:
+        """Return (lags,) the log norm over that at lag 0, the median over leading axes."""
+        flat = self.log_norm.reshape(-1, self.log_norm.shape[-1])
+        start = np.where(np.isfinite(flat[:, :1]), flat[:, :1], 0.0)
+        return median_of_logs(flat - start)
+
+    def horizon(self, tolerance: float = 1e-2) -> int | None:
+        """Return the lag from which on the norm stays under ``tolerance`` times that at lag 0.
+
+        ``None`` if it does not within the lags computed. Over leading axes the median counts.
+        Raises ``UsageError`` unless ``0 < tolerance < 1``.
+        """
+        if not 0 < tolerance < 1:
+            raise UsageError(f"horizon: tolerance {tolerance!r}; it lies between 0 and 1.")
+        above = np.flatnonzero(self.relative() > math.log(tolerance))
+        first = int(above[-1]) + 1 if len(above) else 0
+        return int(self.lag[first]) if first < len(self.lag) else None
+
+    def rate(self) -> float:
+        """Return the slope of the log norm in nats per step, by least squares over the lags.
+
+        Lags from which on it is exactly zero do not count (see ``zero_lag``); 0.0 where fewer than
+        two lags are left.
+        """
+        return slope(self.lag, self.relative())
+
+    def zero_lag(self) -> int | None:
+        """Return the first lag at which the norm is exactly zero, if there is one."""
+        zero = np.flatnonzero(np.isneginf(self.relative()))
+        return int(self.lag[zero[0]]) if len(zero) else None
+
+    def half_life(self) -> float:
+        """Return the lag over which the norm halves, ``log 2 / -rate``; ``inf`` if it does not."""
+        return half_life(self.rate())
+
+    def unit_half_lives(self) -> Floats:
+        """Return (d,) half-lives of each unit's gradient, the median over leading axes.
+
+        Raises ``UsageError`` for a decay without units, such as that of a matrix norm.
+        """
+        if self.by_unit is None:
+            raise UsageError("unit_half_lives: this is the decay of a matrix norm; use a gradient.")
+        flat = self.by_unit.reshape(-1, *self.by_unit.shape[-2:])
+        middle = median_of_logs(flat)
+        return np.array([half_life(slope(self.lag, unit)) for unit in middle.T])
+
+    def _repr_html_(self) -> str:
+        horizon = self.horizon()
+        return (
+            f"<b>{self.label}</b>: {self.rate():.4g} nats a step, half-life "
+            f"{self.half_life():.4g} steps, horizon (1 %) {horizon if horizon else 'not reached'}"
+        )
+
+
+def median_of_logs(values: Floats) -> Floats:
+    """Return the median over the first axis; ``-inf`` entries count as the smallest."""
+    ordered = np.sort(values, axis=0)
+    count = len(ordered)
+    low, high = ordered[(count - 1) // 2], ordered[count // 2]
+    middle: Floats = np.where(low == high, low, np.logaddexp(low, high) - math.log(2))
+    return middle
+
+
+def slope(lag: ArrayLike, log_norm: Floats) -> float:
+    """Return the least-squares slope of a log norm against lag over the lags where it is finite."""
+    finite = np.isfinite(log_norm)
+    if finite.sum() < 2:
+        return 0.0
+    x = np.asarray(lag, dtype=float)[finite]
+    x = x - x.mean()
+    return float(x @ log_norm[finite] / (x @ x))
+
+
+def half_life(rate: float) -> float:
+    """Return ``log 2 / -rate``, in steps; ``inf`` for a rate of 0 or more."""
+    return math.inf if rate >= 0 else math.log(2) / -rate
+
+
+def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
+    r"""Return the decay of :math:`\|P(T, T-\ell)\|_2` for steps (..., T, d, d)."""
+    log_norm = log_norms_of_products(jacobians)
+    lag = np.arange(log_norm.shape[-1])
+    return Decay(lag, log_norm, r"\|P(t,k)\|_2", label or "product of Jacobians")
+
+
+def gradient_decay(
+    jacobians: ArrayLike,
+    covector: ArrayLike,
+    parts: Mapping[str, slice],
+    label: str = "",
+) -> Decay:
+    r"""Return the decay of :math:`\|\partial L/\partial s_k\|` from the gradient at the last step.
+
+    Parameters
+    ----------
+    jacobians
+        (..., T, d, d) step Jacobians.
+    covector
+        (..., d) the gradient at the last step.
+    parts
+        State part to its slice of the flat state.
+    label
+        Name of the curve.
+    """
+    unit, log_scale = row_products(jacobians, covector)
+    lengths = [np.linalg.norm(unit[..., part], axis=-1) for part in parts.values()]
+    log_part = log_magnitude(np.stack(lengths, axis=-2)) + log_scale[..., None, :]
+    pulled = Pulled(log_scale, log_part, unit)
+    return pulled_decay(pulled, list(parts), label or "gradient of the loss", units=True)
+
+
+def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) -> Decay:
+    r"""Return the decay of :math:`\|\partial L/\partial s_k\|` from a covector pulled back.
+
+    Raises ``PrecisionError`` if the gradient left the range of numbers.
+    """
+    if np.isnan(pulled.log_norm).any():
+        first = int(np.argwhere(np.isnan(pulled.log_norm))[0][-1])
+        raise PrecisionError(
+            f"{label}: not a number from lag {first} on; a derivative is not finite there, so "
+            "look at the Jacobian of that step."
+        )
+    by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
+    by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
+    lag = np.arange(pulled.log_norm.shape[-1])
+    return Decay(lag, pulled.log_norm, r"\|\partial L / \partial s_k\|", label, by_part, by_unit)

@@ -1,0 +1,81 @@
+"""The gradient split by the path it takes through a step: carousel, each gate, h."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.drawable import Drawable
+from gradflow.spectra.numerics.logdomain import Floats, log_magnitude, row_products
+
+
+@dataclass(frozen=True, eq=False)
+class PathDecay(Drawable):
+    r"""Gradient against lag, split by the path through the last step taken backward.
+
+    Parameters
+    ----------
+    lag
+        (T,) lags from 1 on.
+    log_norm
+        Path to (T,): log norm of :math:`\frac{\partial L}{\partial s_{k+1}} J^{(p)}_{k+1}`, where
+        :math:`J = \sum_p J^{(p)}`. The vectors, not their norms, add up to the gradient.
+    total
+        (T,) log norm of the whole gradient.
+    carousel_only
+        (T,) log norm of the gradient that, from lag 1 on, never leaves the carousel: all paths of
+        the last step, then only those from a part to itself without a linear map. ``None`` where
+        the cell has no such path.
+    """
+
+    drawn_by: ClassVar[str] = "paths:plot_paths"
+    lag: np.ndarray[Any, np.dtype[np.int64]]
+    log_norm: Mapping[str, Floats]
+    total: Floats
+    carousel_only: Floats | None
+
+    def _repr_html_(self) -> str:
+        share = {name: values[-1] for name, values in self.share().items()}
+        listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in share.items())
+        return f"<b>gradient by path</b> at lag {int(self.lag[-1])}: {listed}"
+
+    def share(self) -> dict[str, Floats]:
+        """Return, by path, the norm of its part over the sum of the norms of all, (T,) each."""
+        stacked = np.stack(list(self.log_norm.values()))
+        most = np.where(np.isfinite(stacked.max(axis=0)), stacked.max(axis=0), 0.0)
+        weight = np.exp(stacked - most)
+        whole = weight.sum(axis=0)
+        parts = weight / np.where(whole == 0, 1.0, whole)
+        return dict(zip(self.log_norm, parts, strict=True))
+
+
+def path_decay(
+    jacobians: ArrayLike, by_path: Mapping[str, Floats], covector: ArrayLike
+) -> PathDecay:
+    """Split the gradient of one trajectory by path.
+
+    Parameters
+    ----------
+    jacobians
+        (T, d, d) step Jacobians.
+    by_path
+        Path to (T, d, d), adding up to ``jacobians``.
+    covector
+        (d,) gradient at the last step.
+    """
+    unit, log_scale = row_products(jacobians, covector)
+    steps = np.asarray(jacobians)
+    arriving = unit[:-1]
+    order = np.arange(len(steps))[::-1]
+    log_norm = {}
+    for path, matrices in by_path.items():
+        rows = np.einsum("ld,lde->le", arriving, matrices[order])
+        log_norm[path] = log_magnitude(np.linalg.norm(rows, axis=-1)) + log_scale[:-1]
+    only = None
+    if "carousel" in by_path:
+        only = row_products(by_path["carousel"][:-1], unit[1])[1] + log_scale[1]
+    return PathDecay(np.arange(1, len(steps) + 1), log_norm, log_scale[1:], only)

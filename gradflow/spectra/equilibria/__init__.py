@@ -1,0 +1,1 @@
+"""Fixed points, slow points and continua of a cell under a constant input."""

@@ -1,0 +1,102 @@
+"""What a search for fixed points starts from: one constant input, and many states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.codegen import Code
+from gradflow.errors import UsageError
+from gradflow.spectra.equilibria.period_map import PeriodMap
+from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.trajectory import Trajectory
+
+_WHERE = "fixed_points"
+# So many steps, or as long as the state stays this short.
+_CARRIED = 10
+_FARTHEST = 1e3
+
+
+def constant_input(
+    code: Code, params: Mapping[str, Floats], x: Mapping[str, ArrayLike] | ArrayLike | None
+) -> dict[str, Floats] | None:
+    """The input (input,) by name, zeros if `x` is None; None for a cell without input."""
+    cell = code.cell
+    if x is None:
+        sizes = code.sizes(params)
+        unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
+        if unknown:
+            raise UsageError(
+                f"{_WHERE}: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow"
+                " from its parameters; pass x."
+            )
+        return {n: np.zeros(sizes[cell.spaces[n]]) for n in cell.input_names} or None
+    if not cell.input_names:
+        raise UsageError(f"{_WHERE}: cell {cell.name!r} has no input; leave x out.")
+    given = x if isinstance(x, Mapping) else {cell.input_names[0]: x}
+    arrays = {}
+    for name, value in given.items():
+        arrays[name] = _array(value, f"entries of input {name}")
+        if arrays[name].ndim != 1:
+            raise UsageError(
+                f"{_WHERE}: input {name} has shape {arrays[name].shape}, and one constant row"
+                " (input,) is allowed; search once for each input."
+            )
+    return arrays
+
+
+def starting_states(
+    f: PeriodMap, run: Trajectory | None, starts: ArrayLike | int, rng: np.random.Generator
+) -> Floats:
+    """The states (m, d) to start from: those given, or a number of random and visited ones."""
+    cell = f.code.cell
+    if not isinstance(starts, (int, np.integer)):
+        given = np.atleast_2d(_array(starts, "entries of starts"))
+        width = sum(f.code.part_sizes(f.params, given).values())
+        if given.ndim != 2 or given.shape[-1] != width or len(given) == 0:
+            raise UsageError(
+                f"{_WHERE}: starts has shape {np.shape(starts)}; it is (m, {width}), one state a"
+                " row, or a number of starts."
+            )
+        return given
+    count = int(starts)
+    if count < 1:
+        raise UsageError(f"{_WHERE}: starts={count}; at least 1 is needed.")
+    if run is not None and run.cell != cell:
+        raise UsageError(
+            f"{_WHERE}: the run is of cell {run.cell.name!r}, and {cell.name!r} is needed; run"
+            " this cell."
+        )
+    visited = None if run is None else run.flat_states
+    width = sum(f.code.part_sizes(f.params, visited).values())
+    spread = 10.0 ** rng.uniform(-1, 0, (count, 1))
+    states = spread * rng.standard_normal((count, width))
+    if visited is None:
+        # Half of them are carried on, which takes them to where the cell lives.
+        carried = states[: count // 2]
+        for _ in range(_CARRIED):
+            moved = f.image(carried)
+            bounded = np.linalg.norm(moved, axis=-1) <= _FARTHEST
+            carried[bounded] = moved[bounded]
+        return states
+    seen = visited.reshape(-1, visited.shape[-1])
+    if seen.shape[-1] != width:
+        raise UsageError(
+            f"{_WHERE}: the run has {seen.shape[-1]} entries of state, and {width} are needed; run"
+            " the cell with these parameters."
+        )
+    half = min(len(seen), (count + 1) // 2)
+    states[:half] = seen[rng.choice(len(seen), half, replace=False)]
+    return states
+
+
+def _array(value: ArrayLike, what: str) -> Floats:
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise UsageError(
+            f"{_WHERE}: the {what} are in rows of unequal length; pass an array."
+        ) from None
+    return as_finite(given, _WHERE, what)

@@ -1,0 +1,1 @@
+"""The loss over parameters: its surface, its cliffs, clipping."""

@@ -1,0 +1,132 @@
+r"""Norm clipping, and gradient descent with it.
+
+.. math:: \hat g = g \min\left(1, \frac{\theta}{\lVert g \rVert}\right)
+
+R. Pascanu, T. Mikolov, Y. Bengio, ICML 2013, Algorithm 1. The factor is one number for the whole
+gradient: its direction stays, and so does the share of every lag in it. What is short stays short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.errors import PrecisionError, UsageError
+from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
+
+__all__ = ["Descent", "descend", "log_clip_factor"]
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Paths of gradient descent.
+
+    Parameters
+    ----------
+    path
+        (updates + 1, ..., k) points, the start first.
+    error
+        (updates + 1, ...) errors there.
+    log_gradient
+        (updates + 1, ...) natural logs of the norms of the gradients there, before clipping.
+    """
+
+    path: Floats
+    error: Floats
+    log_gradient: Floats
+
+
+def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
+    r"""Return :math:`\log\min(1, \theta / \lVert g \rVert)`, the factor that clips a gradient.
+
+    Parameters
+    ----------
+    log_norm : array_like
+        Natural logs of norms of whole gradients, all parameters together; ``-inf`` for zero.
+    threshold : array_like
+        :math:`\theta`, which broadcasts against them; ``inf`` clips nothing.
+
+    Raises
+    ------
+    UsageError
+        A norm that is NaN or infinite, or a threshold that is not positive.
+    """
+    norms, limits = np.asarray(log_norm, np.float64), np.asarray(threshold, np.float64)
+    if np.isnan(norms).any() or np.isposinf(norms).any():
+        raise UsageError(
+            "log_clip_factor: a norm is not finite; give the logarithm of the norm, which is"
+        )
+    if not (limits > 0).all():
+        raise UsageError(
+            f"log_clip_factor: the threshold is {threshold!r}; it must be positive, or inf"
+        )
+    factor: Floats = np.minimum(np.log(limits) - norms, 0.0)
+    return factor
+
+
+def descend(
+    error: Callable[[Floats], tuple[ArrayLike, ArrayLike]],
+    start: ArrayLike,
+    rate: float,
+    updates: int,
+    threshold: ArrayLike = np.inf,
+) -> Descent:
+    r"""Descend by :math:`\theta \leftarrow \theta - \eta\,\hat g` from one or several points.
+
+    Parameters
+    ----------
+    error : callable
+        From points (..., k) to errors (...) and their gradients (..., k).
+    start : array_like
+        (..., k).
+    rate : float
+        :math:`\eta`, positive.
+    updates : int
+        How many, 0 or more.
+    threshold : array_like
+        Norm to clip to, one or one a point (...); none by default.
+
+    Raises
+    ------
+    UsageError
+        A start, rate, number or threshold that is not allowed, or shapes that do not fit.
+    PrecisionError
+        An error or gradient that is not finite.
+    """
+    at = as_finite(np.asarray(start), "descend", "start's entries")
+    if not at.ndim or not np.isfinite(rate) or rate <= 0 or updates < 0:
+        raise UsageError(
+            f"descend: start of shape {at.shape}, rate {rate} and {updates} updates; the start has "
+            "an axis or more, the rate is positive, and updates are 0 or more"
+        )
+    points, limits = at.shape[:-1], np.shape(threshold)
+    if len(limits) > len(points) or any(
+        n not in (1, m) for n, m in zip(limits[::-1], points[::-1], strict=False)
+    ):
+        raise UsageError(
+            f"descend: the threshold has shape {limits} and the points {points}; give one number, "
+            "or one a point"
+        )
+    paths, errors, norms = [], [], []
+    for step in range(updates + 1):
+        value, slope = (np.asarray(v, dtype=np.float64) for v in error(at))
+        if value.shape != at.shape[:-1] or slope.shape != at.shape:
+            raise UsageError(
+                f"descend: at points of shape {at.shape} there are errors of {value.shape} and "
+                f"gradients of {slope.shape}; they must be {at.shape[:-1]} and {at.shape}"
+            )
+        if not (np.isfinite(value).all() and np.isfinite(slope).all()):
+            raise PrecisionError(
+                f"descend: after {step} updates an error or gradient is not finite; lower the rate "
+                "or clip"
+            )
+        unit, log_norm = unit_rows(slope)
+        paths.append(at)
+        errors.append(value)
+        norms.append(log_norm)
+        length = rate * np.exp(log_norm + log_clip_factor(log_norm, threshold))
+        at = at - length[..., None] * unit
+    return Descent(np.stack(paths), np.stack(errors), np.stack(norms))

@@ -1,0 +1,61 @@
+"""Two losses with their gradients by the state: next-symbol cross-entropy and squared error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp, softmax
+
+from gradflow.errors import UsageError
+from gradflow.spectra.numerics.logdomain import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    r"""A loss of the state at one step, and its gradient.
+
+    Parameters
+    ----------
+    value
+        (...,) in nats for a cross-entropy.
+    gradient
+        (..., n) :math:`\partial L/\partial v` by the vector ``v`` the readout acts on.
+    label
+        What it is, for tables and captions.
+    """
+
+    value: Floats
+    gradient: Floats
+    label: str
+
+
+def cross_entropy(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> Loss:
+    r"""Return :math:`L = -\log \mathrm{softmax}(V v)_y` in nats.
+
+    Parameters
+    ----------
+    readout
+        (symbols, n) matrix ``V``.
+    vector
+        (..., n) state part ``v`` that is read.
+    target
+        (...,) index ``y`` of the right symbol.
+    """
+    v, y = np.asarray(readout, dtype=float), np.asarray(target)
+    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(v):
+        raise UsageError(f"cross_entropy: targets are whole numbers from 0 to {len(v) - 1}.")
+    score = np.asarray(vector, dtype=float) @ v.T
+    picked = np.take_along_axis(score, y[..., None], axis=-1)[..., 0]
+    error = softmax(score, axis=-1)
+    np.put_along_axis(error, y[..., None], np.take_along_axis(error, y[..., None], -1) - 1, -1)
+    value = np.asarray(logsumexp(score, axis=-1) - picked)
+    return Loss(value, error @ v, "cross-entropy of the next symbol")
+
+
+def squared_error(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> Loss:
+    r"""Return :math:`L = \tfrac12 \lVert V v - y \rVert^2` for targets ``y`` (..., outputs)."""
+    v = np.asarray(readout, dtype=float)
+    error = np.asarray(vector, dtype=float) @ v.T - np.asarray(target, dtype=float)
+    return Loss(0.5 * (error**2).sum(axis=-1), error @ v, "squared error of the next value")

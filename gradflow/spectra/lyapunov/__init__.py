@@ -1,0 +1,1 @@
+"""Lyapunov exponents: the whole spectrum, the leading ones, long runs."""

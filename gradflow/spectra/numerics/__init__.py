@@ -1,0 +1,1 @@
+"""Arithmetic that does not underflow: logarithms, graded products, orthonormal frames."""

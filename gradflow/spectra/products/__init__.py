@@ -1,0 +1,1 @@
+"""Singular values and eigenvalues of long products of Jacobians."""

@@ -1,0 +1,1 @@
+"""What theory predicts: mean field, random matrices, transient growth."""

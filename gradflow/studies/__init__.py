@@ -1,0 +1,1 @@
+"""JUDGE: computed results about a cell or network, their spread included, without drawing."""

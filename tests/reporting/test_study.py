@@ -1,0 +1,145 @@
+"""A report of every cell: the numbers it shows are those of its study, on every kind of input."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.errors import UsageError
+from gradflow.reporting.wording import power_of_ten, signed, verdict
+from gradflow.studies.study import study
+
+
+@pytest.mark.parametrize("name", gf.cells.LIBRARY)
+def test_every_cell_gets_a_page_with_its_numbers(name, tmp_path):
+    written = gf.report(name, tmp_path / "page.html", hidden=5, steps=20)
+    page = re.sub("base64,[^)]*", "", written.path.read_text())
+    cell = gf.cells.get(name)
+    assert cell.title in page
+    assert "Backpropagation through time" in page
+    assert signed(written.study.gradient.rate()) in page
+    assert signed(written.numbers()["lyapunov"]) in page
+    assert "pydoc_data.topics" in page or not cell.input_names
+    assert "NaN" not in page
+    assert not re.search(r">\s*nan\b", page)
+    assert page.count("<svg") >= 4
+
+
+def test_the_lstm_with_forget_bias_3_shows_both_exponents_and_says_which_is_right(tmp_path):
+    written = gf.report(
+        "lstm", tmp_path / "page.html", hidden=8, steps=200, init={"forget_bias": 3.0}
+    )
+    page = written.path.read_text()
+    numbers = written.numbers()
+    whole, part = numbers["lyapunov"], numbers["lyapunov_part_only"]
+    # sigmoid(3) = 0.953 a step survives on the carousel; the block of h alone is far below it.
+    assert whole == pytest.approx(math.log(1 / (1 + math.exp(-3))), abs=0.06)
+    assert part < -0.5
+    assert signed(whole) in page
+    assert signed(part) in page
+    assert "what others print" in page
+    assert "The first is right" in re.sub(r"\s+", " ", page)
+
+
+def test_the_toy_reports_its_power(tmp_path):
+    found = study(gf.cells.scalar, steps=1000, init={"w": 0.99})
+    assert found.gradient.rate() == pytest.approx(math.log(0.99), rel=1e-9)
+    assert found.horizon == math.floor(math.log(0.01) / math.log(0.99)) + 1
+    assert "falls below 1\u00a0%" in verdict(found)[0]
+    grows = study(gf.cells.scalar, steps=1000, init={"w": 1.01})
+    assert "explodes" in verdict(grows)[0]
+    assert verdict(grows)[1] == "bad"
+    stays = study(gf.cells.scalar, steps=1000, init={"w": 1.0})
+    assert verdict(stays)[1] == "good"
+
+
+def test_a_layer_normalised_cell_is_reported(tmp_path):
+    cell = gf.Cell(
+        name="ln_rnn",
+        state="h",
+        inputs="x",
+        maps="W U",
+        vectors="gain b",
+        equations="""
+            a = W @ x + U @ h
+            centred = a - mean(a)
+            n = centred / sqrt(mean(centred**2) + 0.00001)
+            h_next = tanh(gain * n + b)
+        """,
+        defaults={"gain": 1.0},
+    )
+    written = gf.report(cell, tmp_path / "page.html", hidden=6, steps=20)
+    assert "mean" in written.path.read_text()
+
+
+def test_windows_are_used_where_the_input_is_long_enough(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "x.npy"
+    np.save(path, rng.standard_normal((81, 2)))
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).windows == 8
+    np.save(path, rng.standard_normal((80, 2)))
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).windows == 1
+    np.save(path, rng.standard_normal((10, 2)))
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).trajectory.steps == 10
+
+
+def test_the_loss_of_each_window_has_its_own_target(tmp_path):
+    path = tmp_path / "x.npy"
+    values = np.random.default_rng(0).standard_normal((81, 2))
+    np.save(path, values)
+    found = study(gf.cells.rnn, hidden=3, steps=10, input=str(path), seed=4)
+    rng = np.random.default_rng(4)
+    gf.cells.rnn.init(rng=rng, hidden=3, inputs=2)
+    readout = rng.standard_normal((2, 3)) / math.sqrt(3)
+    total = 0.0
+    for window in range(8):
+        run = gf.run(gf.cells.rnn, found.params, values[10 * window : 10 * window + 10])
+        error = readout @ run.states["h"][-1] - values[10 * window + 10]
+        total += 0.5 * error @ error
+    assert found.loss_value == pytest.approx(total / 8, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "value"), [("hidden", 0), ("steps", 0), ("steps", 2.5)])
+def test_sizes_out_of_range_are_refused(name, value):
+    with pytest.raises(UsageError, match=f"{name} is {value}"):
+        study(gf.cells.rnn, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("log", "text"),
+    [
+        (-math.inf, "exactly 0"),
+        (math.log(0.5), "0.5"),
+        (1000 * math.log(0.01), r"$1.0 \times 10^{-2000}$"),
+        (math.log(2.5e9), r"$2.5 \times 10^{9}$"),
+    ],
+)
+def test_magnitudes_beyond_float_range_are_printed(log, text):
+    assert power_of_ten(log) == text
+
+
+def test_what_rounding_spoils_is_refused_in_words_and_the_rest_is_reported(tmp_path, monkeypatch):
+    from gradflow.errors import PrecisionError
+    from gradflow.spectra import Trajectory
+
+    def refuse(*args, **kwargs):
+        raise PrecisionError("singular_values: a QR loses a row of a Jacobian to rounding")
+
+    monkeypatch.setattr(Trajectory, "singular_values", refuse)
+    monkeypatch.setattr(Trajectory, "lyapunov", refuse)
+    written = gf.report("lstm", tmp_path / "page.html", hidden=3, steps=10)
+    page = written.path.read_text()
+    assert "No number is given for the singular values: singular_values: a QR loses" in page
+    assert "No number is given for the Lyapunov exponents" in page
+    assert "lyapunov" not in written.numbers()
+    assert "Eigenvalues of the step Jacobian" in page
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-12, 60.0])
+def test_extreme_weights_get_a_page(tmp_path, gain):
+    for name in ("rnn", "lstm"):
+        init = {"recurrent": gf.cells.initializers.gaussian(gain)}
+        written = gf.report(name, tmp_path / "page.html", hidden=6, steps=30, init=init)
+        assert "Spectrum" in written.path.read_text()
