@@ -13,7 +13,6 @@ import numpy as np
 import gradflow as gf
 from gradflow.figures import Grid, Series, plot_heat, plot_series, plot_surface, trace
 from gradflow.figures.look.style import INK, stroke
-from gradflow.networks import read_sequence
 from gradflow.reporting import page
 from gradflow.spectra import cross_entropy, descend, error_surface
 
@@ -44,7 +43,7 @@ def error(at):
 
 def network(hidden, steps, count):
     """The error of a rnn that reads English, by the gains of its U and W, customary values at 1."""
-    text = read_sequence(None, steps)
+    text = gf.networks.read_sequence(None, steps)
     one = gf.cells.rnn.init(hidden=hidden, inputs=text.values.shape[1], rng=0)
     axes = [({name: one[name]}, np.linspace(0.1, 4, count)) for name in ("U", "W")]
     v = np.random.default_rng(0).standard_normal(one["W"].T.shape) / np.sqrt(hidden)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from gradflow.errors import UsageError
-from gradflow.figures import axes_or_new, plot_eigenvalues, plot_lyapunov, plot_singular_values
+from gradflow.figures import plot_eigenvalues, plot_lyapunov, plot_singular_values
+from gradflow.figures.look.axes import axes_or_new
 from gradflow.reporting import draw_svg
 
 

@@ -93,7 +93,8 @@ def test_the_settings_of_the_session_stay_as_they_were(svg):
 def test_drawing_loads_no_pyplot():
     code = (
         "import sys, numpy as np; from types import SimpleNamespace as N\n"
-        "from gradflow.figures import draw_svg, plot_decay\n"
+        "from gradflow.figures import plot_decay\n"
+        "from gradflow.reporting import draw_svg\n"
         "draw_svg(plot_decay, [N(lag=[0, 1], log_norm=[0.0, -1.0], quantity='x', label='')])\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )

@@ -132,7 +132,7 @@ def test_nothing_runs_and_nothing_is_loaded(html, page):
 def test_the_font_is_in_the_page(html):
     (encoded,) = re.findall(r"url\(data:font/woff2;base64,([^)]+)\)", html)
     font = base64.b64decode(encoded, validate=True)
-    folder = files("gradflow.reporting").joinpath("fonts")
+    folder = files("gradflow.reporting.render").joinpath("fonts")
     assert font[:4] == b"wOF2"
     assert font == folder.joinpath("stix-two-math-subset.woff2").read_bytes()
     assert len(font) < 120_000

@@ -84,7 +84,7 @@ def scripts() -> tuple[Script, ...]:
 
     Raises ``InputError`` where this installation lacks them.
     """
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     # A checkout keeps them beside the package, an installation inside it.
     for folder in (package.parent / "analyses", package / "analyses"):
         paths = sorted(folder.glob("[!_]*.py"))
