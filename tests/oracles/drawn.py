@@ -1,8 +1,8 @@
 """A figure script run in quick mode, with the figure it drew."""
 
-import sys
 from unittest import mock
 
+from gradflow.reporting.publish import page as page_module
 from gradflow.reporting.publish.scripts import find_script
 
 
@@ -12,13 +12,11 @@ class Drawn:
     def __init__(self, name, folder, **look):
         self.folder = folder
         self.figures = []
-        # the package's name `page` is the function
-        module = sys.modules["gradflow.reporting.publish.page"]
-        encoded = module.encoded
+        encoded = page_module.encoded
 
         def seen(figure, *args):
             self.figures.append(figure)
             return encoded(figure, *args)
 
-        with mock.patch.object(module, "encoded", seen):
+        with mock.patch.object(page_module, "encoded", seen):
             self.numbers = find_script(name).run(folder, quick=True, **look)
