@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
 import sympy as sp
 
@@ -65,7 +66,7 @@ def equation_latex(
     line: Line,
     states: tuple[str, ...],
     moving: frozenset[str],
-    spaces: dict[int, str],
+    spaces: Mapping[int, str],
 ) -> tuple[str, str]:
     r"""Return left and right-hand side of one equation in LaTeX.
 

@@ -152,6 +152,19 @@ def test_choices_by_role_and_by_name():
     assert W[0, 0] == 0
 
 
+def test_the_size_of_the_input_by_its_own_name():
+    wanted = gf.cells.rnn.init(hidden=3, inputs=2, rng=0)
+    found = gf.cells.rnn.init(hidden=3, input=2, rng=0)
+    assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), [0.5], np.array([0.5])])
+def test_a_scalar_parameter_by_a_number_or_an_array(value):
+    found = gf.cells.scalar.init(w=value)["w"]
+    assert found.tolist() == [0.5]
+    assert found.dtype == np.float64
+
+
 def test_a_default_array_is_never_handed_out():
     level = np.array([1.0, 2.0])
     cell = gf.Cell(
@@ -166,6 +179,10 @@ def test_a_default_array_is_never_handed_out():
     [
         ("rnn", {"inputs": 2}, "init needs hidden="),
         ("rnn", {"hidden": 3}, "init needs inputs="),
+        ("rnn", {"hidden": 3, "inputs": 2, "input": 2}, "both inputs= and input= given; keep one"),
+        ("rnn", {"hidden": 3, "input": 0}, "input=0; a size is a whole number"),
+        ("rnn", {"hidden": 3, "inputs": 2, "b": np.ones(3) * 1j}, "b is given as"),
+        ("rnn", {"hidden": 3, "inputs": 2, "b": 1 + 0j}, "b is given as"),
         ("rnn", {"hidden": 0, "inputs": 2}, "hidden=0; a size is a whole number of at least 1"),
         ("rnn", {"hidden": -3, "inputs": 2}, "hidden=-3; a size"),
         ("rnn", {"hidden": 3.0, "inputs": 2}, "hidden=3.0; a size"),
