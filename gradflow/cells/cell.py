@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared, read
@@ -15,6 +12,10 @@ from gradflow.cells.language.program import Map, Statement
 from gradflow.cells.language.syntax import Line
 from gradflow.cells.parameters import initialize
 from gradflow.cells.typeset import equation_latex
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -13,6 +13,7 @@ from gradflow.cells.language.functions import modulo, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Product
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
+from gradflow.jacobians.print.signed import Signed, in_sum
 
 _NAMES = {
     "signum": "sign",
@@ -62,15 +63,20 @@ class ExpressionText(StrPrinter):
         return str(super()._print_Mul(expr))
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
-        text = ""
-        for term in ordered_terms(expr):
-            negative = term.could_extract_minus_sign()
-            body = (
-                self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
-            )
-            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
-            text += f" {sign}{body}" if text else f"{sign}{body}"
-        return text
+        return str(self.signed(expr))
+
+    def signed(self, expr: sp.Expr) -> Signed:
+        """Return an expression with its sign, or that of its first summand, apart."""
+        if expr.is_Add:
+            first, *rest = map(self._summand, ordered_terms(expr))
+            return first.times(in_sum([first, *rest])[1:], " ")
+        negative = expr.as_coeff_Mul()[0].is_negative
+        return Signed(negative, str(self._print(-expr if negative else expr)))
+
+    def _summand(self, term: sp.Expr) -> Signed:
+        negative = term.could_extract_minus_sign()
+        body = self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
+        return Signed(negative, str(body))
 
     def _print_Function(self, expr: sp.Function) -> str:
         kind = type(expr).__name__
