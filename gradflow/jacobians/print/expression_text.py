@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
@@ -53,8 +51,17 @@ class ExpressionText(StrPrinter):
         """Return an operand, in parentheses where what a name stands for needs them."""
         if item in self._written_out:
             text = str(self._print(item))
-            return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
+            return text if self._is_whole(item) else f"({text})"
         return str(super().parenthesize(item, level, strict))
+
+    def _is_whole(self, expr: sp.Basic) -> bool:
+        """Whether an expression prints as one name, number or call."""
+        statement = self._written_out.get(expr)
+        if isinstance(statement, Product):
+            return statement.linear_map.kind in ("mean", "sum")
+        if isinstance(statement, Elementwise):
+            return self._is_whole(statement.expression)
+        return bool(expr.is_Symbol or expr.is_Function or (expr.is_Integer and expr >= 0))
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         coefficient, rest = expr.as_coeff_Mul()

@@ -144,5 +144,5 @@ def where_latex(cell: Cell, terms: Iterable[Term]) -> str:
 
 def stacked(equations: Iterable[str]) -> str:
     """Return displays as one, each on a line of its own."""
-    body = " \\\\[1ex]\n".join(f"& {equation}" for equation in equations)
+    body = " \\\\\n".join(f"& {equation}" for equation in equations)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

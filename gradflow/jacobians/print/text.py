@@ -44,10 +44,11 @@ def _factor_text(printer: ExpressionText, factor: Factor) -> str:
     text = printer.doprint(factor.vector)
     if isinstance(factor, Diagonal):
         return f"diag({text})"
-    text = text if factor.vector.is_Symbol else f"({text})"
+    named = factor.vector.is_Symbol
     if isinstance(factor, Column):
-        return text
-    return ("(1/n) " if factor.mean else "") + f"{text}^T"
+        return text if named else f"({text})"
+    vector = printer.operand(factor.vector) if named else f"({text})"
+    return ("(1/n) " if factor.mean else "") + f"{vector}^T"
 
 
 def _new(cell: Cell, name: str) -> str:
