@@ -113,7 +113,7 @@ def report(
     out
         File to write; by default reports/CELL.html.
     """
-    from gradflow.cells.initializers import read_choices
+    from gradflow.cli.choices import read_choices
     from gradflow.reporting import report as write_report
     from gradflow.reporting.wording import verdict
 
