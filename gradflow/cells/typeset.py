@@ -52,11 +52,17 @@ def _index(names: list[str]) -> str:
 
 def number_latex(value: float) -> str:
     """Return a number as people write it: ``10^{-5}`` and not ``1e-05``."""
-    mantissa, _, exponent = repr(value).partition("e")
+    mantissa, exponent = _digits(value)
     if not exponent:
         return mantissa
     power = f"10^{{{int(exponent)}}}"
     return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
+
+
+def _digits(value: float) -> tuple[str, str]:
+    """Return mantissa and exponent of ten, the latter empty where a number is written without."""
+    mantissa, _, exponent = repr(value).partition("e")
+    return mantissa, exponent
 
 
 def time_index(
@@ -97,7 +103,7 @@ def equation_latex(
     def show(node: ast.expr) -> tuple[str, int]:
         match node:
             case ast.Constant(value=int() | float() as value):
-                return number_latex(value), _PRODUCT if "e" in repr(value) else _ATOM
+                return number_latex(value), _PRODUCT if _digits(value)[1] else _ATOM
             case ast.Name(id=name):
                 return symbol(name), _ATOM
             case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):

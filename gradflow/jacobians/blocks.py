@@ -91,7 +91,7 @@ class Block:
         return f"<Block {name} of {self.cell.name}: {counted(len(self.terms), 'term')}>"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ParameterBlock:
     r"""Immediate derivative :math:`\partial^+ \text{out}_t / \partial \theta`, earlier state held.
 

@@ -133,7 +133,7 @@ class StepJacobian:
                     rows += [(term, statement.operand) for term in terms]
         else:
             rows += [(term, None) for term in found.get(symbol(parameter), ())]
-        return ParameterBlock(self.cell, out, parameter, tuple(rows))
+        return ParameterBlock(cell=self.cell, out=out, parameter=parameter, terms=tuple(rows))
 
     def blocks(self) -> dict[tuple[str, str], Block]:
         """Return all blocks of the whole-state Jacobian, zero ones included, by (out, in)."""
