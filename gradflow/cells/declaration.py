@@ -1,164 +1,49 @@
-"""Reading the name lists of a declaration, its masks and the rules of its fixed maps."""
+"""A declaration as its author wrote it: the raw strings, nothing read yet."""
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import sympy as sp
-
-from gradflow.cells.language.algebra import rule_to_sympy
-from gradflow.cells.language.spaces import ONE
-from gradflow.cells.language.syntax import NAME, RESERVED, names_in, parse_entries
-from gradflow.errors import UsageError
-
-if TYPE_CHECKING:
-    from gradflow.cells.cell import Cell
-
-_TOKEN = re.compile(r"([^\s\[\]]+)(?:\[([^\]]*)\])?")
-_CELL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_SIZES = {0: "no size", 1: "one size, as in [hidden]", 2: "two sizes, as in [hidden,input]"}
-
-# field of the declaration, kind of its names, counts of sizes a name may carry, size if unsaid
-_LISTS: tuple[tuple[str, str, tuple[int, ...], str | None], ...] = (
-    ("state", "state part", (0, 1), "hidden"),
-    ("inputs", "input", (0, 1), "input"),
-    ("maps", "map", (0, 2), None),
-    ("vectors", "vector", (0, 1), None),
-    ("scalars", "scalar", (0,), ONE),
-    ("constants", "constant", (0, 1, 2), None),
-    ("fixed", "fixed map", (0, 2), None),
-)
-_MAP_KINDS = {"map": "learned", "constant": "constant", "fixed map": "fixed"}
+from dataclasses import dataclass
+from typing import Any
 
 
-@dataclass(frozen=True)
-class Declared:
-    """What a declaration says about its names.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Declaration:
+    """What was handed to :class:`gradflow.cells.cell.Cell`, which says what each field means."""
 
-    ``kinds`` gives the word for each name (``"state part"``, ``"map"``, ...), ``vectors`` and
-    ``maps`` the sizes that are written, ``masks`` and ``entries`` the rules for entries of maps,
-    ``in_rules`` the names that those rules use.
-    """
+    name: str
+    equations: str
+    state: str
+    inputs: str
+    maps: str
+    vectors: str
+    scalars: str
+    constants: str
+    masks: Mapping[str, str]
+    fixed: Mapping[str, str]
+    outputs: str
+    defaults: Mapping[str, Any]
+    forget_bias: str
+    input_bias: str
+    title: str
+    reference: str
 
-    kinds: dict[str, str] = field(default_factory=dict)
-    vectors: dict[str, str | None] = field(default_factory=dict)
-    maps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    masks: dict[str, sp.Basic] = field(default_factory=dict)
-    entries: dict[str, sp.Basic] = field(default_factory=dict)
-    in_rules: set[str] = field(default_factory=set)
+    @property
+    def place(self) -> str:
+        """Where an error is, for messages."""
+        return f"cell {self.name!r}"
 
-    def of(self, *kinds: str) -> tuple[str, ...]:
-        """Return the names of some kinds, in the order of declaration."""
-        return tuple(name for name, kind in self.kinds.items() if kind in kinds)
+    def __eq__(self, other: object) -> bool:
+        """Compare everything, default values included."""
+        if not isinstance(other, Declaration):
+            return NotImplemented
+        return self._comparable() == other._comparable()
 
-    def map_kind(self, name: str) -> str:
-        """Return ``learned``, ``constant`` or ``fixed`` for a linear map."""
-        return _MAP_KINDS[self.kinds[name]]
+    def __hash__(self) -> int:
+        """Hash on the name and the equations."""
+        return hash((self.name, self.equations))
 
-
-def read_declaration(cell: Cell) -> Declared:
-    """Read the lists of names and the rules of a declaration. Raises ``UsageError``."""
-    if not (isinstance(cell.name, str) and _CELL_NAME.fullmatch(cell.name)):
-        raise UsageError(
-            f"cell {cell.name!r}: the name of a cell is a word of letters, digits and _ . -, "
-            "starting with a letter; choose such a name."
-        )
-    place = f"cell {cell.name!r}"
-    for attribute in ("equations", "forget_bias", "input_bias", "title", "reference"):
-        if not isinstance(getattr(cell, attribute), str):
-            found = getattr(cell, attribute)
-            raise UsageError(f"{place}, {attribute}: {found!r} is no text; write a string.")
-    if not isinstance(cell.defaults, Mapping):
-        raise UsageError(
-            f"{place}, defaults: {cell.defaults!r} is no mapping from names to values."
-        )
-    declared = Declared()
-    for attribute, kind, counts, default in _LISTS:
-        text = getattr(cell, attribute)
-        if attribute == "fixed":
-            text = " ".join(_checked(text, f"{place}, fixed"))
-        for name, spaces in read_names(text, f"{place}, {attribute}", counts).items():
-            if name in declared.kinds:
-                raise UsageError(
-                    f"{place}, {attribute}: {name!r} is declared as {declared.kinds[name]} too; "
-                    "keep one."
-                )
-            declared.kinds[name] = kind
-            if kind in ("map", "fixed map") or len(spaces) == 2:
-                out, into = spaces or (None, None)
-                declared.maps[name] = (out, into)
-            else:
-                declared.vectors[name] = spaces[0] if spaces else default
-    if not declared.of("state part"):
-        raise UsageError(f"{place}: has no state part; declare one, for instance state='h'.")
-    _read_rules(cell, declared, place)
-    return declared
-
-
-def _read_rules(cell: Cell, declared: Declared, place: str) -> None:
-    given = {"index", *(n for n in declared.of("constant") if n in declared.vectors)}
-
-    def rule(text: str, where: str, mask: bool) -> sp.Basic:
-        tree = parse_entries(text, where)
-        expression = rule_to_sympy(tree, where, mask)
-        names = names_in(tree)
-        for name in names:
-            if name not in given:
-                raise UsageError(
-                    f"{where}: uses {name!r}, a {declared.kinds.get(name, 'name not declared')}; "
-                    "allowed are row(v) and column(v) of index and of constant vectors."
-                )
-        declared.in_rules.update(names)
-        return expression
-
-    for name, text in _checked(cell.masks, f"{place}, masks").items():
-        where = f"{place}, mask of {name!r}"
-        if declared.kinds.get(name) != "map":
-            maps = ", ".join(declared.of("map")) or "none"
-            raise UsageError(f"{where}: is no trained map; the trained maps are: {maps}.")
-        declared.masks[name] = rule(text, where, mask=True)
-    for key, text in cell.fixed.items():
-        name = key.split("[")[0].strip()
-        declared.entries[name] = rule(text, f"{place}, fixed map {name!r}", mask=False)
-
-
-def _checked(rules: Any, place: str) -> Mapping[str, str]:
-    """Return ``rules`` if it is a mapping from one name each to text."""
-    if not isinstance(rules, Mapping):
-        raise UsageError(f"{place}: {rules!r} is no mapping from the name of a map to its rule.")
-    for key, text in rules.items():
-        if not (isinstance(key, str) and isinstance(text, str)) or len(_TOKEN.findall(key)) != 1:
-            raise UsageError(
-                f"{place}: {key!r}: {text!r} is no rule; write for instance "
-                "{'S[hidden,input]': '1 if row(index) == column(index) else 0'}."
-            )
-    return rules
-
-
-def read_names(text: str, place: str, counts: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
-    """Read ``"W_i U[hidden,context] b"`` into names and the sizes written behind them.
-
-    ``counts`` are the numbers of sizes that a name of this list may carry.
-    """
-    if not isinstance(text, str):
-        raise UsageError(f"{place}: {text!r} is no text; write names such as 'h c s[context]'.")
-    found: dict[str, tuple[str, ...]] = {}
-    if _TOKEN.sub("", text).strip():
-        raise UsageError(f"{place}: cannot read {text!r}; write names such as 'h c s[context]'.")
-    for name, inside in _TOKEN.findall(text):
-        spaces = tuple(s.strip() for s in inside.split(",")) if inside else ()
-        if not NAME.fullmatch(name) or keyword.iskeyword(name):
-            raise UsageError(f"{place}: {name!r} cannot be a name; use letters, digits and _.")
-        if name in RESERVED:
-            raise UsageError(f"{place}: {name!r} has a meaning in the language; use another name.")
-        if name in found:
-            raise UsageError(f"{place}: {name!r} is declared twice; keep one.")
-        if len(spaces) not in counts or not all(NAME.fullmatch(s) for s in spaces):
-            allowed = " or ".join(_SIZES[count] for count in counts)
-            raise UsageError(f"{place}: {name}[{inside}] cannot be; {name!r} takes {allowed}.")
-        found[name] = spaces
-    return found
+    def _comparable(self) -> dict[str, Any]:
+        # two arrays do not compare to one truth value; their lists do
+        defaults = {k: getattr(v, "tolist", lambda v=v: v)() for k, v in self.defaults.items()}
+        return {**vars(self), "defaults": defaults}

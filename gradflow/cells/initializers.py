@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,40 +153,6 @@ _DRAWS: dict[str, Callable[..., Array]] = {
     "chrono": _draw_chrono,
     "clock_periods": _draw_clock_periods,
 }
-
-
-def read_choices(text: str) -> dict[str, Any]:
-    """Read ``"recurrent=orthogonal,b_f=constant:3,forget_bias:3"`` into keywords of ``init``.
-
-    A part is ``target=rule[:number[:number]]``; ``rule`` alone means the recurrent maps;
-    ``forget_bias:3`` and ``chrono:100`` mean the keywords of those names. Raises ``UsageError``.
-    """
-    choices: dict[str, Any] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        target, _, how = part.rpartition("=")
-        rule, *numbers = how.split(":")
-        try:
-            values = [float(n) for n in numbers]
-            if not all(map(math.isfinite, values)):
-                raise ValueError
-        except ValueError:
-            raise UsageError(
-                f"--init: {part!r} holds no number where one is due; write for instance "
-                "gaussian:1.5 or b_f=constant:3."
-            ) from None
-        if not target and rule in ("forget_bias", "chrono") and len(values) == 1:
-            choices[rule] = values[0]
-        elif rule in RULES:
-            try:
-                choices[target or "recurrent"] = RULES[rule](*values)
-            except TypeError:
-                raise UsageError(f"--init: {part!r} has the wrong count of numbers.") from None
-        else:
-            raise UsageError(
-                f"--init: unknown rule {rule!r} in {part!r}; known are {', '.join(RULES)}, "
-                "forget_bias:B and chrono:T."
-            )
-    return choices
 
 
 def _matrix(rule: str, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.cells.declaration import Declaration
+from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
 from gradflow.errors import UsageError
-
-if TYPE_CHECKING:
-    from gradflow.cells.cell import Cell
 
 Array = NDArray[np.float64]
 
 
 def initialize(
-    cell: Cell,
+    declaration: Declaration,
+    declared: Declared,
     *,
     rng: int | np.random.Generator | None = None,
     recurrent: Initializer | float | Array | None = None,
@@ -26,12 +26,12 @@ def initialize(
     chrono: float | None = None,
     **choices: Any,
 ) -> dict[str, Array]:
-    """Draw every parameter and constant of ``cell``.
+    """Draw every parameter and constant of a cell.
 
     Parameters
     ----------
-    cell
-        The declared cell.
+    declaration, declared
+        The cell as written and as read.
     rng
         Seed or generator; parameters are drawn in the order in which they are declared.
     recurrent, input_maps
@@ -43,8 +43,8 @@ def initialize(
     chrono
         Longest memory ``T`` in steps: forget bias ``log U[1, T-1]``, input bias its negative.
     choices
-        Sizes (``hidden=64``, ``inputs=10``, ``context=5``) and, by name, an initializer, number
-        or array for any parameter or constant.
+        Sizes (``hidden=64``, ``inputs=10`` or ``input=10``, ``context=5``) and, by name, an
+        initializer, number or array for any parameter or constant.
 
     Returns
     -------
@@ -54,103 +54,118 @@ def initialize(
     Raises
     ------
     UsageError
-        If a size is missing or below 1, a name is unknown or an array has the wrong shape.
+        If a size is missing, below 1 or given twice, a name is unknown, or an array is complex or
+        has the wrong shape.
     """
-    generator = _generator(cell, rng)
-    sizes = _read_sizes(cell, choices)
-    names = (*cell.parameters, *cell.constant_names)
+    place = declaration.place
+    generator = _generator(place, rng)
+    sizes = _read_sizes(place, declared.sizes, choices)
+    names = (*declared.parameters, *declared.constant_names)
     for name in choices:
         if name not in names:
-            allowed = ", ".join([*("inputs" if s == "input" else s for s in cell.sizes), *names])
-            raise UsageError(f"cell {cell.name!r}: init got {name!r}; allowed are {allowed}.")
+            allowed = ", ".join([*map(_keyword, declared.sizes), *names])
+            raise UsageError(f"{place}: init got {name!r}; allowed are {allowed}.")
     if forget_bias is not None or chrono is not None:
-        choices |= _memory_choices(cell, forget_bias, chrono, choices)
-    recurrent_maps = cell.recurrent_maps()
-    others = set(cell.linear_maps) & set(names) - set(recurrent_maps)
+        choices |= _memory_choices(declaration, forget_bias, chrono, choices)
+    recurrent_maps = declared.recurrent_maps()
+    others = set(declared.linear_maps) & set(names) - set(recurrent_maps)
     for given_rule, of, word in (
         (recurrent, recurrent_maps, "recurrent"),
         (input_maps, others, "input_maps"),
     ):
         if given_rule is not None and not of:
-            raise UsageError(f"cell {cell.name!r}: has no maps that {word}= could set; drop it.")
+            raise UsageError(f"{place}: has no maps that {word}= could set; drop it.")
     arrays: dict[str, Array] = {}
     for name in names:
-        shape = tuple(sizes[s] for s in cell.shape_of(name))
-        is_map = name in cell.linear_maps
+        is_map = name in declared.linear_maps
         by_role = (recurrent if name in recurrent_maps else input_maps) if is_map else None
         role = (gaussian() if name in recurrent_maps else glorot()) if is_map else constant(0.0)
-        given = [choices.get(name), by_role, cell.defaults.get(name), role]
-        if name in cell.constant_names and given[0] is given[2] is None:
+        given = [choices.get(name), by_role, declaration.defaults.get(name), role]
+        if name in declared.constant_names and given[0] is given[2] is None:
             raise UsageError(
-                f"cell {cell.name!r}: the constant {name!r} has no default; pass {name}= to init."
+                f"{place}: the constant {name!r} has no default; pass {name}= to init."
             )
         chosen = next(c for c in given if c is not None)
-        arrays[name] = _draw(cell, name, chosen, generator, shape)
-    if chrono is not None and cell.input_bias:
-        arrays[cell.input_bias] = -arrays[cell.forget_bias]
+        axes = [(space, sizes[space]) for space in declared.shape_of(name)]
+        arrays[name] = _draw(place, name, chosen, generator, axes)
+    if chrono is not None and declaration.input_bias:
+        arrays[declaration.input_bias] = -arrays[declaration.forget_bias]
     return arrays
 
 
-def _generator(cell: Cell, rng: int | np.random.Generator | None) -> np.random.Generator:
+def _generator(place: str, rng: int | np.random.Generator | None) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise UsageError(
-            f"cell {cell.name!r}: rng={rng!r} is no seed; pass a whole number of at least 0 or a "
+            f"{place}: rng={rng!r} is no seed; pass a whole number of at least 0 or a "
             "numpy.random.Generator."
         ) from None
 
 
-def _read_sizes(cell: Cell, choices: dict[str, Any]) -> dict[str, int]:
+def _keyword(space: str) -> str:
+    return "inputs" if space == "input" else space
+
+
+def _read_sizes(place: str, spaces: tuple[str, ...], choices: dict[str, Any]) -> dict[str, int]:
+    """Take the sizes out of ``choices``; ``input=`` is understood as ``inputs=``."""
     sizes = {"one": 1}
-    for space in cell.sizes:
-        keyword = "inputs" if space == "input" else space
-        size = choices.pop(keyword, None)
-        if size is None:
-            raise UsageError(f"cell {cell.name!r}: init needs {keyword}=, the number of units.")
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+    for space in spaces:
+        keyword = _keyword(space)
+        given = {
+            word: choices.pop(word) for word in {keyword: None, space: None} if word in choices
+        }
+        if len(given) > 1:
             raise UsageError(
-                f"cell {cell.name!r}: {keyword}={size!r}; a size is a whole number of at least 1."
+                f"{place}: both {' and '.join(f'{w}=' for w in given)} given; keep one."
             )
+        if not given:
+            raise UsageError(f"{place}: init needs {keyword}=, the number of units.")
+        ((word, size),) = given.items()
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+            raise UsageError(f"{place}: {word}={size!r}; a size is a whole number of at least 1.")
         sizes[space] = int(size)
     return sizes
 
 
 def _memory_choices(
-    cell: Cell, bias: float | None, longest: float | None, choices: dict[str, Any]
+    cell: Declaration, bias: float | None, longest: float | None, choices: dict[str, Any]
 ) -> dict[str, Any]:
     if not cell.forget_bias:
         raise UsageError(
-            f"cell {cell.name!r} has no forget gate, so forget_bias= and chrono= mean nothing here."
+            f"{cell.place} has no forget gate, so forget_bias= and chrono= mean nothing here."
         )
     if bias is not None and longest is not None:
-        raise UsageError(f"cell {cell.name!r}: both forget_bias= and chrono= given; keep one.")
+        raise UsageError(f"{cell.place}: both forget_bias= and chrono= given; keep one.")
     word = "chrono" if bias is None else "forget_bias"
     for name in (cell.forget_bias, cell.input_bias if bias is None else ""):
         if name in choices:
-            raise UsageError(f"cell {cell.name!r}: both {word}= and {name}= given; keep one.")
+            raise UsageError(f"{cell.place}: both {word}= and {name}= given; keep one.")
     rule = constant(bias) if bias is not None else RULES["chrono"](longest)
     return {cell.forget_bias: rule}
 
 
 def _draw(
-    cell: Cell, name: str, chosen: Any, rng: np.random.Generator, shape: tuple[int, ...]
+    place: str, name: str, chosen: Any, rng: np.random.Generator, axes: list[tuple[str, int]]
 ) -> Array:
+    shape = tuple(size for _, size in axes)
     try:
         drawn = chosen.draw(rng, shape) if isinstance(chosen, Initializer) else chosen
+        if np.iscomplexobj(drawn):
+            raise TypeError
         array = np.array(drawn, dtype=np.float64)
     except (TypeError, ValueError) as error:
         if isinstance(error, UsageError):
-            raise UsageError(f"cell {cell.name!r}, {name}: {error}") from None
+            raise UsageError(f"{place}, {name}: {error}") from None
         raise UsageError(
-            f"cell {cell.name!r}: {name} is given as {chosen!r}; pass an initializer of "
+            f"{place}: {name} is given as {chosen!r}; pass an initializer of "
             "gradflow.cells.initializers, a number or an array."
         ) from None
     if array.ndim == 0:
         return np.full(shape, float(array))
     if array.shape != shape:
         raise UsageError(
-            f"cell {cell.name!r}: {name} has shape {array.shape}; {shape} is needed "
-            f"({', '.join(cell.shape_of(name))})."
+            f"{place}: {name} has shape {array.shape}; {shape} is needed "
+            f"({', '.join(space for space, _ in axes)})."
         )
     return array

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
-import sympy as sp
+from sympy.printing.conventions import split_super_sub
+from sympy.printing.latex import translate
 
 from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.cells.language.spaces import ONE
@@ -27,45 +29,63 @@ def name_latex(name: str, time: str = "") -> str:
 
     A name that already has a subscript keeps it before the time, as in ``a_{1,t}``.
     """
-    plain = sp.latex(sp.Symbol(name.rstrip("_")))
-    plain = re.sub(r"([_^])\{([A-Za-z]{3,})\}", r"\1{\\mathrm{\2}}", plain)
-    base = re.match(r"[A-Za-z]{2,}", plain)
-    if base:
-        plain = rf"\mathrm{{{base[0]}}}{plain[base.end() :]}"
-    if not time:
-        return str(plain)
-    match = re.fullmatch(r"(.*)_\{(.*)\}", plain)
-    return f"{match[1]}_{{{match[2]},{time}}}" if match else f"{plain}_{{{time}}}"
+    base, above, below = split_super_sub(name.rstrip("_"))
+    plain = str(translate(base))
+    word = re.match(r"[A-Za-z]{2,}", plain)
+    if word:
+        plain = rf"\mathrm{{{word[0]}}}{plain[word.end() :]}"
+    if above:
+        plain += f"^{{{_index(above)}}}"
+    indices = [*([_index(below)] if below else []), *([time] if time else [])]
+    return f"{plain}_{{{','.join(indices)}}}" if indices else plain
+
+
+def is_raised(name: str) -> bool:
+    """Whether a name prints with a superscript, so that a power needs parentheses: ``x__2``."""
+    return bool(split_super_sub(name.rstrip("_"))[1])
+
+
+def _index(names: list[str]) -> str:
+    text = " ".join(map(translate, names))
+    return rf"\mathrm{{{text}}}" if re.fullmatch(r"[A-Za-z]{3,}", text) else text
 
 
 def number_latex(value: float) -> str:
     """Return a number as people write it: ``10^{-5}`` and not ``1e-05``."""
-    mantissa, _, exponent = repr(value).partition("e")
+    mantissa, exponent = _digits(value)
     if not exponent:
         return mantissa
     power = f"10^{{{int(exponent)}}}"
     return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
 
 
-def time_index(name: str, states: tuple[str, ...], moving: frozenset[str]) -> tuple[str, str]:
-    """Return the base name and the time index of a name inside step ``t``.
+def _digits(value: float) -> tuple[str, str]:
+    """Return mantissa and exponent of ten, the latter empty where a number is written without."""
+    mantissa, _, exponent = repr(value).partition("e")
+    return mantissa, exponent
+
+
+def time_index(
+    name: str, states: tuple[str, ...], moving: frozenset[str], step: str = "t"
+) -> tuple[str, str]:
+    """Return the base name and the time index of a name inside step ``step``.
 
     A state part is ``h_{t-1}``, its new value ``h_t``; inputs and equations carry ``t``;
     parameters carry none.
     """
     part = name.removesuffix("_next")
     if name in states:
-        return name, "t-1"
+        return name, f"{step}-1"
     if part != name and part in states:
-        return part, "t"
-    return name, "t" if name in moving else ""
+        return part, step
+    return name, step if name in moving else ""
 
 
 def equation_latex(
     line: Line,
     states: tuple[str, ...],
     moving: frozenset[str],
-    spaces: dict[int, str],
+    spaces: Mapping[int, str],
 ) -> tuple[str, str]:
     r"""Return left and right-hand side of one equation in LaTeX.
 
@@ -83,8 +103,7 @@ def equation_latex(
     def show(node: ast.expr) -> tuple[str, int]:
         match node:
             case ast.Constant(value=int() | float() as value):
-                text = number_latex(value)
-                return text, _PRODUCT if "^" in text else _ATOM
+                return number_latex(value), _PRODUCT if _digits(value)[1] else _ATOM
             case ast.Name(id=name):
                 return symbol(name), _ATOM
             case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
@@ -44,7 +45,11 @@ def cells() -> None:
     for column in ("cell", "title", "state", "source"):
         table.add_column(column, overflow="fold")
     for name in names():
-        cell = get(name)
+        try:
+            cell = get(name)
+        except GradflowError as error:
+            table.add_row(name, "cannot be loaded", "", escape(str(error)))
+            continue
         table.add_row(name, cell.title, " ".join(cell.states), cell.reference)
     Console().print(table)
 
@@ -108,7 +113,7 @@ def report(
     out
         File to write; by default reports/CELL.html.
     """
-    from gradflow.cells.initializers import read_choices
+    from gradflow.cli.choices import read_choices
     from gradflow.reporting import report as write_report
     from gradflow.reporting.wording import verdict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
-from gradflow.jacobians.step import StepJacobian
+from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term
 
 
@@ -17,7 +17,7 @@ def path_labels(cell: Cell) -> dict[tuple[str, str, Term], str]:
     """
     new = {f"{part}_next" for part in cell.states}
     labels: dict[tuple[str, str, Term], str] = {}
-    for (out, wrt), block in StepJacobian(cell).blocks().items():
+    for (out, wrt), block in jacobian(cell).blocks().items():
         for term in block.terms:
             gates = [name for name in term.path if name not in new]
             maps = [m.name for m in term.maps if m.kind != "spread"]

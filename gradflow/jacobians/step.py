@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -17,110 +17,29 @@ import sympy as sp
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
+from gradflow.cells.registry import get
 from gradflow.errors import UsageError
+from gradflow.jacobians.blocks import Block, ParameterBlock, counted
 from gradflow.jacobians.derive import Derivatives, accumulate
+from gradflow.jacobians.print.latex import matrix_latex, stacked, where_latex
 from gradflow.jacobians.terms import Term
 
 
-@dataclass(frozen=True)
-class Block:
-    r"""One block :math:`\partial\,\text{out}_t / \partial\,\text{wrt}`.
-
-    Parameters
-    ----------
-    cell
-        The cell it belongs to.
-    out
-        State part or output in the numerator.
-    wrt
-        State part (its previous value) or input in the denominator.
-    terms
-        The normal form, every term down to the inputs of the step.
-    nested
-        The same block with the new values of other state parts kept: pairs of a term and the part
-        whose own block it multiplies, or ``""``. For the LSTM, ``dh'/dh = diag(...) U_o +
-        diag(...) dc'/dh``.
-    """
-
-    cell: Cell
-    out: str
-    wrt: str
-    terms: tuple[Term, ...]
-    nested: tuple[tuple[Term, str], ...]
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether the block vanishes identically."""
-        return not self.terms
-
-    def latex(self) -> str:
-        """Return the block as one aligned LaTeX equation."""
-        from gradflow.jacobians.print.latex import block_latex
-
-        return block_latex(self)
-
-    def text(self) -> str:
-        """Return the block as one line of plain text."""
-        from gradflow.jacobians.print.text import block_text
-
-        return block_text(self)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
-
-    def __str__(self) -> str:
-        """Return the plain text."""
-        return self.text()
-
-
-@dataclass(frozen=True)
-class ParameterBlock:
-    r"""Immediate derivative :math:`\partial^+ \text{out}_t / \partial \theta`, earlier state held.
-
-    Parameters
-    ----------
-    cell, out
-        As in :class:`Block`.
-    parameter
-        Name of the map, vector or scalar.
-    terms
-        Pairs of a term and an operand. For a map ``W`` that acts on ``v``, ``d out[a] / d W[i, j]``
-        is the sum of ``term[a, i] * v[j]``; for a vector the operand is ``None`` and the derivative
-        is the term itself.
-    """
-
-    cell: Cell
-    out: str
-    parameter: str
-    terms: tuple[tuple[Term, sp.Symbol | None], ...]
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether the parameter does not enter this part directly."""
-        return not self.terms
-
-    def latex(self) -> str:
-        """Return the immediate derivative as one aligned LaTeX equation."""
-        from gradflow.jacobians.print.latex import parameter_latex
-
-        return parameter_latex(self)
-
-    def text(self) -> str:
-        """Return the immediate derivative as one line of plain text."""
-        from gradflow.jacobians.print.text import parameter_text
-
-        return parameter_text(self)
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepJacobian:
     """All derivatives of one step of a cell.
 
     ``J["c", "h"]`` is a block by a state part or an input, ``J["c", "U_f"]`` the immediate
     derivative by a parameter.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> J = gf.jacobian("gru")
+    >>> J
+    <StepJacobian of gru: state h; 4 terms>
+    >>> print(J["h", "b_z"])
+    d+h'/db_z = diag(z*(1 - z)*(h - g))
     """
 
     cell: Cell
@@ -185,7 +104,8 @@ class StepJacobian:
                 f"{', '.join(known)}."
             )
         terms = self._sorted(self._total.get(target, {}).get(symbol(wrt), ()))
-        return Block(self.cell, out, wrt, terms, self._nested(target, wrt))
+        nested = self._nested(target, wrt)
+        return Block(cell=self.cell, out=out, wrt=wrt, terms=terms, nested=nested)
 
     def _sorted(self, terms: Iterable[Term]) -> tuple[Term, ...]:
         """Order terms as a reader expects: diagonal ones first, then as the equations stand."""
@@ -213,33 +133,102 @@ class StepJacobian:
                     rows += [(term, statement.operand) for term in terms]
         else:
             rows += [(term, None) for term in found.get(symbol(parameter), ())]
-        return ParameterBlock(self.cell, out, parameter, tuple(rows))
+        return ParameterBlock(cell=self.cell, out=out, parameter=parameter, terms=tuple(rows))
 
     def blocks(self) -> dict[tuple[str, str], Block]:
         """Return all blocks of the whole-state Jacobian, zero ones included, by (out, in)."""
         return {(a, b): self[a, b] for a in self.cell.states for b in self.cell.states}
 
-    def latex(self) -> str:
-        """Return the whole-state Jacobian: block matrix, blocks that are not zero, and "where"."""
-        from gradflow.jacobians.print.latex import step_latex
+    def equations(self) -> list[str]:
+        """Return the block matrix, the blocks that are not zero and "where", one LaTeX each.
 
-        return step_latex(self)
+        The first is ``J_t``; each entry is one display, without delimiters.
+        """
+        blocks = {key: block for key, block in self.blocks().items() if not block.is_zero}
+        where = self.where_latex()
+        matrix = matrix_latex(self.cell, blocks)
+        return [matrix, *(b.latex() for b in blocks.values()), *([where] if where else [])]
+
+    def where_latex(self) -> str:
+        """Return the equations of the names that stand in the blocks, such as gates; or ``""``."""
+        terms = [t for block in self.blocks().values() for t in block.terms]
+        return where_latex(self.cell, terms)
+
+    def latex(self) -> str:
+        """Return ``equations``, a blank line between them."""
+        return "\n\n".join(self.equations())
 
     def text(self) -> str:
-        """Return every block as a line of plain text."""
-        from gradflow.jacobians.print.text import step_text
-
-        return step_text(self)
+        """Return the blocks by state parts, inputs and parameters, a line of plain text each."""
+        states, parameters = self.cell.states, self.cell.parameters
+        rows = [b.text() for b in self.blocks().values()]
+        rows += [self[a, x].text() for a in states for x in self.cell.input_names]
+        immediate = [self[a, p] for p in parameters for a in states]
+        return "\n".join(rows + [b.text() for b in immediate if not b.is_zero])
 
     def to_json(self) -> dict[str, Any]:
-        """Return equations, blocks and terms as plain data."""
-        from gradflow.jacobians.print.text import step_json
-
-        return step_json(self)
+        """Return the declaration and every derivative as plain data."""
+        cell = self.cell
+        by_parameter = [self[a, p] for a in self.outs for p in cell.parameters]
+        return {
+            "cell": cell.name,
+            "title": cell.title,
+            "reference": cell.reference,
+            "state": list(cell.states),
+            "inputs": list(cell.input_names),
+            "parameters": {p: list(cell.shape_of(p)) for p in cell.parameters},
+            "constants": {p: list(cell.shape_of(p)) for p in cell.constant_names},
+            "equations": [{"left": left, "right": right} for left, right in cell.equation_rows()],
+            "blocks": [
+                self[a, b].to_json() for a in self.outs for b in (*cell.states, *cell.input_names)
+            ],
+            "parameter_blocks": [b.to_json() for b in by_parameter if not b.is_zero],
+        }
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+        return f"$\\displaystyle {stacked(self.equations())}$"
 
     def __str__(self) -> str:
         """Return the plain text."""
         return self.text()
+
+    def __repr__(self) -> str:
+        """Return one line: whose it is, its state, and the number of terms of all blocks."""
+        terms = sum(len(block.terms) for block in self.blocks().values())
+        state = ", ".join(self.cell.states)
+        return f"<StepJacobian of {self.cell.name}: state {state}; {counted(terms, 'term')}>"
+
+
+@lru_cache(maxsize=64)  # a session works with a few cells; each derivation is then done once
+def derived(cell: Cell) -> StepJacobian:
+    """Return the one Jacobian of a cell, which keeps what it has derived."""
+    return StepJacobian(cell)
+
+
+def jacobian(cell: Cell | str) -> StepJacobian:
+    r"""Derive the step Jacobian of a cell, symbolically and for any width.
+
+    Parameters
+    ----------
+    cell
+        The cell, its name, or ``"FILE.py:NAME"``.
+
+    Returns
+    -------
+    StepJacobian
+        ``J["c", "h"]`` is the block :math:`\partial c_t/\partial h_{t-1}`; a state part, an input
+        or a parameter may stand second. ``J.latex()``, ``J.text()`` and ``J.to_json()`` print it.
+
+    Raises
+    ------
+    UsageError
+        For an unknown cell, or an equation without a derivative in closed form.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> J = gf.jacobian("lstm")
+    >>> print(J["c", "c"])
+    dc'/dc = diag(f)
+    """
+    return derived(get(cell))

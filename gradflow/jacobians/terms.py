@@ -41,6 +41,11 @@ class Term:
         """Whether some diagonal is identically zero."""
         return any(d == 0 for d in self.diagonals)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the term is the identity map."""
+        return not self.maps and self.diagonals == (1,)
+
     def after(self, right: Term) -> Term:
         """Return the product ``self @ right``; the path runs through ``right`` first."""
         joint = self.diagonals[-1] * right.diagonals[0]

@@ -109,14 +109,26 @@ def test_code_of_another_backend_or_precision_is_another_code():
     assert again.target.digits == 20
 
 
-def test_a_cell_is_frozen_and_can_be_replaced():
+def test_a_cell_is_frozen_and_can_be_declared_anew():
     cell = gf.cells.rnn
     with pytest.raises(dataclasses.FrozenInstanceError):
         cell.name = "other"
-    other = dataclasses.replace(
-        cell, name="other", vectors="b c", equations=cell.equations + " + c"
-    )
+    changed = {"name": "other", "vectors": "b c", "equations": cell.equations + " + c"}
+    other = gf.Cell(**vars(cell.declaration) | changed)
     assert other.parameters == ("W", "U", "b", "c")
+
+
+def test_a_cell_is_declared_by_keywords_and_shown_on_one_line():
+    with pytest.raises(TypeError, match="positional"):
+        gf.Cell("mine", "h_next = h", "h")
+    assert repr(gf.cells.lstm) == "<Cell lstm: state h, c; 12 parameters>"
+    assert repr(gf.cells.scalar) == "<Cell scalar: state y; 1 parameter>"
+
+
+def test_two_cells_do_not_share_what_was_left_out():
+    one, two = (gf.Cell(name="c", state="h", equations="h_next = h") for _ in range(2))
+    assert one.defaults == {}
+    assert one.defaults is not two.defaults
 
 
 def test_what_a_cell_knows_of_itself():

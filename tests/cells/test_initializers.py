@@ -1,17 +1,11 @@
 """Initial values: exact properties where there are some, moments within exact bounds elsewhere."""
 
-import re
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import chi2, kstest
 
 import gradflow as gf
 from gradflow.cells.initializers import (
-    RULES,
-    Initializer,
     chrono,
     clock_periods,
     constant,
@@ -20,7 +14,6 @@ from gradflow.cells.initializers import (
     identity,
     identity_plus_noise,
     orthogonal,
-    read_choices,
 )
 from gradflow.errors import UsageError
 
@@ -152,6 +145,19 @@ def test_choices_by_role_and_by_name():
     assert W[0, 0] == 0
 
 
+def test_the_size_of_the_input_by_its_own_name():
+    wanted = gf.cells.rnn.init(hidden=3, inputs=2, rng=0)
+    found = gf.cells.rnn.init(hidden=3, input=2, rng=0)
+    assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), [0.5], np.array([0.5])])
+def test_a_scalar_parameter_by_a_number_or_an_array(value):
+    found = gf.cells.scalar.init(w=value)["w"]
+    assert found.tolist() == [0.5]
+    assert found.dtype == np.float64
+
+
 def test_a_default_array_is_never_handed_out():
     level = np.array([1.0, 2.0])
     cell = gf.Cell(
@@ -166,6 +172,10 @@ def test_a_default_array_is_never_handed_out():
     [
         ("rnn", {"inputs": 2}, "init needs hidden="),
         ("rnn", {"hidden": 3}, "init needs inputs="),
+        ("rnn", {"hidden": 3, "inputs": 2, "input": 2}, "both inputs= and input= given; keep one"),
+        ("rnn", {"hidden": 3, "input": 0}, "input=0; a size is a whole number"),
+        ("rnn", {"hidden": 3, "inputs": 2, "b": np.ones(3) * 1j}, "b is given as"),
+        ("rnn", {"hidden": 3, "inputs": 2, "b": 1 + 0j}, "b is given as"),
         ("rnn", {"hidden": 0, "inputs": 2}, "hidden=0; a size is a whole number of at least 1"),
         ("rnn", {"hidden": -3, "inputs": 2}, "hidden=-3; a size"),
         ("rnn", {"hidden": 3.0, "inputs": 2}, "hidden=3.0; a size"),
@@ -221,61 +231,3 @@ def test_a_constant_without_default_must_be_given():
 def test_number_of_modules():
     with pytest.raises(UsageError, match="0 modules; it must be 1 or more"):
         clock_periods(0)
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("", {}),
-        ("orthogonal", {"recurrent": orthogonal()}),
-        ("gaussian:1.5", {"recurrent": gaussian(1.5)}),
-        (
-            " recurrent=identity:0.5 , b_f=constant:3",
-            {"recurrent": identity(0.5), "b_f": constant(3)},
-        ),
-        ("identity_plus_noise:1:0.02", {"recurrent": identity_plus_noise(1, 0.02)}),
-        ("input_maps=glorot", {"input_maps": glorot()}),
-        ("forget_bias:3", {"forget_bias": 3.0}),
-        ("chrono:200,W=gaussian", {"chrono": 200.0, "W": gaussian()}),
-        ("b_f=chrono:50", {"b_f": chrono(50)}),
-        ("gaussian:1e-3,", {"recurrent": gaussian(1e-3)}),
-    ],
-)
-def test_read_choices(text, wanted):
-    assert read_choices(text) == wanted
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("xavier", "unknown rule 'xavier' in 'xavier'; known are gaussian"),
-        ("b_f=3", "unknown rule '3' in 'b_f=3'"),
-        ("gaussian:much", "'gaussian:much' holds no number"),
-        ("gaussian:nan", "'gaussian:nan' holds no number"),
-        ("gaussian:inf", "'gaussian:inf' holds no number"),
-        ("gaussian:", "'gaussian:' holds no number"),
-        ("gaussian:1:2", "'gaussian:1:2' has the wrong count"),
-        ("constant", "'constant' has the wrong count"),
-        ("b_f=chrono:1", "longest memory 1.0; it must be above 2"),
-        ("glorot:3", "'glorot:3' has the wrong count"),
-        ("=", "unknown rule ''"),
-    ],
-)
-def test_read_choices_refuses(text, message):
-    with pytest.raises(UsageError, match=re.escape(message)):
-        read_choices(text)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["gaussian", "constant"]))
-def test_the_printed_form_is_read_back_exactly(number, rule):
-    initializer = Initializer(rule, (number,))
-    assert read_choices(str(initializer)) == {"recurrent": initializer}
-
-
-def test_every_rule_prints_and_reads_back():
-    values = {"constant": (0.1,), "chrono": (200.0,), "clock_periods": (4.0,)}
-    for rule, make in RULES.items():
-        initializer = make(*values.get(rule, ()))
-        target = "q=" if rule == "chrono" else ""
-        found = read_choices(f"{target}{initializer}")
-        assert list(found.values()) == [initializer], rule

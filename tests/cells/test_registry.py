@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.cells import LIBRARY, get, names
+from gradflow.cells import LIBRARY, get, names, register
+from gradflow.cells.registry import CELLS
+from gradflow.cli import main
 from gradflow.errors import InputError, UsageError
 
 CELL = """
@@ -34,8 +38,60 @@ def test_the_library():
         assert cell is getattr(gf.cells, name)
         assert cell.title
         assert len(cell.reference) > 20
-    with pytest.raises(AttributeError, match="no cell or attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = gf.cells.nothing
+
+
+def test_the_library_is_its_folder():
+    folder = Path(gf.cells.library.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(LIBRARY)
+
+
+def test_listing_shows_what_there_is_and_nothing_else():
+    listed = {"Cell", "get", "names", "register", "initializers", "LIBRARY"}
+    assert set(dir(gf.cells)) == {*listed, *LIBRARY}
+    assert gf.Cell is gf.cells.Cell
+
+
+def test_a_cell_is_its_own_answer():
+    cell = gf.Cell(name="mine", state="h", equations="h_next = h")
+    assert get(cell) is cell
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3.0, "3.0 is a float"),
+        (None, "None is a NoneType"),
+        (b"lstm", "b'lstm' is a bytes"),
+        ([7] * 99, "[7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,  ...  7, 7, 7, 7, 7] is a list"),
+        (np.eye(2), "array([[1., 0.], [0., 1.]]) is a ndarray"),
+    ],
+)
+def test_what_is_no_cell_is_refused_in_one_sentence(value, shown):
+    with pytest.raises(UsageError) as caught:
+        get(value)
+    assert str(caught.value) == (
+        f"{shown}; a cell is a gradflow.Cell, a name ({', '.join(names())}) or FILE.py:NAME."
+    )
+
+
+@pytest.fixture
+def registered():
+    cell = register(gf.Cell(name="mine", state="h", equations="h_next = h"))
+    yield cell
+    del CELLS._added["mine"]
+
+
+def test_a_registered_cell_is_found_by_its_name(registered):
+    assert get("mine") is registered
+    assert names()[-1] == "mine"
+    with pytest.raises(UsageError, match="cell 'mine' is there already; choose another name"):
+        register(registered)
+    with pytest.raises(UsageError, match="cell 'lstm' is there already"):
+        register(gf.cells.lstm)
+    with pytest.raises(UsageError, match="'lstm' is a str; a cell to register is"):
+        register("lstm")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +178,9 @@ def distribution(tmp_path, monkeypatch):
     (folder / "other_cells_module.py").write_text(CELL + "\nnumber = 3\n")
     (folder / "other_cells_broken.py").write_text("raise OSError('no disk')\n")
     monkeypatch.syspath_prepend(str(folder))
+    vars(CELLS).pop("_foreign", None)  # what was installed when it was first asked for
     yield
+    del vars(CELLS)["_foreign"]
     for name in ("other_cells_module", "other_cells_broken"):
         sys.modules.pop(name, None)
 
@@ -140,7 +198,7 @@ def test_another_distribution_adds_cells():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("wrong", "cell 'wrong': its entry point gives a int, no Cell"),
+        ("wrong", "cell 'wrong' is a int, no Cell"),
         ("broken", "cell 'broken': loading its entry point .* OSError: no disk"),
         ("missing", "cell 'missing': loading its entry point other_cells_module:nothing failed"),
     ],
@@ -148,3 +206,13 @@ def test_another_distribution_adds_cells():
 def test_an_entry_point_that_does_not_do(name, message):
     with pytest.raises(InputError, match=message):
         get(name)
+
+
+@pytest.mark.usefixtures("distribution")
+def test_a_broken_entry_point_does_not_hide_the_other_cells(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["cells"])
+    assert caught.value.code == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in names())
+    assert "OSError: no disk" in " ".join(listed.split())

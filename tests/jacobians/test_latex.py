@@ -18,10 +18,10 @@ def displays(cell):
     """Every formula there is about a cell, one display each."""
     jacobian, formulas = gf.jacobian(cell), bptt(cell)
     wrt = (*cell.states, *cell.input_names, *cell.parameters)
-    found = [cell.latex(), *jacobian.latex().split("\n\n"), *formulas.latex().split("\n\n")]
+    found = [cell.latex(), *jacobian.equations(), *formulas.equations()]
     found += [jacobian[out, name].latex() for out in jacobian.outs for name in wrt]
     found += formulas.carousel_latex().values()
-    found += [cell._repr_latex_().strip("$"), formulas._repr_latex_().strip("$")]
+    found += [thing._repr_latex_().strip("$") for thing in (cell, formulas, jacobian)]
     return [*found, jacobian["h", "h"]._repr_latex_().strip("$")] if "h" in cell.states else found
 
 
@@ -113,6 +113,35 @@ def test_explicit_time_moves_with_the_product():
     }
     minus = gf.Cell(name="minus", state="y[one]", equations="y_next = -2 * y")
     assert bptt(minus).carousel_latex() == {"y": r"\prod_{j=k+1}^{t} \left( -2 \right)"}
+
+
+def test_equations_are_the_displays_that_latex_joins():
+    J, formulas = gf.jacobian(gf.cells.lstm), bptt(gf.cells.lstm)
+    matrix, *blocks, where = J.equations()
+    assert matrix.startswith("J_{t} = ")
+    assert blocks == [b.latex() for b in J.blocks().values()]
+    assert where.startswith(r"\text{where}")
+    state, product, *gradients = formulas.equations()
+    assert (state, product) == (formulas.state_latex(), formulas.product_latex())
+    head, *direct = formulas.gradient_equations("U_f")
+    assert direct == [J["h", "U_f"].latex(), J["c", "U_f"].latex()]
+    assert gradients.index(direct[0]) == gradients.index(head) + 1
+    for text, parts in (
+        (J.latex(), J.equations()),
+        (formulas.latex(), formulas.equations()),
+        (formulas.gradient_latex("U_f"), [head, *direct]),
+    ):
+        assert text == "\n\n".join(parts)
+        assert not any("\n\n" in part for part in parts)
+
+
+def test_a_notebook_shows_one_block_a_line():
+    J = gf.jacobian(gf.cells.lstm)
+    shown = J._repr_latex_()
+    assert "\n\n" not in shown
+    assert [line for line in shown.splitlines() if line.startswith("& ")] == [
+        f"& {equation.splitlines()[0]}" for equation in J.equations()
+    ]
 
 
 def test_one_part_needs_no_block_matrix():
@@ -208,6 +237,10 @@ def test_equations_keep_the_authors_form(expression, wanted):
         ("h * (b - mean(h + b))", r"b - \operatorname{mean}\left( b + h_{t-1} \right)"),
         ("h * (U @ (h + b))**2", r"\left( U \, \left( b + h_{t-1} \right) \right)^{2}"),
         ("h * (b % 3)", r"b \bmod 3"),
+        ("h * mean(h * (U @ h))", r"\tfrac{1}{n} \left( U \, h_{t-1} \right)^{\top}"),
+        ("h * -0.00001", r" &= -10^{-5} \, I"),
+        ("-h", r" &= -I"),
+        ("h * (-1 - t)", r" &= \left( -t - 1 \right) \, I"),
         ("h * (0 - 2)**2 * 2.5e-7", r"10^{-6} \, I"),
         ("h**2 / (1 + b)", r"2 \, \operatorname{diag}\left( \frac{h_{t-1}}{b + 1} \right)"),
         ("h * (1 if b > 0 and t < 3 else 2)", r"b > 0 \text{ and } t < 3"),
@@ -239,10 +272,21 @@ def test_derivatives(expression, wanted):
         ("open", "t", r"\mathrm{open}_{t}"),
         ("W_rec", "", r"W_{\mathrm{rec}}"),
         ("lambda_", "t", r"\lambda_{t}"),
+        ("x__2", "t", "x^{2}_{t}"),
+        ("v__rec_max", "", r"v^{\mathrm{rec}}_{\mathrm{max}}"),
     ],
 )
 def test_names(name, time, wanted):
     assert name_latex(name, time) == wanted
+
+
+def test_a_power_of_a_name_with_a_superscript_stands_in_parentheses():
+    cell = gf.Cell(
+        name="e", state="h", vectors="b__x b_x", equations="h_next = h * b__x**2 * b_x**2"
+    )
+    found = gf.jacobian(cell)["h", "h"].latex()
+    assert r"\left( b^{x} \right)^{2}" in found
+    assert r"b_{x}^{2}" in found
 
 
 @pytest.mark.parametrize(

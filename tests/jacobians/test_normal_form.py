@@ -7,7 +7,7 @@ import gradflow as gf
 from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
-from gradflow.jacobians import Term, bptt
+from gradflow.jacobians import Block, Term, bptt
 from gradflow.jacobians.partials import partial
 from gradflow.jacobians.terms import IDENTITY, collect
 
@@ -167,9 +167,35 @@ def test_an_output_has_blocks_too():
     assert J["y", "U"].text() == "d+y/dU = O diag(1 - h'**2) (x) h^T"
 
 
+def test_each_object_is_shown_on_one_line_with_its_number():
+    J = gf.jacobian(gf.cells.lstm)
+    assert repr(J) == "<StepJacobian of lstm: state h, c; 9 terms>"
+    assert repr(J["c", "h"]) == "<Block dc'/dh of lstm: 3 terms>"
+    assert repr(J["c", "x"]) == "<Block dc'/dx of lstm: 3 terms>"
+    assert repr(J["h", "U_o"]) == "<ParameterBlock d+h'/dU_o of lstm: 1 term>"
+    assert repr(J["c", "U_o"]) == "<ParameterBlock d+c'/dU_o of lstm: 0 terms>"
+    assert str(J["c", "U_o"]) == "d+c'/dU_o = 0"
+    assert repr(bptt(gf.cells.lstm)) == "<Bptt of lstm: state h, c; 12 parameters>"
+    with pytest.raises(TypeError, match="positional"):
+        Block(gf.cells.lstm, "h", "c", (), ())
+
+
+def test_text_keeps_apart_what_is_transposed_and_what_is_copied():
+    cell = gf.Cell(
+        name="t",
+        state="h y[one]",
+        inputs="x",
+        maps="U",
+        equations="y_next = y * mean(h)\nh_next = h * mean(h * (U @ x)) + y_next",
+    )
+    J = gf.jacobian(cell)
+    assert J["h", "h"].text() == "dh'/dh = mean((U @ x)*h) I + h (1/n) (U @ x)^T + 1 dy'/dh"
+    assert J["h", "y"].text() == "dh'/dy = 1 dy'/dy"
+
+
 def test_terms_check_themselves_and_collect():
     a, b = symbol("a"), symbol("b")
-    W = Map("W", "hidden", "hidden", "learned")
+    W = Map(name="W", out="hidden", into="hidden", kind="learned")
     with pytest.raises(ValueError, match="a term with 1 maps has 2 diagonals, not 1"):
         Term((a,), (W,))
     one = Term((a, sp.S.One), (W,), ("f",))

@@ -1,11 +1,10 @@
 """The list under the blocks: every gate that stands in one, defined, in the author's order."""
 
 import gradflow as gf
-from gradflow.jacobians.print.latex import where_latex
 
 
 def test_the_lstm_names_its_gates_and_its_memory_but_not_its_output():
-    where = where_latex(gf.jacobian(gf.cells.lstm))
+    where = gf.jacobian(gf.cells.lstm).where_latex()
     order = [where.index(f"{name}_{{t}} &=") for name in "ifogc"]
     assert order == sorted(order)
     assert "h_{t} &=" not in where
@@ -24,10 +23,10 @@ def test_a_name_a_gate_needs_is_listed_too_and_one_that_no_block_needs_is_not():
             h_next = k * h + U @ x
         """,
     )
-    where = where_latex(gf.jacobian(cell))
+    where = gf.jacobian(cell).where_latex()
     assert r"\mathrm{drive}_{t} &= V" in where
     assert "h_{t} &=" not in where
 
 
 def test_a_cell_without_names_has_no_list():
-    assert where_latex(gf.jacobian(gf.cells.scalar)) == ""
+    assert gf.jacobian(gf.cells.scalar).where_latex() == ""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import difflib
 
-from gradflow.cells.declaration import Declared
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.syntax import Line, names_in
 from gradflow.errors import UsageError
 
 
-def check_names(
-    cell: str, lines: tuple[Line, ...], declared: Declared, outputs: tuple[str, ...]
-) -> None:
+def check_names(cell: str, lines: tuple[Line, ...], declared: Names) -> None:
     """Check that the equations use what is declared, define what is needed, in a usable order.
 
     Raises ``UsageError``.
@@ -41,7 +39,7 @@ def check_names(
                 f"cell {cell!r}: state part {state!r} has no equation; add one that defines "
                 f"{state}_next."
             )
-    for output in outputs:
+    for output in declared.outputs:
         if output not in targets:
             raise UsageError(
                 f"cell {cell!r}: output {output!r} has no equation; the equations define "
@@ -61,7 +59,7 @@ def check_names(
         _check_roles(line, [*declared.maps], known)
         known[line.target] = "equation"
 
-    wanted = {f"{s}_next" for s in states} | set(outputs)
+    wanted = {f"{s}_next" for s in states} | set(declared.outputs)
     for name, kind in known.items():
         if name in used or name in wanted or kind in ("time", "state part"):
             continue

@@ -9,6 +9,7 @@ unification: ``W @ x`` takes its input size from ``x`` and its output size from 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gradflow.cells.language.syntax import REDUCTIONS, Line
@@ -56,8 +57,8 @@ class Spaces:
 
 def infer_spaces(
     lines: tuple[Line, ...],
-    vectors: dict[str, str | None],
-    maps: dict[str, tuple[str | None, str | None]],
+    vectors: Mapping[str, str | None],
+    maps: Mapping[str, tuple[str | None, str | None]],
     cell: str,
 ) -> Spaces:
     """Find the space of every vector, map and expression.

@@ -25,7 +25,7 @@ from gradflow.codegen.lowering.routine import (
     share,
 )
 from gradflow.jacobians.partials import partial
-from gradflow.jacobians.step import StepJacobian
+from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term, collect
 
 
@@ -213,13 +213,13 @@ def lower_jacobian(
     ``wrt`` are state parts (all of them by default) or inputs; ``keep`` holds the terms wanted,
     each with its block, so that a Jacobian restricted to one path is a routine of its own.
     """
-    jacobian = StepJacobian(cell)
+    derived = jacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
     names = _Names(cell)
     statements: list[Statement] = list(primal(cell))
     for out in cell.states:
         for column in columns:
-            terms = jacobian[out, column].terms
+            terms = derived[out, column].terms
             if keep is not None:
                 terms = tuple(t for t in terms if (out, column, t) in keep)
             pathless = (Term(t.diagonals, t.maps) for t in terms)

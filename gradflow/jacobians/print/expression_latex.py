@@ -13,7 +13,8 @@ from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
-from gradflow.cells.typeset import name_latex, number_latex, time_index
+from gradflow.cells.typeset import is_raised, name_latex, number_latex, time_index
+from gradflow.jacobians.print.signed import Signed, in_sum
 
 _NAMES = {
     "sigmoid": r"\sigma",
@@ -85,8 +86,7 @@ class ExpressionLatex(LatexPrinter):
             return rf"{name_latex(name)} \, {operand}"
         if expr == TIME:
             return self._step
-        name, time = time_index(expr.name, self._cell.states, self._moving)
-        return name_latex(name, time.replace("t", self._step))
+        return name_latex(*time_index(expr.name, self._cell.states, self._moving, self._step))
 
     def _is_vector(self, expr: sp.Basic) -> bool:
         return any(self._cell.spaces.get(s.name, ONE) != ONE for s in expr.free_symbols)
@@ -108,13 +108,19 @@ class ExpressionLatex(LatexPrinter):
         return r" \, ".join(parts)
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
-        text = ""
-        for term in ordered_terms(expr):
-            negative = term.could_extract_minus_sign()
-            body = self._factor(-term) if negative else str(self._print(term))
-            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
-            text += f" {sign}{body}" if text else f"{sign}{body}"
-        return text
+        return str(self.signed(expr))
+
+    def signed(self, expr: sp.Expr) -> Signed:
+        """Return an expression with its sign, or that of its first summand, apart."""
+        if expr.is_Add:
+            first, *rest = map(self._summand, ordered_terms(expr))
+            return first.times(in_sum([first, *rest])[1:], " ")
+        negative = expr.as_coeff_Mul()[0].is_negative
+        return Signed(negative, self._factor(-expr) if negative else str(self._print(expr)))
+
+    def _summand(self, term: sp.Expr) -> Signed:
+        negative = term.could_extract_minus_sign()
+        return Signed(negative, self._factor(-term) if negative else str(self._print(term)))
 
     def _factor(self, expr: sp.Expr) -> str:
         text = str(self._print(expr))
@@ -139,12 +145,16 @@ class ExpressionLatex(LatexPrinter):
         power, text = self._print(exponent), str(self._print(base))
         name = self._name(base)
         if name and exponent.is_Integer:
-            return f"{name}^{{{power}}}{text.removeprefix(name)}"
-        plain = base.is_Symbol and base not in self._written_out and "^" not in text
+            return f"{name}^{{{power}}}{self._arguments(base)}"
+        plain = self.is_name(base)
         delimited = isinstance(base, (absolute, round_down, step))
         whole = base.is_Integer and base.is_nonnegative
         wrapped = text if plain or delimited or whole else rf"\left( {text} \right)"
         return f"{wrapped}^{{{power}}}"
+
+    def is_name(self, expr: sp.Basic) -> bool:
+        """Whether an expression prints as a name that may bear a superscript."""
+        return expr.is_Symbol and expr not in self._written_out and not is_raised(expr.name)
 
     def _name(self, expr: sp.Basic) -> str:
         """Return the LaTeX name of a function that prints as name and argument."""
@@ -163,7 +173,10 @@ class ExpressionLatex(LatexPrinter):
             return rf"\left\lfloor {inner} \right\rfloor"
         if isinstance(expr, modulo):
             return r" \bmod ".join(self._factor(a) for a in expr.args)
-        return rf"{self._name(expr)}\left( {inner} \right)"
+        return f"{self._name(expr)}{self._arguments(expr)}"
+
+    def _arguments(self, expr: sp.Function) -> str:
+        return rf"\left( {', '.join(str(self._print(a)) for a in expr.args)} \right)"
 
     def _print_tanh(self, expr: sp.Function, exp: Any = None) -> str:
         return self._print_Function(expr)

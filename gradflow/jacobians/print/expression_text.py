@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
@@ -13,6 +11,7 @@ from gradflow.cells.language.functions import modulo, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Product
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
+from gradflow.jacobians.print.signed import Signed, in_sum
 
 _NAMES = {
     "signum": "sign",
@@ -52,8 +51,17 @@ class ExpressionText(StrPrinter):
         """Return an operand, in parentheses where what a name stands for needs them."""
         if item in self._written_out:
             text = str(self._print(item))
-            return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
+            return text if self._is_whole(item) else f"({text})"
         return str(super().parenthesize(item, level, strict))
+
+    def _is_whole(self, expr: sp.Basic) -> bool:
+        """Whether an expression prints as one name, number or call."""
+        statement = self._written_out.get(expr)
+        if isinstance(statement, Product):
+            return statement.linear_map.kind in ("mean", "sum")
+        if isinstance(statement, Elementwise):
+            return self._is_whole(statement.expression)
+        return bool(expr.is_Symbol or expr.is_Function or (expr.is_Integer and expr >= 0))
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         coefficient, rest = expr.as_coeff_Mul()
@@ -62,15 +70,20 @@ class ExpressionText(StrPrinter):
         return str(super()._print_Mul(expr))
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
-        text = ""
-        for term in ordered_terms(expr):
-            negative = term.could_extract_minus_sign()
-            body = (
-                self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
-            )
-            sign = ("- " if negative else "+ ") if text else ("-" if negative else "")
-            text += f" {sign}{body}" if text else f"{sign}{body}"
-        return text
+        return str(self.signed(expr))
+
+    def signed(self, expr: sp.Expr) -> Signed:
+        """Return an expression with its sign, or that of its first summand, apart."""
+        if expr.is_Add:
+            first, *rest = map(self._summand, ordered_terms(expr))
+            return first.times(in_sum([first, *rest])[1:], " ")
+        negative = expr.as_coeff_Mul()[0].is_negative
+        return Signed(negative, str(self._print(-expr if negative else expr)))
+
+    def _summand(self, term: sp.Expr) -> Signed:
+        negative = term.could_extract_minus_sign()
+        body = self.parenthesize(-term, PRECEDENCE["Mul"], True) if negative else self._print(term)
+        return Signed(negative, str(body))
 
     def _print_Function(self, expr: sp.Function) -> str:
         kind = type(expr).__name__

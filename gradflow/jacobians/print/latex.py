@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+
+import sympy as sp
+
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import names_in
 from gradflow.cells.typeset import name_latex, time_index
-from gradflow.jacobians.print.expression_latex import ExpressionLatex, generated
+from gradflow.jacobians.print.expression_latex import ExpressionLatex
 from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
-from gradflow.jacobians.step import Block, ParameterBlock, StepJacobian
+from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
 
 
@@ -30,7 +34,7 @@ def map_latex(linear_map: Map) -> str:
     return name_latex(linear_map.name)
 
 
-def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> str:
+def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
     """Return a term at a step, for instance ``(1 - alpha) diag(d0) W1``.
 
     ``space`` is where the derivative's numerator lives: a multiple of the identity prints as ``I``
@@ -41,12 +45,12 @@ def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> str:
     parts = [_factor_latex(printer, f) for f in found]
     if not parts and space != ONE:
         parts = ["I"]
-    if scalar == -1 and parts:
-        return "-" + r" \, ".join(parts)
-    if scalar != 1 or not parts:
-        text = str(printer.doprint(scalar))
-        parts.insert(0, rf"\left( {text} \right)" if scalar.is_Add and parts else text)
-    return r" \, ".join(parts)
+    if parts and scalar in (1, -1):
+        return Signed(scalar == -1, r" \, ".join(parts))
+    front = printer.signed(scalar)
+    if scalar.is_Add and parts:
+        front = Signed(False, rf"\left( {front} \right)")
+    return front.times(parts, r" \, ")
 
 
 def _factor_latex(printer: ExpressionLatex, factor: Factor) -> str:
@@ -57,7 +61,7 @@ def _factor_latex(printer: ExpressionLatex, factor: Factor) -> str:
         return rf"\operatorname{{diag}}\left( {text} \right)"
     if isinstance(factor, Column):
         return rf"\left( {text} \right)" if factor.vector.is_Add else text
-    text = text if factor.vector.is_Symbol and "^" not in text else rf"\left( {text} \right)"
+    text = text if printer.is_name(factor.vector) else rf"\left( {text} \right)"
     return (r"\tfrac{1}{n} " if factor.mean else "") + rf"{text}^{{\top}}"
 
 
@@ -65,96 +69,68 @@ def _derivative(above: str, below: str, sign: str = r"\partial") -> str:
     return rf"\frac{{{sign} {above}}}{{\partial {below}}}"
 
 
-def signed(rows: list[str]) -> list[str]:
-    """Give each row its sign, so that a negative term follows a minus and not ``+ -``."""
-    result = []
-    for position, row in enumerate(rows):
-        negative = row.startswith("-")
-        body = row[1:].lstrip() if negative else row
-        sign = "-" if negative else "+" if position else ""
-        result.append(f"{sign} {body}" if position else f"{sign}{body}")
-    return result
-
-
-def _aligned(left: str, rows: list[str]) -> str:
-    body = " \\\\\n&\\quad ".join(signed(rows))
+def _aligned(left: str, rows: list[Signed]) -> str:
+    body = " \\\\\n&\\quad ".join(in_sum(rows or [Signed(False, "0")]))
     return f"\\begin{{aligned}}\n{left} &= {body}\n\\end{{aligned}}"
 
 
-def block_rows(block: Block) -> list[str]:
-    """Return the terms of a block, through the new values of other parts where it passes them."""
-    cell = block.cell
+def _by_part(cell: Cell, out: str, wrt: str) -> str:
+    new = wrt not in cell.states
+    return _derivative(part_latex(cell, out, new=True), part_latex(cell, wrt, new=new))
+
+
+def block_latex(cell: Cell, out: str, wrt: str, nested: Iterable[tuple[Term, str]]) -> str:
+    """Return one block as an aligned equation, through other parts' new values where it passes.
+
+    ``nested`` are pairs of a term and the part whose own block it multiplies, or ``""``.
+    """
     rows = []
-    for term, part in block.nested:
-        text = term_latex(cell, term, cell.spaces[block.out])
+    for term, part in nested:
+        row = term_latex(cell, term, cell.spaces[out])
         if part:
-            inner = _derivative(
-                part_latex(cell, part, new=True),
-                part_latex(cell, block.wrt, new=block.wrt not in cell.states),
-            )
-            text = inner if text in ("I", "1") else rf"{text} \, {inner}"
-        rows.append(text)
-    return rows or ["0"]
+            inner = _by_part(cell, part, wrt)
+            whole = term.is_identity
+            row = Signed(False, inner) if whole else row.times([inner], r" \, ")
+        rows.append(row)
+    return _aligned(_by_part(cell, out, wrt), rows)
 
 
-def block_latex(block: Block) -> str:
-    """Return one block as an aligned equation."""
-    cell = block.cell
-    left = _derivative(
-        part_latex(cell, block.out, new=True),
-        part_latex(cell, block.wrt, new=block.wrt not in cell.states),
-    )
-    return _aligned(left, block_rows(block))
-
-
-def parameter_latex(block: ParameterBlock) -> str:
+def parameter_latex(
+    cell: Cell, out: str, parameter: str, terms: Iterable[tuple[Term, sp.Symbol | None]]
+) -> str:
     r"""Return one immediate parameter derivative as an aligned equation.
 
     ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``.
     """
-    cell = block.cell
     printer = ExpressionLatex(cell)
-    left = _derivative(
-        part_latex(cell, block.out, new=True), name_latex(block.parameter), r"\partial^{+}"
-    )
+    above, below = part_latex(cell, out, new=True), name_latex(parameter)
     rows = []
-    for term, operand in block.terms:
-        text = term_latex(cell, term, cell.spaces[block.out])
+    for term, operand in terms:
+        row = term_latex(cell, term, cell.spaces[out])
         if operand is not None:
-            vector = printer.doprint(operand)
-            if operand in generated(cell) or "^" in vector:
+            vector = str(printer.doprint(operand))
+            if not printer.is_name(operand):
                 vector = rf"\left( {vector} \right)"
-            text = rf"{text} \otimes {vector}^{{\top}}"
-        rows.append(text)
-    return _aligned(left, rows or ["0"])
+            row = row.times([rf"{vector}^{{\top}}"], r" \otimes ")
+        rows.append(row)
+    return _aligned(_derivative(above, below, r"\partial^{+}"), rows)
 
 
-def step_latex(jacobian: StepJacobian) -> str:
-    """Return the block matrix of the step Jacobian, its blocks that are not zero, and ``where``."""
-    cell = jacobian.cell
-    matrix = " \\\\\n".join(
-        " & ".join(
-            "0"
-            if jacobian[a, b].is_zero
-            else _derivative(part_latex(cell, a, new=True), part_latex(cell, b, new=False))
-            for b in cell.states
-        )
+def matrix_latex(cell: Cell, blocks: Container[tuple[str, str]]) -> str:
+    """Return the block matrix ``J_t = ...``, 0 for each (out, in) that is not among ``blocks``."""
+    rows = [
+        [_by_part(cell, a, b) if (a, b) in blocks else "0" for b in cell.states]
         for a in cell.states
-    )
-    if len(cell.states) > 1:
+    ]
+    matrix = " \\\\\n".join(" & ".join(row) for row in rows)
+    if len(rows) > 1:
         matrix = f"\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
-    blocks = [b.latex() for b in jacobian.blocks().values() if not b.is_zero]
-    where = where_latex(jacobian)
-    return "\n\n".join([f"J_{{t}} = {matrix}", *blocks, *([where] if where else [])])
+    return f"J_{{t}} = {matrix}"
 
 
-def where_latex(jacobian: StepJacobian) -> str:
-    """Return the equations of the names that stand in the blocks, such as the gates; or ``""``."""
-    cell = jacobian.cell
-    used: set[str] = set()
-    for block in jacobian.blocks().values():
-        for term in block.terms:
-            used |= {s.name for d in term.diagonals for s in d.free_symbols}
+def where_latex(cell: Cell, terms: Iterable[Term]) -> str:
+    """Return the equations of the names that stand in terms, such as the gates; or ``""``."""
+    used = {s.name for term in terms for d in term.diagonals for s in d.free_symbols}
     rows = []
     for line, (left, right) in reversed(list(zip(cell.lines, cell.equation_rows(), strict=True))):
         if line.target in used:
@@ -164,3 +140,9 @@ def where_latex(jacobian: StepJacobian) -> str:
         return ""
     body = " \\\\\n".join(reversed(rows))
     return f"\\text{{where}} \\quad\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def stacked(equations: Iterable[str]) -> str:
+    """Return displays as one, each on a line of its own."""
+    body = " \\\\\n".join(f"& {equation}" for equation in equations)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
