@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,6 @@ class Code:
 
     cell: Cell
     target: Target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the cell and the target; the code is compiled again on loading."""
-        from gradflow.codegen import compile
-
-        return partial(compile, digits=self.target.digits), (self.cell, self.target.name)
 
     @property
     def backend(self) -> str:
