@@ -32,7 +32,7 @@ class Run:
 Advance = Callable[..., None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loops:
     """The loops over time of one cell, which work in place on what a :class:`Run` holds.
 
@@ -45,12 +45,6 @@ class Loops:
         natural logs of lengths, (trajectories, T + 1) and (trajectories, parts, T + 1), lag 0
         first, and directions ``rows`` (trajectories, T + 1, d), or the last alone (trajectories,
         1, d).
-    tape_width
-        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
-    taped
-        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
-    replay
-        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
     push
         ``push(run)`` gives a function ``advance(start, stop, frame, log_size, exponent)``: it fills
         the states from ``start + 1`` to ``stop``, replaces ``frame`` (trajectories k, d) by its
@@ -58,15 +52,21 @@ class Loops:
         the frames' Frobenius norms after each step, ``log_size`` (trajectories, stop - start).
     push_known
         The same where the states are there.
+    tape_width
+        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
+    taped
+        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
+    replay
+        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
     """
 
     forward: Callable[..., None]
     pullback: Callable[..., None]
+    push: Callable[[Run], Advance]
+    push_known: Callable[[Run], Advance]
     tape_width: Callable[[Mapping[str, int]], int] | None = None
     taped: Callable[..., None] | None = None
     replay: Callable[..., None] | None = None
-    push: Callable[[Run], Advance] | None = None
-    push_known: Callable[[Run], Advance] | None = None
 
 
 def array_text(cell: Cell, routine: Routine) -> str:

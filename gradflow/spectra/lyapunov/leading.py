@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,66 +24,30 @@ from gradflow.spectra.lyapunov.spectrum import (
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude
 from gradflow.spectra.numerics.orthonormal import LEAST, SPREAD, Plan, Window
 
-# The diagonals of the steps handled together hold about so many numbers each, and a window ends
-# with them, so that they are never very few.
-_SPAN, _LEAST_SPAN = 2**15, 4
-# A compiled loop holds the states alone.
-_COMPILED_SPAN = 2**20
-
-
-class Maps(Protocol):
-    """A span of steps through which tangent vectors are pushed one by one."""
-
-    steps: int
-
-    def push(self, step: int, frame: Floats) -> Floats:
-        """Return ``J_step`` times tangent vectors (d, k, batch)."""
-
-
-class Span(Protocol):
-    """A span of steps through which tangent vectors are pushed a few at a time."""
-
-    @property
-    def steps(self) -> int:
-        """Number of steps in the span."""
-
-    @property
-    def through(self) -> Callable[[int, int, Floats], Pushed]:
-        """Function of 0-based steps ``start, stop`` and tangent vectors (batch, k, d)."""
+# The states of the steps handled together hold about so many numbers, and a window ends with them.
+_NUMBERS, _LEAST_STEPS, _MOST_STEPS = 2**20, 4, 1024
 
 
 @dataclass(frozen=True)
-class Stepwise:
-    """A span of maps that know one step at a time."""
+class Span:
+    """Steps through which tangent vectors are pushed a few at a time.
 
-    maps: Maps
-
-    @property
-    def steps(self) -> int:
-        """Number of steps in the span."""
-        return self.maps.steps
-
-    def through(self, start: int, stop: int, frame: Floats) -> Pushed:
-        """Push tangent vectors (batch, k, d) through the 0-based steps ``start`` to ``stop``."""
-        image, sizes = np.ascontiguousarray(frame.transpose(2, 1, 0)), []
-        for step in range(start, stop):
-            image = self.maps.push(step, image)
-            sizes.append(log_magnitude(np.einsum("dkb,dkb->b", image, image)) / 2)
-        return Pushed(image.transpose(2, 1, 0), np.array(sizes), np.zeros(len(frame)))
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A span of so many steps of a compiled loop."""
+    Attributes
+    ----------
+    steps : int
+        Number of steps in the span.
+    through : callable
+        Of 0-based steps ``start, stop`` and tangent vectors (batch, k, d); see
+        :func:`gradflow.codegen.over_time.push_forward`.
+    """
 
     steps: int
     through: Callable[[int, int, Floats], Pushed]
 
 
-def spans(steps: int, numbers: int, *, compiled: bool = False) -> Iterator[slice]:
+def spans(steps: int, numbers: int) -> Iterator[slice]:
     """Slices of the 0-based steps of states with so many numbers a step."""
-    room, most = (_COMPILED_SPAN, 1024) if compiled else (_SPAN, 256)
-    size = max(_LEAST_SPAN, min(most, room // numbers))
+    size = max(_LEAST_STEPS, min(_MOST_STEPS, _NUMBERS // numbers))
     for start in range(0, steps, size):
         yield slice(start, min(start + size, steps))
 
@@ -92,7 +55,7 @@ def spans(steps: int, numbers: int, *, compiled: bool = False) -> Iterator[slice
 def leading_spectrum(
     code: Code,
     params: Mapping[str, Floats],
-    maps: Iterable[Span],
+    along: Iterable[Span],
     chunks: Callable[[int], Iterable[Floats]],
     lead: tuple[int, ...],
     steps: int,
@@ -104,7 +67,7 @@ def leading_spectrum(
     initial: ArrayLike | None = None,
     label: str = "whole state",
 ) -> LyapunovSpectrum:
-    """The spectrum (*lead, k) of the trajectories whose steps are in `maps`, flattened.
+    """The spectrum (*lead, k) of the trajectories whose steps are in `along`, flattened.
 
     One that meets a step in which a growth rate loses its digits, as at a singular Jacobian, is
     done again with formed Jacobians: ``chunks(b)`` yields those of trajectory b. The options are
@@ -117,7 +80,7 @@ def leading_spectrum(
     doubt = np.zeros(batch, dtype=bool)
     frame = np.repeat(start.T[None], batch, axis=0)
     with one_thread(), np.errstate(all="ignore"):
-        found = list(_windows(maps, frame, doubt, discard, longest))
+        found = list(_windows(along, frame, doubt, discard, longest))
     result = summary(found, leading, discard, blocks, label)
     each = [_one(result, b) for b in range(batch)]
     for b in np.flatnonzero(doubt):
@@ -170,7 +133,7 @@ def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> Lyapunov
 
 
 def _windows(
-    maps: Iterable[Span],
+    along: Iterable[Span],
     frame: Floats,
     doubt: NDArray[np.bool_],
     transient: int,
@@ -181,7 +144,7 @@ def _windows(
     first = np.log(frame.shape[1]) / 2  # of the norm sqrt(k) of an orthonormal frame
     # what a step has stretched the frame by: one that does so by far less has lost it to rounding
     best = np.full(len(doubt), -np.inf)
-    for span in maps:
+    for span in along:
         start = 0
         while start < span.steps:
             room = span.steps - start

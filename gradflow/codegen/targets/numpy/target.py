@@ -111,13 +111,12 @@ NAMESPACE = {
     "fill_blocks": fill_blocks,
 }
 
-_BUILD = run_source(NAMESPACE)
 TARGET = Target(
     "numpy",
     HEADER,
-    _BUILD,
+    run_source(NAMESPACE),
     _asarray,
     _empty,
     floats=True,
-    loops=lambda cell: loops(cell, _BUILD),
+    loops=lambda cell: loops(cell, NAMESPACE),
 )
