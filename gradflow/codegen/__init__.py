@@ -7,6 +7,8 @@ line in ``compiling``.
 
 from gradflow.codegen.code import Code
 from gradflow.codegen.compiling import compile
+from gradflow.codegen.frameworks.jax import to_jax
+from gradflow.codegen.frameworks.torch import to_torch
 from gradflow.codegen.targets.target import Target
 
-__all__ = ["Code", "Target", "compile"]
+__all__ = ["Code", "Target", "compile", "to_jax", "to_torch"]
