@@ -6,6 +6,7 @@ import pytest
 import gradflow as gf
 from gradflow.errors import UsageError
 from gradflow.spectra import leading_exponents, lyapunov_spectrum
+from gradflow.spectra.lyapunov import leading as leading_of
 
 SLOW = pytest.mark.slow
 BACKENDS = ["numpy", pytest.param("numba", marks=SLOW)]
@@ -24,6 +25,15 @@ GRID = gf.Cell(
         c_next = f * c + i * g
         h_next = o * tanh(c_next)
     """,
+)
+
+
+CLOCK = gf.Cell(
+    name="clock",
+    state="h",
+    inputs="x",
+    maps="W U",
+    equations="h_next = Max(U @ h + W @ x, 0) / (1 + t / 10)",
 )
 
 
@@ -143,6 +153,22 @@ def test_a_trajectory_that_meets_a_singular_step_is_done_with_care(backend):
         assert (result.stderr[1] == 0).all()
         assert result.history.shape == (2, 20, 2)
         assert np.isfinite(result.history[1, 0]).all()
+
+
+@pytest.mark.parametrize("steps", [4, 7, 1024])
+def test_spans_of_any_length_are_one_run(monkeypatch, steps):
+    """With a clock, and a singular step that has the second trajectory done again, formed."""
+    monkeypatch.setattr(leading_of, "_MOST_STEPS", steps)
+    params = CLOCK.init(hidden=3, inputs=3, rng=0, W=np.eye(3))
+    x = np.ones((2, 40, 3))
+    x[1, 30] = -100
+    found = leading_exponents(CLOCK, params, x, leading=2, transient=0)
+    jacobians = gf.run(CLOCK, params, x).jacobians()
+    for b in range(2):
+        exact = lyapunov_spectrum(jacobians[b], leading=2, transient=0, interval=1)
+        np.testing.assert_allclose(found.exponents[b], exact.exponents, atol=1e-12)
+    assert np.isfinite(found.exponents[0]).all()
+    assert (found.exponents[1] == -np.inf).all()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

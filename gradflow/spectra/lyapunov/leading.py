@@ -1,4 +1,4 @@
-"""The leading Lyapunov exponents of many trajectories at once, no Jacobian formed.
+"""Second, the k leading exponents of many trajectories at once: frames pushed, no Jacobian formed.
 
 The frames of all trajectories go forward together, so that each product with a weight matrix is one
 for all of them; they are orthonormalised together, when the first of them needs it.
@@ -6,13 +6,12 @@ for all of them; they are orthonormalised together, when the first of them needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.codegen import Code
 from gradflow.codegen.over_time import Pushed, one_thread
 from gradflow.spectra.lyapunov.spectrum import (
     LyapunovSpectrum,
@@ -53,13 +52,12 @@ def spans(steps: int, numbers: int) -> Iterator[slice]:
 
 
 def leading_spectrum(
-    code: Code,
-    params: Mapping[str, Floats],
     along: Iterable[Span],
     chunks: Callable[[int], Iterable[Floats]],
+    *,
     lead: tuple[int, ...],
     steps: int,
-    *,
+    width: int,
     leading: int,
     transient: int | None = None,
     interval: int | None = None,
@@ -67,7 +65,7 @@ def leading_spectrum(
     initial: ArrayLike | None = None,
     label: str = "whole state",
 ) -> LyapunovSpectrum:
-    """The spectrum (*lead, k) of the trajectories whose steps are in `along`, flattened.
+    """The spectrum (*lead, k) of trajectories of `width` entries, whose steps are `along`.
 
     One that meets a step in which a growth rate loses its digits, as at a singular Jacobian, is
     done again with formed Jacobians: ``chunks(b)`` yields those of trajectory b. The options are
@@ -75,7 +73,7 @@ def leading_spectrum(
     """
     discard = steps // 10 if transient is None else transient
     longest = longest_window(steps, discard, interval, blocks)
-    start = initial_frame(sum(code.part_sizes(params).values()), leading, initial)
+    start = initial_frame(width, leading, initial)
     batch = int(np.prod(lead, dtype=int))
     doubt = np.zeros(batch, dtype=bool)
     frame = np.repeat(start.T[None], batch, axis=0)
@@ -98,15 +96,11 @@ def leading_spectrum(
 
 def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
     """Trajectory b of a batch with one leading axis."""
-    return LyapunovSpectrum(
-        result.exponents[b],
-        result.stderr[b],
-        result.interval,
-        result.transient,
-        result.steps,
-        result.history[b],
-        result.label,
-        result.spread,
+    return replace(
+        result,
+        exponents=result.exponents[b],
+        stderr=result.stderr[b],
+        history=result.history[b],
     )
 
 
@@ -120,16 +114,22 @@ def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> Lyapunov
             [one.history for one in each],
         )
     ]
-    return LyapunovSpectrum(
-        arrays[0],
-        arrays[1],
-        max(one.interval for one in each),
-        each[0].transient,
-        each[0].steps,
-        arrays[2],
-        each[0].label,
-        max(one.spread for one in each),
+    return replace(
+        each[0],
+        exponents=arrays[0],
+        stderr=arrays[1],
+        history=arrays[2],
+        interval=max(one.interval for one in each),
+        spread=max(one.spread for one in each),
     )
+
+
+def flattened(value: Floats, lead: tuple[int, ...]) -> Floats:
+    """An input (..., T, input) as (batch, T, input), or (1, T, input) where all share it."""
+    tail = value.shape[-2:]
+    if value.size == int(np.prod(tail)):
+        return value.reshape(1, *tail)
+    return np.broadcast_to(value, (*lead, *tail)).reshape(-1, *tail)
 
 
 def _windows(

@@ -1,4 +1,4 @@
-"""Leading exponents while a cell runs, nothing stored: for long runs and grids of parameters."""
+"""Third, the leading exponents while a cell runs: nothing kept, for long runs and for grids."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward, require_loops
-from gradflow.spectra.lyapunov.leading import Span, leading_spectrum, spans
-from gradflow.spectra.lyapunov.of_trajectory import flattened
+from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Start, prepared
 
 
 def leading_exponents(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Mapping[str, ArrayLike] | ArrayLike | None = None,
     state: Mapping[str, ArrayLike] | ArrayLike | None = None,
@@ -58,7 +58,18 @@ def leading_exponents(
     ------
     UsageError
         As :func:`gradflow.run` and :func:`gradflow.spectra.lyapunov_spectrum`.
+
+    Examples
+    --------
+    A million steps would take no more room than these:
+
+    >>> import numpy as np
+    >>> maps = {"w": np.array([0.5])}  # h' = w h
+    >>> found = leading_exponents("scalar", maps, state=np.ones(1), steps=1000)
+    >>> found.exponents.round(4)  # log(0.5)
+    array([-0.6931])
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     start = prepared(cell, params, x, state, steps, backend)
     require_loops(start.code)
     *lead, width = start.first.shape
@@ -69,7 +80,8 @@ def leading_exponents(
         held = {name: x[b : b + 1] if len(x) > 1 else x for name, x in inputs.items()}
         still = np.zeros((1, 1, width))
         done = 0
-        for span, states in _running(start, first[b : b + 1], held):
+        # a Jacobian has d entries for each of the state's; eight times as many may lie in memory
+        for span, states in _running(start, first[b : b + 1], held, width**2 // 8 + 1):
             span.through(0, span.steps, still)
             t = np.arange(done, done + span.steps)
             now = {name: value[:, t] for name, value in held.items()} or None
@@ -77,27 +89,27 @@ def leading_exponents(
             done += span.steps
 
     return leading_spectrum(
-        start.code,
-        start.params,
-        (span for span, _ in _running(start, first, inputs)),
+        (span for span, _ in _running(start, first, inputs, first.size)),
         chunks,
-        tuple(lead),
-        start.count,
+        lead=tuple(lead),
+        steps=start.count,
+        width=width,
         leading=leading,
         **options,
     )
 
 
 def _running(
-    start: Start, first: Floats, inputs: Mapping[str, Floats]
+    start: Start, first: Floats, inputs: Mapping[str, Floats], numbers: int
 ) -> Iterator[tuple[Span, Floats]]:
     """The spans of a run from ``first`` (batch, d), and the states (batch, m + 1, d) they fill.
 
-    All spans fill the same memory; the next begins where one that has been gone through ends.
+    They are short enough for so many ``numbers`` a step. All fill the same memory; the next begins
+    where one that has been gone through ends.
     """
     batch, width = first.shape
     states = np.empty((batch, 0, width))
-    for span in spans(start.count, first.size):
+    for span in spans(start.count, numbers):
         steps = span.stop - span.start
         if states.shape[1] != steps + 1:
             states = np.empty((batch, steps + 1, width))

@@ -1,4 +1,7 @@
-"""Lyapunov exponents of trajectories that are stored: of each in a batch, by the cheaper way."""
+"""Last, the exponents of a run: the whole spectrum or the leading ones, by the cheaper way.
+
+This is the method `lyapunov` of a run.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
-from gradflow.spectra.lyapunov.leading import Span, leading_spectrum, spans, stacked
+from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans, stacked
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -101,22 +104,13 @@ def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> Lyapu
 
     each = list(np.ndindex(*lead))
     return leading_spectrum(
-        code,
-        params,
         map(pushed, spans(steps, states[:, 0].size)),
         lambda b: _one(trajectory, each[b]).chunks(),
-        lead,
-        steps,
+        lead=lead,
+        steps=steps,
+        width=trajectory.width,
         **options,
     )
-
-
-def flattened(value: Floats, lead: tuple[int, ...]) -> Floats:
-    """An input (..., T, input) as (batch, T, input), or (1, T, input) where all share it."""
-    tail = value.shape[-2:]
-    if value.size == int(np.prod(tail)):
-        return value.reshape(1, *tail)
-    return np.broadcast_to(value, (*lead, *tail)).reshape(-1, *tail)
 
 
 def _one(trajectory: Trajectory, index: tuple[int, ...]) -> Trajectory:
