@@ -11,6 +11,8 @@ from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.printing.vectorised import RoutineText
 
 Functions = Mapping[str, Callable[..., Any]]
+# of a cell, the text of routines, the routines
+Build = Callable[[Cell, str, Sequence[Routine]], Functions]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, An
     return names
 
 
-def run_source(namespace: Mapping[str, Any]) -> Callable[[Cell, str, Sequence[Routine]], Functions]:
+def run_source(namespace: Mapping[str, Any]) -> Build:
     """Return a ``build`` that executes the source with ``namespace`` in place of its header."""
 
     def build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
@@ -120,7 +122,7 @@ class Target:
 
     name: str
     header: str = field(compare=False)
-    build: Callable[[Cell, str, Sequence[Routine]], Functions] = field(compare=False, repr=False)
+    build: Build = field(compare=False, repr=False)
     asarray: Callable[[Any], Any] = field(compare=False, repr=False)
     empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)
     digits: int = 16

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ from gradflow.codegen.lowering.recurrence import Recurrence
 from gradflow.codegen.printing.vectorised import RoutineText
 from gradflow.codegen.targets.numpy.arguments import parts, weights
 from gradflow.codegen.targets.numpy.push import Pushing
-from gradflow.codegen.targets.target import Functions, Loops, Run, array_text, run_source
+from gradflow.codegen.targets.target import Build, Loops, Run, array_text
 
 Floats = NDArray[np.float64]
-Build = Callable[..., Functions]
 
 # rows (steps times trajectories) done at once
 _ROWS = 1024
@@ -25,10 +24,9 @@ _ROWS = 1024
 _SMALL, _LARGE = 1e-150, 1e150
 
 
-def loops(cell: Cell, namespace: Mapping[str, Any]) -> Loops:
-    """Return the loops of a cell; ``namespace`` holds what generated source calls."""
-    build = run_source(namespace)
-    pushing = Pushing(cell, namespace)
+def loops(cell: Cell, build_with: Callable[..., Build]) -> Loops:
+    """Return the loops of a cell; ``build_with(**own)`` makes functions of printed routines."""
+    build, pushing = build_with(), Pushing(cell, build_with)
     return Loops(
         forward=_Forward(cell, recurrence.forward(cell), build).run,
         pullback=_Pullback(cell, recurrence.pullback(cell), build).run,

@@ -7,7 +7,7 @@ Along known states a step Jacobian is a sum of terms ``diag(d0) U0 diag(d1) U1 .
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering import recurrence
 from gradflow.codegen.lowering.calculus import lower_jacobian
+from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.targets.numpy.arguments import inputs, parts, weights
 from gradflow.codegen.targets.numpy.terms import StepTerms
-from gradflow.codegen.targets.target import Advance, Run, array_text, run_source
+from gradflow.codegen.targets.target import Advance, Build, Run, array_text
 
 Floats = NDArray[np.float64]
 Function = Callable[..., Any]
@@ -39,25 +40,26 @@ def logistic(a: Any) -> Any:
 class Pushing:
     """Both ways to push for one cell, their functions made when they are first needed.
 
-    ``namespace`` holds what generated source calls.
+    ``build_with(**own)`` makes functions of printed routines, which call its ``own`` by name.
     """
 
-    def __init__(self, cell: Cell, namespace: Mapping[str, Any]) -> None:
-        self.cell, self._namespace = cell, namespace
+    def __init__(self, cell: Cell, build_with: Callable[..., Build]) -> None:
+        self.cell, self._build_with = cell, build_with
 
     @cached_property
     def _push(self) -> Function:
         """One step: new state parts, then images of the changes."""
         routine = recurrence.push(self.cell).routine
-        build = run_source({**self._namespace, "sigmoid": logistic})
-        return build(self.cell, array_text(self.cell, routine), [routine])[routine.name]
+        return self._built(routine, sigmoid=logistic)
 
     @cached_property
     def _blocks(self) -> Function:
         """The blocks of many step Jacobians, which are handed back and fill no matrix."""
-        routine = lower_jacobian(self.cell)
-        build = run_source({**self._namespace, "fill_blocks": lambda _, *blocks: blocks})
-        return build(self.cell, array_text(self.cell, routine), [routine])[routine.name]
+        return self._built(lower_jacobian(self.cell), fill_blocks=lambda _, *blocks: blocks)
+
+    def _built(self, routine: Routine, **own: Any) -> Function:
+        text = array_text(self.cell, routine)
+        return self._build_with(**own)(self.cell, text, [routine])[routine.name]
 
     def along(self, run: Run) -> Advance:
         """Bind the loop that fills the states as it pushes; see :class:`Loops`."""
