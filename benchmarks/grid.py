@@ -72,7 +72,7 @@ class Grid:
             CELL,
             self.problem.params,
             x,
-            k=1,
+            leading=1,
             transient=self.transient,
             initial=self.problem.frame(1),
             backend=backend,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         studies,
     )
     from gradflow.cells import Cell
-    from gradflow.codegen import compile
+    from gradflow.codegen import compile, to_jax, to_torch
     from gradflow.jacobians import jacobian
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
@@ -61,6 +61,8 @@ __all__ = [
     "spectra",
     "stream_gradient_decay",
     "studies",
+    "to_jax",
+    "to_torch",
 ]
 
 _HOME = {
@@ -88,6 +90,8 @@ _HOME = {
     "report": "reporting",
     "run": "spectra",
     "stream_gradient_decay": "spectra",
+    "to_jax": "codegen",
+    "to_torch": "codegen",
 }
 
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -25,6 +25,10 @@ OUTSIDE = {"errors", "files", "prose", "lazy", "registry", "provenance", "drawab
 # they exist to import late what others name: a public name, a record, the figure of a result
 LATE = {"lazy", "registry", "drawable"}
 
+# rooms of codegen in which code is generated, and who else may enter: proofs evaluate its program
+GENERATING = ("lowering", "printing", "targets")
+ENTER = ("gradflow.codegen", "gradflow.proofs.weights.values")
+
 # floor -> package -> the files that may import it, a pattern of their paths
 TRADE = {
     "cells": {"sympy": "*", "numpy": "*/[ip]*.py"},
@@ -143,6 +147,17 @@ def circles(package):
         if name in reach[name]
     }
     return [f"circle: {' <-> '.join(sorted(names))}" for names in sorted(tied, key=sorted)]
+
+
+def generating(package):
+    """Each file of another floor that enters a room in which code is generated."""
+    rooms = tuple(f"gradflow.codegen.{room}" for room in GENERATING)
+    return [
+        f"{name} imports {target}, and only codegen generates code"
+        for name, targets in sorted(edges(package).items())
+        for target in sorted(targets)
+        if target.startswith(rooms) and not name.startswith(ENTER)
+    ]
 
 
 def public_names(tree):
@@ -272,7 +287,7 @@ def violations(package):
         if count > MOST:
             where = folder.relative_to(package).as_posix()
             found.append(f"{where}: {count} modules, and {MOST} are allowed; make rooms")
-    found += circles(package) + hidden(package) + positional(package)
+    found += circles(package) + generating(package) + hidden(package) + positional(package)
     optional = {}
     for path in sorted(package.rglob("*.py")):
         where = path.relative_to(package).as_posix()
@@ -449,6 +464,25 @@ def test_a_circle_through_several_files_is_found_whole(tmp_path):
     ring = {f"spectra/r{i}.py": f"from gradflow.spectra import r{(i + 1) % 3}" for i in range(3)}
     (line,) = circles(build(tmp_path, GOOD | ring))
     assert line == "circle: gradflow.spectra.r0 <-> gradflow.spectra.r1 <-> gradflow.spectra.r2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from gradflow.codegen.targets.numpy import NAMESPACE",
+        "from gradflow.codegen import targets",
+        "def f():\n    from ..codegen.targets import numpy",
+        "importlib.import_module('gradflow.codegen.targets.numpy')",
+    ],
+)
+def test_generating_code_on_another_floor_is_found(tmp_path, line):
+    rooms = {"codegen/targets/__init__.py": "", "codegen/targets/numpy.py": "NAMESPACE = {}\n"}
+    sound = {"codegen/code.py": "from gradflow.codegen.targets import numpy\n"}
+    sound["spectra/run.py"] = "from gradflow.codegen.code import Code\n"
+    assert generating(build(tmp_path / "sound", GOOD | rooms | sound)) == []
+    planted = {"spectra/push.py": line}
+    (complaint,) = generating(build(tmp_path / "planted", GOOD | rooms | sound | planted))
+    assert complaint.startswith("gradflow.spectra.push imports gradflow.codegen.targets")
 
 
 def test_a_full_folder_is_found(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,6 @@ class Code:
 
     cell: Cell
     target: Target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the cell and the target; the code is compiled again on loading."""
-        from gradflow.codegen import compile
-
-        return partial(compile, digits=self.target.digits), (self.cell, self.target.name)
 
     @property
     def backend(self) -> str:
@@ -263,23 +257,3 @@ class Code:
             zero = self.target.asarray(np.zeros(shape))
             gradients[name] = found[name] + zero if name in found else zero
         return gradients
-
-    def to_torch(
-        self, params: Mapping[str, Any] | None = None, *, dtype: Any = None, **choices: Any
-    ) -> Any:
-        """Return the cell as a trainable ``torch.nn.Module``; ``choices`` are those of ``init``.
-
-        Details: :func:`gradflow.codegen.frameworks.torch.torch_module`.
-        """
-        from gradflow.codegen.frameworks.torch import torch_module
-
-        return torch_module(self.cell, params, dtype, choices)
-
-    def to_jax(self) -> Callable[..., Array]:
-        """Return the run as a pure JAX function ``run(params, x, state) -> states``.
-
-        Details: :func:`gradflow.codegen.frameworks.jax.jax_function`.
-        """
-        from gradflow.codegen.frameworks.jax import jax_function
-
-        return jax_function(self.cell)

@@ -112,11 +112,6 @@ def run_and_pull_back(
     return _shaped(states, *results)
 
 
-def can_push(code: Code) -> bool:
-    """Whether :func:`push_forward` is there for this code."""
-    return code.target.loops is not None and code.loops.push is not None
-
-
 def push_forward(
     code: Code,
     params: Mapping[str, Floats],
@@ -133,9 +128,8 @@ def push_forward(
     fills the states from ``start + 1`` to ``stop`` too, or only reads them if they are ``known``.
     It limits no threads, since it may be called for a few steps at a time.
     """
+    require_loops(code)
     bind = code.loops.push_known if known else code.loops.push
-    if bind is None:
-        raise UsageError(f"backend {code.backend!r} pushes no tangent vectors; use 'numba'.")
     run = _run(code, params, states, inputs, first_step)
     if not np.shares_memory(run.states, states) or run.states.dtype != np.float64:
         raise UsageError("push_forward: the states are not contiguous float64; copy them first.")
@@ -150,7 +144,8 @@ def push_forward(
             )
         image = np.array(frame.reshape(-1, width), dtype=np.float64, order="C")
         log_size, exponent = np.empty((count, stop - start)), np.zeros(count)
-        advance(start, stop, image, log_size, exponent)
+        with np.errstate(over="ignore", invalid="ignore"):
+            advance(start, stop, image, log_size, exponent)
         return Pushed(image.reshape(frame.shape), log_size.T, exponent * np.log(2))
 
     return through

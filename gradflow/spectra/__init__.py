@@ -17,7 +17,6 @@ from gradflow.spectra.products.singular_values import (
     singular_values,
 )
 from gradflow.spectra.running import run
-from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 from gradflow.spectra.theory.kreiss import (
     KreissConstant,
     kreiss_constant,
@@ -46,10 +45,8 @@ __all__ = [
     "PathDecay",
     "ProductEigenvalues",
     "SingularValues",
-    "TangentMaps",
     "Trajectory",
     "bulk_radius",
-    "cheaper_unformed",
     "cross_entropy",
     "descend",
     "error_surface",

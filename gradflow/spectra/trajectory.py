@@ -216,7 +216,8 @@ class Trajectory:
         so, and the number is wrong for a cell with more than one part. ``options`` go to
         :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of all steps by
         default. With ``leading=k`` the Jacobians are not formed where that is cheaper, see
-        :func:`gradflow.spectra.cheaper_unformed`, and all trajectories go forward together.
+        :func:`gradflow.spectra.lyapunov.of_trajectory.cheaper_unformed`, and all trajectories go
+        forward together.
         """
         if part is not None and part not in self.parts:
             raise UsageError(

@@ -24,7 +24,10 @@ NAMES = [
 ]
 # one with inputs, one with the step number; the others are compiled in the slow tests
 QUICK = ["rnn", "time"]
-EVERY = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+EVERY = [("numpy", n) for n in NAMES] + [
+    ("numba", n) if n in QUICK else pytest.param("numba", n, marks=pytest.mark.slow) for n in NAMES
+]
+BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])
 ALL = {**{name: gf.cells.get(name) for name in gf.cells.LIBRARY}, **CELLS}
 STEPS = 6
 
@@ -53,11 +56,10 @@ def exact(cell, params, first, inputs, frame, first_step=1):
     return np.array(states, dtype=float), columns.T, np.array(logs)
 
 
-def pushed(cell, params, first, inputs, frame, *, known, first_step=1):
+def pushed(code, params, first, inputs, frame, *, known, first_step=1):
     """States, images over their scale, logs of that scale, logs of sizes: by two calls."""
     states = np.full((len(first), STEPS + 1, first.shape[-1]), np.nan)
     states[:, 0] = first
-    code = gf.compile(cell, "numba")
     if known:
         over_time.fill_states(code, params, states, inputs, first_step)
     before = states.copy()
@@ -72,12 +74,13 @@ def pushed(cell, params, first, inputs, frame, *, known, first_step=1):
 
 
 @pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("name", EVERY)
-def test_states_and_images_are_those_of_single_steps(name, known):
+@pytest.mark.parametrize(("backend", "name"), EVERY)
+def test_states_and_images_are_those_of_single_steps(backend, name, known):
     cell = ALL[name]
+    code = gf.compile(cell, backend)
     for batch, k in ((1, 1), (1, 3), (3, 1), (2, 3)):
         params, first, inputs, frame = situation(cell, batch, k)
-        found = pushed(cell, params, first, inputs, frame, known=known, first_step=11)
+        found = pushed(code, params, first, inputs, frame, known=known, first_step=11)
         for b in range(batch):
             mine = {n: v[b] for n, v in inputs.items()}
             wanted = exact(cell, params, first[b], mine, frame[b], 11)
@@ -100,14 +103,17 @@ def test_a_wrong_factor_is_seen(monkeypatch):
         name="seen", state="h", inputs="x", maps="W U", equations="h_next = tanh(U @ h + W @ x)"
     )
     params, first, inputs, frame = situation(cell, 1, 1)
-    found = pushed(cell, params, first, inputs, frame, known=False)
+    code = gf.compile(cell, "numba")
+    found = pushed(code, params, first, inputs, frame, known=False)
     wanted = exact(cell, params, first[0], {"x": inputs["x"][0]}, frame[0])
     np.testing.assert_allclose(found[0][0], wanted[0], rtol=1e-12)
     assert np.abs(found[3][:, 0] - wanted[2]).max() > 1e-7
 
 
+@BACKENDS
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("w", [0.25, 0.0, -1e-200, 1e200])
-def test_nothing_underflows_or_overflows(w):
+def test_nothing_underflows_or_overflows(w, known, backend):
     """h' = w h: the size after t steps is |w|^t, beyond all floats both ways."""
     cell = gf.Cell(
         name="power", state="h[one] z", scalars="w", equations="h_next = w * h\nz_next = w * z"
@@ -115,7 +121,8 @@ def test_nothing_underflows_or_overflows(w):
     steps = 900
     states = np.zeros((2, steps + 1, 3))
     frame = np.array([[[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]], [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]]])
-    through = over_time.push_forward(gf.compile(cell, "numba"), {"w": np.array([w])}, states, {})
+    code = gf.compile(cell, backend)
+    through = over_time.push_forward(code, {"w": np.array([w])}, states, {}, known=known)
     found = through(0, steps, frame)
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = np.arange(1, steps + 1) * np.log(abs(w))
@@ -140,13 +147,14 @@ def test_products_with_one_operand_are_one_product():
     assert text.text("push").count("rows_times(") == 2
 
 
-def test_what_cannot_be_pushed_is_said():
+@BACKENDS
+def test_what_cannot_be_pushed_is_said(backend):
     cell = gf.cells.get("rnn")
     params = cell.init(hidden=2, inputs=1, rng=0)
     states, x = np.zeros((1, 4, 2)), {"x": np.zeros((1, 3, 1))}
-    with pytest.raises(UsageError, match="backend 'numpy' pushes no tangent vectors; use 'numba'"):
-        over_time.push_forward(gf.compile(cell), params, states, x)
-    code = gf.compile(cell, "numba")
+    with pytest.raises(UsageError, match="backend 'mpmath' has no loops over time; use 'numpy'"):
+        over_time.push_forward(gf.compile(cell, "mpmath"), params, states, x)
+    code = gf.compile(cell, backend)
     with pytest.raises(UsageError, match="states are not contiguous float64"):
         over_time.push_forward(code, params, np.zeros((4, 1, 2)).swapaxes(0, 1)[..., ::-1], x)
     through = over_time.push_forward(code, params, states, x)

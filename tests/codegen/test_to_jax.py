@@ -30,7 +30,7 @@ def situation(name, lead=()):
     s = sample(name, lead=lead)
     rng = np.random.default_rng(5)
     x = None if s.x is None else rng.standard_normal((*lead, STEPS, s.x.shape[-1]))
-    return s, x, gf.compile(s.cell).to_jax()
+    return s, x, gf.to_jax(s.cell)
 
 
 @NAMES
@@ -124,7 +124,7 @@ def test_number_type_defaults_and_parts():
     henon = gf.Cell(
         name="henon", state="a[one] b[one]", equations="a_next = 1 - 1.4 * a**2 + b\nb_next = a"
     )
-    states = gf.compile(henon).to_jax()({}, steps=4)
+    states = gf.to_jax(henon)({}, steps=4)
     assert states[:, 0].tolist() == pytest.approx([1.0, -0.4, 1.776, -3.8158464])
 
 
@@ -144,13 +144,13 @@ def test_a_state_that_does_not_know_the_batch():
         name="flat", state="h k", vectors="b", equations="h_next = b / 4\nk_next = k + h"
     )
     params = {"b": np.array([4.0, 8.0])}
-    states = gf.compile(cell).to_jax()(params, None, np.zeros((3, 4)), steps=3)
+    states = gf.to_jax(cell)(params, None, np.zeros((3, 4)), steps=3)
     assert states.shape == (3, 3, 4)
     assert states[1].tolist() == [[1, 2, 0, 0], [1, 2, 1, 2], [1, 2, 2, 4]]
 
 
 def test_wrong_arguments():
-    run = gf.compile(gf.cells.rnn).to_jax()
+    run = gf.to_jax(gf.cells.rnn)
     params = gf.cells.rnn.init(hidden=2, inputs=3, rng=0)
     for x, message in [
         (None, "needs its input x"),
@@ -163,7 +163,15 @@ def test_wrong_arguments():
         run(params | {"U": np.ones((3, 3))}, np.ones((4, 3)))
 
 
+def test_a_cell_by_its_name():
+    params = gf.cells.rnn.init(hidden=2, inputs=3, rng=0)
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    assert (gf.to_jax("rnn")(params, x) == gf.to_jax(gf.cells.rnn)(params, x)).all()
+    with pytest.raises(UsageError, match="unknown cell 'rn': did you mean 'rnn'"):
+        gf.to_jax("rn")
+
+
 def test_without_jax(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(UsageError, match=r"JAX is not installed; run: pip install 'gradflow-rnn"):
-        gf.compile(gf.cells.rnn).to_jax()
+        gf.to_jax(gf.cells.rnn)

@@ -31,7 +31,7 @@ def situation(name, lead=()):
     s = sample(name, lead=lead)
     rng = np.random.default_rng(5)
     x = None if s.x is None else rng.standard_normal((*lead, STEPS, s.x.shape[-1]))
-    module = gf.compile(s.cell).to_torch(s.params, dtype=torch.float64)
+    module = gf.to_torch(s.cell, s.params, dtype=torch.float64)
     return s, x, module, None if x is None else torch.tensor(x)
 
 
@@ -98,7 +98,7 @@ def test_masked_entries_are_zero_and_stay_zero():
 
 def test_training_lowers_the_loss():
     """Delayed copy: the mean of the last output is to be the input two steps before."""
-    module = gf.compile(gf.cells.gru).to_torch(hidden=8, inputs=1, rng=0, dtype=torch.float64)
+    module = gf.to_torch(gf.cells.gru, hidden=8, inputs=1, rng=0, dtype=torch.float64)
     x = torch.tensor(np.random.default_rng(0).choice([-0.5, 0.5], (32, 6, 1)))
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
     losses = []
@@ -119,9 +119,7 @@ def test_saving_loading_copying_and_changing_type():
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
     file.seek(0)
-    other = gf.compile(gf.cells.scrn).to_torch(
-        hidden=7, inputs=3, context=5, rng=1, dtype=torch.float64
-    )
+    other = gf.to_torch(gf.cells.scrn, hidden=7, inputs=3, context=5, rng=1, dtype=torch.float64)
     assert not torch.equal(other(x)[0], wanted)
     other.load_state_dict(torch.load(file))
     for same in (other, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
@@ -140,12 +138,12 @@ def test_the_trained_parameters_go_back_to_gradflow():
     run = gf.run(s.cell, arrays, x, s.state)
     states, _ = module(tensor, torch.tensor(s.state))
     assert distance(states.detach().numpy(), run.flat_states[1:]) < TIGHT
-    again = gf.compile(s.cell).to_torch(dict(module.named_parameters()) | {"period": module.period})
+    again = gf.to_torch(s.cell, dict(module.named_parameters()) | {"period": module.period})
     assert again.W_H.dtype == torch.get_default_dtype()
 
 
 def test_its_text_names_the_cell():
-    module = gf.compile(gf.cells.rnn).to_torch(hidden=2, inputs=1, rng=0)
+    module = gf.to_torch(gf.cells.rnn, hidden=2, inputs=1, rng=0)
     assert str(module) == "RecurrentCell(rnn, W, U, b)"
 
 
@@ -160,7 +158,7 @@ def test_several_inputs_and_none():
     params = cell.init(hidden=3, inputs=2, side=4, rng=0)
     rng = np.random.default_rng(1)
     given = {"x": rng.standard_normal((5, 2)), "z": rng.standard_normal((5, 4))}
-    module = gf.compile(cell).to_torch(params, dtype=torch.float64)
+    module = gf.to_torch(cell, params, dtype=torch.float64)
     states, _ = module({k: torch.tensor(v) for k, v in given.items()})
     run = gf.run(cell, params, given)
     assert distance(states.detach().numpy(), run.flat_states[1:]) < TIGHT
@@ -168,7 +166,7 @@ def test_several_inputs_and_none():
     henon = gf.Cell(
         name="henon", state="a[one] b[one]", equations="a_next = 1 - 1.4 * a**2 + b\nb_next = a"
     )
-    states, _ = gf.compile(henon).to_torch({}, dtype=torch.float64)(steps=4)
+    states, _ = gf.to_torch(henon, {}, dtype=torch.float64)(steps=4)
     assert states[:, 0].tolist() == pytest.approx([1.0, -0.4, 1.776, -3.8158464])
 
 
@@ -186,11 +184,11 @@ def test_several_inputs_and_none():
 def test_wrong_arguments(arguments, message):
     params, *choices = arguments
     with pytest.raises(UsageError, match=message):
-        gf.compile(gf.cells.scalar).to_torch(params, **dict(*choices))
+        gf.to_torch(gf.cells.scalar, params, **dict(*choices))
 
 
 def test_wrong_sequences():
-    module = gf.compile(gf.cells.rnn).to_torch(hidden=2, inputs=3, rng=0)
+    module = gf.to_torch(gf.cells.rnn, hidden=2, inputs=3, rng=0)
     for x, message in [
         (None, "needs its input x"),
         (torch.ones(3), r"input x has shape \(3,\); it needs \(..., T, input\), one row a step"),
@@ -202,19 +200,19 @@ def test_wrong_sequences():
     with pytest.raises(UsageError, match="4 and 5 steps given"):
         module(torch.ones(4, 3), steps=5)
     with pytest.raises(UsageError, match="no steps given"):
-        gf.compile(gf.cells.scalar).to_torch({"w": [1.0]})()
+        gf.to_torch(gf.cells.scalar, {"w": [1.0]})()
 
 
 def test_a_name_that_torch_takes():
     cell = gf.Cell(name="typed", state="h", vectors="type", equations="h_next = type * h")
     with pytest.raises(UsageError, match="has an attribute 'type' of its own; give the parameter"):
-        gf.compile(cell).to_torch(hidden=2)
+        gf.to_torch(cell, hidden=2)
 
 
 def test_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r"torch is not installed; run: pip install 'gradflow-rnn"):
-        gf.compile(gf.cells.rnn).to_torch(hidden=2, inputs=1)
+        gf.to_torch(gf.cells.rnn, hidden=2, inputs=1)
 
 
 @NAMES
@@ -249,3 +247,11 @@ def test_results_can_be_differentiated_and_vectorised(name, lead):
         torch.func.jacrev(lambda v, w: code.step(params, v, w, s.t)), inputs
     )(state, x)
     assert distance(by_torch.detach().numpy(), J.detach().numpy()) < TIGHT
+
+
+def test_a_cell_by_its_name():
+    by_name, by_cell = (gf.to_torch(c, hidden=2, inputs=3, rng=0) for c in ("rnn", gf.cells.rnn))
+    for name, value in by_cell.named_parameters():
+        assert torch.equal(value, by_name.get_parameter(name))
+    with pytest.raises(UsageError, match="unknown cell 'rn': did you mean 'rnn'"):
+        gf.to_torch("rn")

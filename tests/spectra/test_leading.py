@@ -6,6 +6,7 @@ import pytest
 import gradflow as gf
 from gradflow.errors import UsageError
 from gradflow.spectra import leading_exponents, lyapunov_spectrum
+from gradflow.spectra.lyapunov import leading as leading_of
 
 SLOW = pytest.mark.slow
 BACKENDS = ["numpy", pytest.param("numba", marks=SLOW)]
@@ -24,6 +25,15 @@ GRID = gf.Cell(
         c_next = f * c + i * g
         h_next = o * tanh(c_next)
     """,
+)
+
+
+CLOCK = gf.Cell(
+    name="clock",
+    state="h",
+    inputs="x",
+    maps="W U",
+    equations="h_next = Max(U @ h + W @ x, 0) / (1 + t / 10)",
 )
 
 
@@ -68,7 +78,7 @@ def test_a_batch_is_its_trajectories(name, options):
 def test_running_along_is_the_stored_trajectory(name, backend):
     cell, params, x = drawn(name, (3,), steps=600)
     stored = gf.run(cell, params, x, backend=backend).lyapunov(leading=2, transient=100)
-    along = leading_exponents(cell, params, x, k=2, transient=100, backend=backend)
+    along = leading_exponents(cell, params, x, leading=2, transient=100, backend=backend)
     np.testing.assert_allclose(along.exponents, stored.exponents, atol=1e-8)
     np.testing.assert_allclose(along.history, stored.history, atol=1e-7)
 
@@ -81,7 +91,7 @@ def test_backends_agree(name, k):
     # one trajectory for both, to the last bit
     runs[1].flat_states[...] = runs[0].flat_states
     stored = [run.lyapunov(leading=k) for run in runs]
-    along = [leading_exponents(cell, params, x, k=k, backend=b) for b in ("numpy", "numba")]
+    along = [leading_exponents(cell, params, x, leading=k, backend=b) for b in ("numpy", "numba")]
     # of contracting cells, so that running anew is the same trajectory; a window costs 1e-8
     for one, other in (stored, along):
         np.testing.assert_allclose(one.exponents, other.exponents, atol=1e-9)
@@ -105,7 +115,7 @@ def test_a_grid_of_gains_and_biases_is_its_points(backend):
     gain = np.broadcast_to(gains[:, None, None, None], (4, 1, steps, 1))
     shift = np.broadcast_to(shifts[None, :, None, None], (1, 3, steps, 1))
     found = leading_exponents(
-        GRID, params, {"x": x, "gain": gain, "shift": shift}, k=2, backend=backend
+        GRID, params, {"x": x, "gain": gain, "shift": shift}, leading=2, backend=backend
     )
     assert found.exponents.shape == (4, 3, 2)
     assert (found.transient, found.steps) == (20, 180)
@@ -135,7 +145,7 @@ def test_a_trajectory_that_meets_a_singular_step_is_done_with_care(backend):
     params = cell.init(hidden=3, inputs=3, rng=0, W=np.eye(3))
     x = np.ones((2, 40, 3))
     x[1, 30] = -100  # all units of the second trajectory rest from here on
-    found = leading_exponents(cell, params, x, k=2, transient=0, backend=backend)
+    found = leading_exponents(cell, params, x, leading=2, transient=0, backend=backend)
     stored = gf.run(cell, params, x, backend=backend).lyapunov(leading=2, transient=0)
     for result in (found, stored):
         np.testing.assert_allclose(result.exponents[0], 0, atol=1e-14)
@@ -145,13 +155,29 @@ def test_a_trajectory_that_meets_a_singular_step_is_done_with_care(backend):
         assert np.isfinite(result.history[1, 0]).all()
 
 
+@pytest.mark.parametrize("steps", [4, 7, 1024])
+def test_spans_of_any_length_are_one_run(monkeypatch, steps):
+    """With a clock, and a singular step that has the second trajectory done again, formed."""
+    monkeypatch.setattr(leading_of, "_MOST_STEPS", steps)
+    params = CLOCK.init(hidden=3, inputs=3, rng=0, W=np.eye(3))
+    x = np.ones((2, 40, 3))
+    x[1, 30] = -100
+    found = leading_exponents(CLOCK, params, x, leading=2, transient=0)
+    jacobians = gf.run(CLOCK, params, x).jacobians()
+    for b in range(2):
+        exact = lyapunov_spectrum(jacobians[b], leading=2, transient=0, interval=1)
+        np.testing.assert_allclose(found.exponents[b], exact.exponents, atol=1e-12)
+    assert np.isfinite(found.exponents[0]).all()
+    assert (found.exponents[1] == -np.inf).all()
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_growth_and_decay_beyond_float_range(backend):
     linear = gf.Cell(name="linear", state="h", maps="U", equations="h_next = U @ h")
     for factor in (1e-30, 1e30):
         matrix = factor * np.array([[1.0, 2.0], [0.5, 3.0]])
         found = leading_exponents(
-            linear, {"U": matrix}, None, np.zeros(2), steps=60, k=2, backend=backend
+            linear, {"U": matrix}, None, np.zeros(2), steps=60, leading=2, backend=backend
         )
         exact = np.sort(np.log(np.abs(np.linalg.eigvals(matrix))))[::-1]
         # the frame has turned after six steps: (0.56 / 3.4)^6 = 2e-5 of a nat, over 54
@@ -172,8 +198,8 @@ def test_a_scale_far_above_the_growth_is_no_digit_lost(backend):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"k": 0}, "leading is 0, and 1 to 12 is allowed"),
-        ({"k": 13}, "leading is 13, and 1 to 12 is allowed"),
+        ({"leading": 0}, "leading is 0, and 1 to 12 is allowed"),
+        ({"leading": 13}, "leading is 13, and 1 to 12 is allowed"),
         ({"transient": 150}, "at least one step must be left"),
         ({"steps": 20}, "150 and 20 steps given|20 and 150 steps given"),
         ({"x": None}, "needs its input x"),
@@ -182,7 +208,7 @@ def test_a_scale_far_above_the_growth_is_no_digit_lost(backend):
 )
 def test_bad_arguments_get_one_sentence(change, says):
     cell, params, x = drawn("lstm")
-    arguments = {"x": x, "k": 1, **change}
+    arguments = {"x": x, "leading": 1, **change}
     with pytest.raises(UsageError, match=says) as caught:
         leading_exponents(cell, params, **arguments)
     assert "\n" not in str(caught.value)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.codegen.targets.numpy.products import multiplied
 
-if TYPE_CHECKING:
-    from gradflow.codegen.frameworks.operations import Operations
-
 Array = Any
 Blocks = Sequence[tuple[Any, ...]]
 # row and column where it starts, its diagonal (or None) and its terms
 Cells = dict[tuple[int, int], tuple[Any, Blocks]]
+# of :mod:`gradflow.codegen.frameworks.operations`, which calls this
+Operations = Any
 
 # Below this many steps the stacked matrices of `_at_full_width` cost more than they save.
 _FEW_STEPS = 8

@@ -17,6 +17,8 @@ import numpy as np
 from scipy.special import erf, expit
 
 from gradflow.cells.cell import Cell
+from gradflow.codegen.frameworks import library_jax
+from gradflow.codegen.frameworks.blocks import assemble
 from gradflow.codegen.frameworks.special import series_erf, two_sided_sigmoid
 from gradflow.errors import UsageError
 
@@ -248,9 +250,7 @@ class Operations:
         another, the last first if ``reverse``; in JAX by ``lax.scan``.
         """
         if self.fuses:
-            from gradflow.codegen.frameworks.jax import scan
-
-            return scan(step, carry, sequences, reverse)
+            return library_jax.scan(step, carry, sequences, reverse)
         results = []
         steps = range(sequences[0].shape[-2])
         for k in reversed(steps) if reverse else steps:
@@ -259,9 +259,7 @@ class Operations:
         return carry, self.library.stack(results[::-1] if reverse else results, axis=-2)
 
     def fill_blocks(self, shape: tuple[int, ...], *blocks: tuple[Any, ...]) -> Array:
-        """Return the matrices of ``shape`` (..., d, d') that :mod:`array_blocks` assembles."""
-        from gradflow.codegen.frameworks.blocks import assemble
-
+        """Return the matrices of ``shape`` (..., d, d') that :func:`assemble` makes."""
         return assemble(self, shape, blocks)
 
 
@@ -276,7 +274,5 @@ def _special(library: Any, name: str) -> Callable[[Array], Array]:
         own: Callable[[Array], Array] = getattr(library, name)
         return own
     if api.is_jax_namespace(library):
-        from gradflow.codegen.frameworks.jax import special
-
-        return special(name)
+        return library_jax.special(name)
     return partial({"sigmoid": two_sided_sigmoid, "erf": series_erf}[name], library)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks.run import run_states, without_masked_entries
 from gradflow.errors import UsageError
@@ -25,10 +26,14 @@ def _torch() -> Any:
         ) from None
 
 
-def torch_module(
-    cell: Cell, params: Mapping[str, Any] | None, dtype: Any, choices: Mapping[str, Any]
+def to_torch(
+    cell: Cell | str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    dtype: Any = None,
+    **choices: Any,
 ) -> Any:
-    """Return ``cell`` as a trainable ``torch.nn.Module``.
+    """Return a cell as a trainable ``torch.nn.Module``.
 
     Parameters are registered under their names, constants as buffers; entries that a mask forbids
     are zero and get no gradient. ``module(x, state=None)`` takes inputs (..., T, input), batch
@@ -39,7 +44,7 @@ def torch_module(
     Parameters
     ----------
     cell
-        The declared cell.
+        A cell, or its name.
     params
         Arrays as ``cell.init`` makes them, or ``None``.
     dtype
@@ -51,9 +56,17 @@ def torch_module(
     Raises
     ------
     UsageError
-        If torch is missing, shapes do not fit, a name is taken by torch, or params and choices
-        are both given.
+        If torch is missing, no cell has that name, shapes do not fit, a name is taken by torch, or
+        params and choices are both given.
+
+    Examples
+    --------
+    An LSTM over a batch of 5 sequences; its state has two parts of 64 entries::
+
+        module = gf.to_torch("lstm", hidden=64, inputs=10, rng=0)
+        states, last = module(torch.zeros(5, 100, 10))  # (5, 100, 128) and (5, 128)
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     torch = _torch()
     if params is not None and choices:
         raise UsageError(

@@ -11,6 +11,8 @@ from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.printing.vectorised import RoutineText
 
 Functions = Mapping[str, Callable[..., Any]]
+# of a cell, the text of routines, the routines
+Build = Callable[[Cell, str, Sequence[Routine]], Functions]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Run:
 Advance = Callable[..., None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loops:
     """The loops over time of one cell, which work in place on what a :class:`Run` holds.
 
@@ -45,12 +47,6 @@ class Loops:
         natural logs of lengths, (trajectories, T + 1) and (trajectories, parts, T + 1), lag 0
         first, and directions ``rows`` (trajectories, T + 1, d), or the last alone (trajectories,
         1, d).
-    tape_width
-        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
-    taped
-        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
-    replay
-        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
     push
         ``push(run)`` gives a function ``advance(start, stop, frame, log_size, exponent)``: it fills
         the states from ``start + 1`` to ``stop``, replaces ``frame`` (trajectories k, d) by its
@@ -58,15 +54,21 @@ class Loops:
         the frames' Frobenius norms after each step, ``log_size`` (trajectories, stop - start).
     push_known
         The same where the states are there.
+    tape_width
+        Entries a step and trajectory of a tape from these sizes; ``None`` where there is no tape.
+    taped
+        ``taped(run, tape)`` is ``forward`` and fills a tape (T, trajectories, width).
+    replay
+        ``replay(run, u, log_norm, log_part, rows, tape)`` is ``pullback`` with a filled tape.
     """
 
     forward: Callable[..., None]
     pullback: Callable[..., None]
+    push: Callable[[Run], Advance]
+    push_known: Callable[[Run], Advance]
     tape_width: Callable[[Mapping[str, int]], int] | None = None
     taped: Callable[..., None] | None = None
     replay: Callable[..., None] | None = None
-    push: Callable[[Run], Advance] | None = None
-    push_known: Callable[[Run], Advance] | None = None
 
 
 def array_text(cell: Cell, routine: Routine) -> str:
@@ -81,7 +83,7 @@ def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, An
     return names
 
 
-def run_source(namespace: Mapping[str, Any]) -> Callable[[Cell, str, Sequence[Routine]], Functions]:
+def run_source(namespace: Mapping[str, Any]) -> Build:
     """Return a ``build`` that executes the source with ``namespace`` in place of its header."""
 
     def build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
@@ -120,7 +122,7 @@ class Target:
 
     name: str
     header: str = field(compare=False)
-    build: Callable[[Cell, str, Sequence[Routine]], Functions] = field(compare=False, repr=False)
+    build: Build = field(compare=False, repr=False)
     asarray: Callable[[Any], Any] = field(compare=False, repr=False)
     empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)
     digits: int = 16

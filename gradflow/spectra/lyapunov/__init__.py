@@ -1,1 +1,5 @@
-"""Lyapunov exponents: the whole spectrum, the leading ones, long runs."""
+"""Lyapunov exponents, in the order in which the files build on each other.
+
+``spectrum`` is the whole spectrum from given Jacobians, ``leading`` the k leading exponents from
+pushed frames, ``long_runs`` those of a run that is not kept, ``of_trajectory`` the method of a run.
+"""

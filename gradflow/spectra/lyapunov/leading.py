@@ -1,4 +1,4 @@
-"""The leading Lyapunov exponents of many trajectories at once, no Jacobian formed.
+"""Second, the k leading exponents of many trajectories at once: frames pushed, no Jacobian formed.
 
 The frames of all trajectories go forward together, so that each product with a weight matrix is one
 for all of them; they are orthonormalised together, when the first of them needs it.
@@ -6,14 +6,12 @@ for all of them; they are orthonormalised together, when the first of them needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.codegen import Code
 from gradflow.codegen.over_time import Pushed, one_thread
 from gradflow.spectra.lyapunov.spectrum import (
     LyapunovSpectrum,
@@ -25,78 +23,41 @@ from gradflow.spectra.lyapunov.spectrum import (
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude
 from gradflow.spectra.numerics.orthonormal import LEAST, SPREAD, Plan, Window
 
-# The diagonals of the steps handled together hold about so many numbers each, and a window ends
-# with them, so that they are never very few.
-_SPAN, _LEAST_SPAN = 2**15, 4
-# A compiled loop holds the states alone.
-_COMPILED_SPAN = 2**20
-
-
-class Maps(Protocol):
-    """A span of steps through which tangent vectors are pushed one by one."""
-
-    steps: int
-
-    def push(self, step: int, frame: Floats) -> Floats:
-        """Return ``J_step`` times tangent vectors (d, k, batch)."""
-
-
-class Span(Protocol):
-    """A span of steps through which tangent vectors are pushed a few at a time."""
-
-    @property
-    def steps(self) -> int:
-        """Number of steps in the span."""
-
-    @property
-    def through(self) -> Callable[[int, int, Floats], Pushed]:
-        """Function of 0-based steps ``start, stop`` and tangent vectors (batch, k, d)."""
+# The states of the steps handled together hold about so many numbers, and a window ends with them.
+_NUMBERS, _LEAST_STEPS, _MOST_STEPS = 2**20, 4, 1024
 
 
 @dataclass(frozen=True)
-class Stepwise:
-    """A span of maps that know one step at a time."""
+class Span:
+    """Steps through which tangent vectors are pushed a few at a time.
 
-    maps: Maps
-
-    @property
-    def steps(self) -> int:
-        """Number of steps in the span."""
-        return self.maps.steps
-
-    def through(self, start: int, stop: int, frame: Floats) -> Pushed:
-        """Push tangent vectors (batch, k, d) through the 0-based steps ``start`` to ``stop``."""
-        image, sizes = np.ascontiguousarray(frame.transpose(2, 1, 0)), []
-        for step in range(start, stop):
-            image = self.maps.push(step, image)
-            sizes.append(log_magnitude(np.einsum("dkb,dkb->b", image, image)) / 2)
-        return Pushed(image.transpose(2, 1, 0), np.array(sizes), np.zeros(len(frame)))
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A span of so many steps of a compiled loop."""
+    Attributes
+    ----------
+    steps : int
+        Number of steps in the span.
+    through : callable
+        Of 0-based steps ``start, stop`` and tangent vectors (batch, k, d); see
+        :func:`gradflow.codegen.over_time.push_forward`.
+    """
 
     steps: int
     through: Callable[[int, int, Floats], Pushed]
 
 
-def spans(steps: int, numbers: int, *, compiled: bool = False) -> Iterator[slice]:
+def spans(steps: int, numbers: int) -> Iterator[slice]:
     """Slices of the 0-based steps of states with so many numbers a step."""
-    room, most = (_COMPILED_SPAN, 1024) if compiled else (_SPAN, 256)
-    size = max(_LEAST_SPAN, min(most, room // numbers))
+    size = max(_LEAST_STEPS, min(_MOST_STEPS, _NUMBERS // numbers))
     for start in range(0, steps, size):
         yield slice(start, min(start + size, steps))
 
 
 def leading_spectrum(
-    code: Code,
-    params: Mapping[str, Floats],
-    maps: Iterable[Span],
+    along: Iterable[Span],
     chunks: Callable[[int], Iterable[Floats]],
+    *,
     lead: tuple[int, ...],
     steps: int,
-    *,
+    width: int,
     leading: int,
     transient: int | None = None,
     interval: int | None = None,
@@ -104,7 +65,7 @@ def leading_spectrum(
     initial: ArrayLike | None = None,
     label: str = "whole state",
 ) -> LyapunovSpectrum:
-    """The spectrum (*lead, k) of the trajectories whose steps are in `maps`, flattened.
+    """The spectrum (*lead, k) of trajectories of `width` entries, whose steps are `along`.
 
     One that meets a step in which a growth rate loses its digits, as at a singular Jacobian, is
     done again with formed Jacobians: ``chunks(b)`` yields those of trajectory b. The options are
@@ -112,12 +73,12 @@ def leading_spectrum(
     """
     discard = steps // 10 if transient is None else transient
     longest = longest_window(steps, discard, interval, blocks)
-    start = initial_frame(sum(code.part_sizes(params).values()), leading, initial)
+    start = initial_frame(width, leading, initial)
     batch = int(np.prod(lead, dtype=int))
     doubt = np.zeros(batch, dtype=bool)
     frame = np.repeat(start.T[None], batch, axis=0)
     with one_thread(), np.errstate(all="ignore"):
-        found = list(_windows(maps, frame, doubt, discard, longest))
+        found = list(_windows(along, frame, doubt, discard, longest))
     result = summary(found, leading, discard, blocks, label)
     each = [_one(result, b) for b in range(batch)]
     for b in np.flatnonzero(doubt):
@@ -135,15 +96,11 @@ def leading_spectrum(
 
 def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
     """Trajectory b of a batch with one leading axis."""
-    return LyapunovSpectrum(
-        result.exponents[b],
-        result.stderr[b],
-        result.interval,
-        result.transient,
-        result.steps,
-        result.history[b],
-        result.label,
-        result.spread,
+    return replace(
+        result,
+        exponents=result.exponents[b],
+        stderr=result.stderr[b],
+        history=result.history[b],
     )
 
 
@@ -157,20 +114,26 @@ def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> Lyapunov
             [one.history for one in each],
         )
     ]
-    return LyapunovSpectrum(
-        arrays[0],
-        arrays[1],
-        max(one.interval for one in each),
-        each[0].transient,
-        each[0].steps,
-        arrays[2],
-        each[0].label,
-        max(one.spread for one in each),
+    return replace(
+        each[0],
+        exponents=arrays[0],
+        stderr=arrays[1],
+        history=arrays[2],
+        interval=max(one.interval for one in each),
+        spread=max(one.spread for one in each),
     )
 
 
+def flattened(value: Floats, lead: tuple[int, ...]) -> Floats:
+    """An input (..., T, input) as (batch, T, input), or (1, T, input) where all share it."""
+    tail = value.shape[-2:]
+    if value.size == int(np.prod(tail)):
+        return value.reshape(1, *tail)
+    return np.broadcast_to(value, (*lead, *tail)).reshape(-1, *tail)
+
+
 def _windows(
-    maps: Iterable[Span],
+    along: Iterable[Span],
     frame: Floats,
     doubt: NDArray[np.bool_],
     transient: int,
@@ -181,7 +144,7 @@ def _windows(
     first = np.log(frame.shape[1]) / 2  # of the norm sqrt(k) of an orthonormal frame
     # what a step has stretched the frame by: one that does so by far less has lost it to rounding
     best = np.full(len(doubt), -np.inf)
-    for span in maps:
+    for span in along:
         start = 0
         while start < span.steps:
             room = span.steps - start

@@ -1,4 +1,4 @@
-"""Leading exponents while a cell runs, nothing stored: for long runs and grids of parameters."""
+"""Third, the leading exponents while a cell runs: nothing kept, for long runs and for grids."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen.over_time import can_push, push_forward, require_loops
-from gradflow.spectra.lyapunov.leading import Compiled, Span, Stepwise, leading_spectrum, spans
-from gradflow.spectra.lyapunov.of_trajectory import flattened
+from gradflow.codegen.over_time import push_forward, require_loops
+from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.numerics.logdomain import Floats
-from gradflow.spectra.pushing import RunningMaps
 from gradflow.spectra.running import Start, prepared
 
 
 def leading_exponents(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Mapping[str, ArrayLike] | ArrayLike | None = None,
     state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
     steps: int | None = None,
-    k: int = 1,
+    leading: int = 1,
     backend: str = "auto",
     **options: Any,
 ) -> LyapunovSpectrum:
@@ -41,8 +40,8 @@ def leading_exponents(
     ----------
     cell, params, x, state, steps
         As :func:`gradflow.run`.
-    k
-        Number of exponents.
+    leading
+        Number k of exponents.
     backend
         What pushes states and tangent vectors, ``"numpy"``, ``"numba"`` or ``"auto"``.
     options
@@ -59,63 +58,64 @@ def leading_exponents(
     ------
     UsageError
         As :func:`gradflow.run` and :func:`gradflow.spectra.lyapunov_spectrum`.
+
+    Examples
+    --------
+    A million steps would take no more room than these:
+
+    >>> import numpy as np
+    >>> maps = {"w": np.array([0.5])}  # h' = w h
+    >>> found = leading_exponents("scalar", maps, state=np.ones(1), steps=1000)
+    >>> found.exponents.round(4)  # log(0.5)
+    array([-0.6931])
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     start = prepared(cell, params, x, state, steps, backend)
     require_loops(start.code)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
     inputs = {name: flattened(value, tuple(lead)) for name, value in start.inputs.items()}
 
-    def maps(states: Floats, held: Mapping[str, Floats]) -> Iterator[RunningMaps]:
-        for span in spans(start.count, states.size):
-            t = np.arange(span.start + 1, span.stop + 1)
-            part = {name: value[:, span] for name, value in held.items()}
-            running = RunningMaps(start.code, start.params, states, part, t)
-            yield running
-            start.require_finite(running.states.swapaxes(0, 1), span.start)
-            states = running.states[-1]
-
-    if can_push(start.code):
-        along: Iterator[Span] = _compiled(start, first, inputs)
-    else:
-        along = map(Stepwise, maps(first, inputs))
-
     def chunks(b: int) -> Iterator[Floats]:
         held = {name: x[b : b + 1] if len(x) > 1 else x for name, x in inputs.items()}
-        still = np.zeros((width, 1, 1))
+        still = np.zeros((1, 1, width))
         done = 0
-        for running in maps(first[b : b + 1], held):
-            for step in range(running.steps):
-                running.push(step, still)
-            span = slice(done, done + running.steps)
-            done = span.stop
-            now = {name: value[:, span] for name, value in held.items()} or None
-            t = np.arange(span.start + 1, span.stop + 1)
-            before = running.states[:-1].swapaxes(0, 1)
-            yield np.asarray(start.code.jacobian(start.params, before, now, t))[0]
+        # a Jacobian has d entries for each of the state's; eight times as many may lie in memory
+        for span, states in _running(start, first[b : b + 1], held, width**2 // 8 + 1):
+            span.through(0, span.steps, still)
+            t = np.arange(done, done + span.steps)
+            now = {name: value[:, t] for name, value in held.items()} or None
+            yield np.asarray(start.code.jacobian(start.params, states[:, :-1], now, t + 1))[0]
+            done += span.steps
 
     return leading_spectrum(
-        start.code,
-        start.params,
-        along,
+        (span for span, _ in _running(start, first, inputs, first.size)),
         chunks,
-        tuple(lead),
-        start.count,
-        leading=k,
+        lead=tuple(lead),
+        steps=start.count,
+        width=width,
+        leading=leading,
         **options,
     )
 
 
-def _compiled(start: Start, first: Floats, inputs: Mapping[str, Floats]) -> Iterator[Span]:
-    """The spans of a run from ``first`` (batch, d), its states in one place for all spans."""
+def _running(
+    start: Start, first: Floats, inputs: Mapping[str, Floats], numbers: int
+) -> Iterator[tuple[Span, Floats]]:
+    """The spans of a run from ``first`` (batch, d), and the states (batch, m + 1, d) they fill.
+
+    They are short enough for so many ``numbers`` a step. All fill the same memory; the next begins
+    where one that has been gone through ends.
+    """
     batch, width = first.shape
     states = np.empty((batch, 0, width))
-    for span in spans(start.count, first.size, compiled=True):
-        if states.shape[1] != span.stop - span.start + 1:
-            states = np.empty((batch, span.stop - span.start + 1, width))
+    for span in spans(start.count, numbers):
+        steps = span.stop - span.start
+        if states.shape[1] != steps + 1:
+            states = np.empty((batch, steps + 1, width))
         states[:, 0] = first
         held = {name: value[:, span] for name, value in inputs.items()}
         through = push_forward(start.code, start.params, states, held, first_step=span.start + 1)
-        yield Compiled(span.stop - span.start, through)
+        yield Span(steps, through), states
         start.require_finite(states, span.start)
         first = states[:, -1]

@@ -1,28 +1,29 @@
-"""Lyapunov exponents of trajectories that are stored: of each in a batch, by the cheaper way."""
+"""Last, the exponents of a run: the whole spectrum or the leading ones, by the cheaper way.
+
+This is the method `lyapunov` of a run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradflow.codegen.over_time import can_push, push_forward
-from gradflow.spectra.lyapunov.leading import (
-    Compiled,
-    Span,
-    Stepwise,
-    leading_spectrum,
-    spans,
-    stacked,
-)
+from gradflow.cells.cell import Cell
+from gradflow.cells.language.program import Product
+from gradflow.cells.language.syntax import symbol
+from gradflow.codegen.over_time import push_forward
+from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans, stacked
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
-from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 
 if TYPE_CHECKING:
     from gradflow.spectra.trajectory import Trajectory
+
+# Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
+_FORMING = 20
 
 
 def trajectory_spectrum(
@@ -56,41 +57,60 @@ def _unformed(trajectory: Trajectory, columns: int) -> bool:
     return columns >= 1 and cheaper_unformed(cell, sizes, columns)
 
 
+def cheaper_unformed(cell: Cell, sizes: Mapping[str, int], columns: int) -> bool:
+    """Whether k tangent vectors are cheaper to push through the cell than through its Jacobian.
+
+    Unformed, a step takes ``k p`` multiply-adds, where p adds up ``rows x columns`` of each product
+    ``U @ v`` of the program whose operand depends on the previous state. Formed, it takes
+    ``k d^2``, and to form the d^2 entries costs as much as 20 multiply-adds each. So unformed is
+    cheaper where ``k p <= (k + 20) d^2``: always for an LSTM (``p = d^2 = 4 n^2``) and a plain RNN
+    (``p = d^2``), for a GRU (``p = 3 d^2``) up to k = 10. For k = d the answer is no: a square
+    frame has a faster QR.
+
+    Parameters
+    ----------
+    cell : Cell
+        The declared cell.
+    sizes : mapping
+        Number of units by space, as ``code.sizes`` and the state parts give them.
+    columns : int
+        The number k of tangent vectors.
+    """
+    depends = {symbol(part) for part in cell.states}
+    products = 0
+    for statement in cell.program:
+        if isinstance(statement, Product):
+            if statement.operand in depends:
+                depends.add(statement.target)
+                used = statement.linear_map
+                products += sizes.get(used.out, 1) * sizes.get(used.into, 1)
+        elif statement.expression.free_symbols & depends:
+            depends.add(statement.target)
+    width = sum(sizes[cell.spaces[part]] for part in cell.states)
+    return columns < width and columns * products <= (columns + _FORMING) * width**2
+
+
 def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> LyapunovSpectrum:
     lead, steps = trajectory.flat_states.shape[:-2], trajectory.steps
     states = trajectory.flat_states.reshape(-1, steps + 1, trajectory.width)
     inputs = {name: flattened(x, lead) for name, x in trajectory.inputs.items()}
     code, params = trajectory.code, trajectory.params
-    compiled = can_push(code)
 
-    def span_maps(span: slice) -> Span:
+    def pushed(span: slice) -> Span:
         held = {name: x[:, span] for name, x in inputs.items()}
-        if compiled:
-            along = np.ascontiguousarray(states[:, span.start : span.stop + 1])
-            first = span.start + 1
-            through = push_forward(code, params, along, held, known=True, first_step=first)
-            return Compiled(span.stop - span.start, through)
-        t = np.arange(span.start + 1, span.stop + 1)
-        return Stepwise(TangentMaps(code.cell, params, states[:, span], held or None, t))
+        part = np.ascontiguousarray(states[:, span.start : span.stop + 1])
+        through = push_forward(code, params, part, held, known=True, first_step=span.start + 1)
+        return Span(span.stop - span.start, through)
 
     each = list(np.ndindex(*lead))
     return leading_spectrum(
-        code,
-        params,
-        map(span_maps, spans(steps, states[:, 0].size, compiled=compiled)),
+        map(pushed, spans(steps, states[:, 0].size)),
         lambda b: _one(trajectory, each[b]).chunks(),
-        lead,
-        steps,
+        lead=lead,
+        steps=steps,
+        width=trajectory.width,
         **options,
     )
-
-
-def flattened(value: Floats, lead: tuple[int, ...]) -> Floats:
-    """An input (..., T, input) as (batch, T, input), or (1, T, input) where all share it."""
-    tail = value.shape[-2:]
-    if value.size == int(np.prod(tail)):
-        return value.reshape(1, *tail)
-    return np.broadcast_to(value, (*lead, *tail)).reshape(-1, *tail)
 
 
 def _one(trajectory: Trajectory, index: tuple[int, ...]) -> Trajectory:

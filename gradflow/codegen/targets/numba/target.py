@@ -202,13 +202,13 @@ def _loops(cell: Cell) -> Loops:
     ]
     module = load(cell, "\n\n".join([HEADER.replace("{cell!r}", repr(cell.name)), *texts]))
     return Loops(
-        caller(cell, forward, module.forward),
-        caller(cell, back, module.pullback),
-        tape.width,
-        caller(cell, taped, module.taped),
-        caller(cell, back, module.replay),
-        pusher(cell, along, module.push),
-        pusher(cell, known, module.push_known),
+        forward=caller(cell, forward, module.forward),
+        pullback=caller(cell, back, module.pullback),
+        push=pusher(cell, along, module.push),
+        push_known=pusher(cell, known, module.push_known),
+        tape_width=tape.width,
+        taped=caller(cell, taped, module.taped),
+        replay=caller(cell, back, module.replay),
     )
 
 

@@ -12,10 +12,11 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering import recurrence
 from gradflow.codegen.lowering.recurrence import Recurrence
 from gradflow.codegen.printing.vectorised import RoutineText
-from gradflow.codegen.targets.target import Functions, Loops, Run, array_text
+from gradflow.codegen.targets.numpy.arguments import parts, weights
+from gradflow.codegen.targets.numpy.push import Pushing
+from gradflow.codegen.targets.target import Build, Loops, Run, array_text
 
 Floats = NDArray[np.float64]
-Build = Callable[..., Functions]
 
 # rows (steps times trajectories) done at once
 _ROWS = 1024
@@ -23,10 +24,15 @@ _ROWS = 1024
 _SMALL, _LARGE = 1e-150, 1e150
 
 
-def loops(cell: Cell, build: Build) -> Loops:
-    """Return the loops of a cell from functions that ``build`` makes of printed routines."""
-    forward, pullback = recurrence.forward(cell), recurrence.pullback(cell)
-    return Loops(_Forward(cell, forward, build).run, _Pullback(cell, pullback, build).run)
+def loops(cell: Cell, build_with: Callable[..., Build]) -> Loops:
+    """Return the loops of a cell; ``build_with(**own)`` makes functions of printed routines."""
+    build, pushing = build_with(), Pushing(cell, build_with)
+    return Loops(
+        forward=_Forward(cell, recurrence.forward(cell), build).run,
+        pullback=_Pullback(cell, recurrence.pullback(cell), build).run,
+        push=pushing.along,
+        push_known=pushing.known,
+    )
 
 
 class _StepText(RoutineText):
@@ -46,16 +52,6 @@ class _Loop:
         self.cell = cell
         self.before = functions[halves.before.name]
         self.each = functions[halves.each.name]
-        self.names = [*cell.parameters, *cell.constant_names]
-
-    def weights(self, run: Run) -> list[Any]:
-        return [run.params[name] for name in self.names]
-
-    def parts(self, run: Run, flat: Floats) -> list[Floats]:
-        """Return views of the parts of (..., d)."""
-        widths = [run.sizes[self.cell.spaces[p]] for p in self.cell.states]
-        stops = np.cumsum([0, *widths])
-        return [flat[..., stops[i] : stops[i + 1]] for i in range(len(widths))]
 
     def chunk(self, run: Run, states: list[Any], start: int, stop: int) -> list[tuple[Any, ...]]:
         """Return what ``each`` needs of steps ``start`` to ``stop``, a list for each of them."""
@@ -64,7 +60,7 @@ class _Loop:
         time = np.arange(start, stop, dtype=np.float64)[:, None, None] + run.first_step
         if lead[1] == 1:
             states = [part[..., None, :] for part in states]
-        handed = self.before(*states, *inputs, time, *self.weights(run))
+        handed = self.before(*states, *inputs, time, *weights(self.cell, run))
         full = [np.broadcast_to(a, (*lead, a.shape[-1])) for a in (*inputs, time, *handed)]
         if lead[1] == 1:
             full = [a[:, 0] for a in full]
@@ -74,15 +70,15 @@ class _Loop:
 class _Forward(_Loop):
     def run(self, run: Run) -> None:
         """Fill the states from the first on."""
-        target = self.parts(run, _step_first(run.states))
+        target = parts(self.cell, run, _step_first(run.states))
         now = [part[0] for part in target]
-        weights, count = self.weights(run), len(target[0]) - 1
+        given, count = weights(self.cell, run), len(target[0]) - 1
         known = len(self.cell.input_names) + 1
         size = max(1, _ROWS // len(run.states))
         for start in range(0, count, size):
             steps = self.chunk(run, now, start, min(start + size, count))
             for k, arrays in enumerate(steps, start + 1):
-                now = self.each(*now, *arrays[:known], *weights, *arrays[known:])
+                now = self.each(*now, *arrays[:known], *given, *arrays[known:])
                 for part, value in zip(target, now, strict=True):
                     part[k] = value
 
@@ -90,10 +86,12 @@ class _Forward(_Loop):
 class _Pullback(_Loop):
     def run(self, run: Run, u: Floats, log_norm: Floats, log_part: Floats, rows: Floats) -> None:
         """Pull ``u`` back; write logs of lengths, and directions: all, or the last alone."""
-        states = self.parts(run, _step_first(run.states))
+        states = parts(self.cell, run, _step_first(run.states))
         count, batch = len(states[0]) - 1, len(run.states)
-        carried, exponent = _rescaled(self.parts(run, u if batch > 1 else u[0]), np.zeros(batch))
-        weights, known = self.weights(run), len(self.cell.input_names) + 1
+        carried, exponent = _rescaled(
+            parts(self.cell, run, u if batch > 1 else u[0]), np.zeros(batch)
+        )
+        given, known = weights(self.cell, run), len(self.cell.input_names) + 1
         size = max(1, _ROWS // batch)
         self._note(run, [carried], [exponent], 0, log_norm, log_part, rows)
         for stop in range(count, 0, -size):
@@ -103,7 +101,7 @@ class _Pullback(_Loop):
             found, exponents = [], []
             for k in range(stop - start - 1, -1, -1):
                 arrays, state = steps[k], [part[k] for part in before]
-                carried = self.each(*state, *arrays[:known], *weights, *carried, *arrays[known:])
+                carried = self.each(*state, *arrays[:known], *given, *carried, *arrays[known:])
                 if _out_of_range(carried):
                     carried, exponent = _rescaled(carried, exponent)
                 found.append(carried)

@@ -7,70 +7,16 @@ then costs one matrix product with each U, whatever the number of trajectories.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.cells.cell import Cell
-from gradflow.cells.language.program import Product
-from gradflow.cells.language.syntax import symbol
-from gradflow.codegen.code import Code
-from gradflow.codegen.targets.numpy.target import NAMESPACE, TARGET
-from gradflow.codegen.targets.target import run_source
-from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.codegen.targets.numpy.blocks import Block
 
-# Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
-_FORMING = 20
-
-# Instead of a filled matrix, generated code for this target hands back the blocks themselves.
-_BLOCKS = replace(
-    TARGET,
-    name="blocks",
-    build=run_source({**NAMESPACE, "fill_blocks": lambda _, *blocks: blocks}),
-    empty=lambda _: None,
-)
-
-
-@lru_cache(maxsize=64)
-def _block_code(cell: Cell) -> Code:
-    return Code(cell, _BLOCKS)
-
-
-def cheaper_unformed(cell: Cell, sizes: Mapping[str, int], columns: int) -> bool:
-    """Whether k tangent vectors are cheaper to push through the cell than through its Jacobian.
-
-    Unformed, a step takes ``k p`` multiply-adds, where p adds up ``rows x columns`` of each product
-    ``U @ v`` of the program whose operand depends on the previous state. Formed, it takes
-    ``k d^2``, and to form the d^2 entries costs as much as 20 multiply-adds each. So unformed is
-    cheaper where ``k p <= (k + 20) d^2``: always for an LSTM (``p = d^2 = 4 n^2``) and a plain RNN
-    (``p = d^2``), for a GRU (``p = 3 d^2``) up to k = 10. For k = d the answer is no: a square
-    frame has a faster QR.
-
-    Parameters
-    ----------
-    cell : Cell
-        The declared cell.
-    sizes : mapping
-        Number of units by space, as ``code.sizes`` and the state parts give them.
-    columns : int
-        The number k of tangent vectors.
-    """
-    depends = {symbol(part) for part in cell.states}
-    products = 0
-    for statement in cell.program:
-        if isinstance(statement, Product):
-            if statement.operand in depends:
-                depends.add(statement.target)
-                used = statement.linear_map
-                products += sizes.get(used.out, 1) * sizes.get(used.into, 1)
-        elif statement.expression.free_symbols & depends:
-            depends.add(statement.target)
-    width = sum(sizes[cell.spaces[part]] for part in cell.states)
-    return columns < width and columns * products <= (columns + _FORMING) * width**2
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -93,27 +39,19 @@ class _Term:
     inner: tuple[_Term, ...] = ()
 
 
-class TangentMaps:
-    """The step Jacobians of a span of steps, for one trajectory or a batch.
+class StepTerms:
+    """The step Jacobians of some steps, for one trajectory or a batch.
 
-    Attributes
+    Parameters
     ----------
-    steps : int
-        Number m of steps in the span.
+    blocks
+        Rows, columns, diagonal and terms of each block, as ``fill_blocks`` takes them.
+    shape
+        (trajectories, steps, d).
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        params: Mapping[str, Floats],
-        states: Floats,
-        inputs: Mapping[str, Floats] | None,
-        t: NDArray[np.int64],
-    ) -> None:
-        """Take states (batch, m, d), inputs (batch or 1, m, input) by name and t (m,)."""
-        blocks = _block_code(cell).jacobian(params, states, inputs, t)
-        self._lead = states.shape[:2]
-        self.steps = len(t)
+    def __init__(self, blocks: Iterable[Block], shape: tuple[int, ...]) -> None:
+        self._lead, width = shape[:2], shape[2]
         self._known: dict[tuple[int, int], Floats] = {}
         self._stacks: list[tuple[slice, list[Floats]]] = []
         self._blocks: list[tuple[slice, slice, tuple[_Term, ...]]] = []
@@ -121,7 +59,7 @@ class TangentMaps:
             chains = [[*term, None] if len(term) % 2 == 0 else [*term] for term in terms]
             if diagonal is not None:
                 chains.append([diagonal])
-            height = len(range(*rows.indices(states.shape[-1])))
+            height = len(range(*rows.indices(width)))
             self._blocks.append((rows, columns, self._tree(chains, height, columns)))
         self._stacked = [(columns, np.array(matrices)) for columns, matrices in self._stacks]
 

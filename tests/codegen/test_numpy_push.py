@@ -1,12 +1,13 @@
-"""A step and its tangent vectors in one routine: the same as the step and its Jacobian."""
+"""NumPy's pushes: a step and its tangent vectors in one routine are the step and its Jacobian."""
 
 import numpy as np
 import pytest
 
 import gradflow as gf
 from gradflow.codegen.lowering import recurrence
+from gradflow.codegen.over_time import push_forward
+from gradflow.codegen.targets.numpy.push import logistic
 from gradflow.codegen.targets.target import array_text
-from gradflow.spectra.pushing import RunningMaps, _sigmoid
 
 BRANCHES = gf.Cell(
     name="branches",
@@ -42,21 +43,23 @@ def drawn(name, batch):
 @pytest.mark.parametrize(("batch", "k"), [(1, 1), (3, 2)])
 def test_a_push_is_a_step_and_a_product(name, batch, k):
     code, params, first, inputs = drawn(name, batch)
+    states = np.empty((batch, 7, first.shape[1]))
+    states[:, 0] = first
     # steps 11 to 16 of a run, for the cells that know the time
     t = np.arange(11, 17)
-    running = RunningMaps(code, params, first, inputs, t)
-    frame = np.random.default_rng(3).normal(size=(first.shape[1], k, batch))
+    through = push_forward(code, params, states, inputs, first_step=11)
+    frame = np.random.default_rng(3).normal(size=(batch, k, first.shape[1]))
     state = first
     for step in range(6):
         now = {name: x[:, step] for name, x in inputs.items()} or None
         jacobian = code.jacobian(params, state, now, int(t[step]))
-        expected = np.einsum("bij,jkb->ikb", jacobian, frame)
+        expected = np.einsum("bij,bkj->bki", jacobian, frame)
         for _ in range(2):  # a step may be asked for again
-            moved = running.push(step, frame)
+            moved = through(step, step + 1, frame).frame
             # a few rounding units of sums of ten numbers of size 1
             np.testing.assert_allclose(moved, expected, rtol=1e-12, atol=1e-14)
         state = code.step(params, state, now, int(t[step]))
-        np.testing.assert_allclose(running.states[step + 1], state, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(states[:, step + 1], state, rtol=1e-13, atol=1e-15)
         frame = moved
 
 
@@ -77,4 +80,4 @@ def test_the_logistic_function_far_out():
     with mp.workdps(40):
         for a in (-1000.0, -700.0, -40.0, -1e-9, 0.0, 0.3, 20.0, 1000.0):
             exact = float(1 / (1 + exp(-mp.mpf(a))))
-            assert _sigmoid(np.array(a)) == pytest.approx(exact, rel=5e-16, abs=1e-300)
+            assert logistic(np.array(a)) == pytest.approx(exact, rel=5e-16, abs=1e-300)
