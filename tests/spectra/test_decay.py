@@ -53,14 +53,14 @@ def test_paths_add_up_to_the_gradient_and_the_carousel_is_the_product_of_forget_
         p, h, x = run.params, run.states["h"][k], run.inputs["x"][k]
         forget = sigmoid(p["W_f"] @ x + p["U_f"] @ h + p["b_f"])
         if carousel is None:
-            carousel = (row @ run.jacobians(k))[run.parts["c"]]
-            whole = np.linalg.norm(row @ run.jacobians(k))
+            carousel = (row @ run.jacobian(k + 1))[run.parts["c"]]
+            whole = np.linalg.norm(row @ run.jacobian(k + 1))
             assert math.exp(paths.carousel_only[0]) == pytest.approx(whole, rel=1e-12)
         else:
             carousel = carousel * forget
             expected = np.linalg.norm(carousel)
             assert math.exp(paths.carousel_only[lag - 1]) == pytest.approx(expected, rel=1e-10)
-        arriving = arriving @ run.jacobians(k)
+        arriving = arriving @ run.jacobian(k + 1)
     shares = np.sum(list(paths.share().values()), axis=0)
     np.testing.assert_allclose(shares, 1.0, rtol=1e-12)
 

@@ -12,9 +12,9 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.decay import Decay, pulled_decay
+from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
-from gradflow.spectra.trajectory import Trajectory
 
 # So many trajectories or fewer do without a tape.
 _FEW = 2
@@ -79,7 +79,9 @@ def stream_gradient_decay(
         fill_states(start.code, start.params, piece, inputs, begin + 1)
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
-    ends = Trajectory(cell, start.params, last[..., None, :], {}, start.code.backend)
+    ends = LinearisedCell(
+        code=start.code, params=start.params, flat_states=last[..., None, :], inputs={}
+    )
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen.over_time import pull_back
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.landscape.loss import Loss
+from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
 from gradflow.spectra.running import Inputs, run
 from gradflow.spectra.trajectory import Trajectory
@@ -182,7 +182,7 @@ def _number(value: ArrayLike) -> float:
 
 
 def _slopes(
-    ran: Trajectory, gradient: ArrayLike, along: tuple[dict[str, Floats], dict[str, Floats]]
+    ran: Linearised, gradient: ArrayLike, along: tuple[dict[str, Floats], dict[str, Floats]]
 ) -> tuple[Floats, float]:
     """Return the slopes (2,) over exp(scale), and the scale; NaN where one is not finite."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -196,7 +196,7 @@ def _slopes(
             inside = bands == band
             tops.append(float(log_norm[inside].max()))
             rows = unit * np.exp(np.where(inside, log_norm - tops[-1], -np.inf))[:, None]
-            by_name = ran.parameter_vjp(rows, slice(None))
+            by_name = ran.parameter_vjp(rows)
             slopes = [sum(float((by_name[n] * d).sum()) for n, d in one.items()) for one in along]
             found.append(np.array(slopes))
     if not np.isfinite(found).all():
@@ -207,12 +207,12 @@ def _slopes(
     return (np.zeros(2), 0.0) if top == -np.inf else (np.exp(log_part - top) @ part, top)
 
 
-def _arriving(ran: Trajectory, gradient: ArrayLike) -> tuple[Floats, Floats]:
+def _arriving(ran: Linearised, gradient: ArrayLike) -> tuple[Floats, Floats]:
     """Return the directions (T, d) and log lengths (T,) of dL/ds_t for t = 1..T."""
     steps, width = ran.steps, ran.width
     direct = as_finite(np.asarray(ran.covector(gradient)), _WHERE, "gradient of the loss")
     if direct.shape == (width,):
-        pulled = pull_back(ran.code, ran.params, ran.flat_states, ran.inputs, direct, rows=True)
+        pulled = ran.pull_back(direct, rows=True)
         return pulled.rows[-2::-1], pulled.log_norm[-2::-1]
     if direct.shape == (steps, width):
         return _swept(ran, direct)
@@ -222,11 +222,11 @@ def _arriving(ran: Trajectory, gradient: ArrayLike) -> tuple[Floats, Floats]:
     )
 
 
-def _swept(ran: Trajectory, direct: Floats) -> tuple[Floats, Floats]:
+def _swept(ran: Linearised, direct: Floats) -> tuple[Floats, Floats]:
     """Return the directions (T, d) and log lengths (T,) of dL/ds_t for losses at every step."""
     unit, log_norm = unit_rows(direct)
     for k in range(ran.steps - 1, 0, -1):
-        below, log_size = unit_rows(ran.vjp(unit[k], k))
+        below, log_size = unit_rows(ran.vjp(unit[k], k + 1))
         terms = np.array([log_norm[k] + log_size, log_norm[k - 1]])
         if (top := terms.max()) > -np.inf:
             joined = np.exp(terms - top) @ np.array([below, unit[k - 1]])

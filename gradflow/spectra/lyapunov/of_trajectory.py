@@ -22,7 +22,7 @@ from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 
 if TYPE_CHECKING:
-    from gradflow.spectra.trajectory import Trajectory
+    from gradflow.spectra.linearised_cell import LinearisedCell as Trajectory
 
 
 def trajectory_spectrum(
