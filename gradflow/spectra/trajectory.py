@@ -59,8 +59,8 @@ class Analysed(Linearised):
         r"""Backpropagate a loss to the parameters, each lag's contribution kept apart.
 
         ``gradient`` is (T, d), the direct gradients :math:`\partial L/\partial s_t` at the steps 1
-        to T, or (d,) for a loss of the last state alone. So many ``lags`` are kept apart, all ``T`` by
-        default; the total always has all of them.
+        to T, or (d,) for a loss of the last state alone. So many ``lags`` are kept apart, all ``T``
+        by default; the total always has all of them.
         """
         return parameter_gradient(self, gradient, lags)
 

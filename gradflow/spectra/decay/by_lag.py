@@ -23,7 +23,7 @@ from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, normalized, unit_rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ParameterGradient:
     r"""The gradient of a loss by every parameter, and its contributions by lag.
 
@@ -34,7 +34,8 @@ class ParameterGradient:
     lag
         (lags,) lags kept, 0 first.
     by_lag
-        Parameter to (lags, *shape): ``C_lag``, scaled by ``exp(-log_scale[lag])``.
+        Parameter to (lags, *shape): ``C_lag``, scaled by ``exp(-log_scale[lag])``, so that
+        ``exp(log_scale[lag]) * by_lag[name][lag]`` is it in plain floats.
     log_scale
         (lags,) natural log of the factor taken out, so that no contribution underflows.
     log_norm
@@ -47,18 +48,18 @@ class ParameterGradient:
     log_scale: Floats
     log_norm: Mapping[str, Floats]
 
+    def __repr__(self) -> str:
+        norm = np.linalg.norm([np.linalg.norm(value) for value in self.total.values()])
+        return (
+            f"<ParameterGradient by {len(self.total)} parameters, norm {norm:.4g}, "
+            f"{len(self.lag)} lags kept>"
+        )
+
     def _repr_html_(self) -> str:
         rows = ", ".join(
             f"{name} {np.linalg.norm(value):.4g}" for name, value in self.total.items()
         )
         return f"<b>parameter gradient</b>, {len(self.lag)} lags kept; norms: {rows}"
-
-    def contribution(self, lag: int) -> dict[str, Floats]:
-        """Return ``C_lag`` of every parameter in plain floats (zero where it underflows)."""
-        if not 0 <= lag < len(self.lag):
-            raise UsageError(f"contribution: lag {lag} is not kept; 0 to {len(self.lag) - 1} are.")
-        factor = np.exp(self.log_scale[lag])
-        return {name: factor * values[lag] for name, values in self.by_lag.items()}
 
 
 def parameter_gradient(
@@ -111,7 +112,9 @@ def parameter_gradient(
     stacked = {name: np.stack(values) for name, values in by_lag.items()}
     scale = np.array(scales)
     log_norm = {n: unit_rows(v.reshape(kept, -1))[1] + scale for n, v in stacked.items()}
-    return ParameterGradient(total, np.arange(kept), stacked, scale, log_norm)
+    return ParameterGradient(
+        total=total, lag=np.arange(kept), by_lag=stacked, log_scale=scale, log_norm=log_norm
+    )
 
 
 def _rescaled(rows: Floats, log_scale: float) -> tuple[Floats, float]:

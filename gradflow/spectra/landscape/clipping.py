@@ -38,6 +38,11 @@ class Descent:
     error: Floats
     log_gradient: Floats
 
+    def __repr__(self) -> str:
+        updates, ends = len(self.error) - 1, self.error[-1]
+        from_many = f", the least of {ends.size}" if ends.ndim else ""
+        return f"<Descent of {updates} updates: error {ends.min():.4g} at the end{from_many}>"
+
 
 def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     r"""Return :math:`\log\min(1, \theta / \lVert g \rVert)`, the factor that clips a gradient.

@@ -39,7 +39,7 @@ _BAND = 300.0
 Direction = Mapping[str, ArrayLike] | tuple[str, int | tuple[int, ...]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ErrorSurface(Drawable):
     r"""An error and its gradient over two coordinates.
 
@@ -66,10 +66,16 @@ class ErrorSurface(Drawable):
     direction: Floats
     label: str
 
+    def __repr__(self) -> str:
+        return f"<ErrorSurface {self.label}{self._told()}>"
+
     def _repr_html_(self) -> str:
+        return f"<b>{self.label}</b>{self._told()}"
+
+    def _told(self) -> str:
         steepest = self.log_gradient.max() / np.log(10)
         return (
-            f"<b>{self.label}</b> at {self.y.size} x {self.x.size} points: from "
+            f" at {self.y.size} x {self.x.size} points: from "
             f"{self.error.min():.4g} to {self.error.max():.4g}, steepest 10^{steepest:.1f}"
         )
 
@@ -130,7 +136,14 @@ def error_surface(
             " look at the Jacobian of the cell there, or leave them out of the grid"
         )
     direction, log_length = unit_rows(slope)
-    return ErrorSurface(columns, rows, error, log_length + log_scale, direction, label)
+    return ErrorSurface(
+        x=columns,
+        y=rows,
+        error=error,
+        log_gradient=log_length + log_scale,
+        direction=direction,
+        label=label,
+    )
 
 
 def _axis(

@@ -30,6 +30,11 @@ class Loss:
     gradient: Floats
     label: str
 
+    def __repr__(self) -> str:
+        value = np.asarray(self.value)
+        mean_of = f" (mean of {value.size})" if value.ndim else ""
+        return f"<Loss {self.label}: {value.mean():.4g}{mean_of}>"
+
 
 def cross_entropy(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> Loss:
     r"""Return :math:`L = -\log \mathrm{softmax}(V v)_y` in nats.

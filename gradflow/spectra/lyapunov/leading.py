@@ -7,7 +7,7 @@ for all of them; they are orthonormalised together, when the first of them needs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -135,15 +135,11 @@ def leading_spectrum(
 
 def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
     """Trajectory b of a batch with one leading axis."""
-    return LyapunovSpectrum(
-        result.exponents[b],
-        result.stderr[b],
-        result.interval,
-        result.transient,
-        result.steps,
-        result.history[b],
-        result.label,
-        result.spread,
+    return replace(
+        result,
+        exponents=result.exponents[b],
+        stderr=result.stderr[b],
+        history=result.history[b],
     )
 
 
@@ -157,15 +153,13 @@ def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> Lyapunov
             [one.history for one in each],
         )
     ]
-    return LyapunovSpectrum(
-        arrays[0],
-        arrays[1],
-        max(one.interval for one in each),
-        each[0].transient,
-        each[0].steps,
-        arrays[2],
-        each[0].label,
-        max(one.spread for one in each),
+    return replace(
+        each[0],
+        exponents=arrays[0],
+        stderr=arrays[1],
+        history=arrays[2],
+        interval=max(one.interval for one in each),
+        spread=max(one.spread for one in each),
     )
 
 

@@ -61,6 +61,13 @@ class ProductEigenvalues:
     phase: Floats
     error: float = 0.0
 
+    def __repr__(self) -> str:
+        largest, smallest = self.log_abs[[0, -1]]
+        return (
+            f"<ProductEigenvalues {self.log_abs.size}: log |lambda| from {largest:.4g} down to "
+            f"{smallest:.4g}>"
+        )
+
     def _repr_html_(self) -> str:
         largest, smallest = self.log_abs[[0, -1]]
         return (

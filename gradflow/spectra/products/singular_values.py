@@ -82,6 +82,15 @@ class SingularValues(Drawable):
     log_sigma: Floats
     error: Floats
 
+    def __repr__(self) -> str:
+        if not self.lag.size:
+            return "<SingularValues at 0 lags>"
+        first, last = self.log_sigma[-1][[0, -1]]
+        return (
+            f"<SingularValues at {self.lag.size} lags, at lag {self.lag[-1]}: log sigma from "
+            f"{first:.4g} down to {last:.4g}>"
+        )
+
     def _repr_html_(self) -> str:
         first, last = self.log_sigma[-1][[0, -1]]
         return (

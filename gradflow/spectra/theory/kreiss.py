@@ -62,6 +62,9 @@ class KreissConstant:
     at: complex
     bound: float
 
+    def __repr__(self) -> str:
+        return f"<KreissConstant {self.value:.4g} at z = {self.at:.4g}, at most {self.bound:.4g}>"
+
 
 def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstant:
     r"""Return ``K(A) = sup over |z| > 1 of (|z| - 1) |(zI - A)^{-1}|_2``.
