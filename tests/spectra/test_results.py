@@ -125,3 +125,21 @@ def test_a_long_record_is_made_by_keywords(results):
         if len(fields(result)) > 4:
             with pytest.raises(TypeError, match="positional"):
                 type(result)(*(getattr(result, field.name) for field in fields(result)))
+
+
+def test_a_cell_may_be_named():
+    cell, params, x = cell_and_params("rnn")
+    given = gf.fixed_points(cell, params, starts=8)
+    np.testing.assert_array_equal(gf.fixed_points("rnn", params, starts=8).states, given.states)
+    row = np.ones(5)
+    streamed = [gf.stream_gradient_decay(which, params, x, row) for which in (cell, "rnn")]
+    np.testing.assert_array_equal(streamed[0].log_norm, streamed[1].log_norm)
+
+    def loss(run):
+        return spectra.Loss(run.flat_states[-1].sum(), row, "sum")
+
+    grid = (("U", (0, 1)), [0.0, 1.0]), (("U", (1, 0)), [0.5])
+    errors = [spectra.error_surface(which, params, loss, *grid, x).error for which in (cell, "rnn")]
+    np.testing.assert_array_equal(*errors)
+    with pytest.raises(gf.errors.UsageError, match="did you mean 'rnn'"):
+        gf.fixed_points("rmn", params)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
@@ -23,7 +24,7 @@ Gradient = ArrayLike | Mapping[str, ArrayLike] | Callable[[Floats], ArrayLike]
 
 
 def stream_gradient_decay(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Inputs,
     gradient: Gradient,
@@ -63,6 +64,7 @@ def stream_gradient_decay(
     UsageError
         As :func:`gradflow.run`; or if ``memory`` cannot suffice: how much would.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     start = prepared(cell, params, x, state, steps, backend)
     lead, count = start.first.shape[:-1], start.count
     stretch, taped = _plan(start, memory)

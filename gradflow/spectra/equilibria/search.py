@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import compile
 from gradflow.drawable import Drawable
@@ -142,7 +143,7 @@ class FixedPoints(Drawable):
 
 
 def fixed_points(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
@@ -163,7 +164,7 @@ def fixed_points(
     Parameters
     ----------
     cell, params
-        The cell and its arrays.
+        The cell, or its name as for :func:`gradflow.cells.get`, and its arrays.
     x
         (input,) the constant input, or a mapping for several inputs; zeros by default.
     run
@@ -185,6 +186,7 @@ def fixed_points(
         If shapes do not fit, an array holds a value that is not finite, or the cell uses the step
         number and no period is given, or one after which it does not repeat.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     code = compile(cell)
     code.sizes(params)
     arrays = {n: as_finite(np.asarray(v), _WHERE, f"entries of {n}") for n, v in params.items()}

@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
@@ -81,7 +82,7 @@ class ErrorSurface(Drawable):
 
 
 def error_surface(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     loss: Callable[[Trajectory], Loss],
     across: tuple[Direction, ArrayLike],
@@ -113,6 +114,7 @@ def error_surface(
     PrecisionError
         A derivative that is not finite.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     base = {name: np.array(value, dtype=np.float64) for name, value in params.items()}
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
