@@ -142,7 +142,17 @@ def half_life(rate: float) -> float:
 
 
 def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
-    r"""Return the decay of :math:`\|P(T, T-\ell)\|_2` for steps (..., T, d, d)."""
+    r"""Return the decay of :math:`\|P(T, T-\ell)\|_2` for steps (..., T, d, d).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> decay = product_decay(np.full((8, 1, 1), 0.5))
+    >>> decay
+    <Decay product of Jacobians: lags 0 to 8, horizon (1 %) 7>
+    >>> np.exp(decay.log_norm[-1]).round(6), round(decay.half_life(), 6)
+    (np.float64(0.003906), 1.0)
+    """
     log_norm = log_norms_of_products(jacobians)
     lag = np.arange(log_norm.shape[-1])
     return Decay(
@@ -171,6 +181,14 @@ def gradient_decay(
         State part to its slice of the flat state.
     label
         Name of the curve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> steps = np.array([[[0.5, 1.0], [0.0, 0.25]]] * 2)
+    >>> decay = gradient_decay(steps, [1.0, 0.0], {"h": slice(0, 1), "c": slice(1, 2)})
+    >>> np.exp(decay.by_part["h"]), np.exp(decay.by_part["c"])
+    (array([1.  , 0.5 , 0.25]), array([0.  , 1.  , 0.75]))
     """
     unit, log_scale = row_products(jacobians, covector)
     lengths = [np.linalg.norm(unit[..., part], axis=-1) for part in parts.values()]

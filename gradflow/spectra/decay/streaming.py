@@ -63,6 +63,14 @@ def stream_gradient_decay(
     ------
     UsageError
         As :func:`gradflow.run`; or if ``memory`` cannot suffice: how much would.
+
+    Examples
+    --------
+    >>> decay = stream_gradient_decay("scalar", {"w": [0.5]}, None, [1.0], [1.0], steps=2000)
+    >>> decay
+    <Decay scalar: gradient: lags 0 to 2000, horizon (1 %) 7>
+    >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
+    np.float64(-1386.294)
     """
     cell = get(cell) if isinstance(cell, str) else cell
     start = prepared(cell, params, x, state, steps, backend)

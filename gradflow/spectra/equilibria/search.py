@@ -185,6 +185,14 @@ def fixed_points(
     UsageError
         If shapes do not fit, an array holds a value that is not finite, or the cell uses the step
         number and no period is given, or one after which it does not repeat.
+
+    Examples
+    --------
+    >>> found = fixed_points("rnn", {"U": [[2.0]], "W": [[1.0]], "b": [0.0]})
+    >>> found
+    <FixedPoints 3 isolated (2 stable, 1 unstable), 0 slow; 0 starts of 256 on a continuum>
+    >>> abs(found.states).round(4).ravel()
+    array([0.9575, 0.9575, 0.    ])
     """
     cell = get(cell) if isinstance(cell, str) else cell
     code = compile(cell)

@@ -113,6 +113,16 @@ def error_surface(
         A direction, coordinates, loss or run that does not fit; as in :func:`gradflow.run`.
     PrecisionError
         A derivative that is not finite.
+
+    Examples
+    --------
+    >>> def loss(run):
+    ...     last = run.flat_states[-1]
+    ...     return Loss((last[0] - 1) ** 2, 2 * (last - 1), "squared error")
+    >>> across, up = (("w", 0), [0.5, 1.0]), ({"w": [0.0]}, [0.0])
+    >>> surface = error_surface("scalar", {"w": [0.5]}, loss, across, up, state=[1.0], steps=3)
+    >>> surface
+    <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
     cell = get(cell) if isinstance(cell, str) else cell
     base = {name: np.array(value, dtype=np.float64) for name, value in params.items()}

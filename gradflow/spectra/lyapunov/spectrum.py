@@ -130,6 +130,13 @@ def lyapunov_spectrum(
     PrecisionError
         If a Jacobian is far from singular and yet loses a direction to rounding, as it can when
         parts of the state are measured in units many powers of ten apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = lyapunov_spectrum(np.array([[[2.0, 1.0], [1.0, 1.0]]] * 200))
+    >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
+    array([ 0.9624, -0.9624])
     """
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))

@@ -94,6 +94,13 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
     PrecisionError
         If rounding spoils a QR, the iteration or the identity
         ``sum log |lambda| = sum log |det J_t|``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = product_eigenvalues(np.array([[[0.5, 1.0], [0.0, -0.25]]] * 3))
+    >>> np.exp(found.log_abs).round(6), found.phase.round(4)
+    (array([0.125   , 0.015625]), array([0.    , 3.1416]))
     """
     steps = as_steps(jacobians, _WHERE)
     d = steps.shape[-1]
