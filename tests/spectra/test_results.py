@@ -143,3 +143,13 @@ def test_a_cell_may_be_named():
     np.testing.assert_array_equal(*errors)
     with pytest.raises(gf.errors.UsageError, match="did you mean 'rnn'"):
         gf.fixed_points("rmn", params)
+
+
+def test_the_public_names_are_there_and_say_how_they_are_called():
+    assert sorted(spectra._HOME) == sorted(spectra.__all__) == sorted(dir(spectra))
+    for name in spectra.__all__:
+        value = getattr(spectra, name)
+        assert value.__name__ == name
+        assert value.__doc__
+    plumbing = {"TangentMaps", "cheaper_unformed", "parameter_gradient", "path_decay"}
+    assert not plumbing & set(dir(spectra))
