@@ -24,7 +24,8 @@ CELL = gf.cells.irnn
 
 def product(params, x, steps):
     """Return the rows of P over the last steps: directions (n, n), natural logs of lengths (n,)."""
-    jacobians = gf.run(CELL, params, x).jacobians(slice(-steps, None))
+    run = gf.run(CELL, params, x)
+    jacobians = run.jacobians(range(run.steps - steps + 1, run.steps + 1))
     return [rows[:, -1] for rows in row_products(jacobians, np.eye(len(params["b"])))]
 
 

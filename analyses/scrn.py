@@ -27,7 +27,8 @@ FLOOR = np.log(1e-7)
 def context_block(run):
     """Return ds_t/ds_k and ds_t/dh_k over the last 100 steps, from the product of Jacobians."""
     rows = np.eye(run.width)[run.parts["s"]]
-    direction, log_length = row_products(run.jacobians(slice(-STEPS, None)), rows)
+    last = range(run.steps - STEPS + 1, run.steps + 1)
+    direction, log_length = row_products(run.jacobians(last), rows)
     block = np.exp(log_length[:, -1, None]) * direction[:, -1]
     return block[:, run.parts["s"]], block[:, run.parts["h"]]
 

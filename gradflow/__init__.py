@@ -32,18 +32,40 @@ if TYPE_CHECKING:
     )
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
-    from gradflow.jacobians import jacobian
+    from gradflow.jacobians import bptt, jacobian
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
-    from gradflow.spectra import leading_exponents, run, stream_gradient_decay
-    from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
+    from gradflow.spectra import (
+        Decay,
+        ErrorSurface,
+        FixedPoints,
+        LyapunovSpectrum,
+        ParameterGradient,
+        PathDecay,
+        ProductEigenvalues,
+        SingularValues,
+        Trajectory,
+        fixed_points,
+        leading_exponents,
+        run,
+        stream_gradient_decay,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
+    "Decay",
+    "ErrorSurface",
     "FixedPoints",
+    "LyapunovSpectrum",
+    "ParameterGradient",
+    "PathDecay",
+    "ProductEigenvalues",
+    "SingularValues",
+    "Trajectory",
     "__version__",
+    "bptt",
     "cells",
     "codegen",
     "compile",
@@ -81,7 +103,16 @@ _HOME = {
         "",
     ),
     "Cell": "cells",
+    "Decay": "spectra",
+    "ErrorSurface": "spectra",
     "FixedPoints": "spectra",
+    "LyapunovSpectrum": "spectra",
+    "ParameterGradient": "spectra",
+    "PathDecay": "spectra",
+    "ProductEigenvalues": "spectra",
+    "SingularValues": "spectra",
+    "Trajectory": "spectra",
+    "bptt": "jacobians",
     "compile": "codegen",
     "fixed_points": "spectra",
     "jacobian": "jacobians",

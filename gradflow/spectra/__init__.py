@@ -1,37 +1,42 @@
-"""ANALYSE: run a cell and measure its gradient: decay, paths, spectra, exponents, horizon."""
+"""ANALYSE: run a cell and measure its gradient: decay, paths, spectra, exponents, horizon.
 
-from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
-from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
-from gradflow.spectra.decay.paths import PathDecay, path_decay
-from gradflow.spectra.decay.streaming import stream_gradient_decay
-from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
-from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
-from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
-from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
-from gradflow.spectra.lyapunov.long_runs import leading_exponents
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
-from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.products.singular_values import (
-    SingularValues,
-    product_log_singular_values,
-    singular_values,
-)
-from gradflow.spectra.running import run
-from gradflow.spectra.theory.kreiss import (
-    KreissConstant,
-    kreiss_constant,
-    log_power_norms,
-    log_resolvent_norms,
-)
-from gradflow.spectra.theory.mean_field import mean_field_exponent, mean_field_variance
-from gradflow.spectra.theory.random_matrices import (
-    bulk_radius,
-    fuss_catalan,
-    newman_exponents,
-    quarter_circle,
-    saturated_singular_values,
-)
-from gradflow.spectra.trajectory import Trajectory
+`run` gives a `Trajectory`, whose methods are the analyses. Jacobians of your own, (T, d, d), go to
+`product_decay`, `gradient_decay`, `singular_values`, `product_eigenvalues` and `lyapunov_spectrum`.
+"""
+
+from typing import TYPE_CHECKING
+
+from gradflow.lazy import lazily
+
+if TYPE_CHECKING:
+    from gradflow.spectra.decay.by_lag import ParameterGradient
+    from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
+    from gradflow.spectra.decay.paths import PathDecay
+    from gradflow.spectra.decay.streaming import stream_gradient_decay
+    from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
+    from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
+    from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
+    from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
+    from gradflow.spectra.lyapunov.long_runs import leading_exponents
+    from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+    from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
+    from gradflow.spectra.products.singular_values import SingularValues, singular_values
+    from gradflow.spectra.running import run
+    from gradflow.spectra.theory.kreiss import (
+        KreissConstant,
+        kreiss_constant,
+        log_power_norms,
+        log_resolvent_norms,
+    )
+    from gradflow.spectra.theory.mean_field import mean_field_exponent, mean_field_variance
+    from gradflow.spectra.theory.random_matrices import (
+        bulk_radius,
+        fuss_catalan,
+        newman_exponents,
+        quarter_circle,
+        saturated_singular_values,
+    )
+    from gradflow.spectra.trajectory import Trajectory
 
 __all__ = [
     "Decay",
@@ -62,11 +67,8 @@ __all__ = [
     "mean_field_exponent",
     "mean_field_variance",
     "newman_exponents",
-    "parameter_gradient",
-    "path_decay",
     "product_decay",
     "product_eigenvalues",
-    "product_log_singular_values",
     "quarter_circle",
     "run",
     "saturated_singular_values",
@@ -74,3 +76,44 @@ __all__ = [
     "squared_error",
     "stream_gradient_decay",
 ]
+
+_HOME = {
+    "Decay": "decay.decay",
+    "Descent": "landscape.clipping",
+    "ErrorSurface": "landscape.error_surface",
+    "FixedPoints": "equilibria.search",
+    "KreissConstant": "theory.kreiss",
+    "Loss": "landscape.loss",
+    "LyapunovSpectrum": "lyapunov.spectrum",
+    "ParameterGradient": "decay.by_lag",
+    "PathDecay": "decay.paths",
+    "ProductEigenvalues": "products.eigenvalues",
+    "SingularValues": "products.singular_values",
+    "Trajectory": "trajectory",
+    "bulk_radius": "theory.random_matrices",
+    "cross_entropy": "landscape.loss",
+    "descend": "landscape.clipping",
+    "error_surface": "landscape.error_surface",
+    "fixed_points": "equilibria.search",
+    "fuss_catalan": "theory.random_matrices",
+    "gradient_decay": "decay.decay",
+    "kreiss_constant": "theory.kreiss",
+    "leading_exponents": "lyapunov.long_runs",
+    "log_clip_factor": "landscape.clipping",
+    "log_power_norms": "theory.kreiss",
+    "log_resolvent_norms": "theory.kreiss",
+    "lyapunov_spectrum": "lyapunov.spectrum",
+    "mean_field_exponent": "theory.mean_field",
+    "mean_field_variance": "theory.mean_field",
+    "newman_exponents": "theory.random_matrices",
+    "product_decay": "decay.decay",
+    "product_eigenvalues": "products.eigenvalues",
+    "quarter_circle": "theory.random_matrices",
+    "run": "running",
+    "saturated_singular_values": "theory.random_matrices",
+    "singular_values": "products.singular_values",
+    "squared_error": "landscape.loss",
+    "stream_gradient_decay": "decay.streaming",
+}
+
+__getattr__, __dir__ = lazily(__name__, _HOME)

@@ -56,7 +56,7 @@ def run(
     states[..., 0, :] = start.first
     fill_states(start.code, start.params, states, start.inputs)
     start.require_finite(states, 0)
-    return Trajectory(cell, start.params, states, start.inputs, start.code.backend)
+    return Trajectory(code=start.code, params=start.params, flat_states=states, inputs=start.inputs)
 
 
 @dataclass(frozen=True, eq=False)

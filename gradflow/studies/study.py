@@ -248,8 +248,7 @@ def _run(
 def _first(runs: Trajectory) -> Trajectory:
     if runs.flat_states.ndim == 2:
         return runs
-    inputs = {name: x[0] for name, x in runs.inputs.items()}
-    return Trajectory(runs.cell, runs.params, runs.flat_states[0], inputs)
+    return runs.one(0)
 
 
 def _loss(

@@ -21,7 +21,8 @@ def product(request):
     x = read_sequence(None, LONGEST + TRANSIENT).values
     cell = gf.cells.get(request.param)
     params = cell.init(hidden=HIDDEN, inputs=x.shape[1], rng=0, **CELLS[request.param])
-    jacobians = gf.run(cell, params, x).jacobians(slice(TRANSIENT, None))
+    run = gf.run(cell, params, x)
+    jacobians = run.jacobians(range(TRANSIENT + 1, run.steps + 1))
     with mpmath.workdps(300):
         whole = mpmath.matrix(jacobians[0].tolist())
         for jacobian in jacobians[1:]:

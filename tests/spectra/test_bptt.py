@@ -10,13 +10,19 @@ from gradflow.errors import UsageError
 from oracles.runs import random_run
 
 
+def contribution(found, lag):
+    """C_lag of every parameter in plain floats, zero where it underflows."""
+    factor = np.exp(found.log_scale[lag])
+    return {name: factor * values[lag] for name, values in found.by_lag.items()}
+
+
 @pytest.mark.parametrize("name", gf.cells.LIBRARY)
 def test_the_lags_add_up_to_the_gradient_and_to_a_central_difference(name):
     run, rng = random_run(name, 8)
     weights = rng.standard_normal((8, run.width))
     found = run.parameter_gradient(weights)
     for key, total in found.total.items():
-        summed = sum(found.contribution(lag)[key] for lag in range(8))
+        summed = sum(contribution(found, lag)[key] for lag in range(8))
         # Two orders of summation of the same 36 terms.
         np.testing.assert_allclose(summed, total, rtol=1e-11, atol=1e-12)
         direction = rng.standard_normal(total.shape)
@@ -80,7 +86,7 @@ def test_lags_beyond_float_range_keep_their_logarithm():
     x = np.random.default_rng(0).standard_normal((160, 2))
     run = gf.run(cell, params, x)
     found = run.parameter_gradient(np.ones(3))
-    assert found.contribution(120)["b"].max() == 0.0
+    assert contribution(found, 120)["b"].max() == 0.0
     # diag(1 - h^2) / 1000 a step, so the contribution of a lag is the sum of its logs.
     log_derivative = np.log(1e-3 * (1 - run.states["h"][1:] ** 2))
     direct = np.log(1 - run.states["h"][1:] ** 2)
@@ -93,7 +99,7 @@ def test_lags_beyond_float_range_keep_their_logarithm():
 def test_the_check_against_the_sum_over_lags_would_see_a_lost_lag():
     run, rng = random_run("lstm", 8)
     found = run.parameter_gradient(rng.standard_normal((8, run.width)))
-    part = sum(found.contribution(lag)["U_f"] for lag in range(8) if lag != 4)
+    part = sum(contribution(found, lag)["U_f"] for lag in range(8) if lag != 4)
     error = np.abs(part - found.total["U_f"]).max() / np.abs(found.total["U_f"]).max()
     assert error > 1e-6
 
@@ -104,8 +110,6 @@ def test_wrong_shapes_and_lags_are_refused():
         run.parameter_gradient(np.zeros((3, 5)))
     with pytest.raises(UsageError, match="from 1 to 4 can be kept"):
         run.parameter_gradient(np.zeros(5), lags=5)
-    with pytest.raises(UsageError, match="lag 4 is not kept"):
-        run.parameter_gradient(np.zeros(5)).contribution(4)
 
 
 def test_one_unit_one_step():

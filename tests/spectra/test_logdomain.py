@@ -8,7 +8,6 @@ from gradflow.spectra.numerics.logdomain import (
     binary_exponent,
     log_magnitude,
     log_norms_of_products,
-    log_norms_of_row_products,
     normalized,
     row_products,
     shifted,
@@ -44,7 +43,6 @@ def test_row_products_agree_with_sixty_digits():
     unit, log_scale = row_products(jacobians, COVECTOR)
     np.testing.assert_allclose(unit, units, atol=TOLERANCE, rtol=0)
     np.testing.assert_allclose(log_scale, logs, atol=TOLERANCE, rtol=0)
-    assert np.array_equal(log_norms_of_row_products(jacobians, COVECTOR), log_scale)
 
 
 @pytest.mark.parametrize("plant", ["a thousandth", "reversed", "transposed"])
@@ -57,7 +55,7 @@ def test_the_sixty_digits_see_a_planted_error(plant):
     }[plant]
     _, logs = naive_rows(wrong, COVECTOR)
     # log(1.001) = 1e-3, and the other two change the answer by far more
-    assert np.abs(logs - log_norms_of_row_products(jacobians, COVECTOR)).max() > 0.9e-3
+    assert np.abs(logs - row_products(jacobians, COVECTOR)[1]).max() > 0.9e-3
 
 
 def test_norms_of_products_are_leading_singular_values():
@@ -103,7 +101,7 @@ def test_an_exact_zero_is_minus_infinity_from_its_lag_on():
     assert (unit[10:] == 0).all()
     nilpotent = np.array([[[2.0, -2.0], [2.0, -2.0]]] * 2)
     assert log_norms_of_products(nilpotent)[2] == -np.inf
-    assert (log_norms_of_row_products(jacobians, np.zeros(4)) == -np.inf).all()
+    assert (row_products(jacobians, np.zeros(4))[1] == -np.inf).all()
 
 
 def test_leading_axes_are_a_batch():

@@ -76,7 +76,7 @@ def test_a_state_may_be_given_by_part():
 
 
 def test_chunks_are_the_jacobians_in_order(monkeypatch):
-    import gradflow.spectra.trajectory as module
+    import gradflow.spectra.linearised as module
 
     cell, params, x = small("lstm")
     run = gf.run(cell, params, x)
@@ -84,6 +84,77 @@ def test_chunks_are_the_jacobians_in_order(monkeypatch):
     chunks = list(run.chunks())
     assert [len(c) for c in chunks] == [5, 5, 2]
     np.testing.assert_allclose(np.concatenate(chunks), run.jacobians(), rtol=1e-13, atol=1e-15)
+
+
+def test_every_argument_that_names_a_step_counts_from_one():
+    cell, params, x = small("lstm")
+    run = gf.run(cell, params, x)
+    all_steps, u = run.jacobians(), np.random.default_rng(2).standard_normal((12, run.width))
+    for k in range(12):
+        assert np.array_equal(run.jacobian(k + 1), run.jacobians(k + 1))
+        # one step at a time may sum a matrix product in another order: a few ulp
+        np.testing.assert_allclose(run.jacobian(k + 1), all_steps[k], rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(run.vjp(u[k], k + 1), u[k] @ all_steps[k], atol=1e-13)
+        np.testing.assert_allclose(
+            np.poly(run.eigenvalues(k + 1)), np.poly(all_steps[k]), rtol=1e-9, atol=1e-12
+        )
+    some = (3, 12, 5)
+    for t in (some, list(some), np.array(some), iter(some)):
+        np.testing.assert_allclose(run.jacobians(t), all_steps[[2, 11, 4]], atol=1e-14)
+    np.testing.assert_array_equal(run.jacobians(range(1, 13)), all_steps)
+    np.testing.assert_allclose(
+        run.jacobians(range(12, 2, -3)), all_steps[[11, 8, 5, 2]], atol=1e-14
+    )
+    assert run.jacobians(range(13, 13)).shape == (0, run.width, run.width)
+    # linear, so the whole is the sum over any parting of the steps
+    whole = run.parameter_vjp(u)
+    first, rest = run.parameter_vjp(u[0], 1), run.parameter_vjp(u[1:], range(2, 13))
+    for name, value in whole.items():
+        np.testing.assert_allclose(first[name] + rest[name], value, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("t", "says"),
+    [
+        (0, "t=0; this run has the steps 1 to 12"),
+        (-1, "t=-1; this run"),
+        (range(13), "t=0; this run"),
+        (range(2, 14), "t=13; this run"),
+        ([1, 40, 2], "t=40; this run"),
+        (slice(0, 3), r"t is slice\(0, 3, None\); give .* range\(1, 13\), counted from 1"),
+        (1.0, "t is 1.0; give a step number"),
+        (True, "t is True; give"),
+        ([1.5], "give a step number"),
+        ([[1, 2]], "give a step number"),
+        ([[1], [1, 2]], "give a step number"),
+        ("3", "give a step number"),
+    ],
+)
+def test_what_is_no_step_of_the_run_is_refused(t, says):
+    cell, params, x = small("rnn")
+    run = gf.run(cell, params, x)
+    for call in (
+        run.jacobians,
+        run.eigenvalues,
+        lambda t: run.vjp(np.ones(5), t),
+        lambda t: run.parameter_vjp(np.ones(5), t),
+    ):
+        with pytest.raises(UsageError, match=says):
+            call(t)
+
+
+def test_one_trajectory_of_a_batch_is_that_sequence_alone():
+    cell, params, x = small("gru")
+    starts = np.random.default_rng(1).standard_normal((2, 3, 5))
+    run = gf.run(cell, params, x, starts)
+    one = run.one(1, 2)
+    alone = gf.run(cell, params, x, starts[1, 2])
+    np.testing.assert_allclose(one.flat_states, alone.flat_states, rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(one.inputs["x"], x)
+    np.testing.assert_allclose(one.jacobians(), run.jacobians()[1, 2], rtol=1e-12, atol=1e-14)
+    assert (run.batch, one.batch) == ((2, 3), ())
+    with pytest.raises(UsageError, match=r"1 indices are given; the run has batch axes \(2, 3\)"):
+        run.one(1)
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
+from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, normalized, unit_rows
 
-if TYPE_CHECKING:
-    from gradflow.spectra.trajectory import Trajectory
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ParameterGradient:
     r"""The gradient of a loss by every parameter, and its contributions by lag.
 
@@ -36,7 +34,8 @@ class ParameterGradient:
     lag
         (lags,) lags kept, 0 first.
     by_lag
-        Parameter to (lags, *shape): ``C_lag``, scaled by ``exp(-log_scale[lag])``.
+        Parameter to (lags, *shape): ``C_lag``, scaled by ``exp(-log_scale[lag])``, so that
+        ``exp(log_scale[lag]) * by_lag[name][lag]`` is it in plain floats.
     log_scale
         (lags,) natural log of the factor taken out, so that no contribution underflows.
     log_norm
@@ -49,28 +48,28 @@ class ParameterGradient:
     log_scale: Floats
     log_norm: Mapping[str, Floats]
 
+    def __repr__(self) -> str:
+        norm = np.linalg.norm([np.linalg.norm(value) for value in self.total.values()])
+        return (
+            f"<ParameterGradient by {len(self.total)} parameters, norm {norm:.4g}, "
+            f"{len(self.lag)} lags kept>"
+        )
+
     def _repr_html_(self) -> str:
         rows = ", ".join(
             f"{name} {np.linalg.norm(value):.4g}" for name, value in self.total.items()
         )
         return f"<b>parameter gradient</b>, {len(self.lag)} lags kept; norms: {rows}"
 
-    def contribution(self, lag: int) -> dict[str, Floats]:
-        """Return ``C_lag`` of every parameter in plain floats (zero where it underflows)."""
-        if not 0 <= lag < len(self.lag):
-            raise UsageError(f"contribution: lag {lag} is not kept; 0 to {len(self.lag) - 1} are.")
-        factor = np.exp(self.log_scale[lag])
-        return {name: factor * values[lag] for name, values in self.by_lag.items()}
-
 
 def parameter_gradient(
-    trajectory: Trajectory, gradient: ArrayLike, lags: int | None = None
+    run: Linearised, gradient: ArrayLike, lags: int | None = None
 ) -> ParameterGradient:
     r"""Backpropagate a loss to the parameters of one trajectory.
 
     Parameters
     ----------
-    trajectory
+    run
         A run of ``T`` steps without batch axes.
     gradient
         (T, d) direct gradients :math:`\partial L/\partial s_t` at steps 1 to T, or (d,) for a loss
@@ -83,8 +82,8 @@ def parameter_gradient(
     UsageError
         If shapes do not fit or the trajectory has batch axes.
     """
-    trajectory.require_single("parameter_gradient")
-    steps, width = trajectory.steps, trajectory.width
+    run.require_single("parameter_gradient")
+    steps, width = run.steps, run.width
     direct = np.asarray(gradient, dtype=np.float64)
     if direct.shape == (width,):
         direct = np.concatenate([np.zeros((steps - 1, width)), direct[None]])
@@ -96,25 +95,26 @@ def parameter_gradient(
     kept = steps if lags is None else lags
     if not 1 <= kept <= steps:
         raise UsageError(f"parameter_gradient: lags={lags}; from 1 to {steps} can be kept.")
-    names = trajectory.cell.parameters
-    by_lag: dict[str, list[Floats]] = {name: [] for name in names}
+    total = _total(run, direct)
+    by_lag: dict[str, list[Floats]] = {name: [] for name in total}
     scales = []
     rows, log_scale = _rescaled(direct, 0.0)
     for lag in range(kept):
         scales.append(log_scale)
         # Row t of the loss has reached step k = t - lag, which takes the state before it.
-        window = slice(0, steps - lag)
-        found = trajectory.parameter_vjp(rows[lag:], window)
-        for name in names:
-            by_lag[name].append(found[name])
-        rows[lag:] = trajectory.vjp(rows[lag:], window)
+        window = range(1, steps - lag + 1)
+        found = run.parameter_vjp(rows[lag:], window)
+        for name, value in found.items():
+            by_lag[name].append(value)
+        rows[lag:] = run.vjp(rows[lag:], window)
         rows[lag] = 0.0
         rows, log_scale = _rescaled(rows, log_scale)
     stacked = {name: np.stack(values) for name, values in by_lag.items()}
     scale = np.array(scales)
     log_norm = {n: unit_rows(v.reshape(kept, -1))[1] + scale for n, v in stacked.items()}
-    total = _total(trajectory, direct)
-    return ParameterGradient(total, np.arange(kept), stacked, scale, log_norm)
+    return ParameterGradient(
+        total=total, lag=np.arange(kept), by_lag=stacked, log_scale=scale, log_norm=log_norm
+    )
 
 
 def _rescaled(rows: Floats, log_scale: float) -> tuple[Floats, float]:
@@ -122,9 +122,9 @@ def _rescaled(rows: Floats, log_scale: float) -> tuple[Floats, float]:
     return modest, log_scale + float(exponent[0, 0]) * np.log(2)
 
 
-def _total(trajectory: Trajectory, direct: Floats) -> dict[str, Floats]:
+def _total(run: Linearised, direct: Floats) -> dict[str, Floats]:
     """One backward sweep: the gradient that a framework computes."""
-    arriving = direct.copy()
-    for k in range(trajectory.steps - 1, 0, -1):
-        arriving[k - 1] += trajectory.vjp(arriving[k], k)
-    return trajectory.parameter_vjp(arriving, slice(0, trajectory.steps))
+    arriving = direct.copy()  # row k is dL/ds at step k + 1
+    for k in range(run.steps - 1, 0, -1):
+        arriving[k - 1] += run.vjp(arriving[k], k + 1)
+    return run.parameter_vjp(arriving)

@@ -24,7 +24,7 @@ from gradflow.spectra.numerics.logdomain import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Decay(Drawable):
     r"""A norm against lag.
 
@@ -98,12 +98,23 @@ class Decay(Drawable):
         middle = median_of_logs(flat)
         return np.array([half_life(slope(self.lag, unit)) for unit in middle.T])
 
+    def __repr__(self) -> str:
+        count = self.log_norm[..., 0].size
+        of = f", median of {count}" if self.log_norm.ndim > 1 else ""
+        return (
+            f"<Decay {self.label}: lags {self.lag[0]} to {self.lag[-1]}, "
+            f"horizon (1 %) {self._horizon()}{of}>"
+        )
+
     def _repr_html_(self) -> str:
-        horizon = self.horizon()
         return (
             f"<b>{self.label}</b>: {self.rate():.4g} nats a step, half-life "
-            f"{self.half_life():.4g} steps, horizon (1 %) {horizon if horizon else 'not reached'}"
+            f"{self.half_life():.4g} steps, horizon (1 %) {self._horizon()}"
         )
+
+    def _horizon(self) -> str:
+        horizon = self.horizon()
+        return "not reached" if horizon is None else str(horizon)
 
 
 def median_of_logs(values: Floats) -> Floats:
@@ -131,10 +142,25 @@ def half_life(rate: float) -> float:
 
 
 def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
-    r"""Return the decay of :math:`\|P(T, T-\ell)\|_2` for steps (..., T, d, d)."""
+    r"""Return the decay of :math:`\|P(T, T-\ell)\|_2` for steps (..., T, d, d).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> decay = product_decay(np.full((8, 1, 1), 0.5))
+    >>> decay
+    <Decay product of Jacobians: lags 0 to 8, horizon (1 %) 7>
+    >>> np.exp(decay.log_norm[-1]).round(6), round(decay.half_life(), 6)
+    (np.float64(0.003906), 1.0)
+    """
     log_norm = log_norms_of_products(jacobians)
     lag = np.arange(log_norm.shape[-1])
-    return Decay(lag, log_norm, r"\|P(t,k)\|_2", label or "product of Jacobians")
+    return Decay(
+        lag=lag,
+        log_norm=log_norm,
+        quantity=r"\|P(t,k)\|_2",
+        label=label or "product of Jacobians",
+    )
 
 
 def gradient_decay(
@@ -155,6 +181,14 @@ def gradient_decay(
         State part to its slice of the flat state.
     label
         Name of the curve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> steps = np.array([[[0.5, 1.0], [0.0, 0.25]]] * 2)
+    >>> decay = gradient_decay(steps, [1.0, 0.0], {"h": slice(0, 1), "c": slice(1, 2)})
+    >>> np.exp(decay.by_part["h"]), np.exp(decay.by_part["c"])
+    (array([1.  , 0.5 , 0.25]), array([0.  , 1.  , 0.75]))
     """
     unit, log_scale = row_products(jacobians, covector)
     lengths = [np.linalg.norm(unit[..., part], axis=-1) for part in parts.values()]
@@ -176,5 +210,11 @@ def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) 
         )
     by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
     by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
-    lag = np.arange(pulled.log_norm.shape[-1])
-    return Decay(lag, pulled.log_norm, r"\|\partial L / \partial s_k\|", label, by_part, by_unit)
+    return Decay(
+        lag=np.arange(pulled.log_norm.shape[-1]),
+        log_norm=pulled.log_norm,
+        quantity=r"\|\partial L / \partial s_k\|",
+        label=label,
+        by_part=by_part,
+        by_unit=by_unit,
+    )

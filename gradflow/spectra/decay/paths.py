@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 from gradflow.drawable import Drawable
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude, row_products
 
+# Paths that fit on a line.
+_MOST_TOLD = 3
+
 
 @dataclass(frozen=True, eq=False)
 class PathDecay(Drawable):
@@ -38,10 +41,18 @@ class PathDecay(Drawable):
     total: Floats
     carousel_only: Floats | None
 
+    def __repr__(self) -> str:
+        last = sorted(self._last_shares(), key=lambda part: -part[1])
+        listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in last[:_MOST_TOLD])
+        more = f", {len(last) - _MOST_TOLD} more" if len(last) > _MOST_TOLD else ""
+        return f"<PathDecay lags 1 to {self.lag[-1]}, at the last: {listed}{more}>"
+
     def _repr_html_(self) -> str:
-        share = {name: values[-1] for name, values in self.share().items()}
-        listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in share.items())
+        listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in self._last_shares())
         return f"<b>gradient by path</b> at lag {int(self.lag[-1])}: {listed}"
+
+    def _last_shares(self) -> list[tuple[str, float]]:
+        return [(name, float(values[-1])) for name, values in self.share().items()]
 
     def share(self) -> dict[str, Floats]:
         """Return, by path, the norm of its part over the sum of the norms of all, (T,) each."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.decay import Decay, pulled_decay
+from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
-from gradflow.spectra.trajectory import Trajectory
 
 # So many trajectories or fewer do without a tape.
 _FEW = 2
@@ -23,7 +24,7 @@ Gradient = ArrayLike | Mapping[str, ArrayLike] | Callable[[Floats], ArrayLike]
 
 
 def stream_gradient_decay(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Inputs,
     gradient: Gradient,
@@ -62,7 +63,16 @@ def stream_gradient_decay(
     ------
     UsageError
         As :func:`gradflow.run`; or if ``memory`` cannot suffice: how much would.
+
+    Examples
+    --------
+    >>> decay = stream_gradient_decay("scalar", {"w": [0.5]}, None, [1.0], [1.0], steps=2000)
+    >>> decay
+    <Decay scalar: gradient: lags 0 to 2000, horizon (1 %) 7>
+    >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
+    np.float64(-1386.294)
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     start = prepared(cell, params, x, state, steps, backend)
     lead, count = start.first.shape[:-1], start.count
     stretch, taped = _plan(start, memory)
@@ -79,7 +89,9 @@ def stream_gradient_decay(
         fill_states(start.code, start.params, piece, inputs, begin + 1)
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
-    ends = Trajectory(cell, start.params, last[..., None, :], {}, start.code.backend)
+    ends = LinearisedCell(
+        code=start.code, params=start.params, flat_states=last[..., None, :], inputs={}
+    )
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))

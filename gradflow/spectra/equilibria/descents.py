@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradflow.spectra.equilibria.period_map import EPS, PeriodMap
+from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.equilibria.zeros import Flags, is_zero, least_squares, norm
+from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
 
 # |grad q| / |F(s) - s| below which a minimum of q is as good as found; Newton does the rest.
@@ -24,7 +25,7 @@ def search(f: PeriodMap, first: Floats) -> tuple[Floats, Flags]:
     Starts that leave the range of float64 are left out. One that ends at no minimum of q is tried
     again by damped Newton.
     """
-    ends, finite, level = descend(f, first)
+    ends, finite, level = downhill(f, first)
     first, ends, level = first[finite], newton(f, ends[finite]), level[finite]
     again = np.flatnonzero(~_resolved(f, ends) & ~level)
     others = newton(f, damped_newton(f, first[again]))
@@ -37,7 +38,7 @@ def _resolved(f: PeriodMap, states: Floats) -> Flags:
     return is_zero(f, states) & ~f.stuck(states).any(axis=-1)
 
 
-def descend(f: PeriodMap, states: Floats) -> tuple[Floats, Flags, Flags]:
+def downhill(f: PeriodMap, states: Floats) -> tuple[Floats, Flags, Flags]:
     """Follow q downhill from states (m, d), all at once.
 
     Returns

@@ -13,9 +13,9 @@ from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import TIME
 from gradflow.codegen import Code
 from gradflow.errors import UsageError
+from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
 
-EPS = float(np.finfo(np.float64).eps)
 # Random relative changes of this size, far above rounding, measure how rounding is amplified.
 _CHANGE = 2.0**-40
 _DRAWS = 8

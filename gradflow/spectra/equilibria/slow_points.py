@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.spectra.equilibria.period_map import EPS, PeriodMap
+from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.equilibria.zeros import distinct, norm
+from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
 
 # Ends of descents closer than this share of 1 + |s| are one before Newton parts them.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.spectra.equilibria.period_map import EPS, PeriodMap
+from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.equilibria.zeros import norm, probes
+from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
 
 Complexes = NDArray[np.complex128]

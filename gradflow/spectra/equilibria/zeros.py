@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
-from gradflow.spectra.equilibria.period_map import EPS, PeriodMap
+from gradflow.spectra.equilibria.period_map import PeriodMap
+from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
 
 Flags = NDArray[np.bool_]

@@ -38,6 +38,11 @@ class Descent:
     error: Floats
     log_gradient: Floats
 
+    def __repr__(self) -> str:
+        updates, ends = len(self.error) - 1, self.error[-1]
+        from_many = f", the least of {ends.size}" if ends.ndim else ""
+        return f"<Descent of {updates} updates: error {ends.min():.4g} at the end{from_many}>"
+
 
 def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     r"""Return :math:`\log\min(1, \theta / \lVert g \rVert)`, the factor that clips a gradient.
@@ -53,6 +58,11 @@ def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     ------
     UsageError
         A norm that is NaN or infinite, or a threshold that is not positive.
+
+    Examples
+    --------
+    >>> log_clip_factor([-1.0, 3.0], threshold=1.0)
+    array([ 0., -3.])
     """
     norms, limits = np.asarray(log_norm, np.float64), np.asarray(threshold, np.float64)
     if np.isnan(norms).any() or np.isposinf(norms).any():
@@ -95,6 +105,14 @@ def descend(
         A start, rate, number or threshold that is not allowed, or shapes that do not fit.
     PrecisionError
         An error or gradient that is not finite.
+
+    Examples
+    --------
+    >>> found = descend(lambda p: ((p**2).sum(-1) / 2, p), [8.0], rate=0.5, updates=3)
+    >>> found
+    <Descent of 3 updates: error 0.5 at the end>
+    >>> found.path.ravel()
+    array([8., 4., 2., 1.])
     """
     at = as_finite(np.asarray(start), "descend", "start's entries")
     if not at.ndim or not np.isfinite(rate) or rate <= 0 or updates < 0:

@@ -21,11 +21,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen.over_time import pull_back
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.landscape.loss import Loss
+from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
 from gradflow.spectra.running import Inputs, run
 from gradflow.spectra.trajectory import Trajectory
@@ -39,7 +40,7 @@ _BAND = 300.0
 Direction = Mapping[str, ArrayLike] | tuple[str, int | tuple[int, ...]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ErrorSurface(Drawable):
     r"""An error and its gradient over two coordinates.
 
@@ -66,16 +67,22 @@ class ErrorSurface(Drawable):
     direction: Floats
     label: str
 
+    def __repr__(self) -> str:
+        return f"<ErrorSurface {self.label}{self._told()}>"
+
     def _repr_html_(self) -> str:
+        return f"<b>{self.label}</b>{self._told()}"
+
+    def _told(self) -> str:
         steepest = self.log_gradient.max() / np.log(10)
         return (
-            f"<b>{self.label}</b> at {self.y.size} x {self.x.size} points: from "
+            f" at {self.y.size} x {self.x.size} points: from "
             f"{self.error.min():.4g} to {self.error.max():.4g}, steepest 10^{steepest:.1f}"
         )
 
 
 def error_surface(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     loss: Callable[[Trajectory], Loss],
     across: tuple[Direction, ArrayLike],
@@ -106,7 +113,18 @@ def error_surface(
         A direction, coordinates, loss or run that does not fit; as in :func:`gradflow.run`.
     PrecisionError
         A derivative that is not finite.
+
+    Examples
+    --------
+    >>> def loss(run):
+    ...     last = run.flat_states[-1]
+    ...     return Loss((last[0] - 1) ** 2, 2 * (last - 1), "squared error")
+    >>> across, up = (("w", 0), [0.5, 1.0]), ({"w": [0.0]}, [0.0])
+    >>> surface = error_surface("scalar", {"w": [0.5]}, loss, across, up, state=[1.0], steps=3)
+    >>> surface
+    <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     base = {name: np.array(value, dtype=np.float64) for name, value in params.items()}
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
@@ -130,7 +148,14 @@ def error_surface(
             " look at the Jacobian of the cell there, or leave them out of the grid"
         )
     direction, log_length = unit_rows(slope)
-    return ErrorSurface(columns, rows, error, log_length + log_scale, direction, label)
+    return ErrorSurface(
+        x=columns,
+        y=rows,
+        error=error,
+        log_gradient=log_length + log_scale,
+        direction=direction,
+        label=label,
+    )
 
 
 def _axis(
@@ -182,7 +207,7 @@ def _number(value: ArrayLike) -> float:
 
 
 def _slopes(
-    ran: Trajectory, gradient: ArrayLike, along: tuple[dict[str, Floats], dict[str, Floats]]
+    ran: Linearised, gradient: ArrayLike, along: tuple[dict[str, Floats], dict[str, Floats]]
 ) -> tuple[Floats, float]:
     """Return the slopes (2,) over exp(scale), and the scale; NaN where one is not finite."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -196,7 +221,7 @@ def _slopes(
             inside = bands == band
             tops.append(float(log_norm[inside].max()))
             rows = unit * np.exp(np.where(inside, log_norm - tops[-1], -np.inf))[:, None]
-            by_name = ran.parameter_vjp(rows, slice(None))
+            by_name = ran.parameter_vjp(rows)
             slopes = [sum(float((by_name[n] * d).sum()) for n, d in one.items()) for one in along]
             found.append(np.array(slopes))
     if not np.isfinite(found).all():
@@ -207,12 +232,12 @@ def _slopes(
     return (np.zeros(2), 0.0) if top == -np.inf else (np.exp(log_part - top) @ part, top)
 
 
-def _arriving(ran: Trajectory, gradient: ArrayLike) -> tuple[Floats, Floats]:
+def _arriving(ran: Linearised, gradient: ArrayLike) -> tuple[Floats, Floats]:
     """Return the directions (T, d) and log lengths (T,) of dL/ds_t for t = 1..T."""
     steps, width = ran.steps, ran.width
     direct = as_finite(np.asarray(ran.covector(gradient)), _WHERE, "gradient of the loss")
     if direct.shape == (width,):
-        pulled = pull_back(ran.code, ran.params, ran.flat_states, ran.inputs, direct, rows=True)
+        pulled = ran.pull_back(direct, rows=True)
         return pulled.rows[-2::-1], pulled.log_norm[-2::-1]
     if direct.shape == (steps, width):
         return _swept(ran, direct)
@@ -222,11 +247,11 @@ def _arriving(ran: Trajectory, gradient: ArrayLike) -> tuple[Floats, Floats]:
     )
 
 
-def _swept(ran: Trajectory, direct: Floats) -> tuple[Floats, Floats]:
+def _swept(ran: Linearised, direct: Floats) -> tuple[Floats, Floats]:
     """Return the directions (T, d) and log lengths (T,) of dL/ds_t for losses at every step."""
     unit, log_norm = unit_rows(direct)
     for k in range(ran.steps - 1, 0, -1):
-        below, log_size = unit_rows(ran.vjp(unit[k], k))
+        below, log_size = unit_rows(ran.vjp(unit[k], k + 1))
         terms = np.array([log_norm[k] + log_size, log_norm[k - 1]])
         if (top := terms.max()) > -np.inf:
             joined = np.exp(terms - top) @ np.array([below, unit[k - 1]])

@@ -30,6 +30,11 @@ class Loss:
     gradient: Floats
     label: str
 
+    def __repr__(self) -> str:
+        value = np.asarray(self.value)
+        mean_of = f" (mean of {value.size})" if value.ndim else ""
+        return f"<Loss {self.label}: {value.mean():.4g}{mean_of}>"
+
 
 def cross_entropy(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> Loss:
     r"""Return :math:`L = -\log \mathrm{softmax}(V v)_y` in nats.
@@ -42,6 +47,14 @@ def cross_entropy(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> L
         (..., n) state part ``v`` that is read.
     target
         (...,) index ``y`` of the right symbol.
+
+    Examples
+    --------
+    >>> loss = cross_entropy([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0], 1)
+    >>> loss
+    <Loss cross-entropy of the next symbol: 0.6931>
+    >>> loss.gradient
+    array([ 0.5, -0.5])
     """
     v, y = np.asarray(readout, dtype=float), np.asarray(target)
     if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(v):
@@ -55,7 +68,13 @@ def cross_entropy(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> L
 
 
 def squared_error(readout: ArrayLike, vector: ArrayLike, target: ArrayLike) -> Loss:
-    r"""Return :math:`L = \tfrac12 \lVert V v - y \rVert^2` for targets ``y`` (..., outputs)."""
+    r"""Return :math:`L = \tfrac12 \lVert V v - y \rVert^2` for targets ``y`` (..., outputs).
+
+    Examples
+    --------
+    >>> squared_error([[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0], [0.0, 3.0])
+    <Loss squared error of the next value: 5>
+    """
     v = np.asarray(readout, dtype=float)
     error = np.asarray(vector, dtype=float) @ v.T - np.asarray(target, dtype=float)
     return Loss(0.5 * (error**2).sum(axis=-1), error @ v, "squared error of the next value")

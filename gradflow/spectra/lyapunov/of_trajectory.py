@@ -20,7 +20,7 @@ from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window,
 from gradflow.spectra.numerics.logdomain import Floats
 
 if TYPE_CHECKING:
-    from gradflow.spectra.trajectory import Trajectory
+    from gradflow.spectra.linearised_cell import LinearisedCell as Trajectory
 
 # Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
 _FORMING = 20

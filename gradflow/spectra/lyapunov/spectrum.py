@@ -31,7 +31,7 @@ _WHERE = "lyapunov_spectrum"
 _LONGEST_WINDOW = 50
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LyapunovSpectrum(Drawable):
     """Lyapunov exponents of one trajectory, or of each in a batch, natural log per step.
 
@@ -71,12 +71,18 @@ class LyapunovSpectrum(Drawable):
     label: str
     spread: float
 
+    def __repr__(self) -> str:
+        return f"<LyapunovSpectrum {self._told('+-')}>"
+
     def _repr_html_(self) -> str:
+        return f"<b>Lyapunov spectrum</b>, {self._told('&plusmn;')}"
+
+    def _told(self, or_so: str) -> str:
         *batch, count = self.exponents.shape
         first = (0,) * len(self.exponents.shape)
         of = f" (the first of {math.prod(batch)} trajectories)" if batch else ""
         return (
-            f"<b>Lyapunov spectrum</b>, {self.label}: leading {self.exponents[first]:.4g} &plusmn; "
+            f"{self.label}: leading {self.exponents[first]:.4g} {or_so} "
             f"{self.stderr[first]:.1g} nats a step{of}, {count} exponents, {self.steps} steps"
         )
 
@@ -124,6 +130,13 @@ def lyapunov_spectrum(
     PrecisionError
         If a Jacobian is far from singular and yet loses a direction to rounding, as it can when
         parts of the state are measured in units many powers of ten apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = lyapunov_spectrum(np.array([[[2.0, 1.0], [1.0, 1.0]]] * 200))
+    >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
+    array([ 0.9624, -0.9624])
     """
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))
@@ -174,14 +187,14 @@ def summary(
     exponents, stderr, history = _averages(lengths, growth, blocks)
     spread = max(window.spread for window in kept)
     return LyapunovSpectrum(
-        exponents,
-        stderr,
-        int(lengths.max()),
-        transient,
-        int(lengths.sum()),
-        np.moveaxis(history, 0, -2),
-        label,
-        spread,
+        exponents=exponents,
+        stderr=stderr,
+        interval=int(lengths.max()),
+        transient=transient,
+        steps=int(lengths.sum()),
+        history=np.moveaxis(history, 0, -2),
+        label=label,
+        spread=spread,
     )
 
 

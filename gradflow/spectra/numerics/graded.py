@@ -31,7 +31,7 @@ TOO_GRADED = (
     " of the state in units of like size"
 )
 # Powers of two further apart than this go into separate factors: squares must not underflow.
-SPREAD = 400
+EXPONENT_RANGE = 400
 
 
 def equilibrated(matrices: Floats) -> tuple[Exponents, Floats, Exponents]:
@@ -98,7 +98,7 @@ def graded_factors(row: Exponents, balanced: Floats, column: Exponents) -> tuple
     for scale, matrix in zip(scales, [np.eye(d), *balanced], strict=True):
         left = scale - scale.max()
         while True:
-            now = np.maximum(left, -SPREAD)
+            now = np.maximum(left, -EXPONENT_RANGE)
             factors.append(shifted(matrix, now[:, None]))
             left = left - now
             matrix = np.eye(d)

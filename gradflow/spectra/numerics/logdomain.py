@@ -144,14 +144,6 @@ def row_products(jacobians: ArrayLike, covector: ArrayLike) -> tuple[Floats, Flo
     return unit, log_norm + total * np.log(2)
 
 
-def log_norms_of_row_products(jacobians: ArrayLike, covector: ArrayLike) -> Floats:
-    """``log |g P(T, T - lag)|`` for lag = 0..T: (..., T, d, d) and (..., d) -> (..., T + 1).
-
-    Natural log of the Euclidean length, lag 0 first; see `row_products` for shapes and errors.
-    """
-    return row_products(jacobians, covector)[1]
-
-
 def log_norms_of_products(jacobians: ArrayLike) -> Floats:
     """``log ||P(T, T - lag)||_2`` for lag = 0..T: (..., T, d, d) -> (..., T + 1).
 

@@ -61,6 +61,13 @@ class ProductEigenvalues:
     phase: Floats
     error: float = 0.0
 
+    def __repr__(self) -> str:
+        largest, smallest = self.log_abs[[0, -1]]
+        return (
+            f"<ProductEigenvalues {self.log_abs.size}: log |lambda| from {largest:.4g} down to "
+            f"{smallest:.4g}>"
+        )
+
     def _repr_html_(self) -> str:
         largest, smallest = self.log_abs[[0, -1]]
         return (
@@ -87,6 +94,13 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
     PrecisionError
         If rounding spoils a QR, the iteration or the identity
         ``sum log |lambda| = sum log |det J_t|``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = product_eigenvalues(np.array([[[0.5, 1.0], [0.0, -0.25]]] * 3))
+    >>> np.exp(found.log_abs).round(6), found.phase.round(4)
+    (array([0.125   , 0.015625]), array([0.    , 3.1416]))
     """
     steps = as_steps(jacobians, _WHERE)
     d = steps.shape[-1]

@@ -82,6 +82,15 @@ class SingularValues(Drawable):
     log_sigma: Floats
     error: Floats
 
+    def __repr__(self) -> str:
+        if not self.lag.size:
+            return "<SingularValues at 0 lags>"
+        first, last = self.log_sigma[-1][[0, -1]]
+        return (
+            f"<SingularValues at {self.lag.size} lags, at lag {self.lag[-1]}: log sigma from "
+            f"{first:.4g} down to {last:.4g}>"
+        )
+
     def _repr_html_(self) -> str:
         first, last = self.log_sigma[-1][[0, -1]]
         return (
@@ -109,6 +118,13 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
     ------
     UsageError
         If a lag is not within 0..T, or as in `product_log_singular_values`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = singular_values(np.array([[[0.5, 1.0], [0.0, 0.25]]] * 300), [1, 300])
+    >>> found.log_sigma[0].round(4), found.log_sigma[1].round(2)
+    (array([ 0.1314, -2.2108]), array([-206.53, -417.3 ]))
     """
     steps = _steps(jacobians)
     length = len(steps)

@@ -62,6 +62,9 @@ class KreissConstant:
     at: complex
     bound: float
 
+    def __repr__(self) -> str:
+        return f"<KreissConstant {self.value:.4g} at z = {self.at:.4g}, at most {self.bound:.4g}>"
+
 
 def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstant:
     r"""Return ``K(A) = sup over |z| > 1 of (|z| - 1) |(zI - A)^{-1}|_2``.
@@ -89,6 +92,11 @@ def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstan
         A matrix that is no contraction and has its spectral radius at 1 to nine digits, so that
         rounding decides whether the supremum is finite; or one so far from normal that the search
         does not end.
+
+    Examples
+    --------
+    >>> kreiss_constant([[0.5, 8.0], [0.0, 0.5]])  # its powers grow to 8 before they shrink
+    <KreissConstant 4.063 at z = 1.516+0j, at most 4.063>
     """
     where = "kreiss_constant"
     a = _square(matrix, where)
@@ -122,6 +130,11 @@ def log_resolvent_norms(matrix: ArrayLike, points: ArrayLike) -> Floats:
     ------
     UsageError
         Not a square matrix of finite real numbers, or a point that is not finite.
+
+    Examples
+    --------
+    >>> log_resolvent_norms([[0.5, 8.0], [0.0, 0.5]], [1.0, 2.0j]).round(3)
+    array([3.47 , 0.693])
     """
     where = "log_resolvent_norms"
     a = _square(matrix, where)
@@ -139,6 +152,11 @@ def log_power_norms(matrix: ArrayLike, steps: int) -> Floats:
     ------
     UsageError
         Not a square matrix of finite real numbers, or a negative number of steps.
+
+    Examples
+    --------
+    >>> log_power_norms([[0.5, 8.0], [0.0, 0.5]], 4).round(3)
+    array([0.   , 2.083, 2.08 , 1.792, 1.387])
     """
     a = _square(matrix, "log_power_norms")
     if steps < 0:

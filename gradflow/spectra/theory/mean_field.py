@@ -38,6 +38,11 @@ def mean_field_variance(gain: float) -> float:
     ------
     UsageError
         A gain that is not between 0 and 1000.
+
+    Examples
+    --------
+    >>> mean_field_variance(0.9), round(mean_field_variance(2.0), 4)
+    (0.0, 2.1215)
     """
     _check("mean_field_variance", gain)
     if gain <= 1:
@@ -65,6 +70,11 @@ def mean_field_exponent(gain: float) -> float:
     ------
     UsageError
         A gain that is not between 0 and 1000.
+
+    Examples
+    --------
+    >>> round(mean_field_exponent(2.0), 4)
+    0.1547
     """
     variance = mean_field_variance(gain)
     if variance == 0:

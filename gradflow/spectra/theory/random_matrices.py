@@ -48,6 +48,11 @@ def bulk_radius(slopes: ArrayLike, gain: float = 1.0) -> float:
     ------
     UsageError
         No slope, a slope that is not finite, or a gain that is not positive.
+
+    Examples
+    --------
+    >>> round(bulk_radius([1.0, 0.5], gain=2.0), 4)
+    1.5811
     """
     squares = _squares("bulk_radius", slopes, gain)
     return float(np.sqrt(squares.mean()))
@@ -64,6 +69,11 @@ def quarter_circle(sigma: ArrayLike, gain: float = 1.0) -> Floats:
     ------
     UsageError
         A value that is not finite, or a gain that is not positive.
+
+    Examples
+    --------
+    >>> quarter_circle([0.0, 1.0, 3.0]).round(4)
+    array([0.6366, 0.5513, 0.    ])
     """
     _positive("quarter_circle", gain)
     at = as_finite(np.asarray(sigma), "quarter_circle", "sigma's entries")
@@ -91,6 +101,12 @@ def fuss_catalan(count: int, points: int = 400) -> tuple[Floats, Floats]:
     ------
     UsageError
         A count or a number of points that is not a whole number of at least 1 or 2.
+
+    Examples
+    --------
+    >>> log_sigma, density = fuss_catalan(2)
+    >>> log_sigma[-1].round(4), (np.log(27 / 4) / 2).round(4)
+    (np.float64(0.9548), np.float64(0.9548))
     """
     for name, value, least in (("count", count, 1), ("points", points, 2)):
         if value != int(value) or value < least:
@@ -131,6 +147,11 @@ def saturated_singular_values(sigma: ArrayLike, slopes: ArrayLike, gain: float =
     ------
     UsageError
         As :func:`bulk_radius`; a sigma that is not positive; slopes that are all zero.
+
+    Examples
+    --------
+    >>> saturated_singular_values([0.5, 1.0], slopes=[1.0, 0.5]).round(4)
+    array([0.7633, 0.4765])
     """
     where = "saturated_singular_values"
     squares = _squares(where, slopes, gain)
@@ -168,6 +189,11 @@ def newman_exponents(n: int, gain: float = 1.0) -> Floats:
     ------
     UsageError
         A size below 1 or a gain that is not positive.
+
+    Examples
+    --------
+    >>> newman_exponents(3).round(4)
+    array([-0.1845, -0.4913, -1.1845])
     """
     _positive("newman_exponents", gain)
     if n != int(n) or n < 1:

@@ -1,0 +1,89 @@
+"""The run of one cell, linearised: every call of its compiled code that an analysis needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen import Code
+from gradflow.codegen.over_time import Pulled, pull_back
+from gradflow.errors import UsageError
+from gradflow.spectra.linearised import Linearised, Where
+from gradflow.spectra.numerics.logdomain import Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LinearisedCell(Linearised):
+    """A run of one cell.
+
+    Parameters
+    ----------
+    code, params
+        The compiled cell that was run, and that runs what follows; its arrays.
+    flat_states
+        (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
+    inputs
+        (..., T, input) by name.
+    """
+
+    code: Code
+    params: Mapping[str, Floats]
+    inputs: Mapping[str, Floats]
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that was run."""
+        return self.code.cell
+
+    @property
+    def name(self) -> str:
+        """The cell's name."""
+        return self.cell.name
+
+    def part_sizes(self) -> Mapping[str, int]:
+        """Return the number of units of each state part, in flattening order."""
+        return self.code.part_sizes(self.params, self.flat_states)
+
+    def one(self, *index: int) -> Self:
+        """Return one trajectory of a batch, by its index along each batch axis."""
+        if len(index) != len(self.batch):
+            raise UsageError(
+                f"one: {len(index)} indices are given; the run has batch axes {self.batch}, and "
+                "each needs one."
+            )
+        inputs = {
+            name: np.broadcast_to(x, (*self.batch, *x.shape[-2:]))[index]
+            for name, x in self.inputs.items()
+        }
+        return replace(self, flat_states=self.flat_states[index], inputs=inputs)
+
+    def path_jacobians(self) -> dict[str, Floats]:
+        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
+        states, inputs, t = self._at(slice(0, self.steps))
+        return self.code.path_jacobians(self.params, states, inputs, t)
+
+    def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
+        """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
+        return pull_back(self.code, self.params, self.flat_states, self.inputs, covector, rows=rows)
+
+    def _at(self, where: Where) -> tuple[Floats, dict[str, Floats] | None, NDArray[np.int64]]:
+        states = self.flat_states[..., :-1, :][..., where, :]
+        inputs = {n: x[..., where, :] for n, x in self.inputs.items()} or None
+        return states, inputs, np.asarray(np.arange(1, self.steps + 1)[where])
+
+    def _jacobians(self, where: Where, out: Floats | None = None) -> Floats:
+        states, inputs, t = self._at(where)
+        return np.asarray(self.code.jacobian(self.params, states, inputs, t, out))
+
+    def _vjp(self, u: ArrayLike, where: Where) -> Floats:
+        states, inputs, t = self._at(where)
+        return np.asarray(self.code.vjp(self.params, states, u, inputs, t))
+
+    def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
+        states, inputs, t = self._at(where)
+        return self.code.parameter_vjp(self.params, states, u, inputs, t)
