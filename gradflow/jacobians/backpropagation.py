@@ -49,10 +49,11 @@ class Bptt:
             r" = \prod_{j=t}^{k+1} J_{j}, \qquad P(t,t) = I"
         )
 
-    def gradient_latex(self, parameter: str) -> str:
-        """Return ``dL/d parameter`` as a sum over steps and lags, with the direct terms of step k.
+    def gradient_equations(self, parameter: str) -> list[str]:
+        """Return ``dL/d parameter`` as a sum over steps and lags, then the direct terms of step k.
 
-        Raises ``UsageError`` for an unknown parameter.
+        Each entry is one LaTeX display, without delimiters. Raises ``UsageError`` for an unknown
+        parameter.
         """
         cell = self.cell
         if parameter not in cell.parameters:
@@ -69,7 +70,11 @@ class Bptt:
             rf"\frac{{\partial^{{+}} {self._state}_{{k}}}}{{\partial {name}}}}}"
             r"_{\text{lag } t-k}"
         )
-        return "\n\n".join([head, *(b.latex() for b in blocks if not b.is_zero)])
+        return [head, *(b.latex() for b in blocks if not b.is_zero)]
+
+    def gradient_latex(self, parameter: str) -> str:
+        """Return ``gradient_equations``, a blank line between them."""
+        return "\n\n".join(self.gradient_equations(parameter))
 
     def carousel_latex(self) -> dict[str, str]:
         r"""Return, for each part with one, its way through time that passes no linear map.
@@ -89,10 +94,14 @@ class Bptt:
                 rows[part] = rf"\prod_{{j=k+1}}^{{t}} {factor}"
         return rows
 
+    def equations(self) -> list[str]:
+        """Return state, product and the gradient by every parameter, one LaTeX display each."""
+        gradients = [e for p in self.cell.parameters for e in self.gradient_equations(p)]
+        return [self.state_latex(), self.product_latex(), *gradients]
+
     def latex(self) -> str:
-        """Return state, product and the gradient by every parameter."""
-        gradients = [self.gradient_latex(p) for p in self.cell.parameters]
-        return "\n\n".join([self.state_latex(), self.product_latex(), *gradients])
+        """Return ``equations``, a blank line between them."""
+        return "\n\n".join(self.equations())
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.product_latex()}$"

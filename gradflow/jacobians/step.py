@@ -219,11 +219,18 @@ class StepJacobian:
         """Return all blocks of the whole-state Jacobian, zero ones included, by (out, in)."""
         return {(a, b): self[a, b] for a in self.cell.states for b in self.cell.states}
 
-    def latex(self) -> str:
-        """Return the whole-state Jacobian: block matrix, blocks that are not zero, and "where"."""
-        from gradflow.jacobians.print.latex import step_latex
+    def equations(self) -> list[str]:
+        """Return the block matrix, the blocks that are not zero and "where", one LaTeX each.
 
-        return step_latex(self)
+        The first is ``J_t``; each entry is one display, without delimiters.
+        """
+        from gradflow.jacobians.print.latex import step_equations
+
+        return step_equations(self)
+
+    def latex(self) -> str:
+        """Return ``equations``, a blank line between them."""
+        return "\n\n".join(self.equations())
 
     def text(self) -> str:
         """Return every block as a line of plain text."""

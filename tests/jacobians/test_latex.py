@@ -18,7 +18,7 @@ def displays(cell):
     """Every formula there is about a cell, one display each."""
     jacobian, formulas = gf.jacobian(cell), bptt(cell)
     wrt = (*cell.states, *cell.input_names, *cell.parameters)
-    found = [cell.latex(), *jacobian.latex().split("\n\n"), *formulas.latex().split("\n\n")]
+    found = [cell.latex(), *jacobian.equations(), *formulas.equations()]
     found += [jacobian[out, name].latex() for out in jacobian.outs for name in wrt]
     found += formulas.carousel_latex().values()
     found += [cell._repr_latex_().strip("$"), formulas._repr_latex_().strip("$")]
@@ -113,6 +113,26 @@ def test_explicit_time_moves_with_the_product():
     }
     minus = gf.Cell(name="minus", state="y[one]", equations="y_next = -2 * y")
     assert bptt(minus).carousel_latex() == {"y": r"\prod_{j=k+1}^{t} \left( -2 \right)"}
+
+
+def test_equations_are_the_displays_that_latex_joins():
+    J, formulas = gf.jacobian(gf.cells.lstm), bptt(gf.cells.lstm)
+    matrix, *blocks, where = J.equations()
+    assert matrix.startswith("J_{t} = ")
+    assert blocks == [b.latex() for b in J.blocks().values()]
+    assert where.startswith(r"\text{where}")
+    state, product, *gradients = formulas.equations()
+    assert (state, product) == (formulas.state_latex(), formulas.product_latex())
+    head, *direct = formulas.gradient_equations("U_f")
+    assert direct == [J["h", "U_f"].latex(), J["c", "U_f"].latex()]
+    assert gradients.index(direct[0]) == gradients.index(head) + 1
+    for text, parts in (
+        (J.latex(), J.equations()),
+        (formulas.latex(), formulas.equations()),
+        (formulas.gradient_latex("U_f"), [head, *direct]),
+    ):
+        assert text == "\n\n".join(parts)
+        assert not any("\n\n" in part for part in parts)
 
 
 def test_one_part_needs_no_block_matrix():

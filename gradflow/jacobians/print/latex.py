@@ -129,7 +129,7 @@ def parameter_latex(block: ParameterBlock) -> str:
     return _aligned(left, rows or ["0"])
 
 
-def step_latex(jacobian: StepJacobian) -> str:
+def step_equations(jacobian: StepJacobian) -> list[str]:
     """Return the block matrix of the step Jacobian, its blocks that are not zero, and ``where``."""
     cell = jacobian.cell
     matrix = " \\\\\n".join(
@@ -145,7 +145,7 @@ def step_latex(jacobian: StepJacobian) -> str:
         matrix = f"\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
     blocks = [b.latex() for b in jacobian.blocks().values() if not b.is_zero]
     where = where_latex(jacobian)
-    return "\n\n".join([f"J_{{t}} = {matrix}", *blocks, *([where] if where else [])])
+    return [f"J_{{t}} = {matrix}", *blocks, *([where] if where else [])]
 
 
 def where_latex(jacobian: StepJacobian) -> str:
