@@ -12,7 +12,7 @@ every format, with its caption and its numbers.
 """
 
 from gradflow.figures.look.style import paper_style
-from gradflow.figures.look.venues import VENUES, Venue, find_venue
+from gradflow.figures.look.venues import VENUES, Venue
 from gradflow.figures.plots.decay import plot_decay
 from gradflow.figures.plots.density import plot_density
 from gradflow.figures.plots.eigenvalues import plot_eigenvalues
@@ -31,7 +31,6 @@ __all__ = [
     "Grid",
     "Series",
     "Venue",
-    "find_venue",
     "mark_points",
     "outline",
     "paper_style",

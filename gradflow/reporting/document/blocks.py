@@ -14,9 +14,10 @@ from typing import Literal, get_args
 from gradflow.errors import UsageError
 from gradflow.prose import split_inline
 from gradflow.reporting.document.checks import check_prose, check_string, check_text
-from gradflow.reporting.render.vector_image import check_svg
+from gradflow.reporting.document.vector_image import check_svg
 
 __all__ = [
+    "Answer",
     "Block",
     "Code",
     "Details",
@@ -27,7 +28,6 @@ __all__ = [
     "Report",
     "Table",
     "Tone",
-    "Verdict",
 ]
 
 Tone = Literal["good", "bad", "neutral"]
@@ -135,7 +135,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as one ``<svg>`` element, as `gradflow.figures.figure_svg` returns it.
+    """A drawing as one ``<svg>`` element, as `gradflow.reporting.figure_svg` returns it.
 
     ``alt`` says in plain text what the drawing shows, for those who cannot see it.
     """
@@ -153,7 +153,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Answer:
     """The answer in one sentence, and whether it is good news."""
 
     text: str
@@ -163,7 +163,7 @@ class Verdict:
         """Refuse empty text and an unknown tone."""
         check_prose(self, "text")
         if self.tone not in get_args(Tone):
-            raise UsageError(f"Verdict: tone is {self.tone!r}; it must be good, bad or neutral")
+            raise UsageError(f"Answer: tone is {self.tone!r}; it must be good, bad or neutral")
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,10 @@ class Details:
         _freeze_blocks(self)
 
 
-Block = Heading | Paragraph | Equation | Table | Figure | Verdict | Code | Details
+Block = Heading | Paragraph | Equation | Table | Figure | Answer | Code | Details
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """A whole report; ``provenance`` says what it takes to make it again, in the order given."""
 
@@ -224,6 +224,10 @@ class Report:
                         "one equation, so change one"
                     )
                 seen.add(block.label)
+
+    def __repr__(self) -> str:
+        """Return one line with the title and the number of blocks."""
+        return f"Report({self.title!r}, {len(self.blocks)} blocks)"
 
 
 def _flat(blocks: Sequence[Block]) -> Iterator[Block]:

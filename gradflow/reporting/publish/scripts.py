@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.errors import InputError, UsageError
-from gradflow.figures import find_venue
+from gradflow.figures.look.venues import find_venue
 from gradflow.files import require_folder
+from gradflow.prose import plain_text
 from gradflow.reporting.publish.formats import FORMATS, check_formats
 
 __all__ = ["Script", "find_script", "scripts"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Script:
     """A figure script: its ``question``, what it corresponds to, and its text."""
 
@@ -59,6 +60,10 @@ class Script:
         main = self._main()
         found: Mapping[str, float] = main(folder, quick=quick, venue=venue, formats=kinds)
         return dict(found)
+
+    def __repr__(self) -> str:
+        """Return one line with the name and the question."""
+        return f"Script({self.name!r}: {plain_text(self.question)})"
 
     def _main(self) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(f"gradflow_figure_{self.name}", self.path)
@@ -123,4 +128,6 @@ def _read(path: Path) -> Script:
             f"{path}: it has no docstring; a figure script opens with the question it answers"
         )
     question, _, about = text.partition("\n")
-    return Script(path.stem, path, question.strip(), source, about.strip())
+    return Script(
+        name=path.stem, path=path, question=question.strip(), source=source, about=about.strip()
+    )

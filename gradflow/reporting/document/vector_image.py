@@ -30,7 +30,7 @@ def check_svg(svg: str) -> None:
     if not svg.lstrip().startswith("<svg"):
         raise UsageError(
             f"Figure: svg starts with {svg.lstrip()[:20]!r}; it must start with <svg, without an "
-            "XML prolog, as gradflow.figures.figure_svg returns it"
+            "XML prolog, as gradflow.reporting.figure_svg returns it"
         )
     try:
         root = ElementTree.fromstring(svg)
