@@ -96,7 +96,7 @@ def read_sequence(
         row, column = (int(index) for index in bad[0])
         raise InputError(
             f"{where} holds {values[row, column]} at [{offset + row}, {column}] (row and column, "
-            "counted from 0); an input holds finite numbers, so fill or drop that row"
+            "counted from 0); an input holds finite numbers, so fill or drop that row."
         )
     size = f"{rows:,} x {columns} numbers, sha256 {_digest(content)}"
     return InputSequence(values, f"{name} ({size}), {_span('rows', steps, offset)}")
@@ -129,20 +129,20 @@ def _content(where: str) -> bytes:
         content = Path(where).read_bytes()
     except FileNotFoundError as error:
         raise InputError(
-            f"{where}: there is no such file; an input is {kinds()}, so check the path"
+            f"{where}: there is no such file; an input is {kinds()}, so check the path."
         ) from error
     except IsADirectoryError as error:
         raise InputError(
-            f"{where} is a folder; an input is {kinds()}, so name a file in it"
+            f"{where} is a folder; an input is {kinds()}, so name a file in it."
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             f"{where!r} cannot be read ({reason}); an input is {kinds()} that you may read, so "
-            "check the path and its permissions"
+            "check the path and its permissions."
         ) from error
     if not content:
-        raise InputError(f"{where} is empty; an input is {kinds()}, so fill it or name another")
+        raise InputError(f"{where} is empty; an input is {kinds()}, so fill it or name another.")
     return content
 
 
@@ -155,7 +155,7 @@ def _text(content: bytes, where: str) -> str:
     if position >= 0:
         raise InputError(
             f"{where} is not UTF-8 text (byte {content[position]:#04x} at position {position}); "
-            f"an input is {kinds()}, so convert it to one of these"
+            f"an input is {kinds()}, so convert it to one of these."
         )
     return io.StringIO(text, newline=None).read()
 
@@ -166,7 +166,7 @@ def _english() -> str:
     except ImportError as error:
         raise InputError(
             "the default text, pydoc_data.topics, is missing from this Python; it is a part of "
-            f"every full installation, so install that or name {kinds()}"
+            f"every full installation, so install that or name {kinds()}."
         ) from error
     return "\n".join(topics[name] for name in sorted(topics))
 
@@ -181,7 +181,7 @@ def _whole(name: str, value: int, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
     return number
 
 
@@ -190,7 +190,7 @@ def _check_length(available: int, steps: int, offset: int, where: str, found: st
         after = f" from step {offset} on" if offset else ""
         fewer = f"ask for at most {available - offset} or " if available > offset else ""
         raise InputError(
-            f"{where} holds {found}, and {steps} were asked for{after}; {fewer}give a longer file"
+            f"{where} holds {found}, and {steps} were asked for{after}; {fewer}give a longer file."
         )
 
 
@@ -198,7 +198,7 @@ def _check_inputs(found: int, inputs: int | None, where: str, what: str) -> None
     if inputs is not None and inputs != found:
         raise UsageError(
             f"{where} has {found} {what}, and the cell takes {inputs}; make the two equal, for "
-            f"instance by asking for {found} inputs"
+            f"instance by asking for {found} inputs."
         )
 
 

@@ -94,5 +94,5 @@ VENUES = _known()
 def find_venue(name: str) -> Venue:
     """Return the venue ``name``. Raises ``UsageError`` for an unknown one."""
     if name not in VENUES:
-        raise UsageError(f"venue {name!r} is not known; choose one of {', '.join(VENUES)}")
+        raise UsageError(f"venue {name!r} is not known; choose one of {', '.join(VENUES)}.")
     return VENUES[name]

@@ -61,9 +61,9 @@ def plot_decay(
     """
     decays = decays if isinstance(decays, Sequence) else [decays]
     if not decays:
-        raise UsageError("plot_decay: decays is empty; give at least one Decay")
+        raise UsageError("plot_decay: decays is empty; give at least one Decay.")
     if tolerance is not None and not 0 < tolerance < math.inf:
-        raise UsageError(f"plot_decay: tolerance is {tolerance}; it must be a positive number")
+        raise UsageError(f"plot_decay: tolerance is {tolerance}; it must be a positive number.")
     same = len({decay.quantity for decay in decays}) == 1
     curves, bands, lags = [], [], []
     for index, decay in enumerate(decays):

@@ -180,7 +180,7 @@ def trace(ax: Axes, *coordinates: ArrayLike, color: str = INK) -> Axes:
     if len(path) != needed or len(shapes) != 1 or path[0].ndim != 1 or not np.isfinite(path).all():
         raise UsageError(
             f"trace: these axes need {needed} arrays of one length, with finite values; there are "
-            f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}"
+            f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}."
         )
     width = 0.7 * float(mpl.rcParams["lines.linewidth"])
     for shade, wide in (("white", 2.4 * width), (color, width)):
@@ -242,16 +242,18 @@ def _checked(
     if across.ndim != 1 or up.ndim != 1 or values.shape != (up.size, across.size):
         raise UsageError(
             f"{name}: x has shape {across.shape}, y {up.shape} and the values {values.shape}; the "
-            "values must have a row for each y and a column for each x"
+            "values must have a row for each y and a column for each x."
         )
     for axis in (across, up):
         steps = np.diff(axis)
         if axis.size < 2 or steps.min() <= 0 or steps.max() > steps.min() * (1 + 1e-6):
-            raise UsageError(f"{name}: x and y must be ascending and evenly spaced, 2 or more each")
+            raise UsageError(
+                f"{name}: x and y must be ascending and evenly spaced, 2 or more each."
+            )
     values = to_decades(values, name) if log else values
     allowed = np.isfinite(values) | (np.isneginf(values) & log)
     if not allowed.all() or not np.isfinite(values).any():
-        raise UsageError(f"{name}: values must be finite; clip or mask what is not, and say so")
+        raise UsageError(f"{name}: values must be finite; clip or mask what is not, and say so.")
     return across, up, values
 
 

@@ -41,10 +41,10 @@ def array_of(stream: IO[bytes], where: str) -> NDArray[np.generic]:
         if "Object arrays" in str(error):
             raise InputError(
                 f"{where} holds Python objects, which are never loaded since loading runs code; "
-                "an input holds real numbers, so save it as array.astype(float)"
+                "an input holds real numbers, so save it as array.astype(float)."
             ) from error
         raise InputError(
-            f"{where} is a damaged .npy file ({words_of(error)}); save it again with numpy.save"
+            f"{where} is a damaged .npy file ({words_of(error)}); save it again with numpy.save."
         ) from error
     return array
 
@@ -57,12 +57,12 @@ def table_of(array: NDArray[np.generic], where: str) -> NDArray[np.float64]:
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{where} holds an array of {array.dtype}; an input holds real numbers, so convert it "
-            "with array.astype(float) or save real and imaginary parts as columns"
+            "with array.astype(float) or save real and imaginary parts as columns."
         )
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
             f"{where} holds an array of shape {array.shape}; an input is (steps,) or "
-            "(steps, columns) with at least one of each, so reshape it"
+            "(steps, columns) with at least one of each, so reshape it."
         )
     with np.errstate(over="ignore"):
         return array.reshape(len(array), -1).astype(np.float64)

@@ -28,7 +28,7 @@ def read_csv(content: bytes, where: str) -> NDArray[np.float64]:
     except UnicodeDecodeError as error:
         raise InputError(
             f"{where} is not UTF-8 text (byte {content[error.start]:#04x} at position "
-            f"{error.start}); a .csv file holds numbers separated by commas, so export it again"
+            f"{error.start}); a .csv file holds numbers separated by commas, so export it again."
         ) from error
     rows: list[list[float]] = []
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -42,18 +42,18 @@ def read_csv(content: bytes, where: str) -> NDArray[np.float64]:
             if len(cells) != width:
                 raise InputError(
                     f"{where}, line {reader.line_num} has {len(cells)} cells and the first row "
-                    f"{width}; every row must have the same number, so correct that line"
+                    f"{width}; every row must have the same number, so correct that line."
                 )
             rows.append([_number(cell, i, reader.line_num, where) for i, cell in enumerate(cells)])
     except csv.Error as error:
         raise InputError(
             f"{where}, line {reader.line_num} is no line of a .csv file ({error}); it must hold "
-            "numbers separated by commas, so correct that line"
+            "numbers separated by commas, so correct that line."
         ) from error
     if not rows:
         raise InputError(
             f"{where} holds no row of numbers; a .csv file has a row of numbers for each step, so "
-            "add them below the header"
+            "add them below the header."
         )
     return np.array(rows, dtype=np.float64)
 
@@ -73,7 +73,7 @@ def _number(cell: str, column: int, line: int, where: str) -> float:
         found = f"holds {cell[:40]!r}" if cell.strip() else "is empty"
         raise InputError(
             f"{where}, line {line}, column {column + 1} {found}; every cell must be a number, "
-            "separated from the next by a comma, so correct or drop that line"
+            "separated from the next by a comma, so correct or drop that line."
         ) from error
 
 

@@ -28,7 +28,7 @@ def read_npy(content: bytes, where: str) -> NDArray[np.float64]:
     if not content.startswith(_MAGIC):
         raise InputError(
             f"{where} does not begin as a .npy file does (found {content[:8]!r}); save the array "
-            "with numpy.save, or give a text file another ending"
+            "with numpy.save, or give a text file another ending."
         )
     return table_of(array_of(io.BytesIO(content), where), where)
 

@@ -29,7 +29,7 @@ def read_npz(content: bytes, where: str) -> NDArray[np.float64]:
     if not content.startswith(_MAGIC):
         raise InputError(
             f"{where} does not begin as a .npz file does (found {content[:8]!r}); save the array "
-            "with numpy.savez(file, x=array), or give a text file another ending"
+            "with numpy.savez(file, x=array), or give a text file another ending."
         )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -38,7 +38,7 @@ def read_npz(content: bytes, where: str) -> NDArray[np.float64]:
                 found = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
                 raise InputError(
                     f"{where} holds {len(names)} arrays{f' ({found})' if names else ''}; it must "
-                    "hold one, or one named x, so save it with numpy.savez(file, x=array)"
+                    "hold one, or one named x, so save it with numpy.savez(file, x=array)."
                 )
             name = "x" if "x" in names else names[0]
             with archive.open(f"{name}.npy") as member:
@@ -49,7 +49,7 @@ def read_npz(content: bytes, where: str) -> NDArray[np.float64]:
         raise
     except DAMAGE as error:
         raise InputError(
-            f"{where} is a damaged .npz file ({words_of(error)}); save it again with numpy.savez"
+            f"{where} is a damaged .npz file ({words_of(error)}); save it again with numpy.savez."
         ) from error
 
 

@@ -53,7 +53,7 @@ class Heading:
         """Refuse an empty title and a level that is not 2, 3 or 4."""
         check_prose(self, "text")
         if self.level not in (2, 3, 4):
-            raise UsageError(f"Heading: level is {self.level!r}; it must be 2, 3 or 4")
+            raise UsageError(f"Heading: level is {self.level!r}; it must be 2, 3 or 4.")
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Equation:
         """Refuse an empty formula, dollar signs in it, and a label with other than plain signs."""
         check_text(self, "latex")
         if re.search(r"(?<!\\)\$", self.latex):
-            raise UsageError(f"Equation: {self.latex!r} has a $; latex is written without them")
+            raise UsageError(f"Equation: {self.latex!r} has a $; latex is written without them.")
         if self.label and not _LABEL.fullmatch(self.label):
             raise UsageError(
                 f"Equation: label is {self.label!r}; it may have letters, digits, '.', \"'\" and "
-                "'-', as in '3' or 'A.1'"
+                "'-', as in '3' or 'A.1'."
             )
         check_prose(self, "caption", empty=True)
 
@@ -104,17 +104,17 @@ class Table:
         """Refuse rows that are not as long as the header, and cells that are not text."""
         for field, value in (("header", self.header), ("rows", self.rows)):
             if isinstance(value, str) or not isinstance(value, Sequence):
-                raise UsageError(f"Table: {field} is {value!r}; it must be a list")
+                raise UsageError(f"Table: {field} is {value!r}; it must be a list.")
         object.__setattr__(self, "header", tuple(self.header))
         object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
         if not self.header:
-            raise UsageError("Table: header is empty; name at least one column")
+            raise UsageError("Table: header is empty; name at least one column.")
         for number, row in enumerate((self.header, *self.rows)):
             where = f"row {number}" if number else "the header"
             if len(row) != len(self.header):
                 raise UsageError(
                     f"Table: {where} has {len(row)} cells and the header {len(self.header)}; "
-                    "write '' for a cell with nothing in it"
+                    "write '' for a cell with nothing in it."
                 )
             for cell in row:
                 check_string(f"Table: a cell of {where}", cell)
@@ -163,7 +163,7 @@ class Answer:
         """Refuse empty text and an unknown tone."""
         check_prose(self, "text")
         if self.tone not in get_args(Tone):
-            raise UsageError(f"Answer: tone is {self.tone!r}; it must be good, bad or neutral")
+            raise UsageError(f"Answer: tone is {self.tone!r}; it must be good, bad or neutral.")
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Report:
                 if block.label in seen:
                     raise UsageError(
                         f"Report: two equations have the label {block.label!r}; a label names "
-                        "one equation, so change one"
+                        "one equation, so change one."
                     )
                 seen.add(block.label)
 
@@ -240,9 +240,9 @@ def _flat(blocks: Sequence[Block]) -> Iterator[Block]:
 def _freeze_blocks(owner: Details | Report) -> None:
     name = type(owner).__name__
     if isinstance(owner.blocks, str) or not isinstance(owner.blocks, Sequence) or not owner.blocks:
-        raise UsageError(f"{name}: blocks is {owner.blocks!r}; it must be a list of blocks")
+        raise UsageError(f"{name}: blocks is {owner.blocks!r}; it must be a list of blocks.")
     for block in owner.blocks:
         if not isinstance(block, Block):
             allowed = ", ".join(kind.__name__ for kind in get_args(Block))
-            raise UsageError(f"{name}: {block!r} is not a block; blocks are {allowed}")
+            raise UsageError(f"{name}: {block!r} is not a block; blocks are {allowed}.")
     object.__setattr__(owner, "blocks", tuple(owner.blocks))

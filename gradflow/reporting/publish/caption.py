@@ -17,7 +17,7 @@ _ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
 def check_caption(where: str, text: str) -> None:
     """Raise ``UsageError`` unless ``text`` has letters and every formula in it is closed."""
     if not text.strip():
-        raise UsageError(f"{where} is empty; say in words what the figure shows")
+        raise UsageError(f"{where} is empty; say in words what the figure shows.")
     split_inline(text)
 
 

@@ -67,7 +67,7 @@ def write_gallery(
         An unknown venue or format, none that a browser shows, or a folder that cannot be written.
     """
     if not any(kind in formats for kind in _SHOWN):
-        raise UsageError("a gallery shows its figures; let one format be png or svg")
+        raise UsageError("a gallery shows its figures; let one format be png or svg.")
     folder = Path(out)
     entries = []
     for script in chosen:

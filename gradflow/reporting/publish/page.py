@@ -83,7 +83,7 @@ class Page:
             if not math.isfinite(value):
                 raise UsageError(
                     f"figure {self.name}: the claim {key!r} is {value}; a claim must be a finite "
-                    "number, so give its logarithm or leave it out"
+                    "number, so give its logarithm or leave it out."
                 )
         for what, text in (("answer", answer), ("caption", caption)):
             check_caption(f"figure {self.name}: its {what}", text)

@@ -79,7 +79,7 @@ class Script:
         except TypeError:
             raise InputError(
                 f"{self.path}: it has no main(out, quick=False, **look); a figure script needs "
-                "one, see docs/figures.md"
+                "one, see docs/figures.md."
             ) from None
         return main  # type: ignore[no-any-return]
 
@@ -95,7 +95,7 @@ def scripts() -> tuple[Script, ...]:
         paths = sorted(folder.glob("[!_]*.py"))
         if paths:
             return tuple(_read(path) for path in paths)
-    raise InputError("the folder analyses/ is missing from this installation; install it again")
+    raise InputError("the folder analyses/ is missing from this installation; install it again.")
 
 
 def find_script(name: str) -> Script:
@@ -109,7 +109,7 @@ def find_script(name: str) -> Script:
     if name not in known:
         raise UsageError(
             f"figure {name!r} is not known; choose one of {', '.join(known)}, or name a "
-            "script FILE.py"
+            "script FILE.py."
         )
     return known[name]
 
@@ -121,11 +121,11 @@ def _read(path: Path) -> Script:
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "msg", None) or error
         raise InputError(
-            f"{path}: not a Python script that can be read ({reason}); check the path and the file"
+            f"{path}: not a Python script that can be read ({reason}); check the path and the file."
         ) from None
     if not text:
         raise InputError(
-            f"{path}: it has no docstring; a figure script opens with the question it answers"
+            f"{path}: it has no docstring; a figure script opens with the question it answers."
         )
     question, _, about = text.partition("\n")
     return Script(
