@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.errors import UsageError
@@ -226,7 +226,7 @@ def _contours(
     lines = ax.contour(across, up, shown, levels, colors=INK, linewidths=widths, linestyles="solid")
     for text in ax.clabel(
         lines,
-        fmt=lambda v: decade_label(v, plain=True) if log else f"{v:g}".replace("-", "−"),
+        fmt=lambda v: decade_label(v, plain=True) if log else Formatter.fix_minus(f"{v:g}"),
         fontsize=mpl.rcParams["legend.fontsize"],
         inline_spacing=2,
     ):

@@ -43,7 +43,9 @@ def magnitude(log: float, digits: int = 2) -> str:
     if _is_moderate(log):
         return f"${float(f'{math.exp(log):.{digits}g}'):.10g}$"
     mantissa, power = _scientific(log, digits)
-    return f"$10^{{{power}}}$" if mantissa == 1 else rf"${mantissa:g} \times 10^{{{power}}}$"
+    return (
+        f"$10^{{{power}}}$" if mantissa == 1 else rf"${mantissa:.{digits}g} \times 10^{{{power}}}$"
+    )
 
 
 def _is_moderate(log: float) -> bool:
