@@ -12,7 +12,7 @@ from gradflow.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.figures.plots.heat import Grid
+    from gradflow.figures.charts.heat import Grid
 
 __all__ = ["plot_surface"]
 

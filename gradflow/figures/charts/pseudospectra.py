@@ -19,7 +19,7 @@ from gradflow.figures.look.style import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.figures.plots.heat import Grid
+    from gradflow.figures.charts.heat import Grid
 
 __all__ = ["plot_pseudospectra"]
 

@@ -22,9 +22,7 @@ from gradflow.figures.look.style import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.spectra import ErrorSurface
-
-__all__ = ["Grid", "mark_points", "outline", "plot_error_surface", "plot_heat", "trace"]
+__all__ = ["Grid", "mark_points", "outline", "plot_heat", "trace"]
 
 _ZERO = "#ffffff"
 
@@ -136,12 +134,6 @@ def plot_heat(
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     return ax
-
-
-def plot_error_surface(ax: Axes, result: ErrorSurface) -> Axes:
-    """Draw the error of an error surface over its two coordinates; see :func:`plot_heat`."""
-    grid = Grid(result.x, result.y, result.error, result.label)
-    return plot_heat(ax, grid, x="first coordinate", y="second coordinate")
 
 
 def outline(
