@@ -69,7 +69,7 @@ def main(out, quick=False, **look):
     peaks = []
     for index, steps in enumerate(STEPS):
         log = from_start(across, np.full(across.size, START), steps)[1]
-        peaks.append(Series(f"{steps} steps", across, log, style=index))
+        peaks.append(Series(label=f"{steps} steps", x=across, y=log, style=index))
         numbers[f"dx_T/dx_0 on the boundary, T = {steps}"] = np.exp(log[near.size])
     grown = [np.exp(p.y[near.size]) for p in peaks]
     listed = ", ".join(f"${g:.5g}$" for g in grown)

@@ -51,8 +51,8 @@ def main(out, quick=False, **look):
     norms, errors, numbers, needed = [], [], {}, {}
     for name in CELLS:
         log_norm, left_out, off = components(name, text, hidden, readout)
-        norms.append(Series(name, shown, (log_norm - log_norm[0])[shown]))
-        errors.append(Series(name, shown + 1, left_out[shown]))
+        norms.append(Series(label=name, x=shown, y=(log_norm - log_norm[0])[shown]))
+        errors.append(Series(label=name, x=shown + 1, y=left_out[shown]))
         above = np.flatnonzero(left_out > np.log(TOLERANCE))
         needed[name] = int(above[-1]) + 2 if above.size else 1
         last = (log_norm - log_norm[0])[shown[-1]] / np.log(10)

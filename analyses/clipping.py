@@ -71,16 +71,16 @@ def main(out, quick=False, **look):
     curves = []
     for style, (name, label) in enumerate((("whole", "all lags"), ("far", f"lags over {FAR}"))):
         low, high = np.quantile(logs[name], (0.1, 0.9), axis=1, method="nearest")
-        curves.append(Series(label, gains, middle[name], low, high, style=style))
+        curves.append(Series(label=label, x=gains, y=middle[name], low=low, high=high, style=style))
         cut = middle["cut" if name == "whole" else "far cut"]
-        curves.append(Series("", gains, cut, kind="points", style=style))
+        curves.append(Series(label="", x=gains, y=cut, kind="points", style=style))
     lag, every = np.arange(steps), slice(None, None, steps // 10)
     lines = []
     for style, gain in enumerate((gains[2], gains[gains.size // 3], gains[-1])):
         share, same = shares[gain]
-        lines.append(Series(f"$g={gain:.1f}$", lag, np.log(share), style=style + 2))
+        lines.append(Series(label=f"$g={gain:.1f}$", x=lag, y=np.log(share), style=style + 2))
         after = np.log(same)[every]
-        lines.append(Series("", lag[every], after, kind="points", style=style + 2))
+        lines.append(Series(label="", x=lag[every], y=after, kind="points", style=style + 2))
     with page("clipping", out, quick, shape=(1, 2), **look) as sheet:
         left, right = sheet.axes
         plot_series(left, curves, x="recurrent gain $g$", y="norm of gradient", log=True)

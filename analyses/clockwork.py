@@ -26,7 +26,7 @@ FLOOR, SHOWN = -6, 64
 
 def stairs(lag, log):
     """The corners of a staircase: the value at each lag holds up to the next."""
-    return np.repeat(lag, 2)[1:], np.repeat(log, 2)[:-1]
+    return {"x": np.repeat(lag, 2)[1:], "y": np.repeat(log, 2)[:-1]}
 
 
 def name_stairs(ax, own):
@@ -64,9 +64,10 @@ def main(out, quick=False, **look):
         changes = np.flatnonzero(np.diff(log) != 0)
         norm = np.linalg.norm(params["W_H"][np.ix_(module, module)], 2)
         bound = np.ceil(lag / period) * np.log(norm)
-        own.append(Series(f"$p={period:g}$", *stairs(lag, log), style=(index, DASHES[index])))
+        label, style = f"$p={period:g}$", (index, DASHES[index])
+        own.append(Series(label=label, **stairs(lag, log), style=style))
         part = np.logaddexp.reduce(2 * by_unit[:, module], axis=1) / 2
-        whole.append(Series(f"$p={period:g}$", lag, part, style=(index, DASHES[index])))
+        whole.append(Series(label=f"$p={period:g}$", x=lag, y=part, style=(index, DASHES[index])))
         numbers |= {
             f"p={period:g}: levels left over {steps} steps": changes.size,
             f"p={period:g}: changes elsewhere than at a tick": np.count_nonzero(changes % period),
@@ -84,7 +85,7 @@ def main(out, quick=False, **look):
     with page("clockwork", out, quick, shape=(1, 2), **look) as sheet:
         left, right = sheet.axes
         across = "lag $t-k$ (steps)"
-        edge = Series("", *stairs(lag, bound), kind="bound")
+        edge = Series(label="", **stairs(lag, bound), kind="bound")
         y = r"$\|P_{pp}(t,k)\|_2$"
         plot_series(left, [edge, *own], x=across, y=y, log=True, named=False)
         left.set(xlim=(0, SHOWN), ylim=(FLOOR, 0.5), xticks=np.arange(0, SHOWN + 1, 16))

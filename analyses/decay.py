@@ -74,7 +74,7 @@ def main(out, quick=False, **look):
             found = list(runs(case, text, windows, hidden))
             log = np.array([decay for _, decay in found])
             low, middle, high = (np.sort(log, axis=0)[round(q * (windows - 1))] for q in QUANTILES)
-            panel.append(Series(name, lag, middle, low, high, style=style))
+            panel.append(Series(label=name, x=lag, y=middle, low=low, high=high, style=style))
             told[name] = magnitude(middle[-1])
             numbers[f"log10 gradient, {name}"] = middle[-1] / np.log(10)
             below = [line for run, _ in found if (line := bound_below(run)) is not None]
@@ -88,7 +88,7 @@ def main(out, quick=False, **look):
                 bound = above if side > 0 else np.array(below)
                 worst = side * (side * bound).max(axis=0)
                 label = "" if abs(worst[-1] - middle[-1]) < 0.5 else "-≤≥"[side] + name.split()[0]
-                panel.append(Series(label, lag, worst, kind="bound"))
+                panel.append(Series(label=label, x=lag, y=worst, kind="bound"))
                 told[f"{name} bound"] = magnitude(worst[-1])
                 numbers[f"log10 bound, {name}"] = worst[-1] / np.log(10)
                 numbers[f"least room (nats), {name}"] = (side * (bound - log))[:, 1:].min()

@@ -95,7 +95,7 @@ def main(out, quick=False, **look):
         plan.text(5.2, -2.03, f"thrown by {thrown:.0f}", color="white", ha="right", va="top")
         plan.text(4.56, -2.73, "clipped", ha="center")
         plan.text(5.42, -3.1, "cliff", ha="right")
-        cuts = [Series("", beside, log * np.log(10)) for log in steep]
+        cuts = [Series(label="", x=beside, y=log * np.log(10)) for log in steep]
         plot_series(cut, cuts, x="$b$ beside the cliff", y=r"$\|\nabla E\|$", log=True)
         cut.set_xscale("symlog", linthresh=near[0])
         cut.set_xticks([-1e-4, 0, 1e-4])

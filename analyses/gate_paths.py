@@ -55,7 +55,7 @@ def main(out, quick=False, **look):
         paths = run.paths({"h": loss.gradient})
         shares.append({NAMES[name]: paths.share()[name] for name in NAMES})
         log = run.gradient_decay({"h": loss.gradient}).log_norm
-        whole.append(Series(f"$b_f={bias}$", lag, log - log[0], style=style))
+        whole.append(Series(label=f"$b_f={bias}$", x=lag, y=log - log[0], style=style))
         alone.append((paths.carousel_only - log[0]) / np.log(10))
         long_run = gf.run(gf.cells.lstm, params, far)
         for name, part in (("whole", None), ("h only", "h")):
@@ -90,7 +90,7 @@ def main(out, quick=False, **look):
         lines = []
         for name, values in exponents.items():
             mean, error = np.transpose(values)
-            lines.append(Series(name, BIASES, mean, mean - error, mean + error))
+            lines.append(Series(label=name, x=BIASES, y=mean, low=mean - error, high=mean + error))
         plot_series(last, lines, x="forget bias $b_f$", y="nats per step")
         last.set_xticks(BIASES)
         return sheet.publish(

@@ -46,7 +46,7 @@ def main(out, quick=False, **look):
     for bias in BIASES:
         run, gradient = started(bias, text, hidden)
         log, proven[bias] = relative(run, gradient), bound_below(run)
-        curves.append(Series(f"$b={bias}$", lag, log))
+        curves.append(Series(label=f"$b={bias}$", x=lag, y=log))
         alone = relative(*started(bias, text, hidden, recurrent=0.0, input_maps=0.0))
         powers.append(alone / np.log(10))
         numbers[f"b={bias}: log10 of the gradient"] = log[-1] / np.log(10)
@@ -78,22 +78,25 @@ def main(out, quick=False, **look):
     with page("gru", out, quick, shape=(1, 3), aspect=1.05, **look) as sheet:
         left, middle, right = sheet.axes
         y, across = r"$\|\partial L/\partial h_k\|$ (1 at lag 0)", "bias $b$ of $z$"
-        curves.append(Series("proven", lag, proven[5], kind="bound"))
+        curves.append(Series(label="proven", x=lag, y=proven[5], kind="bound"))
         plot_series(left, curves, x="lag $t-k$ (steps)", y=y, log=True)
         left.set_ylim(left.get_ylim())
         for style, power in enumerate(powers):
             left.plot(lag, power, color=stroke(style).color, linewidth=0.6, zorder=1.2)
         lines = [
-            Series("bound", grid[applies], np.array(bounds)[applies], kind="bound"),
-            Series("", grid, rates),
-            Series("", grid, -np.logaddexp(0, -grid), kind="theory"),
+            Series(label="bound", x=grid[applies], y=np.array(bounds)[applies], kind="bound"),
+            Series(label="", x=grid, y=rates),
+            Series(label="", x=grid, y=-np.logaddexp(0, -grid), kind="theory"),
         ]
         plot_series(middle, lines, x=across, y="growth (nats per step)", named=False)
         middle.set_ylim(-3.5, 0.1)
         middle.text(-3.8, rates[0] - 0.08, "all", va="top", color=stroke(0).color)
         middle.text(-1.9, -3.4, r"$\log\,\sigma(b)$", rotation=90)
         middle.text(3.0, -1, "proven", rotation=90, va="top")
-        paths = [Series(SHORT[name], grid, np.log(s) - np.log(100)) for name, s in shares.items()]
+        paths = [
+            Series(label=SHORT[name], x=grid, y=np.log(s) - np.log(100))
+            for name, s in shares.items()
+        ]
         plot_series(right, paths, x=across, y="share of gradient", log=True)
         return sheet.publish(
             answer=(

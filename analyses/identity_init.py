@@ -60,7 +60,7 @@ def main(out, quick=False, **look):
         run = gf.run(CELL, values, x)
         loss = cross_entropy(readout, run.states["h"][:, -1], text.targets[length - 1 :: length])
         decay = run.gradient_decay({"h": loss.gradient}).relative()[: steps + 1]
-        curves.append(Series(label, np.arange(steps + 1), decay))
+        curves.append(Series(label=label, x=np.arange(steps + 1), y=decay))
         spectra[label] = run.eigenvalues(length)[0]
     last = {curve.label: curve.y[-1] for curve in curves}
     rows, log_length = product(params[0], x[0], steps)
@@ -90,9 +90,12 @@ def main(out, quick=False, **look):
         for _, dot in pairs[:2]:  # two points each, which the others would hide
             dot.set(zorder=4, markersize=5, markeredgewidth=1.2)
         sheet.figure.legend(pairs, LABELS, loc="outside upper center", ncols=len(LABELS))
-        band = (rates.T, ())
-        found = [Series("", sizes, r, *b, style=2) for r, b in zip(rates.T, band, strict=True)]
-        found += [Series("", sizes, bound, kind="theory") for bound in bounds.T]
+        low, high = rates.T
+        found = [
+            Series(label="", x=sizes, y=low, low=low, high=high, style=2),
+            Series(label="", x=sizes, y=high, style=2),
+        ]
+        found += [Series(label="", x=sizes, y=bound, kind="theory") for bound in bounds.T]
         plot_series(right, found, x=SIZE, y="growth of $P$ (nats a step)")
         right.text(0.04, 0.9, r"$\log(1+e)$", transform=right.transAxes)
         right.text(0.1, 0.14, r"$\log(1-e)$", transform=right.transAxes)

@@ -57,12 +57,14 @@ def main(out, quick=False, **look):
     numbers["irnn: exponents that are minus infinity"] = gone
     fine = np.linspace(gains[0], gains[-1], 181)
     theory = [mean_field_exponent(g) for g in fine]
-    curves = [Series("mean field", fine, theory, kind="theory")]
+    curves = [Series(label="mean field", x=fine, y=theory, kind="theory")]
     for size, networks, steps in sizes:
         exponents = against_gain(gains, size, networks, steps)
         mean, error = exponents.mean(axis=0), exponents.std(axis=0, ddof=1) / np.sqrt(networks)
         low, high = mean - 2 * error, mean + 2 * error
-        curves.append(Series(f"$n={size}$", gains, mean, low, high, kind="points"))
+        curves.append(
+            Series(label=f"$n={size}$", x=gains, y=mean, low=low, high=high, kind="points")
+        )
         off = np.abs(mean - np.interp(gains, fine, theory))[gains > 1.5].max()
         at_two, beyond = (int(np.argmin(np.abs(gains - g))) for g in (2, 1.2))
         numbers |= {
@@ -82,7 +84,9 @@ def main(out, quick=False, **look):
         for name in CELLS[1:]:
             rates, error = spectra[name].exponents, 2 * spectra[name].stderr
             index = np.arange(1, rates.size + 1) / rates.size
-            lines.append(Series(name, index, rates, rates - error, rates + error))
+            lines.append(
+                Series(label=name, x=index, y=rates, low=rates - error, high=rates + error)
+            )
         plot_series(left, lines, x="index over size, $i/d$", y=r"$\lambda_i$ (nats per step)")
         left.plot(1 / hidden, spectra["irnn"].exponents[0], "s", color="black", clip_on=False)
         note = f"square: irnn,\n{hidden - gone} at 0, {gone} at $-\\infty$"

@@ -56,17 +56,17 @@ def main(out, quick=False, **look):
         middle, seen = (edges[1:] + edges[:-1]) / 2, heights > 0
         density = heights / (log_sigma.size * np.diff(edges))
         label = f"${count}$" if points else f"$s={count}$"
-        points.append(Series(label, middle[seen], density[seen], kind="points"))
+        points.append(Series(label=label, x=middle[seen], y=density[seen], kind="points"))
         at, law = fuss_catalan(count)
         shown = at / count > LEAST
-        laws.append(Series("", at[shown] / count, count * law[shown], kind="theory"))
+        laws.append(Series(label="", x=at[shown] / count, y=count * law[shown], kind="theory"))
         numbers[f"mean square singular value, {count} factors"] = np.mean(np.exp(2 * log_sigma))
         numbers[f"largest singular value, {count} factors"] = np.exp(log_sigma.max())
     # of infinitely many factors: one exponent in each gap between two
     limit = newman_exponents(size)
     middle, gaps = (limit[1:] + limit[:-1]) / 2, -np.diff(limit)
     seen = middle > LEAST
-    laws.append(Series("", middle[seen], 1 / (size * gaps[seen]), kind="bound"))
+    laws.append(Series(label="", x=middle[seen], y=1 / (size * gaps[seen]), kind="bound"))
     rnn, lstm = (fans[name].log_sigma[-1] for name in CELLS)
     with page("product_spectra", out, quick, shape=(2, 2), aspect=0.7, **look) as sheet:
         for ax, (name, fan) in zip(sheet.axes, fans.items(), strict=False):
@@ -78,11 +78,11 @@ def main(out, quick=False, **look):
         left, right = sheet.axes[2:]
         index = np.arange(1, hidden + 1)
         growth = [
-            Series("lag 1" if lag == 1 else f"{lag}", index, log_sigma / lag)
+            Series(label="lag 1" if lag == 1 else f"{lag}", x=index, y=log_sigma / lag)
             for lag, log_sigma in zip(lags, fans["rnn"].log_sigma, strict=True)
             if lag in (1, 10, longest)
         ]
-        exponents = Series(r"$\lambda_i$", index, slopes["rnn"].exponents, kind="theory")
+        exponents = Series(label=r"$\lambda_i$", x=index, y=slopes["rnn"].exponents, kind="theory")
         plot_series(left, [*growth, exponents], x="index $i$", y=r"$\log \sigma_i$ per step (rnn)")
         plot_series(right, [*points, *laws], x=r"$\log\sigma$ per factor", y="density")
         left.locator_params(axis="x", integer=True)

@@ -72,18 +72,26 @@ def main(out, quick=False, **look):
         grid = Grid(across, across, resolvent, r"perturbation $\epsilon$")
         plot_pseudospectra(left, grid, eigenvalues, levels=LEVELS)
         left.plot([kreiss.at.real], [kreiss.at.imag], "*", mfc="white", mec="black", ms=7)
-        curves = [Series("", lag, wild, style=1), Series("", lag, calm, style=0)]
+        curves = [
+            Series(label="", x=lag, y=wild, style=1),
+            Series(label="", x=lag, y=calm, style=0),
+        ]
         level = np.full(len(lag), np.log(kreiss.value))
-        curves += [Series("", lag, level, kind="bound")]
-        curves += [Series("", lag, lag * np.log(radius), kind="theory")]
+        curves += [Series(label="", x=lag, y=level, kind="bound")]
+        curves += [Series(label="", x=lag, y=lag * np.log(radius), kind="theory")]
         plot_series(middle, curves, x="step $t$", y=r"$\Vert U^t\Vert_2$", log=True)
         above = (steps, level[0] / np.log(10))
         middle.text(*above, f"$K={kreiss.value:.1f}$", ha="right", va="bottom")
         middle.text(0.98, 0.73, "non-normal", ha="right", transform=middle.transAxes)
         middle.text(0.06, 0.1, f"normal\n${radius:.1f}^t$", transform=middle.transAxes)
         lags = exploding.lag
-        law = Series("", lags[1:], lags[1:] * RATE - RATE + np.log(8.5) / 2, kind="theory")
-        curves = [Series("", lags, growth, style=1), Series("", lags, powers.log_norm, style=0)]
+        law = Series(
+            label="", x=lags[1:], y=lags[1:] * RATE - RATE + np.log(8.5) / 2, kind="theory"
+        )
+        curves = [
+            Series(label="", x=lags, y=growth, style=1),
+            Series(label="", x=lags, y=powers.log_norm, style=0),
+        ]
         plot_series(right, [*curves, law], x="lag $t-k$", y=r"$\Vert P(t,k)\Vert_2$", log=True)
         right.text(0.05, 0.85, r"$\mathrm{tanh}' = (1, 1/4)$", transform=right.transAxes)
         right.text(0.57, 0.45, "$(3/2)^{t-k}$", transform=right.transAxes)

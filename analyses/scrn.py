@@ -47,9 +47,9 @@ def main(out, quick=False, **look):
         loss = cross_entropy(readout, run.flat_states[-1], text.targets[-1])
         parts = run.gradient_decay(loss.gradient).by_part
         slow, fast = (parts[name][: STEPS + 1] for name in ("s", "h"))
-        curves.append(Series(f"$s$, $\\alpha={alpha}$", lag, slow))
+        curves.append(Series(label=f"$s$, $\\alpha={alpha}$", x=lag, y=slow))
         line = slow[-1] + (lag - STEPS) * np.log(alpha)
-        theory.append(Series("", lag, line, kind="theory"))
+        theory.append(Series(label="", x=lag, y=line, kind="theory"))
         spectra[f"{alpha}"] = values = run.eigenvalues(2 * STEPS)
         there = np.abs(values - alpha) < 1e-9
         kept, crossed = context_block(run)

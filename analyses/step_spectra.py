@@ -87,8 +87,8 @@ def main(out, quick=False, **look):
         for ax in (top, bottom):
             ax.text(0.03, 1.0, "rnn", transform=ax.transAxes, va="bottom")
         time = np.arange(1, steps + 1)
-        points = Series("", time, measured, kind="points", style=1)
-        theory = Series("", time, radius, kind="theory")
+        points = Series(label="", x=time, y=measured, kind="points", style=1)
+        theory = Series(label="", x=time, y=radius, kind="theory")
         plot_series(bottom, [points, theory], x="step $t$", y=r"$\max\,|\lambda|$ of $J_t$")
         bottom.lines[0].set(markersize=2.4, clip_on=False)
         bottom.set_xlim(0, steps + 1)

@@ -33,7 +33,7 @@ def main(out, quick=False, **look):
         log_slope[w] = float(np.log(STEPS) + log_y[STEPS - 1])
         seen = log_y > np.log(FLOOR)
         label = f"$w={w:g}$" if seen.all() else ""
-        curves.append(Series(label, np.arange(STEPS + 1)[seen], log_y[seen]))
+        curves.append(Series(label=label, x=np.arange(STEPS + 1)[seen], y=log_y[seen]))
         numbers |= {f"log10 y, w={w:g}": log_y[-1] / np.log(10)}
         numbers |= {f"log10 dy/dw, w={w:g}": log_slope[w] / np.log(10)}
     # A step eta dy/dw must not move w by more than 0.01, and must move it by 0.01 to get anywhere.
@@ -46,7 +46,7 @@ def main(out, quick=False, **look):
         left.annotate("$w=0.01$: $10^{-2000}$ in the end", (14, -28), (10, 0), **BESIDE)
         plot_series(
             right,
-            [Series("", across, log_rate)],
+            [Series(label="", x=across, y=log_rate)],
             x="weight $w$",
             y=r"learning rate $\eta$",
             log=True,

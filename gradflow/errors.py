@@ -1,10 +1,10 @@
 """The errors gradflow raises on purpose.
 
 A message is one sentence with four parts, in this order: **where** it happened (the file, the cell
-and its equation, the argument), **what was found** there, **what is allowed**, and **what to do**.
-For example::
+and its equation, the argument), **what was found** there, **what is allowed**, and **what to do**;
+it ends in a period. For example::
 
-    data.csv, line 3, column 2 holds 'n/a'; every cell must be a number, so correct that line
+    data.csv, line 3, column 2 holds 'n/a'; every cell must be a number, so correct that line.
 
 The command line prints the sentence and exits with the class's `exit_code`; any other exception is
 a defect of gradflow itself.

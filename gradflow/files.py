@@ -31,7 +31,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
         target = Path(path).resolve()
         # A rename would put an ordinary file in place of a device such as /dev/null.
         if target.exists() and not target.is_file():
-            raise UsageError(f"{path} is not an ordinary file; choose a file name to write to")
+            raise UsageError(f"{path} is not an ordinary file; choose a file name to write to.")
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.parent / f".{secrets.token_hex(8)}.part"
         try:
@@ -64,5 +64,5 @@ def _unwritable(path: object, error: Exception) -> UsageError:
     reason = getattr(error, "strerror", None) or error
     return UsageError(
         f"{path} cannot be written: {reason}; choose a folder that exists or can be made, "
-        "with room and the right to write"
+        "with room and the right to write."
     )

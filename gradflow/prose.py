@@ -73,7 +73,7 @@ def split_inline(text: str) -> tuple[Span, ...]:
         if math and not content.strip():
             raise UsageError(
                 f"the text {text!r} has an empty formula; write LaTeX between the two dollar "
-                r"signs, or \$ for a dollar sign"
+                r"signs, or \$ for a dollar sign."
             )
         if content:
             spans.append(Span(content, math))
@@ -82,7 +82,7 @@ def split_inline(text: str) -> tuple[Span, ...]:
     if math:
         raise UsageError(
             f"the text {text!r} opens a formula with $ and does not close it; formulas stand "
-            r"between two dollar signs, so add the second, or write \$ for a dollar sign"
+            r"between two dollar signs, so add the second, or write \$ for a dollar sign."
         )
     return (*spans, Span(content, False)) if content else tuple(spans)
 

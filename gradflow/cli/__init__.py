@@ -32,9 +32,6 @@ app.command(figure.figure)
 app.command(theorems.prove)
 app.command(theorems.verify)
 
-# The stages that a report announces, for the length of its progress bar.
-_STAGES = 9
-
 
 @app.command
 def cells() -> None:
@@ -80,8 +77,8 @@ def derive(cell: str, /, *, format: Literal["text", "latex", "json"] = "text") -
         print(f"\n{step.text()}")
 
 
-@app.command
-def report(
+@app.command(name="report")
+def write_report(
     cell: str = "lstm",
     /,
     *,
@@ -114,13 +111,14 @@ def report(
         File to write; by default reports/CELL.html.
     """
     from gradflow.cli.choices import read_choices
-    from gradflow.reporting import report as write_report
-    from gradflow.reporting.wording import verdict
+    from gradflow.prose import plain_text
+    from gradflow.reporting.build import STAGES, report
+    from gradflow.reporting.sections.answer import answer, headline_rows
 
-    path = out or Path("reports") / f"{Path(cell.replace(':', '_')).name.replace('.py', '')}.html"
+    path = out or Path("reports") / f"{_page_name(cell)}.html"
     choices = read_choices(init)
-    with progress(_STAGES + 1) as advance:
-        written = write_report(
+    with progress(len(STAGES)) as advance:
+        written = report(
             cell,
             path,
             hidden=hidden,
@@ -131,27 +129,22 @@ def report(
             command=_command(cell, hidden, steps, input, init, seed),
             progress=advance,
         )
-    study = written.study
     console = Console()
-    console.print(plain(verdict(study)[0]))
+    console.print(plain(answer(written.study).text))
     table = Table(box=None, pad_edge=False, show_header=False)
-    labels = {
-        "horizon": "horizon (1 %), steps",
-        "half_life": "half-life, steps",
-        "rate": "decay rate, nats a step",
-        "lyapunov": "Lyapunov exponent, whole state",
-        "lyapunov_stderr": "  its standard error",
-        "lyapunov_part_only": f"  {study.cell.states[0]} only (what others print)",
-        "loss": "loss",
-    }
-    found = study.numbers()
-    for key, label in labels.items():
-        if key in found:
-            value = "not within the run" if key == "horizon" and study.horizon is None else ""
-            table.add_row(label, value or f"{found[key]:.6g}")
-    table.add_row("input", study.source)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    for row in headline_rows(written.study):
+        table.add_row(*(plain(plain_text(text)) for text in row))
     console.print(table)
-    console.print(f"report: {written.path}", soft_wrap=True)
+    console.print(f"input: {plain(written.study.setup.source)}", soft_wrap=True)
+    console.print(f"report: {plain(str(written.path))}", soft_wrap=True)
+
+
+def _page_name(cell: str) -> str:
+    """Return the name of a cell's page, which for FILE.py:NAME is FILE_NAME."""
+    file, colon, name = cell.partition(":")
+    return Path(file).stem + colon.replace(":", "_") + name
 
 
 def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:

@@ -11,27 +11,26 @@ Use matplotlib as always, inside `paper_style` for this package's look::
 every format, with its caption and its numbers.
 """
 
+from gradflow.figures.charts.density import plot_density
+from gradflow.figures.charts.heat import Grid, mark_points, outline, plot_heat, trace
+from gradflow.figures.charts.pseudospectra import plot_pseudospectra
+from gradflow.figures.charts.series import Series, plot_series
+from gradflow.figures.charts.shares import plot_shares, share_handles
+from gradflow.figures.charts.surface import plot_surface
 from gradflow.figures.look.style import paper_style
-from gradflow.figures.look.venues import VENUES, Venue, find_venue
+from gradflow.figures.look.venues import VENUES, Venue
 from gradflow.figures.plots.decay import plot_decay
-from gradflow.figures.plots.density import plot_density
 from gradflow.figures.plots.eigenvalues import plot_eigenvalues
 from gradflow.figures.plots.fixed_points import plot_fixed_points
-from gradflow.figures.plots.heat import Grid, mark_points, outline, plot_heat, trace
 from gradflow.figures.plots.lyapunov import plot_lyapunov
 from gradflow.figures.plots.paths import plot_paths
-from gradflow.figures.plots.pseudospectra import plot_pseudospectra
-from gradflow.figures.plots.series import Series, plot_series
-from gradflow.figures.plots.shares import plot_shares, share_handles
 from gradflow.figures.plots.singular_values import plot_singular_values
-from gradflow.figures.plots.surface import plot_surface
 
 __all__ = [
     "VENUES",
     "Grid",
     "Series",
     "Venue",
-    "find_venue",
     "mark_points",
     "outline",
     "paper_style",

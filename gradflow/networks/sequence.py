@@ -1,8 +1,9 @@
 """Input sequences: what a cell is run on, from a file or from English text found on any Python.
 
-Numbers come as .npy, .npz or .csv, a row a step. Every other file is read as UTF-8 text, a
-character a step, one-hot over the characters that occur in it, sorted by code point; the target of
-a step is then the next character. Line ends are read as a newline each, whatever the system.
+Numbers come in files that `gradflow.networks.readers` knows, a row a step. Every other file is
+read as UTF-8 text, a character a step, one-hot over the characters that occur in it, sorted by code
+point; the target of a step is then the next character. Line ends are read as a newline each,
+whatever the system.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ import io
 import operator
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError, UsageError
-from gradflow.networks.tables import read_csv, read_npy, read_npz
+from gradflow.networks.readers import kinds, reader_of
 
-__all__ = ["Sequence", "read_sequence"]
-
-_KINDS = "a .npy, .npz, .csv or UTF-8 text file"
-_TABLES: dict[str, Callable[[bytes, str], NDArray[np.float64]]] = {
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".csv": read_csv,
-}
+__all__ = ["InputSequence", "read_sequence"]
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class InputSequence:
     """An input sequence of T steps and where it came from.
 
     Attributes
@@ -58,7 +51,7 @@ def read_sequence(
     *,
     inputs: int | None = None,
     offset: int = 0,
-) -> Sequence:
+) -> InputSequence:
     """Read `steps` steps of an input, from step `offset` on.
 
     Parameters
@@ -90,10 +83,10 @@ def read_sequence(
         return _characters(_english(), _english_name(), "the default text", steps, inputs, offset)
     where, name = os.fspath(path), Path(path).name
     content = _content(where)
-    reader = _TABLES.get(Path(where).suffix.lower())
+    reader = reader_of(Path(where).suffix)
     if reader is None:
         return _characters(_text(content, where), f"text {name}", where, steps, inputs, offset)
-    table = reader(content, where)
+    table = reader.read(content, where)
     rows, columns = table.shape
     _check_length(rows, steps, offset, where, f"{rows} steps")
     _check_inputs(columns, inputs, where, "columns")
@@ -103,15 +96,15 @@ def read_sequence(
         row, column = (int(index) for index in bad[0])
         raise InputError(
             f"{where} holds {values[row, column]} at [{offset + row}, {column}] (row and column, "
-            "counted from 0); an input holds finite numbers, so fill or drop that row"
+            "counted from 0); an input holds finite numbers, so fill or drop that row."
         )
     size = f"{rows:,} x {columns} numbers, sha256 {_digest(content)}"
-    return Sequence(values, f"{name} ({size}), {_span('rows', steps, offset)}")
+    return InputSequence(values, f"{name} ({size}), {_span('rows', steps, offset)}")
 
 
 def _characters(
     text: str, name: str, where: str, steps: int, inputs: int | None, offset: int
-) -> Sequence:
+) -> InputSequence:
     available = max(len(text) - 1, 0)
     _check_length(
         available,
@@ -128,7 +121,7 @@ def _characters(
     values[np.arange(steps), window[:-1]] = 1.0
     size = f"{len(text):,} characters, {len(symbols)} different, sha256 {_digest(text.encode())}"
     source = f"{name} ({size}), one-hot, {_span('characters', steps, offset)}"
-    return Sequence(values, source, symbols, window[1:])
+    return InputSequence(values, source, symbols, window[1:])
 
 
 def _content(where: str) -> bytes:
@@ -136,20 +129,20 @@ def _content(where: str) -> bytes:
         content = Path(where).read_bytes()
     except FileNotFoundError as error:
         raise InputError(
-            f"{where}: there is no such file; an input is {_KINDS}, so check the path"
+            f"{where}: there is no such file; an input is {kinds()}, so check the path."
         ) from error
     except IsADirectoryError as error:
         raise InputError(
-            f"{where} is a folder; an input is {_KINDS}, so name a file in it"
+            f"{where} is a folder; an input is {kinds()}, so name a file in it."
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{where!r} cannot be read ({reason}); an input is {_KINDS} that you may read, so "
-            "check the path and its permissions"
+            f"{where!r} cannot be read ({reason}); an input is {kinds()} that you may read, so "
+            "check the path and its permissions."
         ) from error
     if not content:
-        raise InputError(f"{where} is empty; an input is {_KINDS}, so fill it or name another")
+        raise InputError(f"{where} is empty; an input is {kinds()}, so fill it or name another.")
     return content
 
 
@@ -162,7 +155,7 @@ def _text(content: bytes, where: str) -> str:
     if position >= 0:
         raise InputError(
             f"{where} is not UTF-8 text (byte {content[position]:#04x} at position {position}); "
-            f"an input is {_KINDS}, so convert it to one of these"
+            f"an input is {kinds()}, so convert it to one of these."
         )
     return io.StringIO(text, newline=None).read()
 
@@ -173,7 +166,7 @@ def _english() -> str:
     except ImportError as error:
         raise InputError(
             "the default text, pydoc_data.topics, is missing from this Python; it is a part of "
-            f"every full installation, so install that or name {_KINDS}"
+            f"every full installation, so install that or name {kinds()}."
         ) from error
     return "\n".join(topics[name] for name in sorted(topics))
 
@@ -188,7 +181,7 @@ def _whole(name: str, value: int, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
     return number
 
 
@@ -197,7 +190,7 @@ def _check_length(available: int, steps: int, offset: int, where: str, found: st
         after = f" from step {offset} on" if offset else ""
         fewer = f"ask for at most {available - offset} or " if available > offset else ""
         raise InputError(
-            f"{where} holds {found}, and {steps} were asked for{after}; {fewer}give a longer file"
+            f"{where} holds {found}, and {steps} were asked for{after}; {fewer}give a longer file."
         )
 
 
@@ -205,7 +198,7 @@ def _check_inputs(found: int, inputs: int | None, where: str, what: str) -> None
     if inputs is not None and inputs != found:
         raise UsageError(
             f"{where} has {found} {what}, and the cell takes {inputs}; make the two equal, for "
-            f"instance by asking for {found} inputs"
+            f"instance by asking for {found} inputs."
         )
 
 

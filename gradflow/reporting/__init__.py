@@ -1,11 +1,11 @@
 """TELL: a report as a list of typed blocks, rendered as one self-contained page.
 
->>> from gradflow.reporting import Paragraph, Report, Verdict, render_html
+>>> from gradflow.reporting import Answer, Paragraph, Report, render_html
 >>> page = render_html(
 ...     Report(
 ...         title="LSTM",
 ...         subtitle="",
-...         blocks=[Verdict("The gradient survives.", "good"), Paragraph("Its gate is $f_t$.")],
+...         blocks=[Answer("The gradient survives.", "good"), Paragraph("Its gate is $f_t$.")],
 ...         provenance={"gradflow": "0.1.0"},
 ...     )
 ... )
@@ -18,6 +18,7 @@ from gradflow.lazy import lazily
 _HOME = {
     **dict.fromkeys(
         (
+            "Answer",
             "Block",
             "Code",
             "Details",
@@ -27,20 +28,18 @@ _HOME = {
             "Paragraph",
             "Report",
             "Table",
-            "Tone",
-            "Verdict",
         ),
         "document.blocks",
     ),
-    "FORMATS": "publish.formats",
     "Page": "publish.page",
+    "SECTIONS": "sections",
+    "Section": "document.section",
     "Written": "build",
-    "check_formats": "publish.formats",
     "draw_svg": "publish.svg",
     "figure_svg": "publish.svg",
-    "latex_to_mathml": "render.mathml",
-    "magnitude": "publish.caption",
+    "magnitude": "document.numbers",
     "page": "publish.page",
+    "power_of_ten": "document.numbers",
     "render_html": "render.html",
     "report": "build",
 }

@@ -11,14 +11,22 @@ from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.files import write_atomically
 from gradflow.provenance import versions
-from gradflow.reporting import sections
 from gradflow.reporting.document.blocks import Report
-from gradflow.reporting.render.html import render_html
-from gradflow.reporting.theorems import proofs
-from gradflow.studies.study import Progress, Study, study
+from gradflow.reporting.render.html import render_html, template
+from gradflow.reporting.sections import SECTIONS, all_numbers
+from gradflow.reporting.sections.answer import answer, headline_rows
+from gradflow.studies.headline import plain_numbers
+from gradflow.studies.one_cell import STAGES as STUDIED
+from gradflow.studies.one_cell import Progress, Study, study
+
+__all__ = ["STAGES", "Written", "lay_out", "report"]
+
+_LAST = "writing the page"
+STAGES = (*STUDIED, _LAST)
+"""What a report announces, in order."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Written:
     """A report that was written: where it lies, and the study it shows."""
 
@@ -26,22 +34,23 @@ class Written:
     study: Study
 
     def numbers(self) -> dict[str, float]:
-        """Return the headline numbers by name."""
-        return self.study.numbers()
+        """Return the headline numbers by name, those of every section included."""
+        return plain_numbers(all_numbers(self.study))
+
+    def __repr__(self) -> str:
+        """Return one line with the file and what the study found."""
+        return f"Written({str(self.path)!r}, {self.study!r})"
+
+    def _repr_html_(self) -> str:
+        return template("card.html").render(
+            answer=answer(self.study), rows=headline_rows(self.study), path=self.path
+        )
 
 
-def page(measured: Study, provenance: Mapping[str, str]) -> Report:
-    """Lay out the report of a study."""
-    cell = measured.cell
-    blocks = [
-        *sections.answer(measured),
-        *sections.equations(measured),
-        *sections.derivation(measured),
-        *sections.decay(measured),
-        *sections.spectrum(measured),
-        *proofs(measured),
-        *sections.source(measured),
-    ]
+def lay_out(measured: Study, provenance: Mapping[str, str]) -> Report:
+    """Lay out the report of a study, section by section."""
+    cell = measured.setup.cell
+    blocks = [block for section in SECTIONS for block in section.blocks(measured)]
     return Report(cell.title or cell.name, "Does the gradient survive?", blocks, provenance)
 
 
@@ -65,31 +74,41 @@ def report(
         A cell, its name, or ``"FILE.py:NAME"``.
     out
         File to write; its folder is made if it is missing.
-    hidden, steps, input, init, seed, progress
-        As in :func:`gradflow.studies.study.study`.
+    hidden, steps, input, init, seed
+        As in :func:`gradflow.studies.study`.
     command
         What the page says it was made by; the Python call by default.
+    progress
+        Called with each of `STAGES` before it starts.
 
     Raises
     ------
     UsageError, InputError
         For an unknown cell, arguments out of range, or files that cannot be read or written.
         Nothing is written then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     written = report("scalar", Path(folder) / "toy.html", steps=1000, init={"w": 0.99})
+    >>> written.path.name, written.numbers()["horizon"]
+    ('toy.html', 459.0)
     """
     found = get(cell) if isinstance(cell, str) else cell
     measured = study(
         found, hidden=hidden, steps=steps, input=input, init=init, seed=seed, progress=progress
     )
-    progress("writing the page")
+    progress(_LAST)
     chosen = ", ".join(f"{name}={value}" for name, value in (init or {}).items())
     call = f"gradflow.report({found.name!r}, hidden={hidden}, steps={steps}, seed={seed})"
     provenance = {
         "Command": command or call,
-        "Input": measured.source,
+        "Input": measured.setup.source,
         "Initialization": chosen or "the cell's defaults",
         "Seed": str(seed),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},
     }
     path = Path(out)
-    write_atomically(path, render_html(page(measured, provenance)))
+    write_atomically(path, render_html(lay_out(measured, provenance)))
     return Written(path, measured)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gradflow.figures import find_venue, paper_style, plot_eigenvalues
+from gradflow.figures import paper_style, plot_eigenvalues
+from gradflow.figures.look.venues import find_venue
 
 
 @pytest.mark.parametrize("venue", ["neurips", "slides"])

@@ -9,7 +9,8 @@ import pytest
 
 from gradflow.errors import UsageError
 from gradflow.figures import VENUES, Grid, Series, plot_heat, plot_series
-from gradflow.reporting import FORMATS, check_formats, page
+from gradflow.reporting import page
+from gradflow.reporting.publish.formats import FORMATS, check_formats
 from oracles.legibility import complaints
 
 X = np.arange(5.0)
@@ -19,7 +20,7 @@ WORDS = {"answer": "It is 5.", "caption": "A line to $5$ % of all_things."}
 def draw(out, numbers=None, name="five", **look):
     with page(name, out, **look) as sheet:
         for ax in sheet.axes:
-            plot_series(ax, [Series("line", X, X)], x="x", y="$y_t$")
+            plot_series(ax, [Series(label="line", x=X, y=X)], x="x", y="$y_t$")
         claimed = sheet.publish(**WORDS, numbers={"five": 5} if numbers is None else numbers)
     return sheet, claimed
 
@@ -91,7 +92,7 @@ def test_two_pages_are_the_same_bytes(tmp_path):
 
 def test_names_stay_apart_when_the_layout_makes_a_panel_low(tmp_path):
     with page("low", tmp_path, shape=(4, 1), aspect=0.16, formats=["png"]) as sheet:
-        close = [Series(f"curve {i}", X, X + 0.3 * i) for i in range(3)]
+        close = [Series(label=f"curve {i}", x=X, y=X + 0.3 * i) for i in range(3)]
         for ax in sheet.axes:
             plot_series(ax, close, x="x", y="y")
         sheet.publish(**WORDS, numbers={})

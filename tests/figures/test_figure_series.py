@@ -23,7 +23,7 @@ def drawn(line):
 
 def test_values_are_drawn_as_given_and_axes_named():
     ax = axes()
-    assert plot_series(ax, [Series("one", X, X**2)], x="time (s)", y="length (m)") is ax
+    assert plot_series(ax, [Series(label="one", x=X, y=X**2)], x="time (s)", y="length (m)") is ax
     np.testing.assert_array_equal(drawn(ax.lines[0]), (X, X**2))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "length (m)")
     assert ax.get_xlim() == (0, 10)
@@ -33,7 +33,7 @@ def test_values_are_drawn_as_given_and_axes_named():
 def test_logarithms_far_below_floats_are_decades():
     ax = axes()
     band = {"low": -400 * X, "high": -200 * X}
-    plot_series(ax, [Series("deep", X, -300 * X, **band)], x="x", y="y", log=True)
+    plot_series(ax, [Series(label="deep", x=X, y=-300 * X, **band)], x="x", y="y", log=True)
     np.testing.assert_allclose(drawn(ax.lines[0])[1], -300 * X / math.log(10), rtol=1e-14)
     (shade,) = ax.collections
     edge = shade.get_paths()[0].vertices[:, 1]
@@ -43,7 +43,9 @@ def test_logarithms_far_below_floats_are_decades():
 
 def test_points_have_bars_in_place_of_a_band():
     ax = axes()
-    plot_series(ax, [Series("", X, X, X - 1, X + 2, kind="points")], x="x", y="y")
+    plot_series(
+        ax, [Series(label="", x=X, y=X, low=X - 1, high=X + 2, kind="points")], x="x", y="y"
+    )
     (bars,) = ax.collections
     found = np.array(bars.get_segments())
     np.testing.assert_allclose(found[:, :, 0], np.stack([X, X], axis=1))
@@ -53,7 +55,9 @@ def test_points_have_bars_in_place_of_a_band():
 def test_theory_and_points_look_different_from_lines():
     ax = axes()
     kinds = ("line", "points", "theory", "bound")
-    plot_series(ax, [Series(k, X, X + 5 * i, kind=k) for i, k in enumerate(kinds)], x="x", y="y")
+    plot_series(
+        ax, [Series(label=k, x=X, y=X + 5 * i, kind=k) for i, k in enumerate(kinds)], x="x", y="y"
+    )
     line, points, theory, bound = ax.lines
     assert points.get_linestyle() == "None"
     assert points.get_marker() != "None"
@@ -63,7 +67,7 @@ def test_theory_and_points_look_different_from_lines():
 
 def test_a_style_may_be_shared_and_names_left_out():
     ax = axes()
-    pair = [Series("a", X, X, style=3), Series("b", X, X + 1, style=3)]
+    pair = [Series(label="a", x=X, y=X, style=3), Series(label="b", x=X, y=X + 1, style=3)]
     plot_series(ax, pair, x="x", y="y", named=False)
     assert ax.lines[0].get_color() == ax.lines[1].get_color()
     assert not ax.texts
@@ -72,7 +76,11 @@ def test_a_style_may_be_shared_and_names_left_out():
 
 def test_colour_and_dashes_may_be_those_of_two_places():
     ax = axes()
-    series = [Series("a", X, X), Series("b", X, X + 1), Series("c", X, X + 2, style=(1, 0))]
+    series = [
+        Series(label="a", x=X, y=X),
+        Series(label="b", x=X, y=X + 1),
+        Series(label="c", x=X, y=X + 2, style=(1, 0)),
+    ]
     plot_series(ax, series, x="x", y="y")
     first, second, mixed = ax.lines
     assert mixed.get_color() == second.get_color()
@@ -82,7 +90,9 @@ def test_colour_and_dashes_may_be_those_of_two_places():
 @pytest.mark.parametrize("count", [2, 5, 8])
 def test_names_of_close_curves_are_moved_apart_or_go_to_a_legend(count):
     ax = axes()
-    plot_series(ax, [Series(f"curve {i}", X, X + 0.1 * i) for i in range(count)], x="x", y="y")
+    plot_series(
+        ax, [Series(label=f"curve {i}", x=X, y=X + 0.1 * i) for i in range(count)], x="x", y="y"
+    )
     assert complaints(ax.figure) == []
     names = [t.get_text() for t in ax.texts]
     legend = ax.get_legend()
@@ -91,7 +101,7 @@ def test_names_of_close_curves_are_moved_apart_or_go_to_a_legend(count):
 
 def test_names_keep_the_order_of_their_curves():
     ax = axes()
-    plot_series(ax, [Series(f"{i}", X, X + 0.3 * i) for i in range(3)], x="x", y="y")
+    plot_series(ax, [Series(label=f"{i}", x=X, y=X + 0.3 * i) for i in range(3)], x="x", y="y")
     boxes = {t.get_text(): t.get_window_extent().y0 for t in ax.texts}
     assert boxes["0"] < boxes["1"] < boxes["2"]
 
@@ -100,11 +110,11 @@ def test_names_keep_the_order_of_their_curves():
     ("series", "log", "complaint"),
     [
         ([], False, "series is empty"),
-        ([Series("a", X, X[:3])], False, "x of shape (11,) and y of (3,)"),
-        ([Series("a", X, np.full(11, np.nan))], False, "not finite"),
-        ([Series("a", X, np.full(11, -np.inf))], False, "not finite"),
-        ([Series("a", X, np.full(11, np.nan))], True, "nan"),
-        ([Series("a", [], [])], False, "an entry or more"),
+        ([Series(label="a", x=X, y=X[:3])], False, "x of shape (11,) and y of (3,)"),
+        ([Series(label="a", x=X, y=np.full(11, np.nan))], False, "not finite"),
+        ([Series(label="a", x=X, y=np.full(11, -np.inf))], False, "not finite"),
+        ([Series(label="a", x=X, y=np.full(11, np.nan))], True, "nan"),
+        ([Series(label="a", x=[], y=[])], False, "an entry or more"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(series, log, complaint):
@@ -114,5 +124,7 @@ def test_what_cannot_be_drawn_is_refused(series, log, complaint):
 
 def test_an_exact_zero_ends_in_a_cross():
     ax = axes()
-    plot_series(ax, [Series("dies", X, np.where(X > 4, -np.inf, -X))], x="x", y="y", log=True)
+    plot_series(
+        ax, [Series(label="dies", x=X, y=np.where(X > 4, -np.inf, -X))], x="x", y="y", log=True
+    )
     assert any(line.get_marker() == "x" for line in ax.lines)

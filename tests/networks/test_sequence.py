@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradflow.errors import InputError, UsageError
-from gradflow.networks import Sequence, read_sequence
+from gradflow.networks import InputSequence, read_sequence
 
 TABLE = np.arange(12.0).reshape(6, 2) - 3.5
 
@@ -56,7 +56,7 @@ def put(tmp_path):
 )
 def test_the_same_table_from_every_kind_of_file(put, name, content):
     got = read_sequence(put(name, content), 3, offset=2, inputs=2)
-    assert isinstance(got, Sequence)
+    assert isinstance(got, InputSequence)
     np.testing.assert_array_equal(got.values, TABLE[2:5])
     assert got.values.dtype == np.float64
     assert got.symbols is None

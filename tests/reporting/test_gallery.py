@@ -30,7 +30,8 @@ class Power:
 def main(out, quick=False, **look):
     log = gf.run(gf.cells.scalar, {"w": [2.0]}, state=[1.0], steps=10).decay().log_norm
     with page("mine", out, quick, **look) as sheet:
-        plot_series(sheet.ax, [Series("power", range(11), log)], x="step", y="power", log=True)
+        power = Series(label="power", x=range(11), y=log)
+        plot_series(sheet.ax, [power], x="step", y="power", log=True)
         return sheet.publish(
             answer="It is $2^{10} = 1024$.",
             caption="Ten doublings give 1024 & more.",

@@ -7,6 +7,7 @@ import pytest
 from gradflow.errors import UsageError
 from gradflow.prose import Span, plain_text, split_inline
 from gradflow.reporting import (
+    Answer,
     Code,
     Details,
     Equation,
@@ -15,7 +16,6 @@ from gradflow.reporting import (
     Paragraph,
     Report,
     Table,
-    Verdict,
 )
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">{}</svg>'
@@ -57,7 +57,7 @@ def test_a_list_changed_afterwards_does_not_change_the_block():
         (lambda: Table(["a", "b"], [["1", "2"], ["3"]]), "row 2 has 1 cells and the header 2"),
         (lambda: Table(["a"], [[1.5]]), "a cell of row 1 is 1.5; it must be text"),
         (lambda: Table(["a"], [["$x"]]), "does not close it"),
-        (lambda: Verdict("yes", "great"), "tone is 'great'; it must be good, bad or neutral"),
+        (lambda: Answer("yes", "great"), "tone is 'great'; it must be good, bad or neutral"),
         (lambda: Code("", "python", "t"), "Code: source is empty"),
         (lambda: Details("t", []), "Details: blocks is []"),
         (lambda: Details("t", ["text"]), "'text' is not a block"),

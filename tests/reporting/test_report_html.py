@@ -14,6 +14,7 @@ import pytest
 
 from gradflow.errors import UsageError
 from gradflow.reporting import (
+    Answer,
     Block,
     Code,
     Details,
@@ -23,7 +24,6 @@ from gradflow.reporting import (
     Paragraph,
     Report,
     Table,
-    Verdict,
     render_html,
 )
 
@@ -31,7 +31,7 @@ SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="100%" viewBox="0 0 2 1"><path d="M0 0"/></svg>'
 )
 BLOCKS = [
-    Verdict("The gradient survives $37$ steps.", "good"),
+    Answer("The gradient survives $37$ steps.", "good"),
     Heading("The cell"),
     Paragraph("Its gate is $f_t$, and 1 < 2 & 3."),
     Equation(r"\frac{\partial c_t}{\partial c_{t-1}} = f_t", "1", "The carousel $f_t$."),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gradflow.errors import UsageError
-from gradflow.reporting import latex_to_mathml
+from gradflow.reporting.render.mathml import latex_to_mathml
 
 FORMULAS = [
     r"\operatorname{diag}(c_{t-1} \odot f_t \odot (1 - f_t))",

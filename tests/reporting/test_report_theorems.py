@@ -5,10 +5,10 @@ import pytest
 import gradflow as gf
 from gradflow.proofs.theorems import theorems
 from gradflow.reporting import Details, Table, render_html
-from gradflow.reporting.build import page
+from gradflow.reporting.build import lay_out
 from gradflow.reporting.render.mathml import latex_to_mathml
-from gradflow.reporting.theorems import proofs
-from gradflow.studies.study import study
+from gradflow.reporting.sections.theorems import SECTION
+from gradflow.studies import study
 from proofs.user_cells import USER_CELLS
 
 CELLS = [*map(gf.cells.get, gf.cells.names()), *USER_CELLS[:2]]
@@ -22,22 +22,22 @@ def test_every_formula_can_be_set(cell):
 
 def test_the_page_shows_each_theorem_with_its_margin():
     measured = study(gf.cells.get("rnn"), hidden=4, steps=12)
-    blocks = proofs(measured)
-    names = [c.name for c in theorems(measured.cell)]
+    blocks = SECTION.blocks(measured)
+    names = [c.name for c in theorems(measured.setup.cell)]
     (table,) = [b for b in blocks if isinstance(b, Table)]
     assert [row[0] for row in table.rows] == names
     assert {row[1] for row in table.rows} == {"CERTIFIED"}
     found, bound = table.rows[0][2:]
     assert float(found) <= float(bound.removeprefix("≤ ")) * 1.01
     assert [b.title for b in blocks if isinstance(b, Details)] == names
-    html = render_html(page(measured, {"gradflow": gf.__version__}))
+    html = render_html(lay_out(measured, {"gradflow": gf.__version__}))
     assert "What can be proved" in html
     assert "rnn.vanishing" in html
 
 
 def test_a_bound_that_does_not_apply_says_no():
     measured = study(gf.cells.get("lstm"), hidden=4, steps=12)
-    (table,) = [b for b in proofs(measured) if isinstance(b, Table)]
+    (table,) = [b for b in SECTION.blocks(measured) if isinstance(b, Table)]
     rows = {row[0]: row for row in table.rows}
     assert rows["lstm.lower"][3] == "no"
     assert rows["lstm.direct"][2:] == ("", "")

@@ -8,8 +8,9 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import UsageError
-from gradflow.reporting.wording import power_of_ten, signed, verdict
-from gradflow.studies.study import study
+from gradflow.reporting.document.numbers import power_of_ten, signed
+from gradflow.reporting.sections.answer import answer
+from gradflow.studies import study
 
 
 @pytest.mark.parametrize("name", gf.cells.LIBRARY)
@@ -47,12 +48,12 @@ def test_the_toy_reports_its_power(tmp_path):
     found = study(gf.cells.scalar, steps=1000, init={"w": 0.99})
     assert found.gradient.rate() == pytest.approx(math.log(0.99), rel=1e-9)
     assert found.horizon == math.floor(math.log(0.01) / math.log(0.99)) + 1
-    assert "falls below 1\u00a0%" in verdict(found)[0]
+    assert "falls below 1\u00a0%" in answer(found).text
     grows = study(gf.cells.scalar, steps=1000, init={"w": 1.01})
-    assert "explodes" in verdict(grows)[0]
-    assert verdict(grows)[1] == "bad"
+    assert "explodes" in answer(grows).text
+    assert answer(grows).tone == "bad"
     stays = study(gf.cells.scalar, steps=1000, init={"w": 1.0})
-    assert verdict(stays)[1] == "good"
+    assert answer(stays).tone == "good"
 
 
 def test_a_layer_normalised_cell_is_reported(tmp_path):
@@ -78,11 +79,11 @@ def test_windows_are_used_where_the_input_is_long_enough(tmp_path):
     rng = np.random.default_rng(0)
     path = tmp_path / "x.npy"
     np.save(path, rng.standard_normal((81, 2)))
-    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).windows == 8
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).setup.windows == 8
     np.save(path, rng.standard_normal((80, 2)))
-    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).windows == 1
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).setup.windows == 1
     np.save(path, rng.standard_normal((10, 2)))
-    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).trajectory.steps == 10
+    assert study(gf.cells.gru, hidden=3, steps=10, input=str(path)).setup.trajectory.steps == 10
 
 
 def test_the_loss_of_each_window_has_its_own_target(tmp_path):
@@ -95,10 +96,10 @@ def test_the_loss_of_each_window_has_its_own_target(tmp_path):
     readout = rng.standard_normal((2, 3)) / math.sqrt(3)
     total = 0.0
     for window in range(8):
-        run = gf.run(gf.cells.rnn, found.params, values[10 * window : 10 * window + 10])
+        run = gf.run(gf.cells.rnn, found.setup.params, values[10 * window : 10 * window + 10])
         error = readout @ run.states["h"][-1] - values[10 * window + 10]
         total += 0.5 * error @ error
-    assert found.loss_value == pytest.approx(total / 8, rel=1e-12)
+    assert found.setup.loss.value == pytest.approx(total / 8, rel=1e-12)
 
 
 @pytest.mark.parametrize(("name", "value"), [("hidden", 0), ("steps", 0), ("steps", 2.5)])

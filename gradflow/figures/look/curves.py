@@ -50,7 +50,7 @@ def read_lags(lag: ArrayLike, values: NDArray[np.float64], name: str) -> NDArray
     if lags.ndim != 1 or not lags.size or values.shape[-1:] != lags.shape:
         raise UsageError(
             f"{name}: lag has shape {lags.shape} and the values {values.shape}; lag must be one "
-            "axis with at least one entry, and the last axis of the values as long"
+            "axis with at least one entry, and the last axis of the values as long."
         )
     return lags
 

@@ -48,7 +48,7 @@ def to_decades(log_values: ArrayLike, name: str) -> NDArray[np.float64]:
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise UsageError(
             f"{name}: entry {where} is {values[where]}; a logarithm to plot must be finite, or "
-            "-inf for an exact zero, so look for the overflow where it was computed"
+            "-inf for an exact zero, so look for the overflow where it was computed."
         )
     return values / math.log(10)
 

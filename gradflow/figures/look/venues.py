@@ -15,7 +15,7 @@ __all__ = ["VENUES", "Venue", "find_venue"]
 _SMALLEST = 8.6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Venue:
     """A place of publication.
 
@@ -62,8 +62,12 @@ class Venue:
 
 
 def _paper(name: str, column: dict[str, Any], text: dict[str, Any]) -> Venue:
-    widths = (float(column["figure.figsize"][0]), float(text["figure.figsize"][0]))
-    return Venue(name, *widths, max(_SMALLEST, float(text["font.size"])))
+    return Venue(
+        name=name,
+        column=float(column["figure.figsize"][0]),
+        text=float(text["figure.figsize"][0]),
+        font=max(_SMALLEST, float(text["font.size"])),
+    )
 
 
 def _known() -> dict[str, Venue]:
@@ -78,7 +82,9 @@ def _known() -> dict[str, Venue]:
         _paper("jmlr", jmlr, jmlr),
     ]
     # 16:9; 16 pt on 8 inches is 27 pt on a projector's 13.3
-    slides = Venue("slides", 8.0, 8.0, 16.0, 14.0, 4.5, 1.7)
+    slides = Venue(
+        name="slides", column=8.0, text=8.0, font=16.0, small=14.0, height=4.5, weight=1.7
+    )
     return {v.name: v for v in (*papers, slides)}
 
 
@@ -88,5 +94,5 @@ VENUES = _known()
 def find_venue(name: str) -> Venue:
     """Return the venue ``name``. Raises ``UsageError`` for an unknown one."""
     if name not in VENUES:
-        raise UsageError(f"venue {name!r} is not known; choose one of {', '.join(VENUES)}")
+        raise UsageError(f"venue {name!r} is not known; choose one of {', '.join(VENUES)}.")
     return VENUES[name]

@@ -61,9 +61,9 @@ def plot_decay(
     """
     decays = decays if isinstance(decays, Sequence) else [decays]
     if not decays:
-        raise UsageError("plot_decay: decays is empty; give at least one Decay")
+        raise UsageError("plot_decay: decays is empty; give at least one Decay.")
     if tolerance is not None and not 0 < tolerance < math.inf:
-        raise UsageError(f"plot_decay: tolerance is {tolerance}; it must be a positive number")
+        raise UsageError(f"plot_decay: tolerance is {tolerance}; it must be a positive number.")
     same = len({decay.quantity for decay in decays}) == 1
     curves, bands, lags = [], [], []
     for index, decay in enumerate(decays):
@@ -71,15 +71,21 @@ def plot_decay(
         decades = to_decades(decay.log_norm, name)
         lag = read_lags(decay.lag, decades, name)
         lags.append(lag)
-        label = decay.label if same else f"{decay.label} {math_text(decay.quantity)}".strip()
+        named = [decay.label, "" if same else math_text(decay.quantity)]
+        label = [" ".join(filter(None, named))]
         runs = np.sort(decades.reshape(-1, lag.size), axis=0)
         look = stroke(index)
         if len(runs) > 1:
-            label = f"{label}, median and 10–90 % of {len(runs)}".removeprefix(", ")
+            label.append(f"median and 10–90 % of {len(runs)}")
             bands.append((lag, _ranked(runs, 0.1), _ranked(runs, 0.9), look.color))
         curves.append(
             draw_curve(
-                ax, lag, _ranked(runs, 0.5), label, color=look.color, linestyle=look.linestyle
+                ax,
+                lag,
+                _ranked(runs, 0.5),
+                ", ".join(filter(None, label)),
+                color=look.color,
+                linestyle=look.linestyle,
             )
         )
     _shade(ax, bands)

@@ -52,7 +52,7 @@ def plot_eigenvalues(
         Nothing to plot, a value that is not finite, or more than one axis.
     """
     if not eigenvalues:
-        raise UsageError("plot_eigenvalues: eigenvalues is empty; name at least one step")
+        raise UsageError("plot_eigenvalues: eigenvalues is empty; name at least one step.")
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=QUIET, linewidth=0.7))
     ax.axhline(0, color=QUIET, linewidth=0.3)
     ax.axvline(0, color=QUIET, linewidth=0.3)
@@ -63,7 +63,7 @@ def plot_eigenvalues(
             raise UsageError(
                 f"plot_eigenvalues: {name!r} has shape {values.shape} and "
                 f"{np.count_nonzero(~np.isfinite(values))} values that are not finite; it must be "
-                "one axis of finite complex numbers"
+                "one axis of finite complex numbers."
             )
         look = stroke(index)
         points += ax.plot(

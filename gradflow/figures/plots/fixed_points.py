@@ -63,14 +63,14 @@ def plot_fixed_points(ax: Axes, result: FixedPoints) -> Axes:
     if values.ndim != 2 or len(values) != len(result.stability):
         raise UsageError(
             f"plot_fixed_points: eigenvalues have shape {values.shape} and there are "
-            f"{len(result.stability)} words of stability; one row of eigenvalues for each is needed"
+            f"{len(result.stability)} words of stability; each needs one row of eigenvalues."
         )
     words = np.array(result.stability, dtype=str)
     groups = {kind: values[words == kind] for kind in ("stable", "unstable", "undecided")}
     groups["slow"] = np.asarray(result.slow_eigenvalues, dtype=np.complex128)
     groups["continuum"] = np.asarray(result.continuum_eigenvalues, dtype=np.complex128)
     if not any(map(len, groups.values())):
-        raise UsageError("plot_fixed_points: no point was found; search with more starts")
+        raise UsageError("plot_fixed_points: no point was found; search with more starts.")
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=QUIET, linewidth=0.7))
     ax.axhline(0, color=QUIET, linewidth=0.3)
     ax.axvline(0, color=QUIET, linewidth=0.3)

@@ -52,7 +52,7 @@ def plot_lyapunov(
     """
     spectra = spectra if isinstance(spectra, Sequence) else [spectra]
     if not [*spectra, *h_only]:
-        raise UsageError("plot_lyapunov: spectra is empty; give at least one LyapunovSpectrum")
+        raise UsageError("plot_lyapunov: spectra is empty; give at least one LyapunovSpectrum.")
     ax.axhline(0, color=QUIET, linewidth=0.7)
     handles = []
     for index, spectrum in enumerate([*spectra, *h_only]):
@@ -62,7 +62,7 @@ def plot_lyapunov(
             raise UsageError(
                 f"plot_lyapunov: {spectrum.label!r} has exponents of shape {exponents.shape} and "
                 f"stderr of {stderr.shape}; both must be one axis of one length, exponents "
-                "without NaN"
+                "without NaN."
             )
         shown = np.isfinite(exponents)
         look = stroke(index)

@@ -50,7 +50,7 @@ def plot_singular_values(ax: Axes, result: SingularValues) -> Axes:
     decades = to_decades(result.log_sigma, "plot_singular_values: log_sigma")
     if decades.ndim != 2 or not decades.shape[1]:
         raise UsageError(
-            f"plot_singular_values: log_sigma has shape {decades.shape}; it must be lags by values"
+            f"plot_singular_values: log_sigma has shape {decades.shape}; it must be lags by values."
         )
     lag = read_lags(result.lag, decades.T, "plot_singular_values: log_sigma")
     count = decades.shape[1]

@@ -14,9 +14,10 @@ from typing import Literal, get_args
 from gradflow.errors import UsageError
 from gradflow.prose import split_inline
 from gradflow.reporting.document.checks import check_prose, check_string, check_text
-from gradflow.reporting.render.vector_image import check_svg
+from gradflow.reporting.document.vector_image import check_svg
 
 __all__ = [
+    "Answer",
     "Block",
     "Code",
     "Details",
@@ -27,7 +28,6 @@ __all__ = [
     "Report",
     "Table",
     "Tone",
-    "Verdict",
 ]
 
 Tone = Literal["good", "bad", "neutral"]
@@ -53,7 +53,7 @@ class Heading:
         """Refuse an empty title and a level that is not 2, 3 or 4."""
         check_prose(self, "text")
         if self.level not in (2, 3, 4):
-            raise UsageError(f"Heading: level is {self.level!r}; it must be 2, 3 or 4")
+            raise UsageError(f"Heading: level is {self.level!r}; it must be 2, 3 or 4.")
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Equation:
         """Refuse an empty formula, dollar signs in it, and a label with other than plain signs."""
         check_text(self, "latex")
         if re.search(r"(?<!\\)\$", self.latex):
-            raise UsageError(f"Equation: {self.latex!r} has a $; latex is written without them")
+            raise UsageError(f"Equation: {self.latex!r} has a $; latex is written without them.")
         if self.label and not _LABEL.fullmatch(self.label):
             raise UsageError(
                 f"Equation: label is {self.label!r}; it may have letters, digits, '.', \"'\" and "
-                "'-', as in '3' or 'A.1'"
+                "'-', as in '3' or 'A.1'."
             )
         check_prose(self, "caption", empty=True)
 
@@ -104,17 +104,17 @@ class Table:
         """Refuse rows that are not as long as the header, and cells that are not text."""
         for field, value in (("header", self.header), ("rows", self.rows)):
             if isinstance(value, str) or not isinstance(value, Sequence):
-                raise UsageError(f"Table: {field} is {value!r}; it must be a list")
+                raise UsageError(f"Table: {field} is {value!r}; it must be a list.")
         object.__setattr__(self, "header", tuple(self.header))
         object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
         if not self.header:
-            raise UsageError("Table: header is empty; name at least one column")
+            raise UsageError("Table: header is empty; name at least one column.")
         for number, row in enumerate((self.header, *self.rows)):
             where = f"row {number}" if number else "the header"
             if len(row) != len(self.header):
                 raise UsageError(
                     f"Table: {where} has {len(row)} cells and the header {len(self.header)}; "
-                    "write '' for a cell with nothing in it"
+                    "write '' for a cell with nothing in it."
                 )
             for cell in row:
                 check_string(f"Table: a cell of {where}", cell)
@@ -135,7 +135,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as one ``<svg>`` element, as `gradflow.figures.figure_svg` returns it.
+    """A drawing as one ``<svg>`` element, as `gradflow.reporting.figure_svg` returns it.
 
     ``alt`` says in plain text what the drawing shows, for those who cannot see it.
     """
@@ -153,7 +153,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Answer:
     """The answer in one sentence, and whether it is good news."""
 
     text: str
@@ -163,7 +163,7 @@ class Verdict:
         """Refuse empty text and an unknown tone."""
         check_prose(self, "text")
         if self.tone not in get_args(Tone):
-            raise UsageError(f"Verdict: tone is {self.tone!r}; it must be good, bad or neutral")
+            raise UsageError(f"Answer: tone is {self.tone!r}; it must be good, bad or neutral.")
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,10 @@ class Details:
         _freeze_blocks(self)
 
 
-Block = Heading | Paragraph | Equation | Table | Figure | Verdict | Code | Details
+Block = Heading | Paragraph | Equation | Table | Figure | Answer | Code | Details
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """A whole report; ``provenance`` says what it takes to make it again, in the order given."""
 
@@ -221,9 +221,13 @@ class Report:
                 if block.label in seen:
                     raise UsageError(
                         f"Report: two equations have the label {block.label!r}; a label names "
-                        "one equation, so change one"
+                        "one equation, so change one."
                     )
                 seen.add(block.label)
+
+    def __repr__(self) -> str:
+        """Return one line with the title and the number of blocks."""
+        return f"Report({self.title!r}, {len(self.blocks)} blocks)"
 
 
 def _flat(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -236,9 +240,9 @@ def _flat(blocks: Sequence[Block]) -> Iterator[Block]:
 def _freeze_blocks(owner: Details | Report) -> None:
     name = type(owner).__name__
     if isinstance(owner.blocks, str) or not isinstance(owner.blocks, Sequence) or not owner.blocks:
-        raise UsageError(f"{name}: blocks is {owner.blocks!r}; it must be a list of blocks")
+        raise UsageError(f"{name}: blocks is {owner.blocks!r}; it must be a list of blocks.")
     for block in owner.blocks:
         if not isinstance(block, Block):
             allowed = ", ".join(kind.__name__ for kind in get_args(Block))
-            raise UsageError(f"{name}: {block!r} is not a block; blocks are {allowed}")
+            raise UsageError(f"{name}: {block!r} is not a block; blocks are {allowed}.")
     object.__setattr__(owner, "blocks", tuple(owner.blocks))

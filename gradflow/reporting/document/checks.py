@@ -16,9 +16,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def check_string(where: str, value: object) -> None:
     """Refuse a ``value`` that is not text, or has control characters; ``where`` names it."""
     if not isinstance(value, str):
-        raise UsageError(f"{where} is {value!r}; it must be text, so format it first")
+        raise UsageError(f"{where} is {value!r}; it must be text, so format it first.")
     if found := _FORBIDDEN.search(value):
-        raise UsageError(f"{where} has the control character {found[0]!r}; take it out")
+        raise UsageError(f"{where} has the control character {found[0]!r}; take it out.")
 
 
 def check_text(block: object, field: str, empty: bool = False) -> None:
@@ -27,7 +27,7 @@ def check_text(block: object, field: str, empty: bool = False) -> None:
     value = getattr(block, field)
     check_string(where, value)
     if not empty and not value.strip():
-        raise UsageError(f"{where} is empty; it must say something")
+        raise UsageError(f"{where} is empty; it must say something.")
 
 
 def check_prose(block: object, field: str, empty: bool = False) -> None:

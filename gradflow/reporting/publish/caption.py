@@ -2,13 +2,12 @@ r"""Captions: prose with LaTeX between dollar signs, for a page, a terminal and 
 
 from __future__ import annotations
 
-import math
 import re
 
 from gradflow.errors import UsageError
 from gradflow.prose import split_inline
 
-__all__ = ["check_caption", "latex_caption", "magnitude"]
+__all__ = ["check_caption", "latex_caption"]
 
 # What means something else to LaTeX outside a formula, and signs its fonts may lack.
 _ESCAPES = {"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "–": "--", "−": "$-$", "…": r"\dots{}"}
@@ -18,7 +17,7 @@ _ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
 def check_caption(where: str, text: str) -> None:
     """Raise ``UsageError`` unless ``text`` has letters and every formula in it is closed."""
     if not text.strip():
-        raise UsageError(f"{where} is empty; say in words what the figure shows")
+        raise UsageError(f"{where} is empty; say in words what the figure shows.")
     split_inline(text)
 
 
@@ -39,25 +38,3 @@ def latex_caption(name: str, text: str) -> str:
         for span in split_inline(text)
     ]
     return f"\\caption{{{''.join(pieces)}}}\n\\label{{fig:{name}}}%\n"
-
-
-def magnitude(log: float, digits: int = 2) -> str:
-    r"""Return the number with natural logarithm ``log`` for a caption, however small or large.
-
-    >>> magnitude(math.log(0.0059), 2), magnitude(-1000 * math.log(100))
-    ('$0.0059$', '$10^{-2000}$')
-    >>> magnitude(math.log(3178.6), 5), magnitude(-math.inf)
-    ('$3178.6$', '$0$')
-    """
-    if log == -math.inf:
-        return "$0$"
-    decades = log / math.log(10)
-    if -3 <= decades < 5:
-        return f"${float(f'{math.exp(log):.{digits}g}'):.10g}$"
-    exponent = math.floor(decades + 1e-9)
-    mantissa = f"{10 ** (decades - exponent):.{digits}g}"
-    if float(mantissa) >= 10:
-        mantissa, exponent = "1", exponent + 1
-    if float(mantissa) == 1:
-        return f"$10^{{{exponent}}}$"
-    return rf"${mantissa} \times 10^{{{exponent}}}$"

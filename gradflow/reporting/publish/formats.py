@@ -44,13 +44,13 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     allowed = (*FORMATS, "pgf")
     for kind in kinds:
         if kind not in allowed:
-            raise UsageError(f"format {kind!r} is not known; choose of {', '.join(allowed)}")
+            raise UsageError(f"format {kind!r} is not known; choose of {', '.join(allowed)}.")
     if not kinds:
-        raise UsageError(f"no format is named; choose of {', '.join(allowed)}")
+        raise UsageError(f"no format is named; choose of {', '.join(allowed)}.")
     if "pgf" in kinds and _tex() is None:
         raise UsageError(
             f"format 'pgf' measures its text with TeX, and none of {', '.join(_TEX)} is installed; "
-            "install one or choose pdf"
+            "install one or choose pdf."
         )
     return kinds
 

@@ -12,7 +12,7 @@ from gradflow.errors import UsageError
 from gradflow.files import write_atomically
 from gradflow.reporting.publish.formats import FORMATS
 from gradflow.reporting.publish.scripts import Script
-from gradflow.reporting.render.html import render_gallery
+from gradflow.reporting.render.html import style, template
 
 __all__ = ["Entry", "write_gallery"]
 
@@ -67,7 +67,7 @@ def write_gallery(
         An unknown venue or format, none that a browser shows, or a folder that cannot be written.
     """
     if not any(kind in formats for kind in _SHOWN):
-        raise UsageError("a gallery shows its figures; let one format be png or svg")
+        raise UsageError("a gallery shows its figures; let one format be png or svg.")
     folder = Path(out)
     entries = []
     for script in chosen:
@@ -77,5 +77,13 @@ def write_gallery(
         entries.append(Entry(script, record))
     progress("index.html")
     path = folder / "index.html"
-    write_atomically(path, render_gallery(entries, quick))
+    write_atomically(path, _page(entries, quick))
     return path
+
+
+def _page(entries: Sequence[Entry], quick: bool) -> str:
+    """Return the page; it loads nothing but the figures beside it."""
+    versions = entries[0].record["versions"] if entries else {}
+    return template("gallery.html").render(
+        entries=entries, quick=quick, versions=versions, style=style()
+    )

@@ -40,7 +40,7 @@ __all__ = ["Page", "page"]
 _GOLDEN = 0.62
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Page:
     """A figure under work: its ``axes``, row by row, and where it will be written."""
 
@@ -83,7 +83,7 @@ class Page:
             if not math.isfinite(value):
                 raise UsageError(
                     f"figure {self.name}: the claim {key!r} is {value}; a claim must be a finite "
-                    "number, so give its logarithm or leave it out"
+                    "number, so give its logarithm or leave it out."
                 )
         for what, text in (("answer", answer), ("caption", caption)):
             check_caption(f"figure {self.name}: its {what}", text)
@@ -109,6 +109,11 @@ class Page:
         for file, content in files.items():
             write_atomically(self.out / file, content)
         return claimed
+
+    def __repr__(self) -> str:
+        """Return one line with name, panels, venue and folder."""
+        panels = f"{len(self.axes)} panel{'s' if len(self.axes) > 1 else ''}"
+        return f"Page({self.name!r}, {panels}, {self.venue.name}, in {str(self.out)!r})"
 
     def _command(self) -> str:
         formats = [w for kind in self.formats for w in ("--format", kind)]
@@ -174,4 +179,12 @@ def page(
             figure.add_subplot(grid[place], projection=kind)
             for place, kind in zip(places, kind_of, strict=False)
         )
-        yield Page(name, folder, quick, at, kinds, figure, axes)
+        yield Page(
+            name=name,
+            out=folder,
+            quick=quick,
+            venue=at,
+            formats=kinds,
+            figure=figure,
+            axes=axes,
+        )

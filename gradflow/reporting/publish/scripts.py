@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.errors import InputError, UsageError
-from gradflow.figures import find_venue
+from gradflow.figures.look.venues import find_venue
 from gradflow.files import require_folder
+from gradflow.prose import plain_text
 from gradflow.reporting.publish.formats import FORMATS, check_formats
 
 __all__ = ["Script", "find_script", "scripts"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Script:
     """A figure script: its ``question``, what it corresponds to, and its text."""
 
@@ -60,6 +61,10 @@ class Script:
         found: Mapping[str, float] = main(folder, quick=quick, venue=venue, formats=kinds)
         return dict(found)
 
+    def __repr__(self) -> str:
+        """Return one line with the name and the question."""
+        return f"Script({self.name!r}: {plain_text(self.question)})"
+
     def _main(self) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(f"gradflow_figure_{self.name}", self.path)
         assert spec is not None
@@ -74,7 +79,7 @@ class Script:
         except TypeError:
             raise InputError(
                 f"{self.path}: it has no main(out, quick=False, **look); a figure script needs "
-                "one, see docs/figures.md"
+                "one, see docs/figures.md."
             ) from None
         return main  # type: ignore[no-any-return]
 
@@ -90,7 +95,7 @@ def scripts() -> tuple[Script, ...]:
         paths = sorted(folder.glob("[!_]*.py"))
         if paths:
             return tuple(_read(path) for path in paths)
-    raise InputError("the folder analyses/ is missing from this installation; install it again")
+    raise InputError("the folder analyses/ is missing from this installation; install it again.")
 
 
 def find_script(name: str) -> Script:
@@ -104,7 +109,7 @@ def find_script(name: str) -> Script:
     if name not in known:
         raise UsageError(
             f"figure {name!r} is not known; choose one of {', '.join(known)}, or name a "
-            "script FILE.py"
+            "script FILE.py."
         )
     return known[name]
 
@@ -116,11 +121,13 @@ def _read(path: Path) -> Script:
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "msg", None) or error
         raise InputError(
-            f"{path}: not a Python script that can be read ({reason}); check the path and the file"
+            f"{path}: not a Python script that can be read ({reason}); check the path and the file."
         ) from None
     if not text:
         raise InputError(
-            f"{path}: it has no docstring; a figure script opens with the question it answers"
+            f"{path}: it has no docstring; a figure script opens with the question it answers."
         )
     question, _, about = text.partition("\n")
-    return Script(path.stem, path, question.strip(), source, about.strip())
+    return Script(
+        name=path.stem, path=path, question=question.strip(), source=source, about=about.strip()
+    )

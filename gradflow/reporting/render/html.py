@@ -8,11 +8,9 @@ bytes.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined, Template
 
@@ -20,10 +18,7 @@ from gradflow.prose import plain_text, split_inline
 from gradflow.reporting.document.blocks import Heading, Report
 from gradflow.reporting.render.mathml import latex_to_mathml
 
-__all__ = ["render_gallery", "render_html"]
-
-if TYPE_CHECKING:
-    from gradflow.reporting.publish.gallery import Entry
+__all__ = ["render_html", "style", "template"]
 
 _FONT = "fonts/stix-two-math-subset.woff2"
 
@@ -45,8 +40,8 @@ def render_html(report: Report) -> str:
     headings = [block for block in report.blocks if isinstance(block, Heading)]
     # The contents stand under the verdict and whatever else comes before the first heading.
     lead = next((n for n, b in enumerate(report.blocks) if isinstance(b, Heading)), 0)
-    return _template("template.html").render(
-        report=report, headings=headings, lead=lead, style=_style()
+    return template("template.html").render(
+        report=report, headings=headings, lead=lead, style=style()
     )
 
 
@@ -57,19 +52,13 @@ def _prose(text: str) -> str:
     )
 
 
-def render_gallery(entries: Sequence[Entry], quick: bool) -> str:
-    """Return the page of a gallery; it loads nothing but the figures beside it.
-
-    ``quick`` says on the page that the figures come from smaller computations.
-    """
-    versions = entries[0].record["versions"] if entries else {}
-    return _template("gallery.html").render(
-        entries=entries, quick=quick, versions=versions, style=_style()
-    )
-
-
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Return the template ``name`` of this folder.
+
+    Its filters are ``prose`` and ``display``, which set formulas and escape the rest, ``plain`` for
+    text without formulas, and ``kind``, the name of a block's class.
+    """
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
@@ -83,9 +72,10 @@ def _template(name: str) -> Template:
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """Return the style sheet of every page, its font included."""
     font = files("gradflow.reporting.render").joinpath(_FONT).read_bytes()
-    return _part("style.css").replace("FONT_IN_BASE64", b64encode(font).decode("ascii"))
+    return template("style.css").render(font=b64encode(font).decode("ascii"))
 
 
 def _part(name: str) -> str:

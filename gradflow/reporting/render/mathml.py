@@ -110,5 +110,5 @@ def _settle_fences(tree: ElementTree.Element) -> None:
 def _refusal(latex: str, found: str) -> UsageError:
     return UsageError(
         f"the formula {latex!r} cannot be set as MathML: {found}; "
-        "gradflow.reporting.render.mathml lists what is accepted, so rewrite the formula"
+        "gradflow.reporting.render.mathml lists what is accepted, so rewrite the formula."
     )

@@ -59,7 +59,7 @@ class ErrorSurface(Drawable):
         What the error is, as the loss calls it.
     """
 
-    drawn_by: ClassVar[str] = "heat:plot_error_surface"
+    drawn_by: ClassVar[str] = "error_surface:plot_error_surface"
     x: Floats
     y: Floats
     error: Floats

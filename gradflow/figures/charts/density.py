@@ -56,11 +56,11 @@ def plot_density(
         Nothing to plot, or a value that is not finite.
     """
     if not samples:
-        raise UsageError("plot_density: samples is empty; give at least one")
+        raise UsageError("plot_density: samples is empty; give at least one.")
     arrays = {name: np.asarray(v, dtype=np.float64).ravel() for name, v in samples.items()}
     for name, values in arrays.items():
         if not values.size or not np.isfinite(values).all():
-            raise UsageError(f"plot_density: {name!r} must hold finite values, one or more")
+            raise UsageError(f"plot_density: {name!r} must hold finite values, one or more.")
     low = min(float(v.min()) for v in arrays.values())
     high = max(float(v.max()) for v in arrays.values())
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)

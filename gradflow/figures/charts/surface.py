@@ -12,7 +12,7 @@ from gradflow.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.figures.plots.heat import Grid
+    from gradflow.figures.charts.heat import Grid
 
 __all__ = ["plot_surface"]
 
@@ -55,7 +55,7 @@ def plot_surface(
     solid: Any = ax
     across, up, height = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y, grid.values))
     if ax.name != "3d":
-        raise UsageError("plot_surface: the axes are flat; make them with projection='3d'")
+        raise UsageError("plot_surface: the axes are flat; make them with projection='3d'.")
     if across.ndim == up.ndim == 1:
         across, up = np.meshgrid(across, up)
     if (
@@ -65,7 +65,7 @@ def plot_surface(
     ):
         raise UsageError(
             f"plot_surface: {grid.quantity!r} has shape {height.shape} on a grid of {up.shape}; it "
-            "must have a row a y, a column an x, and finite values"
+            "must have a row a y, a column an x, and finite values."
         )
     solid.computed_zorder = False
     solid.plot_surface(

@@ -19,7 +19,7 @@ from gradflow.figures.look.style import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.figures.plots.heat import Grid
+    from gradflow.figures.charts.heat import Grid
 
 __all__ = ["plot_pseudospectra"]
 
@@ -63,15 +63,15 @@ def plot_pseudospectra(
     if values.shape != (y.size, x.size) or (np.isnan(values) | np.isneginf(values)).any():
         raise UsageError(
             f"plot_pseudospectra: the values have shape {values.shape} for {y.size} y and {x.size} "
-            "x; they must have a row a y, a column an x, and be finite or inf at an eigenvalue"
+            "x; they must have a row a y, a column an x, and be finite or inf at an eigenvalue."
         )
     if points.ndim != 1 or not np.isfinite(points).all():
-        raise UsageError("plot_pseudospectra: the eigenvalues must be one axis of finite numbers")
+        raise UsageError("plot_pseudospectra: the eigenvalues must be one axis of finite numbers.")
     edges = np.asarray(levels, dtype=np.float64)
     if edges.size < 2 or edges[0] <= 0 or (np.diff(edges) <= 0).any():
         raise UsageError(
             f"plot_pseudospectra: levels is {list(levels)}; give two or more positive numbers in "
-            "ascending order"
+            "ascending order."
         )
     decades = np.log10(edges)
     lowest = decades[0] - 1

@@ -1,4 +1,4 @@
-"""The report's section on what can be proved, with the margins on the run of the page."""
+"""What can be proved, with the margins on the run of the page."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import math
 
 from gradflow.proofs.claims.claim import CERTIFIED, OBSERVED, REFUTED, Claim, Margin
 from gradflow.proofs.theorems import theorems
+from gradflow.provenance import command
 from gradflow.reporting.document.blocks import Block, Details, Equation, Heading, Paragraph, Table
-from gradflow.reporting.wording import power_of_ten
-from gradflow.studies.study import Study
+from gradflow.reporting.document.numbers import power_of_ten
+from gradflow.reporting.document.section import Section
+from gradflow.studies.one_cell import Study
+
+__all__ = ["SECTION"]
 
 
-def proofs(study: Study) -> list[Block]:
-    """Return the cell's theorems: statements, levels, and bounds beside measurements."""
-    claims = theorems(study.cell)
+def _blocks(study: Study) -> list[Block]:
+    cell, run = study.setup.cell, study.setup.trajectory
+    claims = theorems(cell)
     rows = []
     for claim in claims:
-        margin = claim.measure(study.trajectory) if claim.measure is not None else None
-        rows.append([claim.name, _level(claim), *_numbers(margin)])
-    count = study.trajectory.steps
+        margin = claim.measure(run) if claim.measure is not None else None
+        rows.append([claim.name, _level(claim), *_measured(margin)])
     return [
         Heading("What can be proved"),
         Paragraph(
@@ -27,12 +30,12 @@ def proofs(study: Study) -> list[Block]:
             "hypotheses."
         ),
         Table(
-            ["Theorem", "Level", f"Measured over {count} steps", "Bound"],
+            ["Theorem", "Level", f"Measured over {run.steps} steps", "Bound"],
             rows,
             note=(
                 "Levels as far as exact arithmetic goes; "
-                f"gradflow prove {study.cell.name} checks the Coq files as well. Measured in "
-                "floating point; a bound that says 'no' does not apply to this run."
+                f"{command('gradflow', 'prove', cell.name)} checks the Coq files as well. Measured "
+                "in floating point; a bound that says 'no' does not apply to this run."
             ),
         ),
         *(_details(claim) for claim in claims),
@@ -45,7 +48,7 @@ def _level(claim: Claim) -> str:
     return CERTIFIED if claim.evidence else OBSERVED
 
 
-def _numbers(margin: Margin | None) -> tuple[str, str]:
+def _measured(margin: Margin | None) -> tuple[str, str]:
     if margin is None:
         return "", ""
     if margin.bound is None:
@@ -72,3 +75,6 @@ def _details(claim: Claim) -> Details:
 
 def _prose(text: str) -> str:
     return text.replace("$", r"\$")
+
+
+SECTION = Section(name="theorems", blocks=_blocks)

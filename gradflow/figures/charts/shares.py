@@ -64,12 +64,12 @@ def plot_shares(
     if not parts or places.ndim != 1 or any(v.shape != places.shape for v in parts.values()):
         raise UsageError(
             f"plot_shares: {len(parts)} shares of shapes {[v.shape for v in parts.values()]} over "
-            f"{places.shape}; give one share or more, each as long as what it is drawn against"
+            f"{places.shape}; give one share or more, each as long as what it is drawn against."
         )
     stacked = np.stack(list(parts.values()))
     if not (stacked >= 0).all() or not np.allclose(stacked.sum(axis=0), 1, atol=_SLACK):
         raise UsageError(
-            "plot_shares: shares must be 0 or more and add up to 1; divide by their sum"
+            "plot_shares: shares must be 0 or more and add up to 1; divide by their sum."
         )
     edges = 100 * np.concatenate([np.zeros((1, places.size)), np.cumsum(stacked, axis=0)])
     for low, high, color in zip(edges[:-1], edges[1:], _colors(len(parts)), strict=True):

@@ -27,7 +27,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Series:
     """One curve.
 
@@ -85,7 +85,7 @@ def plot_series(
         Nothing to plot, shapes that do not fit, NaN, or an infinity where there is none to draw.
     """
     if not series:
-        raise UsageError("plot_series: series is empty; give at least one Series")
+        raise UsageError("plot_series: series is empty; give at least one Series.")
     curves, count, ends = [], 0, []
     for one in series:
         across, up = _values(one, one.y, log)
@@ -130,10 +130,10 @@ def _values(
     if across.ndim != 1 or up.shape != across.shape or not across.size:
         raise UsageError(
             f"plot_series: {one.label!r} has x of shape {across.shape} and y of {up.shape}; both "
-            "must be one axis of one length, with an entry or more"
+            "must be one axis of one length, with an entry or more."
         )
     if log:
         return across, to_decades(up, f"plot_series: {one.label!r}")
     if not (np.isfinite(up).all() and np.isfinite(across).all()):
-        raise UsageError(f"plot_series: {one.label!r} has values that are not finite; drop them")
+        raise UsageError(f"plot_series: {one.label!r} has values that are not finite; drop them.")
     return across, up

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.errors import UsageError
@@ -22,9 +22,7 @@ from gradflow.figures.look.style import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.spectra import ErrorSurface
-
-__all__ = ["Grid", "mark_points", "outline", "plot_error_surface", "plot_heat", "trace"]
+__all__ = ["Grid", "mark_points", "outline", "plot_heat", "trace"]
 
 _ZERO = "#ffffff"
 
@@ -138,12 +136,6 @@ def plot_heat(
     return ax
 
 
-def plot_error_surface(ax: Axes, result: ErrorSurface) -> Axes:
-    """Draw the error of an error surface over its two coordinates; see :func:`plot_heat`."""
-    grid = Grid(result.x, result.y, result.error, result.label)
-    return plot_heat(ax, grid, x="first coordinate", y="second coordinate")
-
-
 def outline(
     ax: Axes, x: ArrayLike, y: ArrayLike, inside: ArrayLike, label: str, at: tuple[float, float]
 ) -> Axes:
@@ -180,7 +172,7 @@ def trace(ax: Axes, *coordinates: ArrayLike, color: str = INK) -> Axes:
     if len(path) != needed or len(shapes) != 1 or path[0].ndim != 1 or not np.isfinite(path).all():
         raise UsageError(
             f"trace: these axes need {needed} arrays of one length, with finite values; there are "
-            f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}"
+            f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}."
         )
     width = 0.7 * float(mpl.rcParams["lines.linewidth"])
     for shade, wide in (("white", 2.4 * width), (color, width)):
@@ -226,7 +218,7 @@ def _contours(
     lines = ax.contour(across, up, shown, levels, colors=INK, linewidths=widths, linestyles="solid")
     for text in ax.clabel(
         lines,
-        fmt=lambda v: decade_label(v, plain=True) if log else f"{v:g}".replace("-", "−"),
+        fmt=lambda v: decade_label(v, plain=True) if log else Formatter.fix_minus(f"{v:g}"),
         fontsize=mpl.rcParams["legend.fontsize"],
         inline_spacing=2,
     ):
@@ -242,16 +234,18 @@ def _checked(
     if across.ndim != 1 or up.ndim != 1 or values.shape != (up.size, across.size):
         raise UsageError(
             f"{name}: x has shape {across.shape}, y {up.shape} and the values {values.shape}; the "
-            "values must have a row for each y and a column for each x"
+            "values must have a row for each y and a column for each x."
         )
     for axis in (across, up):
         steps = np.diff(axis)
         if axis.size < 2 or steps.min() <= 0 or steps.max() > steps.min() * (1 + 1e-6):
-            raise UsageError(f"{name}: x and y must be ascending and evenly spaced, 2 or more each")
+            raise UsageError(
+                f"{name}: x and y must be ascending and evenly spaced, 2 or more each."
+            )
     values = to_decades(values, name) if log else values
     allowed = np.isfinite(values) | (np.isneginf(values) & log)
     if not allowed.all() or not np.isfinite(values).any():
-        raise UsageError(f"{name}: values must be finite; clip or mask what is not, and say so")
+        raise UsageError(f"{name}: values must be finite; clip or mask what is not, and say so.")
     return across, up, values
 
 

@@ -1,0 +1,174 @@
+"""A report is its registered sections, and every headline number is told from one record."""
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+import gradflow as gf
+from gradflow import cli, reporting
+from gradflow.errors import InputError, UsageError
+from gradflow.reporting import SECTIONS, Answer, Block, Heading, Paragraph, Section, Table
+from gradflow.reporting import sections as folder
+from gradflow.reporting.build import STAGES, lay_out
+from gradflow.reporting.document.numbers import labelled, magnitude, power_of_ten, said, signed
+from gradflow.reporting.publish.scripts import find_script
+from gradflow.reporting.sections import all_numbers
+from gradflow.studies import Number, Study, study
+from gradflow.studies.one_cell import MEASURES
+
+ORDER = ("answer", "equations", "derivation", "decay", "spectrum", "theorems", "source")
+MINE = Section(
+    name="mine",
+    blocks=lambda study: [Heading("My section"), Paragraph(f"It ran {study.setup.cell.name}.")],
+    numbers=lambda study: {
+        "steps_run": Number(
+            value=float(study.setup.trajectory.steps), label="Steps run", unit="steps"
+        )
+    },
+)
+
+
+@pytest.fixture(scope="module", params=gf.cells.LIBRARY)
+def measured(request):
+    return study(gf.cells.get(request.param), hidden=4, steps=12)
+
+
+@pytest.fixture
+def with_mine(monkeypatch):
+    monkeypatch.setitem(SECTIONS._added, "mine", MINE)
+
+
+def test_every_section_has_blocks_and_numbers(measured):
+    for section in SECTIONS:
+        blocks, numbers = section.blocks(measured), section.numbers(measured)
+        assert blocks
+        assert all(isinstance(block, Block) for block in blocks), section.name
+        assert all(isinstance(number, Number) for number in numbers.values()), section.name
+    assert {"answer", "decay", "spectrum"} <= {s.name for s in SECTIONS if s.numbers(measured)}
+
+
+def test_a_section_tells_the_same_numbers_as_the_study(measured):
+    told = measured.headline()
+    assert list(all_numbers(measured)) == list(told)
+    assert all(told[k] == n for s in SECTIONS for k, n in s.numbers(measured).items())
+    assert measured.numbers()["rate"] == measured.gradient.rate()
+
+
+def test_the_registry_covers_the_folder_in_the_order_of_the_page():
+    files = {p.stem for p in Path(folder.__file__).parent.glob("*.py")} - {"__init__"}
+    assert set(SECTIONS.names()) == files
+    assert SECTIONS.names() == ORDER
+    assert [section.name for section in SECTIONS] == list(ORDER)
+
+
+def test_the_page_and_the_command_line_show_the_same_table(
+    tmp_path, capsys, monkeypatch, with_mine
+):
+    monkeypatch.setenv("COLUMNS", "300")
+    found = study(gf.cells.lstm, hidden=4, steps=12)
+    answer, table = lay_out(found, {}).blocks[:2]
+    assert isinstance(answer, Answer)
+    assert isinstance(table, Table)
+    numbers = all_numbers(found).values()
+    assert table.rows == tuple((labelled(n), said(n)) for n in numbers)
+    assert table.rows[-1] == ("Steps run", "12 steps")
+    words = ["report", "lstm", "--hidden", "4", "--steps", "12", "--out", str(tmp_path / "p.html")]
+    with pytest.raises(SystemExit):
+        cli.main(words)
+    printed = capsys.readouterr().out
+    for number in numbers:
+        assert said(number) in printed
+        assert labelled(number) in printed
+
+
+def test_a_section_from_outside_is_on_the_page(tmp_path, with_mine):
+    written = gf.report("rnn", tmp_path / "page.html", hidden=3, steps=6)
+    page = written.path.read_text("utf-8")
+    assert "My section" in page
+    assert "It ran rnn." in page
+    assert "Steps run" in page
+    assert written.numbers()["steps_run"] == 6.0
+    assert "steps_run" not in written.study.numbers()
+
+
+def test_what_is_no_section_is_refused():
+    with pytest.raises(InputError, match="report section 'odd' is a str, no Section"):
+        SECTIONS.register("odd", "text")
+    with pytest.raises(UsageError, match="report section 'decay' is there already"):
+        SECTIONS.register("decay", MINE)
+
+
+def test_a_study_is_what_was_run_and_what_was_measured():
+    fields = {field.name for field in dataclasses.fields(Study)}
+    assert fields == {"setup", "refused", *MEASURES}
+
+
+def test_what_is_announced_is_the_table_of_stages(tmp_path):
+    told = []
+    gf.report("scalar", tmp_path / "page.html", steps=5, progress=told.append)
+    assert tuple(told) == STAGES
+    assert len(set(STAGES)) == len(MEASURES) + 2
+
+
+@pytest.mark.parametrize(
+    ("number", "label", "text"),
+    [
+        ({"value": 37.0, "unit": "steps"}, "L", "37 steps"),
+        ({"value": math.inf, "unit": "steps", "missing": "no decay"}, "L", "no decay"),
+        ({"value": math.inf, "unit": "steps", "between": (3.0, math.inf)}, "L", "∞; 3 to ∞ steps"),
+        ({"value": -0.25, "unit": "nats per step"}, "L, nats per step", "−0.2500"),
+        ({"value": -math.inf, "unit": "nats per step", "error": 0.0}, "L, nats per step", "−∞"),
+        ({"value": 0.5, "error": 0.25}, "L", "0.5000\u00a0±\u00a00.2500"),
+        ({"value": -1.0}, "L", "−1.0000"),
+    ],
+)
+def test_how_a_number_is_said(number, label, text):
+    number = Number(label="L", **number)
+    assert labelled(number) == label
+    assert said(number) == text
+
+
+@pytest.mark.parametrize("log", [-5000.0, -33.1, -7.0, -0.2, 0.0, 3.0, 11.6, 4000.5])
+def test_a_table_and_a_caption_tell_the_same_number(log):
+    def decades(text):
+        found = re.fullmatch(r"\$?(?:([\d.]+) ?)?(?:(?:\\times )?10\^\{(-?\d+)\})?\$?", text)
+        return math.log10(float(found[1] or 1)) + int(found[2] or 0)
+
+    assert decades(power_of_ten(log)) == pytest.approx(log / math.log(10), abs=0.025)
+    assert decades(magnitude(log)) == pytest.approx(log / math.log(10), abs=0.025)
+
+
+def test_a_minus_sign_is_that_of_print():
+    assert [signed(v, 1) for v in (-0.04, 0.0, 2.0, -math.inf)] == ["−0.0", "0.0", "2.0", "−∞"]
+
+
+def test_what_is_shown_at_a_prompt_is_one_line(tmp_path):
+    written = gf.report("lstm", tmp_path / "page.html", hidden=3, steps=6)
+    script = find_script("toy_power")
+    for one in (written, written.study, lay_out(written.study, {}), script):
+        assert type(one).__name__ in repr(one)
+        assert "\n" not in repr(one)
+        assert len(repr(one)) < 250
+    assert "horizon not reached" in repr(written)
+    with reporting.page("p", tmp_path / "figures", shape=(1, 2)) as sheet:
+        assert repr(sheet) == f"Page('p', 2 panels, neurips, in {str(tmp_path / 'figures')!r})"
+
+
+def test_the_card_of_a_report_is_small_and_says_what_counts(tmp_path):
+    written = gf.report("lstm", tmp_path / "a <b>.html", hidden=3, steps=6)
+    card = written._repr_html_()
+    assert len(card) < 3000
+    assert "the gradient " in card
+    assert "Decay rate, nats per step" in card
+    assert signed(written.study.gradient.rate()) in card
+    assert "a &lt;b&gt;.html" in card
+    assert card.count("<tr>") == len(all_numbers(written.study))
+
+
+def test_the_public_names_are_those_a_user_calls():
+    plumbing = {"require_folder", "write_atomically", "check_formats", "find_venue", "encoded"}
+    assert not plumbing & {*dir(reporting), *gf.figures.__all__}
+    assert all(getattr(reporting, name) is not None for name in reporting.__all__)
