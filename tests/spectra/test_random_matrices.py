@@ -13,10 +13,10 @@ from gradflow.spectra import (
     bulk_radius,
     fuss_catalan,
     newman_exponents,
-    product_log_singular_values,
     quarter_circle,
     saturated_singular_values,
 )
+from gradflow.spectra.products.singular_values import product_log_singular_values
 
 
 @pytest.mark.parametrize("gain", [1.0, 1.7])
