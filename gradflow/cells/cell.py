@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class Cell:
     r"""A recurrent cell, declared as the equations a paper prints.
 
+    ``declaration`` keeps what was written, ``declared`` what it means; the attributes below them
+    give names, sizes and equations.
+
     Parameters
     ----------
     name
@@ -246,7 +249,18 @@ class Cell:
     def init(
         self, *, rng: int | np.random.Generator | None = None, **choices: Any
     ) -> dict[str, NDArray[np.float64]]:
-        """Draw parameters; see :func:`gradflow.cells.parameters.initialize` for the choices."""
+        """Draw every parameter and constant, float64, from a seed or generator.
+
+        ``choices`` are the sizes (``hidden=64``, ``inputs=10``), ``recurrent=`` and ``input_maps=``
+        for all maps of a kind, ``forget_bias=`` or ``chrono=``, and by name an initializer, a
+        number or an array for any parameter or constant;
+        :func:`gradflow.cells.parameters.initialize` says more. Raises ``UsageError``.
+
+        >>> import gradflow as gf
+        >>> params = gf.cells.lstm.init(hidden=2, inputs=3, rng=0, forget_bias=3)
+        >>> params["W_f"].shape, params["b_f"]
+        ((2, 3), array([3., 3.]))
+        """
         return initialize(self.declaration, self.declared, rng=rng, **choices)
 
 

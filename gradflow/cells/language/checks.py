@@ -10,18 +10,18 @@ from gradflow.cells.language.syntax import Line, names_in
 from gradflow.errors import UsageError
 
 
-def check_names(cell: str, lines: tuple[Line, ...], declared: Names) -> None:
+def check_names(cell: str, lines: tuple[Line, ...], names: Names) -> None:
     """Check that the equations use what is declared, define what is needed, in a usable order.
 
     Raises ``UsageError``.
     """
     targets = [line.target for line in lines]
-    states = declared.of("state part")
+    states = names.of("state part")
     for line in lines:
         if targets.count(line.target) > 1:
             raise UsageError(f"{line.place}: defined {targets.count(line.target)} times; keep one.")
-        if line.target in declared.kinds:
-            what = declared.kinds[line.target]
+        if line.target in names.kinds:
+            what = names.kinds[line.target]
             new = f"define its new value {line.target}_next"
             raise UsageError(
                 f"{line.place}: {line.target!r} is declared as {what} and cannot be defined; "
@@ -39,15 +39,15 @@ def check_names(cell: str, lines: tuple[Line, ...], declared: Names) -> None:
                 f"cell {cell!r}: state part {state!r} has no equation; add one that defines "
                 f"{state}_next."
             )
-    for output in declared.outputs:
+    for output in names.outputs:
         if output not in targets:
             raise UsageError(
                 f"cell {cell!r}: output {output!r} has no equation; the equations define "
                 f"{', '.join(targets)}."
             )
 
-    used: set[str] = set(declared.in_rules)
-    known = {**declared.kinds, "t": "time"}
+    used: set[str] = set(names.in_rules)
+    known = {**names.kinds, "t": "time"}
     for position, line in enumerate(lines):
         for name in names_in(line.tree):
             used.add(name)
@@ -56,10 +56,10 @@ def check_names(cell: str, lines: tuple[Line, ...], declared: Names) -> None:
             if name in targets:
                 raise UsageError(_order_error(lines, position, name))
             raise UsageError(_undeclared(line, name, [*known, *targets]))
-        _check_roles(line, [*declared.maps], known)
+        _check_roles(line, [*names.maps], known)
         known[line.target] = "equation"
 
-    wanted = {f"{s}_next" for s in states} | set(declared.outputs)
+    wanted = {f"{s}_next" for s in states} | set(names.outputs)
     for name, kind in known.items():
         if name in used or name in wanted or kind in ("time", "state part"):
             continue
