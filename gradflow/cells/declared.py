@@ -11,7 +11,7 @@ import sympy as sp
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.language.algebra import check_expression, to_sympy
 from gradflow.cells.language.checks import check_names
-from gradflow.cells.language.names import read_names
+from gradflow.cells.language.lists import read_lists
 from gradflow.cells.language.program import Map, Product, Statement, build_program
 from gradflow.cells.language.spaces import ONE, infer_spaces
 from gradflow.cells.language.syntax import Line, parse_equations, symbol
@@ -85,7 +85,7 @@ class Declared:
 
 def read(declaration: Declaration) -> Declared:
     """Read, check and lower a declaration. Raises ``UsageError`` where it is wrong."""
-    names = read_names(declaration)
+    names = read_lists(declaration)
     lines = parse_equations(declaration.equations, declaration.name)
     # what is outside the language is said before names and sizes, which the SymPy form needs
     for line in lines:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import difflib
 
-from gradflow.cells.language.names import Names
+from gradflow.cells.language.lists import NameLists
 from gradflow.cells.language.syntax import Line, names_in
 from gradflow.errors import UsageError
 
 
-def check_names(cell: str, lines: tuple[Line, ...], names: Names) -> None:
+def check_names(cell: str, lines: tuple[Line, ...], names: NameLists) -> None:
     """Check that the equations use what is declared, define what is needed, in a usable order.
 
     Raises ``UsageError``.

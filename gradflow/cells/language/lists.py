@@ -34,7 +34,7 @@ _MAP_KINDS = {"map": "learned", "constant": "constant", "fixed map": "fixed"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class NameLists:
     """What a declaration says about its names.
 
     ``kinds`` gives the word for each name (``"state part"``, ``"map"``, ...), ``vectors`` and
@@ -59,7 +59,7 @@ class Names:
         return _MAP_KINDS[self.kinds[name]]
 
 
-def read_names(declaration: Declaration) -> Names:
+def read_lists(declaration: Declaration) -> NameLists:
     """Read the lists of names and the rules of a declaration. Raises ``UsageError``."""
     place = declaration.place
     if not (isinstance(declaration.name, str) and _CELL_NAME.fullmatch(declaration.name)):
@@ -96,7 +96,7 @@ def read_names(declaration: Declaration) -> Names:
     if "state part" not in kinds.values():
         raise UsageError(f"{place}: has no state part; declare one, for instance state='h'.")
     masks, entries, in_rules = _read_rules(declaration, kinds, vectors)
-    return Names(
+    return NameLists(
         kinds=kinds,
         vectors=vectors,
         maps=maps,
