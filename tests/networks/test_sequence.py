@@ -197,7 +197,7 @@ def sentence(error, path):
     message = str(error)
     assert "\n" not in message
     assert path in message
-    assert not message.endswith(".")
+    assert message.endswith(".")
     assert "; " in message
     return message
 
