@@ -295,5 +295,5 @@ def source(study: Study) -> list[Block]:
     """Return the generated code."""
     return [
         Heading("Generated code"),
-        Code(compile(study.cell).source, "python", "The NumPy module this report ran"),
+        Code(compile(study.cell, "numpy").source, "python", "The NumPy module this report ran"),
     ]

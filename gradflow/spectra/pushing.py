@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code
+from gradflow.codegen import Bound
 from gradflow.codegen.lowering import recurrence
 from gradflow.codegen.targets.numpy.target import NAMESPACE
 from gradflow.codegen.targets.target import array_text, run_source
@@ -43,29 +43,27 @@ class RunningMaps:
 
     def __init__(
         self,
-        code: Code,
-        params: Mapping[str, Floats],
+        bound: Bound,
         first: Floats,
         inputs: Mapping[str, Floats],
         t: NDArray[np.int64],
     ) -> None:
         """Take the first states (batch, d), inputs (batch or 1, m, input) by name and t (m,)."""
-        self._code, self._params, self._inputs, self._t = code, params, inputs, t
-        cell = code.cell
-        self._weights = [params[name] for name in (*cell.parameters, *cell.constant_names)]
+        self._bound, self._inputs, self._t = bound, inputs, t
+        self._weights = list(bound.params.values())
         self.steps = len(t)
         self.states = np.empty((len(t) + 1, *first.shape))
         self.states[0] = first
 
     def push(self, step: int, frame: Floats) -> Floats:
         """``J_step`` times tangent vectors (d, k, batch); the state goes a step forward as well."""
-        code, cell = self._code, self._code.cell
+        bound, cell = self._bound, self._bound.cell
         # rows (k, batch, d), or (k, d) of a single trajectory, go through a matrix together
         width, k, batch = frame.shape
         vectors = np.ascontiguousarray(frame.transpose(1, 2, 0))
         vectors = vectors.reshape(k, width) if batch == 1 else vectors
-        parts = code.split(self._params, self.states[step])
-        changes = code.split(self._params, vectors)
+        parts = bound.split(self.states[step])
+        changes = bound.split(vectors)
         time = np.array([float(self._t[step])])
         held = [self._inputs[name][:, step] for name in cell.input_names]
         found = _function(cell)(*parts.values(), *held, time, *self._weights, *changes.values())

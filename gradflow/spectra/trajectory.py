@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code, compile
+from gradflow.codegen import Bound, Code, compile
 from gradflow.codegen.over_time import pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
@@ -19,7 +20,7 @@ from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
 from gradflow.spectra.decay.paths import PathDecay, path_decay
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
-from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
 from gradflow.spectra.products.singular_values import SingularValues, singular_values
 
@@ -41,6 +42,8 @@ class Trajectory:
         (..., T, input) by name.
     backend
         The target that ran it, and that runs what follows.
+    bound
+        The compiled cell with its parameters.
     """
 
     cell: Cell
@@ -48,8 +51,15 @@ class Trajectory:
     flat_states: Floats
     inputs: Mapping[str, Floats]
     backend: str = "numpy"
+    bound: Bound = field(default=None, kw_only=True, repr=False)  # type: ignore[assignment]
 
-    @cached_property
+    def __post_init__(self) -> None:
+        """Bind the parameters where they come unbound."""
+        if self.bound is None:
+            bound = compile(self.cell, self.backend).bind(self.params, self.flat_states)
+            object.__setattr__(self, "bound", bound)
+
+    @property
     def code(self) -> Code:
         """The compiled cell."""
         return compile(self.cell, self.backend)
@@ -67,7 +77,7 @@ class Trajectory:
     @cached_property
     def parts(self) -> dict[str, slice]:
         """State part to its slice of the flat state."""
-        sizes = self.code.part_sizes(self.params, self.flat_states)
+        sizes = self.bound.part_sizes()
         stops = np.cumsum([0, *sizes.values()])
         return {p: slice(int(stops[i]), int(stops[i + 1])) for i, p in enumerate(sizes)}
 
@@ -97,7 +107,7 @@ class Trajectory:
     def jacobians(self, where: int | slice = slice(None)) -> Floats:
         """Return the step Jacobians (..., T, d, d), or those of 0-based steps ``where``."""
         states, inputs, t = self._at(where)
-        return np.asarray(self.code.jacobian(self.params, states, inputs, t))
+        return np.asarray(self.bound.jacobian(states, inputs, t))
 
     def jacobian(self, t: int) -> Floats:
         """Return ``J_t`` (..., d, d) of step ``t``, counted from 1. Raises ``UsageError``."""
@@ -116,17 +126,17 @@ class Trajectory:
         for start in range(0, self.steps, size):
             states, inputs, t = self._at(slice(start, start + size))
             out = memory[: len(t)] if memory is not None else None
-            yield np.asarray(self.code.jacobian(self.params, states, inputs, t, out))
+            yield np.asarray(self.bound.jacobian(states, inputs, t, out))
 
     def vjp(self, u: ArrayLike, where: int | slice) -> Floats:
         """Return ``u J_t`` for covectors on the new states of 0-based steps ``where``."""
         states, inputs, t = self._at(where)
-        return np.asarray(self.code.vjp(self.params, states, u, inputs, t))
+        return np.asarray(self.bound.vjp(states, u, inputs, t))
 
     def parameter_vjp(self, u: ArrayLike, where: int | slice) -> dict[str, Floats]:
         """Return ``u d+s_t/dtheta`` summed over the 0-based steps ``where``."""
         states, inputs, t = self._at(where)
-        return self.code.parameter_vjp(self.params, states, u, inputs, t)
+        return self.bound.parameter_vjp(states, u, inputs, t)
 
     def decay(self) -> Decay:
         r"""Return :math:`\|P(T, T-\ell)\|_2` against lag."""
@@ -141,12 +151,12 @@ class Trajectory:
         are zero. ``units`` keeps the gradient of every unit too, as large as the states.
         """
         row = self.checked_covector(gradient)
-        pulled = pull_back(self.code, self.params, self.flat_states, self.inputs, row, rows=units)
+        pulled = pull_back(self.bound, self.flat_states, self.inputs, row, rows=units)
         return pulled_decay(pulled, list(self.parts), f"{self.cell.name}: gradient", units)
 
     def checked_covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return ``covector(gradient)`` once it is finite and fits. Raises ``UsageError``."""
-        row = as_finite(np.asarray(self.covector(gradient)), "gradient", "gradient's entries")
+        row = real_array(self.covector(gradient), "gradient", "gradient's entries", many=True)
         batch = self.flat_states.shape[:-2]
         lead = row.shape[:-1]
         fits = row.ndim > 0 and row.shape[-1] == self.width and len(lead) <= len(batch)
@@ -160,8 +170,11 @@ class Trajectory:
     def covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return a flat covector (..., d) from one, or from parts with zeros elsewhere."""
         if not isinstance(gradient, Mapping):
-            return np.asarray(gradient, dtype=np.float64)
-        given = {p: np.asarray(v, dtype=np.float64) for p, v in gradient.items()}
+            return real_array(gradient, "gradient", "gradient's entries", finite=False, many=True)
+        given = {
+            p: real_array(v, "gradient", f"entries of part {p!r}", finite=False, many=True)
+            for p, v in gradient.items()
+        }
         for part, value in given.items():
             if part not in self.parts:
                 known = ", ".join(self.parts)
@@ -181,7 +194,7 @@ class Trajectory:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
         self.require_single("paths")
         states, inputs, t = self._at(slice(None))
-        by_path = self.code.path_jacobians(self.params, states, inputs, t)
+        by_path = self.bound.path_jacobians(states, inputs, t)
         return path_decay(self.jacobians(), by_path, self.covector(gradient))
 
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:

@@ -14,8 +14,9 @@ from gradflow.errors import UsageError
 from gradflow.spectra.decay.decay import Decay, pulled_decay
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
-from gradflow.spectra.trajectory import Trajectory
 
+# what it asks of a backend that compiles
+_KERNELS = ("forward", "pullback", "taped", "replay")
 # So many trajectories or fewer do without a tape.
 _FEW = 2
 
@@ -63,7 +64,7 @@ def stream_gradient_decay(
     UsageError
         As :func:`gradflow.run`; or if ``memory`` cannot suffice: how much would.
     """
-    start = prepared(cell, params, x, state, steps, backend)
+    start = prepared(cell, params, x, state, steps, backend, _KERNELS, 3)
     lead, count = start.first.shape[:-1], start.count
     stretch, taped = _plan(start, memory)
     marks = range(0, count, stretch)
@@ -76,10 +77,10 @@ def stream_gradient_decay(
             break  # the way back makes it
         piece = _piece(buffer, kept[i], begin, stretch, count)
         inputs = _cut(start.inputs, begin, stretch)
-        fill_states(start.code, start.params, piece, inputs, begin + 1)
+        fill_states(start.bound, piece, inputs, begin + 1)
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
-    ends = Trajectory(cell, start.params, last[..., None, :], {}, start.code.backend)
+    ends = start.trajectory(last[..., None, :], {})
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))
@@ -92,8 +93,8 @@ def stream_gradient_decay(
         if taped or i < len(marks) - 1:  # else the last stretch has just been made
             piece = _piece(buffer, kept[i], begin, stretch, count)
         if not taped and i < len(marks) - 1:
-            fill_states(start.code, start.params, piece, inputs, begin + 1)
-        pulled = pull(start.code, start.params, piece, inputs, row, first_step=begin + 1)
+            fill_states(start.bound, piece, inputs, begin + 1)
+        pulled = pull(start.bound, piece, inputs, row, first_step=begin + 1)
         start.require_finite(piece, begin)
         lags = slice(count - begin - piece.shape[-2] + 1, count - begin + 1)
         log_norm[..., lags] = pulled.log_norm + shift[..., None]
@@ -128,8 +129,8 @@ def _plan(start: Start, memory: int) -> tuple[int, bool]:
     first, count = start.first, start.count
     state = 8 * first.size
     trajectories = first.size // first.shape[-1]
-    sizes = start.code.all_sizes(start.params, first)
-    width = start.code.loops.tape_width
+    sizes = start.bound.sizes
+    width = start.bound.code.loops.tape_width
     tape = 0 if width is None or trajectories <= _FEW else 8 * trajectories * width(sizes)
     if (count + 1) * (state + tape) + state <= memory:
         return count, tape > 0

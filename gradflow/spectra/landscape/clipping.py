@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.errors import PrecisionError, UsageError
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
+from gradflow.spectra.numerics.logdomain import Floats, unit_rows
 
 __all__ = ["Descent", "descend", "log_clip_factor"]
 
@@ -96,7 +97,7 @@ def descend(
     PrecisionError
         An error or gradient that is not finite.
     """
-    at = as_finite(np.asarray(start), "descend", "start's entries")
+    at = real_array(start, "descend", "start's entries", many=True)
     if not at.ndim or not np.isfinite(rate) or rate <= 0 or updates < 0:
         raise UsageError(
             f"descend: start of shape {at.shape}, rate {rate} and {updates} updates; the start has "

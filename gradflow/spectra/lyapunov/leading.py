@@ -6,14 +6,14 @@ for all of them; they are orthonormalised together, when the first of them needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.codegen import Code
+from gradflow.codegen import Bound
 from gradflow.codegen.over_time import Pushed, one_thread
 from gradflow.spectra.lyapunov.spectrum import (
     LyapunovSpectrum,
@@ -90,8 +90,7 @@ def spans(steps: int, numbers: int, *, compiled: bool = False) -> Iterator[slice
 
 
 def leading_spectrum(
-    code: Code,
-    params: Mapping[str, Floats],
+    bound: Bound,
     maps: Iterable[Span],
     chunks: Callable[[int], Iterable[Floats]],
     lead: tuple[int, ...],
@@ -112,7 +111,7 @@ def leading_spectrum(
     """
     discard = steps // 10 if transient is None else transient
     longest = longest_window(steps, discard, interval, blocks)
-    start = initial_frame(sum(code.part_sizes(params).values()), leading, initial)
+    start = initial_frame(sum(bound.part_sizes().values()), leading, initial)
     batch = int(np.prod(lead, dtype=int))
     doubt = np.zeros(batch, dtype=bool)
     frame = np.repeat(start.T[None], batch, axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen.over_time import can_push, push_forward, require_loops
+from gradflow.codegen.over_time import can_push, push_forward
 from gradflow.spectra.lyapunov.leading import Compiled, Span, Stepwise, leading_spectrum, spans
 from gradflow.spectra.lyapunov.of_trajectory import flattened
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
@@ -44,7 +44,7 @@ def leading_exponents(
     k
         Number of exponents.
     backend
-        What pushes states and tangent vectors, ``"numpy"``, ``"numba"`` or ``"auto"``.
+        What pushes states and tangent vectors, as for :func:`gradflow.run`.
     options
         ``transient``, ``interval``, ``blocks``, ``initial`` and ``label`` of
         :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of all steps by
@@ -60,8 +60,8 @@ def leading_exponents(
     UsageError
         As :func:`gradflow.run` and :func:`gradflow.spectra.lyapunov_spectrum`.
     """
-    start = prepared(cell, params, x, state, steps, backend)
-    require_loops(start.code)
+    start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + k)
+    bound = start.bound
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
     inputs = {name: flattened(value, tuple(lead)) for name, value in start.inputs.items()}
@@ -70,12 +70,12 @@ def leading_exponents(
         for span in spans(start.count, states.size):
             t = np.arange(span.start + 1, span.stop + 1)
             part = {name: value[:, span] for name, value in held.items()}
-            running = RunningMaps(start.code, start.params, states, part, t)
+            running = RunningMaps(bound, states, part, t)
             yield running
             start.require_finite(running.states.swapaxes(0, 1), span.start)
             states = running.states[-1]
 
-    if can_push(start.code):
+    if can_push(bound.code):
         along: Iterator[Span] = _compiled(start, first, inputs)
     else:
         along = map(Stepwise, maps(first, inputs))
@@ -92,11 +92,10 @@ def leading_exponents(
             now = {name: value[:, span] for name, value in held.items()} or None
             t = np.arange(span.start + 1, span.stop + 1)
             before = running.states[:-1].swapaxes(0, 1)
-            yield np.asarray(start.code.jacobian(start.params, before, now, t))[0]
+            yield np.asarray(bound.jacobian(before, now, t))[0]
 
     return leading_spectrum(
-        start.code,
-        start.params,
+        bound,
         along,
         chunks,
         tuple(lead),
@@ -115,7 +114,7 @@ def _compiled(start: Start, first: Floats, inputs: Mapping[str, Floats]) -> Iter
             states = np.empty((batch, span.stop - span.start + 1, width))
         states[:, 0] = first
         held = {name: value[:, span] for name, value in inputs.items()}
-        through = push_forward(start.code, start.params, states, held, first_step=span.start + 1)
+        through = push_forward(start.bound, states, held, first_step=span.start + 1)
         yield Compiled(span.stop - span.start, through)
         start.require_finite(states, span.start)
         first = states[:, -1]

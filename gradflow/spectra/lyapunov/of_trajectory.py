@@ -50,33 +50,30 @@ def trajectory_spectrum(
 
 
 def _unformed(trajectory: Trajectory, columns: int) -> bool:
-    cell, parts = trajectory.cell, trajectory.parts
-    sizes = {cell.spaces[name]: part.stop - part.start for name, part in parts.items()}
-    sizes |= trajectory.code.sizes(trajectory.params)
-    return columns >= 1 and cheaper_unformed(cell, sizes, columns)
+    bound = trajectory.bound
+    return columns >= 1 and cheaper_unformed(bound.cell, bound.sizes, columns)
 
 
 def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> LyapunovSpectrum:
     lead, steps = trajectory.flat_states.shape[:-2], trajectory.steps
     states = trajectory.flat_states.reshape(-1, steps + 1, trajectory.width)
     inputs = {name: flattened(x, lead) for name, x in trajectory.inputs.items()}
-    code, params = trajectory.code, trajectory.params
-    compiled = can_push(code)
+    bound = trajectory.bound
+    compiled = can_push(bound.code)
 
     def span_maps(span: slice) -> Span:
         held = {name: x[:, span] for name, x in inputs.items()}
         if compiled:
             along = np.ascontiguousarray(states[:, span.start : span.stop + 1])
             first = span.start + 1
-            through = push_forward(code, params, along, held, known=True, first_step=first)
+            through = push_forward(bound, along, held, known=True, first_step=first)
             return Compiled(span.stop - span.start, through)
         t = np.arange(span.start + 1, span.stop + 1)
-        return Stepwise(TangentMaps(code.cell, params, states[:, span], held or None, t))
+        return Stepwise(TangentMaps(bound.cell, bound.params, states[:, span], held or None, t))
 
     each = list(np.ndindex(*lead))
     return leading_spectrum(
-        code,
-        params,
+        bound,
         map(span_maps, spans(steps, states[:, 0].size, compiled=compiled)),
         lambda b: _one(trajectory, each[b]).chunks(),
         lead,
