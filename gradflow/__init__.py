@@ -1,7 +1,7 @@
 """gradflow: does the gradient survive? Declare a recurrent cell once, as the paper prints it.
 
 The package is a house of floors, and data goes down the line; a floor imports only from the floors
-before it. `errors`, `files`, `prose`, `lazy`, `provenance` and `drawable`
+before it. `arrays`, `errors`, `files`, `prose`, `lazy`, `registry`, `provenance` and `drawable`
 stand outside:
 
     cells -> jacobians -> codegen -> spectra -> proofs

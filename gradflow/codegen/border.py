@@ -2,131 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.codegen.targets.arrays import Arrays
 from gradflow.errors import UsageError
 
 Array = Any
 Params = Mapping[str, Array]
-Convert = Callable[[Any], Array]
 
 
-def sizes(cell: Cell, params: Params) -> dict[str, int]:
-    """Return the number of units of each space, after checking every array's shape.
+def place(cell: Cell) -> str:
+    """Return what a message about the cell begins with."""
+    return f"cell {cell.name!r}"
 
-    Raises ``UsageError`` for a missing, unknown or wrongly shaped parameter.
+
+def weights(cell: Cell, arrays: Arrays, params: Params) -> dict[str, Array]:
+    """Return parameters and constants as arrays, in declared order; a scalar's number is (1,).
+
+    Raises ``UsageError`` for a missing or unknown parameter, or one that is no real numbers.
     """
     names = (*cell.parameters, *cell.constant_names)
     for name in params:
         if name not in names:
             raise UsageError(
-                f"cell {cell.name!r}: unknown parameter {name!r}; it has {', '.join(names)}."
+                f"{place(cell)}: unknown parameter {name!r}; it has {', '.join(names)}."
             )
-    found: dict[str, int] = {"one": 1}
+    found = {}
     for name in names:
         if name not in params:
             raise UsageError(
-                f"cell {cell.name!r}: parameter {name!r} is missing; it has {', '.join(names)}."
+                f"{place(cell)}: parameter {name!r} is missing; it has {', '.join(names)}."
             )
-        shape, spaces = _shape(cell, params[name], name), cell.shape_of(name)
-        wanted = ", ".join(spaces)
-        if len(shape) != len(spaces):
-            raise UsageError(f"cell {cell.name!r}: {name} has shape {shape}; it needs ({wanted}).")
-        for space, size in zip(spaces, shape, strict=True):
-            if found.setdefault(space, size) != size or size < 1:
-                raise UsageError(
-                    f"cell {cell.name!r}: {name} has shape {shape}; it needs ({wanted}) with "
-                    f"{space} = {max(found[space], 1)} as in the other parameters."
-                )
+        array = arrays.take(params[name], place(cell), name)
+        if not array.shape and cell.shape_of(name) == ("one",):
+            array = array[None]
+        found[name] = array
     return found
 
 
-def _shape(cell: Cell, value: Any, what: str) -> tuple[int, ...]:
-    try:
-        return tuple(np.shape(value))
-    except ValueError:
-        raise UsageError(
-            f"cell {cell.name!r}: {what} has rows of unequal length; pass an array."
-        ) from None
+def sizes(cell: Cell, params: Params) -> dict[str, int]:
+    """Return the number of units of each space that parameters and constants, as arrays, show.
+
+    Raises ``UsageError`` for a wrong shape, and says which axis or transposition it suspects.
+    """
+    found: dict[str, int] = {"one": 1}
+    for name in (*cell.parameters, *cell.constant_names):
+        shape, spaces = tuple(params[name].shape), cell.shape_of(name)
+        if len(shape) != len(spaces):
+            raise UsageError(
+                f"{place(cell)}: {name} has shape {shape}; it needs ({', '.join(spaces)})."
+            )
+        for space, size in zip(spaces, shape, strict=True):
+            if found.setdefault(space, size) != size or size < 1:
+                raise _misfit(cell, params)
+    return found
 
 
-def part_sizes(cell: Cell, params: Params, state: Array = None) -> dict[str, int]:
-    """Return the number of units of each state part, in flattening order."""
-    known = sizes(cell, params)
+def _misfit(cell: Cell, params: Params) -> UsageError:
+    """Return the complaint about the array that the others speak against, where they are agreed."""
+    votes: dict[str, Counter[int]] = {"one": Counter({1: len(params) + 1})}
+    shapes = {n: tuple(params[n].shape) for n in (*cell.parameters, *cell.constant_names)}
+    for name, shape in shapes.items():
+        for space, size in zip(cell.shape_of(name), shape, strict=False):
+            votes.setdefault(space, Counter())[size] += 1
+    told: tuple[int, str] | None = None
+    for name, shape in shapes.items():
+        spaces = cell.shape_of(name)
+        if len(shape) != len(spaces):
+            continue
+        own = Counter(zip(spaces, shape, strict=True))
+        others = {
+            space: Counter({n: c - own[space, n] for n, c in votes[space].items()})
+            for space in spaces
+        }
+        known = {
+            space: counted.most_common(1)[0][0]
+            for space, counted in others.items()
+            if counted.total() > 0
+        }
+        wrong = sum(
+            size != known.get(s, size) or size < 1 for s, size in zip(spaces, shape, strict=True)
+        )
+        if wrong and (told is None or wrong > told[0]):
+            told = wrong, _complaint(name, shape, spaces, known)
+    assert told is not None
+    return UsageError(f"{place(cell)}: {told[1]}")
+
+
+def _complaint(
+    name: str, shape: tuple[int, ...], spaces: Sequence[str], known: Mapping[str, int]
+) -> str:
+    wanted = ", ".join(spaces)
+    sides = " and ".join(f"{s} = {max(known[s], 1)}" for s in dict.fromkeys(spaces) if s in known)
+    rule = f"it needs ({wanted}) with {sides or 'one unit or more'} as in the other parameters."
+    turned = shape[::-1]
+    if len(set(spaces)) == 2 and all(
+        n == known.get(s, n) and n > 0 for s, n in zip(spaces, turned, strict=True)
+    ):
+        other = ", ".join(spaces[::-1])
+        return f"{name} has shape {shape}, which is ({other}): transposed? {rule}"
+    return f"{name} has shape {shape}; {rule}"
+
+
+def part_sizes(cell: Cell, known: Mapping[str, int], state: Array = None) -> dict[str, int]:
+    """Return the number of units of each state part, in flattening order.
+
+    ``known`` are the sizes of spaces so far; a flat state (..., d) or one by part shows the rest.
+    """
+    known = dict(known)
     if isinstance(state, Mapping):
-        known = {cell.spaces[p]: np.shape(state[p])[-1] for p in cell.states} | known
+        shapes = {p: np.shape(state[p]) for p in cell.states}
+        known = {cell.spaces[p]: s[-1] if s else 1 for p, s in shapes.items()} | known
     missing = [p for p in cell.states if cell.spaces[p] not in known]
     if len({cell.spaces[p] for p in missing}) == 1 and np.ndim(state):
         rest = sum(known[cell.spaces[p]] for p in cell.states if p not in missing)
         known[cell.spaces[missing[0]]] = (np.shape(state)[-1] - rest) // len(missing)
     elif missing:
         raise UsageError(
-            f"cell {cell.name!r}: the size of {missing[0]!r} does not follow from its "
+            f"{place(cell)}: the size of {missing[0]!r} does not follow from its "
             "parameters; pass the state as a mapping of parts."
         )
     return {p: known[cell.spaces[p]] for p in cell.states}
 
 
-def numbers(cell: Cell, asarray: Convert, value: Any, what: str) -> Array:
-    """Return ``value`` as an array of the target. Raises ``UsageError`` if it is no numbers."""
-    try:
-        return asarray(value)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"cell {cell.name!r}: {what} is no array of real numbers but "
-            f"{type(value).__name__}; pass floats."
-        ) from None
-
-
 def split(
-    cell: Cell,
-    asarray: Convert,
-    state: Array,
-    widths: Callable[[Array], Mapping[str, int]],
-    broadcast_to: Callable[..., Array] = np.broadcast_to,
+    cell: Cell, arrays: Arrays, state: Array, widths: Callable[[Array], Mapping[str, int]]
 ) -> dict[str, Array]:
     """Return the parts of a flat state (..., d), or of a mapping, by name, as views.
 
-    ``widths`` gives the number of units of each part, from the converted state if need be;
-    ``broadcast_to`` is that of the target's arrays.
+    ``widths`` gives the number of units of each part, from the converted state if need be.
     """
     if not isinstance(state, Mapping):
-        return _slices(cell, numbers(cell, asarray, state, "the state"), widths)
+        return _slices(cell, arrays.take(state, place(cell), "the state"), widths)
     if set(state) != set(cell.states):
         raise UsageError(
-            f"cell {cell.name!r}: the state given has parts {', '.join(map(str, state))}; it "
+            f"{place(cell)}: the state given has parts {', '.join(map(str, state))}; it "
             f"needs {', '.join(cell.states)}."
         )
-    given = {p: numbers(cell, asarray, state[p], f"state part {p}") for p in cell.states}
+    given = {p: arrays.take(state[p], place(cell), f"state part {p}") for p in cell.states}
     parts = {p: a if a.ndim else a[None] for p, a in given.items()}
     for part, width in widths(parts).items():
-        if parts[part].shape[-1] != width:
+        shape = tuple(parts[part].shape)
+        if shape[-1] != width:
             raise UsageError(
-                f"cell {cell.name!r}: state part {part} has shape {tuple(parts[part].shape)}; its "
-                f"last axis needs {width} entries."
+                f"{place(cell)}: state part {part} has shape {shape}; its last axis needs {width} "
+                f"entries{turned(shape, width)}."
             )
     lead = leading(cell, parts.values())
-    return {p: broadcast_to(a, (*lead, a.shape[-1])) for p, a in parts.items()}
+    return {p: arrays.broadcast_to(a, (*lead, a.shape[-1])) for p, a in parts.items()}
 
 
 def _slices(
     cell: Cell, flat: Array, widths: Callable[[Array], Mapping[str, int]]
 ) -> dict[str, Array]:
     sizes = widths(flat)
-    width = sum(sizes.values())
-    if flat.ndim < 1 or flat.shape[-1] != width:
+    width, shape = sum(sizes.values()), tuple(flat.shape)
+    if not shape or shape[-1] != width:
         parts = ", ".join(f"{p}: {n}" for p, n in sizes.items())
         raise UsageError(
-            f"cell {cell.name!r}: the state has shape {tuple(flat.shape)}; its last axis needs "
-            f"{width} entries ({parts})."
+            f"{place(cell)}: the state has shape {shape}; its last axis needs {width} entries "
+            f"({parts}){turned(shape, width)}."
         )
     stops = np.cumsum([0, *sizes.values()]).tolist()
     return {p: flat[..., stops[i] : stops[i + 1]] for i, p in enumerate(sizes)}
+
+
+def turned(shape: tuple[int, ...], width: int) -> str:
+    """Return the hint that the axis before the last has the entries which the last one needs."""
+    return ", as its axis before that has: transposed?" if shape[-2:-1] == (width,) else ""
 
 
 def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
@@ -137,20 +185,18 @@ def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
     except ValueError:
         listed = ", ".join(str(s) for s in dict.fromkeys(shapes))
         raise UsageError(
-            f"cell {cell.name!r}: leading axes {listed} do not go together; state, input, time "
+            f"{place(cell)}: leading axes {listed} do not go together; state, input, time "
             "and directions need equal leading axes, or none."
         ) from None
 
 
-def join(cell: Cell, asarray: Convert, parts: Mapping[str, Array]) -> Array:
+def join(cell: Cell, arrays: Arrays, parts: Mapping[str, Array]) -> Array:
     """Return the flat state (..., d) of a mapping of parts."""
-    arrays = [asarray(parts[p]) for p in cell.states]
-    lead = leading(cell, arrays)
-    full = [np.broadcast_to(a, (*lead, a.shape[-1])) for a in arrays]
-    return np.concatenate(full, axis=-1)
+    taken = [arrays.take(parts[p], place(cell), f"state part {p}") for p in cell.states]
+    return arrays.flat(taken, [a.shape[-1] for a in taken], leading(cell, taken))
 
 
-def inputs(cell: Cell, asarray: Convert, known: Mapping[str, int], x: Array) -> dict[str, Array]:
+def inputs(cell: Cell, arrays: Arrays, known: Mapping[str, int], x: Array) -> dict[str, Array]:
     """Return the inputs (..., input) by name, from one array, a mapping, or ``None``.
 
     ``known`` are the sizes that parameters and state have settled.
@@ -158,103 +204,24 @@ def inputs(cell: Cell, asarray: Convert, known: Mapping[str, int], x: Array) -> 
     names = cell.input_names
     if not names:
         if x is not None:
-            raise UsageError(f"cell {cell.name!r}: has no input, but x was given.")
+            raise UsageError(f"{place(cell)}: has no input, but x was given.")
         return {}
     if x is None:
-        raise UsageError(f"cell {cell.name!r}: needs its input {', '.join(names)}.")
+        raise UsageError(f"{place(cell)}: needs its input {', '.join(names)}.")
     given = x if isinstance(x, Mapping) else dict.fromkeys(names[:1], x)
     if set(given) != set(names):
         raise UsageError(
-            f"cell {cell.name!r}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
+            f"{place(cell)}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
             "as a mapping."
         )
-    arrays = {n: numbers(cell, asarray, given[n], f"input {n}") for n in names}
+    taken = {n: arrays.take(given[n], place(cell), f"input {n}") for n in names}
     known = dict(known)
-    for name, array in arrays.items():
-        size = array.shape[-1] if array.ndim else 0
-        if size != known.setdefault(cell.spaces[name], size) or not array.ndim:
+    for name, array in taken.items():
+        space, shape = cell.spaces[name], tuple(array.shape)
+        size = shape[-1] if shape else 0
+        if size != known.setdefault(space, size) or not shape:
             raise UsageError(
-                f"cell {cell.name!r}: input {name} has shape {tuple(array.shape)}; its last axis "
-                f"needs {known[cell.spaces[name]] or 'the'} entries of {cell.spaces[name]}."
+                f"{place(cell)}: input {name} has shape {shape}; its last axis needs "
+                f"{known[space] or 'the'} entries of {space}{turned(shape, known[space])}."
             )
-    return arrays
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the arrays of a cell look like: what :func:`quick` compares them with.
-
-    Parameters
-    ----------
-    states
-        Space of each state part.
-    inputs
-        Name and space of each input.
-    weights
-        Name and spaces of each parameter and constant.
-    """
-
-    states: Mapping[str, str]
-    inputs: tuple[tuple[str, str], ...]
-    weights: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def layout(cell: Cell) -> Layout:
-    """Return the layout of a cell."""
-    return Layout(
-        {part: cell.spaces[part] for part in cell.states},
-        tuple((name, cell.spaces[name]) for name in cell.input_names),
-        tuple((n, tuple(cell.shape_of(n))) for n in (*cell.parameters, *cell.constant_names)),
-    )
-
-
-_FLOAT = np.dtype(np.float64)
-
-
-def quick(
-    layout: Layout, params: Params, state: Array, x: Array, t: Array
-) -> tuple[list[Array], tuple[int, ...], dict[str, int]] | None:
-    """Return arguments, leading axes and part sizes where all is plainly right, else ``None``.
-
-    That is: float64 NumPy arrays whose shapes fit, one flat state, one input at most. It says no
-    words, so small cells are not slowed by the checks that find them.
-    """
-    found = {"one": 1}
-    arrays = []
-    if len(params) != len(layout.weights) or len(layout.inputs) > 1:
-        return None
-    for name, spaces in layout.weights:
-        array = params.get(name)
-        if type(array) is not np.ndarray or array.dtype is not _FLOAT:
-            return None
-        if array.ndim != len(spaces):
-            return None
-        for space, size in zip(spaces, array.shape, strict=True):
-            if found.setdefault(space, size) != size or size == 0:
-                return None
-        arrays.append(array)
-    given = [state, x] if layout.inputs else [state]
-    for array in given:
-        if type(array) is not np.ndarray or array.dtype is not _FLOAT or array.ndim == 0:
-            return None
-    if not layout.inputs and x is not None:
-        return None
-    if not all(space in found for space in layout.states.values()):
-        return None
-    widths = {part: found[space] for part, space in layout.states.items()}
-    if state.shape[-1] != sum(widths.values()):
-        return None
-    lead = state.shape[:-1]
-    if layout.inputs and x.shape != (*lead, found.get(layout.inputs[0][1], -1)):
-        return None
-    if not isinstance(t, int | float) and (type(t) is not np.ndarray or t.dtype.kind not in "if"):
-        return None
-    time = np.asarray(t, dtype=_FLOAT)[..., None]
-    if time.shape[:-1] not in ((), lead):
-        return None
-    start = 0
-    parts = []
-    for width in widths.values():
-        parts.append(state[..., start : start + width])
-        start += width
-    return [*parts, *given[1:], time, *arrays], lead, widths
+    return taken

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from gradflow.codegen import border
-from gradflow.codegen.code import Code
-from gradflow.codegen.targets.target import Run
+from gradflow.codegen.bound import Bound
+from gradflow.codegen.targets.target import Compiled, Run
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -45,25 +45,22 @@ class Pushed(NamedTuple):
     log_scale: Floats
 
 
-def fill_states(
-    code: Code, params: Mapping[str, Floats], states: Floats, inputs: Inputs, first_step: int = 1
-) -> None:
+def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 1) -> None:
     """Fill ``states`` (..., T + 1, d) from its first entry on, in place.
 
     ``inputs`` are (..., T, units) by name; ``first_step`` is the number of the first step. Overflow
     leaves values that are not finite.
     """
-    require_loops(code)
-    run = _run(code, params, states, inputs, first_step)
+    require_loops(bound.code)
+    run = _run(bound, states, inputs, first_step)
     with one_thread(), np.errstate(over="ignore", invalid="ignore"):
-        code.loops.forward(run)
+        bound.code.loops.forward(run)
     if not np.shares_memory(run.states, states):
         states[...] = run.states.reshape(states.shape)
 
 
 def pull_back(
-    code: Code,
-    params: Mapping[str, Floats],
+    bound: Bound,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -76,17 +73,16 @@ def pull_back(
     ``states`` is (..., T + 1, d), ``covector`` broadcasts to (..., d). The scale is kept apart, so
     nothing underflows. With ``rows`` the directions come too.
     """
-    require_loops(code)
-    run = _run(code, params, states, inputs, first_step)
-    results = _results(run, len(code.cell.states), rows)
+    require_loops(bound.code)
+    run = _run(bound, states, inputs, first_step)
+    results = _results(run, len(bound.cell.states), rows)
     with one_thread(), np.errstate(over="ignore"):
-        code.loops.pullback(run, _covectors(states, covector), *results)
+        bound.code.loops.pullback(run, _covectors(states, covector), *results)
     return _shaped(states, *results)
 
 
 def run_and_pull_back(
-    code: Code,
-    params: Mapping[str, Floats],
+    bound: Bound,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -99,13 +95,13 @@ def run_and_pull_back(
     The tape holds every factor of the step's transposed Jacobian, so it is a few times the size of
     the states. ``states`` must be contiguous float64.
     """
-    loops = code.loops
+    loops = bound.code.loops
     if loops.tape_width is None or loops.taped is None or loops.replay is None:
-        fill_states(code, params, states, inputs, first_step)
-        return pull_back(code, params, states, inputs, covector, rows=rows, first_step=first_step)
-    run = _run(code, params, states, inputs, first_step)
+        fill_states(bound, states, inputs, first_step)
+        return pull_back(bound, states, inputs, covector, rows=rows, first_step=first_step)
+    run = _run(bound, states, inputs, first_step)
     tape = np.empty((run.states.shape[1] - 1, len(run.states), loops.tape_width(run.sizes)))
-    results = _results(run, len(code.cell.states), rows)
+    results = _results(run, len(bound.cell.states), rows)
     with one_thread(), np.errstate(over="ignore", invalid="ignore"):
         loops.taped(run, tape)
         loops.replay(run, _covectors(states, covector), *results, tape)
@@ -113,8 +109,7 @@ def run_and_pull_back(
 
 
 def push_forward(
-    code: Code,
-    params: Mapping[str, Floats],
+    bound: Bound,
     states: Floats,
     inputs: Inputs,
     *,
@@ -128,12 +123,13 @@ def push_forward(
     fills the states from ``start + 1`` to ``stop`` too, or only reads them if they are ``known``.
     It limits no threads, since it may be called for a few steps at a time.
     """
-    require_loops(code)
-    bind = code.loops.push_known if known else code.loops.push
-    run = _run(code, params, states, inputs, first_step)
+    require_loops(bound.code)
+    loops = bound.code.loops
+    push = loops.push_known if known else loops.push
+    run = _run(bound, states, inputs, first_step)
     if not np.shares_memory(run.states, states) or run.states.dtype != np.float64:
         raise UsageError("push_forward: the states are not contiguous float64; copy them first.")
-    advance = bind(run)
+    advance = push(run)
     count, length, width = run.states.shape
 
     def through(start: int, stop: int, frame: Floats) -> Pushed:
@@ -165,7 +161,7 @@ def one_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def require_loops(code: Code) -> None:
+def require_loops(code: Compiled) -> None:
     """Raise ``UsageError`` where the code's target has no loops over time."""
     if code.target.loops is None:
         raise UsageError(
@@ -194,16 +190,21 @@ def _shaped(states: Floats, log_norm: Floats, log_part: Floats, rows: Floats) ->
     )
 
 
-def _run(
-    code: Code, params: Mapping[str, Floats], states: Floats, inputs: Inputs, first_step: int
-) -> Run:
+def _run(bound: Bound, states: Floats, inputs: Inputs, first_step: int) -> Run:
     *lead, length, width = states.shape
     flat = np.ascontiguousarray(states).reshape(-1, length, width)
-    sizes = code.all_sizes(params, states)
-    arrays = {}
-    for name, value in border.inputs(code.cell, np.asarray, sizes, inputs or None).items():
+    bound, cell = bound.with_state(states), bound.cell
+    sizes, arrays = dict(bound.sizes), {}
+    for name, value in border.inputs(cell, bound.arrays, sizes, inputs or None).items():
         full = (*lead, *value.shape[-2:])
         whole = value if value.shape == full else np.broadcast_to(value, full)
         arrays[name] = whole.reshape(-1, *value.shape[-2:])
-        sizes[code.cell.spaces[name]] = value.shape[-1]
-    return Run(flat, arrays, params, sizes, first_step)
+        sizes[cell.spaces[name]] = value.shape[-1]
+    return Run(
+        states=flat,
+        inputs=arrays,
+        params=bound.params,
+        sizes=sizes,
+        first_step=first_step,
+        once=bound.once,
+    )

@@ -11,9 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
-from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.numerics.logdomain import Floats
 
 # Jacobians are made this many bytes at a time where a long run streams them.
 _CHUNK_BYTES = 2**26
@@ -152,8 +153,11 @@ class Linearised(ABC):
     def covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return a flat covector (..., d) from one, or from parts with zeros elsewhere."""
         if not isinstance(gradient, Mapping):
-            return np.asarray(gradient, dtype=np.float64)
-        given = {p: np.asarray(v, dtype=np.float64) for p, v in gradient.items()}
+            return real_array(gradient, "gradient", "gradient's entries", finite=False, many=True)
+        given = {
+            p: real_array(v, "gradient", f"entries of part {p!r}", finite=False, many=True)
+            for p, v in gradient.items()
+        }
         for part, value in given.items():
             if part not in self.parts:
                 known = ", ".join(self.parts)
@@ -171,7 +175,7 @@ class Linearised(ABC):
 
     def checked_covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return ``covector(gradient)`` once it is finite and fits. Raises ``UsageError``."""
-        row = as_finite(np.asarray(self.covector(gradient)), "gradient", "gradient's entries")
+        row = real_array(self.covector(gradient), "gradient", "gradient's entries", many=True)
         batch = self.batch
         lead = row.shape[:-1]
         fits = row.ndim > 0 and row.shape[-1] == self.width and len(lead) <= len(batch)

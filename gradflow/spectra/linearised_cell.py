@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code
+from gradflow.codegen import Bound, Code
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.linearised import Linearised, Where
@@ -23,22 +23,36 @@ class LinearisedCell(Linearised):
 
     Parameters
     ----------
-    code, params
-        The compiled cell that was run, and that runs what follows; its arrays.
+    bound
+        The compiled cell with its parameters, which ran it and runs what follows.
     flat_states
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs
         (..., T, input) by name.
     """
 
-    code: Code
-    params: Mapping[str, Floats]
+    bound: Bound
     inputs: Mapping[str, Floats]
+
+    @property
+    def code(self) -> Code:
+        """The compiled cell."""
+        return self.bound.code  # type: ignore[return-value]
+
+    @property
+    def params(self) -> Mapping[str, Floats]:
+        """The arrays of the cell by name."""
+        return self.bound.params
+
+    @property
+    def backend(self) -> str:
+        """Name of the target that ran it."""
+        return self.bound.code.backend
 
     @property
     def cell(self) -> Cell:
         """The cell that was run."""
-        return self.code.cell
+        return self.bound.cell
 
     @property
     def name(self) -> str:
@@ -47,7 +61,7 @@ class LinearisedCell(Linearised):
 
     def part_sizes(self) -> Mapping[str, int]:
         """Return the number of units of each state part, in flattening order."""
-        return self.code.part_sizes(self.params, self.flat_states)
+        return self.bound.part_sizes(self.flat_states)
 
     def one(self, *index: int) -> Self:
         """Return one trajectory of a batch, by its index along each batch axis."""
@@ -65,11 +79,11 @@ class LinearisedCell(Linearised):
     def path_jacobians(self) -> dict[str, Floats]:
         """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
         states, inputs, t = self._at(slice(0, self.steps))
-        return self.code.path_jacobians(self.params, states, inputs, t)
+        return self.bound.path_jacobians(states, inputs, t)
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
-        return pull_back(self.code, self.params, self.flat_states, self.inputs, covector, rows=rows)
+        return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
 
     def _at(self, where: Where) -> tuple[Floats, dict[str, Floats] | None, NDArray[np.int64]]:
         states = self.flat_states[..., :-1, :][..., where, :]
@@ -78,12 +92,12 @@ class LinearisedCell(Linearised):
 
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.code.jacobian(self.params, states, inputs, t, out))
+        return np.asarray(self.bound.jacobian(states, inputs, t, out))
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.code.vjp(self.params, states, u, inputs, t))
+        return np.asarray(self.bound.vjp(states, u, inputs, t))
 
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
         states, inputs, t = self._at(where)
-        return self.code.parameter_vjp(self.params, states, u, inputs, t)
+        return self.bound.parameter_vjp(states, u, inputs, t)

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen import Code, compile
-from gradflow.codegen.border import leading
-from gradflow.codegen.over_time import fill_states
+from gradflow.codegen import Bound
+from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds
+from gradflow.codegen.border import leading, place
+from gradflow.codegen.code import code_of
+from gradflow.codegen.over_time import fill_states, require_loops
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
 Inputs = Mapping[str, ArrayLike] | ArrayLike | None
 
+# what a run and its analyses ask of a backend that compiles
+KERNELS = ("forward", "pullback", "jacobian")
+
 
 def run(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Inputs = None,
     state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
     steps: int | None = None,
-    backend: str = "numpy",
+    backend: str = "auto",
 ) -> Trajectory:
     """Run a cell over an input sequence.
 
@@ -35,7 +43,7 @@ def run(
     cell
         The declared cell.
     params
-        Its arrays, as ``cell.init`` makes them.
+        Its arrays, as ``cell.init`` makes them; a number will do for a scalar.
     x
         (..., T, input), or a mapping for several inputs, or ``None`` for a cell without input.
     state
@@ -43,31 +51,44 @@ def run(
     steps
         Number of steps, needed only where there is no input.
     backend
-        What runs the loops over time and the Jacobians, ``"numpy"``, ``"numba"`` or ``"auto"``.
+        What runs the loops over time and the Jacobians: ``"numpy"``, ``"numba"``, or ``"auto"``,
+        which takes numba where it is installed and has compiled this cell before, or where NumPy
+        would take longer for the run than the compilation does (10 s, by
+        :func:`gradflow.codegen.backends.estimated_seconds`), and NumPy otherwise. What was taken is
+        kept in ``backend`` of the result.
 
     Raises
     ------
     UsageError
-        If shapes do not fit, there is no step, an array holds a value that is not finite, or the
-        state stops being finite: at which step, and what to do.
+        If shapes do not fit, there is no step, an array is no array of real numbers or holds a
+        value that is not finite, the backend has no loops over time, or the state stops being
+        finite: at which step, and what to do.
+
+    Examples
+    --------
+    >>> run("scalar", {"w": 0.5}, state=[8.0], steps=3).states["s"].ravel()
+    array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)
     states = np.empty((*start.first.shape[:-1], start.count + 1, start.first.shape[-1]))
     states[..., 0, :] = start.first
-    fill_states(start.code, start.params, states, start.inputs)
+    fill_states(start.bound, states, start.inputs)
     start.require_finite(states, 0)
-    return Trajectory(code=start.code, params=start.params, flat_states=states, inputs=start.inputs)
+    return start.trajectory(states, start.inputs)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Start:
     """What a run begins from, checked: inputs (..., T, units), first state (..., d)."""
 
-    code: Code
-    params: dict[str, Floats]
+    bound: Bound
     inputs: dict[str, Floats]
     first: Floats
     count: int
+
+    def trajectory(self, states: Floats, inputs: Mapping[str, Floats]) -> Trajectory:
+        """Return states (..., T + 1, d) that were run from here, as a trajectory."""
+        return Trajectory(bound=self.bound, flat_states=states, inputs=inputs)
 
     def require_finite(self, states: Floats, before: int) -> None:
         """Raise ``UsageError`` if ``states`` (..., m, d), of step ``before`` on, are not finite."""
@@ -75,66 +96,66 @@ class Start:
             return
         bad = np.argwhere(~np.isfinite(states))
         raise UsageError(
-            f"cell {self.code.cell.name!r}: the state stops being finite at step "
+            f"{place(self.bound.cell)}: the state stops being finite at step "
             f"{before + int(bad[:, -2].min())} of {self.count}, it grows without bound; use "
             "smaller weights or fewer steps."
         )
 
 
 def prepared(
-    cell: Cell,
+    cell: Cell | str,
     params: Mapping[str, ArrayLike],
     x: Inputs,
     state: Mapping[str, ArrayLike] | ArrayLike | None,
     steps: int | None,
     backend: str,
+    kernels: Sequence[str] = KERNELS,
+    repeats: int = 1,
 ) -> Start:
-    """Return what a run begins from. Parameters and errors as those of :func:`run`."""
-    code = compile(cell, backend)
-    arrays = {name: _finite(cell, name, value) for name, value in params.items()}
+    """Return what a run begins from. Parameters and errors as those of :func:`run`.
+
+    ``kernels`` are the functions it needs of a backend that compiles, and it is made so many times.
+    """
+    cell = get(cell)
+    code = partial(code_of, cell, digits=50)
+    plain = code(PLAIN if backend == "auto" else chosen(backend, code))
+    require_loops(plain)
+    bound = plain.bind(params, state)
+    for name, array in bound.params.items():
+        real_array(array, place(cell), name)
     inputs = _sequences(cell, x)
     count = _count(cell, inputs, steps)
     if state is None:
-        first = np.zeros(sum(code.part_sizes(arrays).values()))
+        first = np.zeros(sum(bound.part_sizes().values()))
     else:
-        first = code.join(code.split(arrays, state))
-        _finite(cell, "state", first)
+        first = bound.join(bound.split(state))
+        real_array(first, place(cell), "state")
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
-    return Start(code, arrays, inputs, first, count)
-
-
-def _finite(cell: Cell, name: str, value: ArrayLike) -> Floats:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"cell {cell.name!r}: {name} is not an array of real numbers but "
-            f"{type(value).__name__}; give float64."
-        ) from None
-    if not np.isfinite(array).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise UsageError(
-            f"cell {cell.name!r}: {name} holds {array[index]} at index {index}; every entry must "
-            "be finite, so clean the array."
-        )
-    return array
+    if backend == "auto":
+        trajectories = int(np.prod(lead, dtype=int))
+        seconds = repeats * estimated_seconds(count, trajectories, first.shape[-1])
+        taken = chosen(backend, code, kernels, seconds)
+        bound = bound if taken == PLAIN else code(taken).bind(bound.params, state)
+    return Start(bound=bound, inputs=inputs, first=first, count=count)
 
 
 def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
     if x is None:
         if cell.input_names:
-            raise UsageError(f"cell {cell.name!r}: needs its input {', '.join(cell.input_names)}.")
+            raise UsageError(f"{place(cell)}: needs its input {', '.join(cell.input_names)}.")
         return {}
     given = x if isinstance(x, Mapping) else dict.fromkeys(cell.input_names[:1], x)
     if not given or set(given) != set(cell.input_names):
         wanted = ", ".join(cell.input_names) or "none"
-        raise UsageError(f"cell {cell.name!r}: inputs given do not match; it needs {wanted}.")
-    arrays = {name: _finite(cell, name, value) for name, value in given.items()}
+        raise UsageError(f"{place(cell)}: inputs given do not match; it needs {wanted}.")
+    arrays = {
+        name: real_array(value, place(cell), f"input {name}") for name, value in given.items()
+    }
     for name, array in arrays.items():
         if array.ndim < 2:
             raise UsageError(
-                f"cell {cell.name!r}: input {name} has shape {array.shape}; it needs "
+                f"{place(cell)}: input {name} has shape {array.shape}; it needs "
                 "(..., T, input), one row a step."
             )
     return arrays
@@ -144,8 +165,8 @@ def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None) -> int:
     lengths = {v.shape[-2] for v in inputs.values()} | ({steps} if steps is not None else set())
     if len(lengths) != 1:
         found = " and ".join(str(n) for n in sorted(lengths)) or "no"
-        raise UsageError(f"cell {cell.name!r}: {found} steps given; one number of steps is needed.")
+        raise UsageError(f"{place(cell)}: {found} steps given; one number of steps is needed.")
     count = lengths.pop()
     if count < 1:
-        raise UsageError(f"cell {cell.name!r}: {count} steps; a run has at least one.")
+        raise UsageError(f"{place(cell)}: {count} steps; a run has at least one.")
     return int(count)

@@ -38,7 +38,7 @@ def two():
         ({"state": {"h": np.ones(3), "c": np.ones(2)}}, "has parts h, c; it needs h, s"),
         ({"state": {"h": np.ones(2), "s": np.ones(3)}}, r"state part h has shape \(2,\); .* 3"),
         ({"state": "abc"}, "the state is no array of real numbers but str"),
-        ({"state": [[1.0], [1.0, 2.0]]}, "the state is no array of real numbers but list"),
+        ({"state": [[1.0], [1.0, 2.0]]}, "the state has rows of unequal length"),
         ({"state": None}, "the state"),
         ({"x": np.ones(4)}, "got inputs x; it needs x, z, as a mapping"),
         ({"x": None}, "needs its input x, z"),

@@ -73,10 +73,10 @@ def test_states_and_covectors_are_those_of_single_steps(name, backend):
         states = np.full((*lead, 7, first.shape[-1]), np.nan)
         states[..., 0, :] = first
         taped = states.copy()
-        over_time.fill_states(code, params, states, inputs)
-        plain = over_time.pull_back(code, params, states, inputs, u, rows=True)
-        again = over_time.run_and_pull_back(code, params, taped, inputs, u, rows=True)
-        last = over_time.pull_back(code, params, states, inputs, u)
+        over_time.fill_states(code.bind(params), states, inputs)
+        plain = over_time.pull_back(code.bind(params), states, inputs, u, rows=True)
+        again = over_time.run_and_pull_back(code.bind(params), taped, inputs, u, rows=True)
+        last = over_time.pull_back(code.bind(params), states, inputs, u)
         # each trajectory by itself in the reference
         for index in np.ndindex(lead):
             mine = {n: v[index] for n, v in inputs.items()}
@@ -115,8 +115,8 @@ def test_a_wrong_factor_is_seen(monkeypatch):
     states = np.empty((7, 3))
     states[0] = first
     code = gf.compile(cell)
-    over_time.fill_states(code, params, states, inputs)
-    found = over_time.pull_back(code, params, states, inputs, u).log_norm
+    over_time.fill_states(code.bind(params), states, inputs)
+    found = over_time.pull_back(code.bind(params), states, inputs, u).log_norm
     assert np.abs(found - exact(cell, params, first, inputs, u)[1]).max() > 1e-8
 
 
@@ -129,7 +129,9 @@ def test_nothing_underflows_or_overflows(backend, w):
     )
     code = gf.compile(cell, backend)
     states = np.zeros((3001, 3))
-    pulled = over_time.pull_back(code, {"w": np.array([w])}, states, {}, np.array([3.0, 0.0, 4.0]))
+    pulled = over_time.pull_back(
+        code.bind({"w": np.array([w])}), states, {}, np.array([3.0, 0.0, 4.0])
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = np.append(0.0, np.arange(1, 3001) * np.log(abs(w)))
     # sums of 3000 rounded logs of up to 1.4e6
@@ -143,4 +145,4 @@ def test_targets_without_loops_say_so():
     params = cell.init(hidden=2, inputs=1, rng=0)
     code = gf.compile(cell, "mpmath")
     with pytest.raises(UsageError, match="no loops over time; use 'numpy' or 'numba'"):
-        over_time.fill_states(code, params, np.zeros((3, 2)), {"x": np.zeros((2, 1))})
+        over_time.fill_states(code.bind(params), np.zeros((3, 2)), {"x": np.zeros((2, 1))})

@@ -60,12 +60,11 @@ def pushed(code, params, first, inputs, frame, *, known, first_step=1):
     """States, images over their scale, logs of that scale, logs of sizes: by two calls."""
     states = np.full((len(first), STEPS + 1, first.shape[-1]), np.nan)
     states[:, 0] = first
+    bound = code.bind(params)
     if known:
-        over_time.fill_states(code, params, states, inputs, first_step)
+        over_time.fill_states(bound, states, inputs, first_step)
     before = states.copy()
-    through = over_time.push_forward(
-        code, params, states, inputs, known=known, first_step=first_step
-    )
+    through = over_time.push_forward(bound, states, inputs, known=known, first_step=first_step)
     one = through(0, 2, frame)
     two = through(2, STEPS, one.frame)
     assert not known or (states == before).all()
@@ -121,8 +120,8 @@ def test_nothing_underflows_or_overflows(w, known, backend):
     steps = 900
     states = np.zeros((2, steps + 1, 3))
     frame = np.array([[[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]], [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0]]])
-    code = gf.compile(cell, backend)
-    through = over_time.push_forward(code, {"w": np.array([w])}, states, {}, known=known)
+    bound = gf.compile(cell, backend).bind({"w": np.array([w])})
+    through = over_time.push_forward(bound, states, {}, known=known)
     found = through(0, steps, frame)
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = np.arange(1, steps + 1) * np.log(abs(w))
@@ -153,11 +152,11 @@ def test_what_cannot_be_pushed_is_said(backend):
     params = cell.init(hidden=2, inputs=1, rng=0)
     states, x = np.zeros((1, 4, 2)), {"x": np.zeros((1, 3, 1))}
     with pytest.raises(UsageError, match="backend 'mpmath' has no loops over time; use 'numpy'"):
-        over_time.push_forward(gf.compile(cell, "mpmath"), params, states, x)
-    code = gf.compile(cell, backend)
+        over_time.push_forward(gf.compile(cell, "mpmath").bind(params), states, x)
+    bound = gf.compile(cell, backend).bind(params)
     with pytest.raises(UsageError, match="states are not contiguous float64"):
-        over_time.push_forward(code, params, np.zeros((4, 1, 2)).swapaxes(0, 1)[..., ::-1], x)
-    through = over_time.push_forward(code, params, states, x)
+        over_time.push_forward(bound, np.zeros((4, 1, 2)).swapaxes(0, 1)[..., ::-1], x)
+    through = over_time.push_forward(bound, states, x)
     for start, stop, shape in ((0, 4, (1, 1, 2)), (2, 1, (1, 1, 2)), (0, 3, (1, 1, 3))):
         with pytest.raises(UsageError, match="steps 0 to 3 and vectors"):
             through(start, stop, np.zeros(shape))

@@ -36,7 +36,7 @@ for cell in [*map(gf.cells.get, gf.cells.LIBRARY), odd]:
     print(gf.compile(cell).source, gf.compile(cell, backend="mpmath").source)
     print(cell.latex(), jacobian.latex(), jacobian.text(), bptt(cell).latex())
     print(json.dumps(jacobian.to_json()))
-    print(list(gf.compile(cell)._path_functions))
+    print(list(gf.compile(cell).path_functions))
 """
 
 

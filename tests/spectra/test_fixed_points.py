@@ -335,7 +335,7 @@ def test_a_start_whose_descent_saturates_is_tried_again():
     gain = gf.cells.initializers.gaussian(6.0)
     params = gf.cells.gru.init(hidden=3, inputs=2, rng=0, recurrent=gain)
     x, start = np.ones(2), np.array([[-0.36613368, -0.27212949, -0.15815008]])
-    f = PeriodMap(gf.compile(gf.cells.gru), params, {"x": x}, 1)
+    f = PeriodMap(gf.compile(gf.cells.gru).bind(params), {"x": x}, 1)
     assert np.linalg.norm(descents.downhill(f, start)[0]) > 5
     found = gf.fixed_points(gf.cells.gru, params, x, starts=start)
     assert found.ended["fixed"] == 1

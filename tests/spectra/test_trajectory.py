@@ -170,7 +170,7 @@ def test_one_trajectory_of_a_batch_is_that_sequence_alone():
         (lambda p, x: ({k: v for k, v in p.items() if k != "U_g"}, x), "'U_g' is missing"),
         (lambda p, x: ({**p, "U_q": p["U_f"]}, x), "unknown parameter 'U_q'"),
         (lambda p, x: (p, {"y": x}), "inputs given do not match"),
-        (lambda p, x: (p, [["a", "b", "c"]]), "x is not an array of real numbers"),
+        (lambda p, x: (p, [["a", "b", "c"]]), "x is no array of real numbers"),
     ],
 )
 def test_bad_arguments_get_one_sentence(change, says):

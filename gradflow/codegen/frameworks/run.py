@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import border
-from gradflow.codegen.frameworks.code import leaves, split
+from gradflow.codegen.frameworks.code import any_library
 from gradflow.codegen.frameworks.loop import Steps, run_forward
-from gradflow.codegen.frameworks.operations import operations
 from gradflow.codegen.lowering.calculus import lower_step
 from gradflow.codegen.printing.functional import FunctionalText
 from gradflow.codegen.targets.target import run_text
@@ -34,13 +33,16 @@ def run_states(
     UsageError
         If shapes do not fit, an input has no time axis or the number of steps is not one number.
     """
-    xp = operations(cell, leaves((params,)) or [like])
+    arrays = any_library(cell, (params,) if params else (like,))
+    xp, weights = arrays.xp, border.weights(cell, arrays, params)
+    known = border.sizes(cell, weights)
     if state is None:
-        parts = {p: xp.zeros((n,)) for p, n in border.part_sizes(cell, params).items()}
+        parts = {p: xp.zeros((n,)) for p, n in border.part_sizes(cell, known).items()}
     else:
-        parts = split(cell, xp, params, state)
-    widths = {cell.spaces[p]: a.shape[-1] for p, a in parts.items()}
-    inputs = border.inputs(cell, xp.asarray, widths | border.sizes(cell, params), x)
+        widths = partial(border.part_sizes, cell, known)
+        parts = border.split(cell, arrays, state, widths)
+    shown = {cell.spaces[p]: a.shape[-1] for p, a in parts.items()}
+    inputs = border.inputs(cell, arrays, shown | known, x)
     for name, array in inputs.items():
         if array.ndim < 2:
             raise UsageError(
@@ -55,23 +57,20 @@ def run_states(
         )
     lead = border.leading(cell, [*parts.values(), *(v[..., 0, :] for v in inputs.values())])
     first = tuple(xp.broadcast_to(a, (*lead, a.shape[-1])) for a in parts.values())
-    names = (*cell.parameters, *cell.constant_names)
-    weights = tuple(border.numbers(cell, xp.asarray, params[n], n) for n in names)
     times = xp.index(counts.pop())[:, None] + 1
-    return run_forward(cell, Steps(xp, (*inputs.values(), times), weights, lead), first)
+    moving = (*inputs.values(), times)
+    return run_forward(cell, Steps(xp, moving, tuple(weights.values()), lead), first)
 
 
 def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
     """Return the arrays of ``params`` with zeros where a mask allows no entry."""
-    xp = operations(cell, leaves((params,)))
-    known = border.sizes(cell, params)
+    arrays = any_library(cell, (params,))
+    xp, given = arrays.xp, border.weights(cell, arrays, params)
+    known = border.sizes(cell, given)
     spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
     units = [xp.zeros((known.get(space, 1),)) for space in spaces]
-    names = (*cell.parameters, *cell.constant_names)
-    weights = [border.numbers(cell, xp.asarray, params[n], n) for n in names]
-    given = dict(zip(names, weights, strict=True))
     function = _filled_maps(cell)
-    filled = function(xp, *units, xp.ones((1,)), *weights) if function is not None else {}
+    filled = function(xp, *units, xp.ones((1,)), *given.values()) if function is not None else {}
     return {n: filled.get(n, array) for n, array in given.items()}
 
 

@@ -1,26 +1,30 @@
-"""What a compilation target brings: how a routine is printed, how its source is made to run."""
+"""What a backend brings: how a routine is printed, how its source runs, which arrays it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.printing.vectorised import RoutineText
+from gradflow.codegen.targets.arrays import Arrays, InPlace
 
+Array = Any
 Functions = Mapping[str, Callable[..., Any]]
 # of a cell, the text of routines, the routines
 Build = Callable[[Cell, str, Sequence[Routine]], Functions]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """What a loop over time works on.
 
     ``states`` (trajectories, T + 1, d) float64 and contiguous, ``inputs`` by name (trajectories, T,
-    units), checked ``params``, the ``sizes`` of all spaces, the number of the first step.
+    units), bound ``params``, the ``sizes`` of all spaces, the number of the first step. ``once``
+    keeps what a loop makes of parameters and sizes alone, by a key, from run to run.
     """
 
     states: Any
@@ -28,6 +32,7 @@ class Run:
     params: Mapping[str, Any]
     sizes: Mapping[str, int]
     first_step: int
+    once: Callable[[Any, Callable[[], Any]], Any]
 
 
 # of (start, stop, frame, log_size, exponent): see ``Loops.push``
@@ -93,7 +98,7 @@ def run_source(namespace: Mapping[str, Any]) -> Build:
     return build
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """An arithmetic in which generated source runs; equal where name and digits are.
 
@@ -118,6 +123,12 @@ class Target:
         The loops over time of a cell, where the target has them.
     text
         Prints one routine.
+    library
+        Where arrays of several kinds are taken: ``library(cell, values)`` gives the kind that a
+        call with these values works in.
+    pullback
+        Backpropagation as one function of an ``Arrays``, where the target has it; see
+        :meth:`gradflow.codegen.bound.Bound.pullback`.
     """
 
     name: str
@@ -129,3 +140,72 @@ class Target:
     floats: bool = False
     loops: Callable[[Cell], Loops] | None = field(compare=False, repr=False, default=None)
     text: Callable[[Cell, Routine], str] = field(compare=False, repr=False, default=array_text)
+    library: Callable[[Cell, Iterable[Any]], Arrays] | None = field(
+        compare=False, repr=False, default=None
+    )
+    pullback: Callable[..., Array] | None = field(compare=False, repr=False, default=None)
+
+    def arrays(self, cell: Cell, values: Iterable[Any]) -> Arrays:
+        """Return the kind of arrays that a call with these values works in."""
+        if self.library is None:
+            return self._in_place
+        return self.library(cell, values)
+
+    @cached_property
+    def _in_place(self) -> InPlace:
+        return InPlace(self.asarray, self.empty, self.floats)
+
+
+def _everywhere() -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A target by its name in ``backend=``, and what it costs to begin with it.
+
+    Parameters
+    ----------
+    target
+        Makes the target that computes with so many decimal digits.
+    installed
+        Whether what it runs on is installed.
+    compiled
+        Where its code is compiled before it runs: ``compiled(code, kernels)`` says whether that
+        has been done for these functions of a cell's code, so that they run at once.
+    seconds
+        What a compilation takes, roughly.
+    """
+
+    target: Callable[[int], Target]
+    installed: Callable[[], bool] = _everywhere
+    compiled: Callable[[Any, Sequence[str]], bool] | None = None
+    seconds: float = 0.0
+
+
+class Compiled(Protocol):
+    """What there is to bind parameters to."""
+
+    @property
+    def cell(self) -> Cell:
+        """The declared cell."""
+
+    @property
+    def target(self) -> Target:
+        """What its functions run in."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the target."""
+
+    @property
+    def functions(self) -> Functions:
+        """The functions of one step by name."""
+
+    @property
+    def path_functions(self) -> Functions:
+        """The Jacobian's function of each path, by label."""
+
+    @property
+    def loops(self) -> Loops:
+        """The loops over time."""

@@ -96,7 +96,7 @@ class BallCell:
     def __init__(self, run: Trajectory) -> None:
         """Take the arrays of a run as exact."""
         self.run, self.cell = run, run.cell
-        self.sizes = {**run.code.sizes(run.params), ONE: 1}
+        self.sizes = {**run.bound.sizes, ONE: 1}
         given = (*self.cell.parameters, *self.cell.constant_names)
         self.given = {
             n: [ball(x) for x in run.params[n].ravel()]

@@ -148,4 +148,4 @@ def _fixed_norm(cell: Cell, name: str, run: Trajectory) -> float:
 
 
 def _units(space: str, run: Trajectory) -> int:
-    return 1 if space == ONE else int(run.code.sizes(run.params)[space])
+    return 1 if space == ONE else int(run.bound.sizes[space])

@@ -11,7 +11,7 @@ __all__ = ["SECTION"]
 
 
 def _blocks(study: Study) -> list[Block]:
-    source = compile(study.setup.cell).source
+    source = compile(study.setup.cell, "numpy").source
     return [
         Heading("Generated code"),
         Code(source, "python", "The NumPy module this report ran"),

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.decay import Decay, pulled_decay
-from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
 
+# what it asks of a backend that compiles
+_KERNELS = ("forward", "pullback", "taped", "replay")
 # So many trajectories or fewer do without a tape.
 _FEW = 2
 
@@ -72,9 +72,8 @@ def stream_gradient_decay(
     >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
     np.float64(-1386.294)
     """
-    cell = get(cell) if isinstance(cell, str) else cell
-    start = prepared(cell, params, x, state, steps, backend)
-    lead, count = start.first.shape[:-1], start.count
+    start = prepared(cell, params, x, state, steps, backend, _KERNELS, 3)
+    lead, count, declared = start.first.shape[:-1], start.count, start.bound.cell
     stretch, taped = _plan(start, memory)
     marks = range(0, count, stretch)
     kept = np.empty((len(marks), *start.first.shape))
@@ -86,16 +85,14 @@ def stream_gradient_decay(
             break  # the way back makes it
         piece = _piece(buffer, kept[i], begin, stretch, count)
         inputs = _cut(start.inputs, begin, stretch)
-        fill_states(start.code, start.params, piece, inputs, begin + 1)
+        fill_states(start.bound, piece, inputs, begin + 1)
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
-    ends = LinearisedCell(
-        code=start.code, params=start.params, flat_states=last[..., None, :], inputs={}
-    )
+    ends = start.trajectory(last[..., None, :], {})
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))
-    log_part = np.empty((*lead, len(cell.states), count + 1))
+    log_part = np.empty((*lead, len(declared.states), count + 1))
     shift = np.zeros(lead)
     for i in range(len(marks) - 1, -1, -1):
         begin = marks[i]
@@ -104,8 +101,8 @@ def stream_gradient_decay(
         if taped or i < len(marks) - 1:  # else the last stretch has just been made
             piece = _piece(buffer, kept[i], begin, stretch, count)
         if not taped and i < len(marks) - 1:
-            fill_states(start.code, start.params, piece, inputs, begin + 1)
-        pulled = pull(start.code, start.params, piece, inputs, row, first_step=begin + 1)
+            fill_states(start.bound, piece, inputs, begin + 1)
+        pulled = pull(start.bound, piece, inputs, row, first_step=begin + 1)
         start.require_finite(piece, begin)
         lags = slice(count - begin - piece.shape[-2] + 1, count - begin + 1)
         log_norm[..., lags] = pulled.log_norm + shift[..., None]
@@ -114,7 +111,7 @@ def stream_gradient_decay(
         grown = pulled.log_norm[..., -1]
         shift = np.where(np.isneginf(grown), 0.0, shift + grown)
     whole = Pulled(log_norm, log_part, row)
-    return pulled_decay(whole, list(cell.states), f"{cell.name}: gradient", units=False)
+    return pulled_decay(whole, list(declared.states), f"{declared.name}: gradient", units=False)
 
 
 def _piece(buffer: Floats, first: Floats, begin: int, stretch: int, count: int) -> Floats:
@@ -140,8 +137,8 @@ def _plan(start: Start, memory: int) -> tuple[int, bool]:
     first, count = start.first, start.count
     state = 8 * first.size
     trajectories = first.size // first.shape[-1]
-    sizes = start.code.all_sizes(start.params, first)
-    width = start.code.loops.tape_width
+    sizes = start.bound.sizes
+    width = start.bound.code.loops.tape_width
     tape = 0 if width is None or trajectories <= _FEW else 8 * trajectories * width(sizes)
     if (count + 1) * (state + tape) + state <= memory:
         return count, tape > 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import TIME
-from gradflow.codegen import Code
+from gradflow.codegen.bound import Bound, bind
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
@@ -38,8 +38,7 @@ class PeriodMap:
     ``inf`` or NaN without a warning.
     """
 
-    code: Code
-    params: Mapping[str, Floats]
+    bound: Bound
     inputs: Mapping[str, Floats] | None
     period: int
 
@@ -47,7 +46,7 @@ class PeriodMap:
         """Return ``F(s)``."""
         with np.errstate(all="ignore"):
             for t in range(1, self.period + 1):
-                states = self.code.step(self.params, states, self.inputs, t)
+                states = self.bound.step(states, self.inputs, t)
         return states
 
     def shift(self, states: Floats) -> Floats:
@@ -58,10 +57,10 @@ class PeriodMap:
     def jacobian(self, states: Floats) -> Floats:
         """Return ``dF/ds`` (..., d, d): the product of the step Jacobians of the period."""
         with np.errstate(all="ignore"):
-            product = self.code.jacobian(self.params, states, self.inputs, 1)
+            product = self.bound.jacobian(states, self.inputs, 1)
             for t in range(2, self.period + 1):
-                states = self.code.step(self.params, states, self.inputs, t - 1)
-                product = self.code.jacobian(self.params, states, self.inputs, t) @ product
+                states = self.bound.step(states, self.inputs, t - 1)
+                product = self.bound.jacobian(states, self.inputs, t) @ product
         return np.asarray(product)
 
     def vjp(self, states: Floats, u: Floats) -> Floats:
@@ -69,9 +68,9 @@ class PeriodMap:
         with np.errstate(all="ignore"):
             passed = [states]
             for t in range(1, self.period):
-                passed.append(self.code.step(self.params, passed[-1], self.inputs, t))
+                passed.append(self.bound.step(passed[-1], self.inputs, t))
             for t in range(self.period, 0, -1):
-                u = self.code.vjp(self.params, passed[t - 1], u, self.inputs, t)
+                u = self.bound.vjp(passed[t - 1], u, self.inputs, t)
         return u
 
     def sensitivity(self, states: Floats) -> Floats:
@@ -87,11 +86,11 @@ class PeriodMap:
         with np.errstate(all="ignore"):
             for _ in range(_DRAWS):
                 changed = {
-                    name: _jittered(value, rng) if name in self.code.cell.parameters else value
-                    for name, value in self.params.items()
+                    name: _jittered(value, rng) if name in self.bound.cell.parameters else value
+                    for name, value in self.bound.params.items()
                 }
                 inputs = {n: _jittered(v, rng) for n, v in (self.inputs or {}).items()} or None
-                other = PeriodMap(self.code, changed, inputs, self.period)
+                other = PeriodMap(bind(self.bound.code, changed, states), inputs, self.period)
                 moved = other.shift(_jittered(states, rng)) - shift
                 largest = np.maximum(largest, np.abs(moved))
         return np.asarray(largest * (EPS / _CHANGE))
@@ -117,14 +116,14 @@ class PeriodMap:
         """Raise ``UsageError`` if the cell is another one ``period`` steps later."""
         t = np.arange(1, _TRIED + 1)
         with np.errstate(all="ignore"):
-            now = self.code.step(self.params, state, self.inputs, t)
-            later = self.code.step(self.params, state, self.inputs, t + self.period)
+            now = self.bound.step(state, self.inputs, t)
+            later = self.bound.step(state, self.inputs, t + self.period)
         # Equal but for rounding, where t enters by a sine.
         apart = ~np.isclose(now, later, rtol=1e-9, atol=1e-9, equal_nan=True).all(axis=-1)
         if apart.any():
             first = int(t[apart][0])
             raise UsageError(
-                f"fixed_points: cell {self.code.cell.name!r} does not repeat after period="
+                f"fixed_points: cell {self.bound.cell.name!r} does not repeat after period="
                 f"{self.period}: step {first} and step {first + self.period} differ; give a whole "
                 "period, such as the least common multiple of all clocks."
             )

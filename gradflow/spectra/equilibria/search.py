@@ -8,28 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen import compile
+from gradflow.codegen import Bound
+from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds
+from gradflow.codegen.code import code_of
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
 from gradflow.spectra.equilibria.descents import search
 from gradflow.spectra.equilibria.period_map import PeriodMap, uses_time
 from gradflow.spectra.equilibria.slow_points import minima
 from gradflow.spectra.equilibria.stability import Complexes, eigenvalues, stability
-from gradflow.spectra.equilibria.starts import constant_input, starting_states
+from gradflow.spectra.equilibria.starts import (
+    constant_input,
+    given_starts,
+    starting_states,
+    visited_states,
+)
 from gradflow.spectra.equilibria.zeros import Flags, determination, distinct, is_zero, norm
-from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
 _WHERE = "fixed_points"
 # Starts descend in blocks whose Jacobians take this many bytes.
 _BLOCK_BYTES = 2**26
+# So many steps from every start are what the choice of a backend reckons with.
+_STEPS = 1000
 # A zero known worse than this share of 1 + |s| may be one in float64 only.
 _DOUBTFUL = 1e-6
 _ELSEWHERE = {
@@ -151,6 +162,7 @@ def fixed_points(
     starts: ArrayLike | int = 256,
     rng: int | np.random.Generator | None = 0,
     period: int | None = None,
+    backend: str = "auto",
 ) -> FixedPoints:
     r"""Find the states with ``F(s, x) = s`` for one constant input ``x``, and the slow points.
 
@@ -179,6 +191,9 @@ def fixed_points(
         by their state before step 1. One step by default; needed where the equations use t.
         Eigenvalues of a long period far below the leading one are lost to rounding; a run over it
         has them in ``product_eigenvalues``.
+    backend
+        What takes the steps, as for :func:`gradflow.run`; the work is taken for a thousand steps
+        from every start.
 
     Raises
     ------
@@ -194,11 +209,10 @@ def fixed_points(
     >>> abs(found.states).round(4).ravel()
     array([0.9575, 0.9575, 0.    ])
     """
-    cell = get(cell) if isinstance(cell, str) else cell
-    code = compile(cell)
-    code.sizes(params)
-    arrays = {n: as_finite(np.asarray(v), _WHERE, f"entries of {n}") for n, v in params.items()}
-    inputs = constant_input(code, arrays, x)
+    cell = get(cell)
+    seen, given = visited_states(run, cell), given_starts(starts)
+    bound = _bound(cell, params, seen, given, backend)
+    inputs = constant_input(bound, x)
     if period is None and uses_time(cell):
         raise UsageError(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
@@ -206,14 +220,36 @@ def fixed_points(
         )
     if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
         raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
-    f = PeriodMap(code, arrays, inputs, int(period or 1))
-    first = starting_states(f, run, starts, np.random.default_rng(rng))
+    f = PeriodMap(bound, inputs, int(period or 1))
+    first = starting_states(f, seen, given, np.random.default_rng(rng))
     if uses_time(cell):
         f.check_period(first[0])
     blocks = max(1, len(first) * first.shape[-1] ** 2 * 8 // _BLOCK_BYTES)
     found = [search(f, block) for block in np.array_split(first, blocks)]
     ends, level = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return _sorted_out(f, ends, level, first)
+
+
+def _bound(
+    cell: Cell,
+    params: Mapping[str, ArrayLike],
+    visited: Floats | None,
+    starts: Floats | int,
+    backend: str,
+) -> Bound:
+    """Return the cell with its parameters; the states given show the sizes these leave open."""
+    code = partial(code_of, cell, digits=50)
+    shown = starts if visited is None and not isinstance(starts, int) else visited
+    bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
+    for name, array in bound.params.items():
+        real_array(array, _WHERE, f"entries of {name}", many=True)
+    bound = bound.with_state(shown)
+    if backend != "auto":
+        return bound
+    count = starts if isinstance(starts, int) else len(np.atleast_2d(starts))
+    width = sum(bound.part_sizes().values())
+    taken = chosen(backend, code, STEP_KERNELS, estimated_seconds(_STEPS, count, width))
+    return bound if taken == PLAIN else code(taken).bind(bound.params, shown)
 
 
 def _sorted_out(f: PeriodMap, ends: Floats, level: Flags, first: Floats) -> FixedPoints:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.codegen import Code
+from gradflow.arrays import real_array
+from gradflow.cells.cell import Cell
+from gradflow.codegen import Bound
 from gradflow.errors import UsageError
 from gradflow.spectra.equilibria.period_map import PeriodMap
-from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
 _WHERE = "fixed_points"
@@ -20,12 +22,11 @@ _FARTHEST = 1e3
 
 
 def constant_input(
-    code: Code, params: Mapping[str, Floats], x: Mapping[str, ArrayLike] | ArrayLike | None
+    bound: Bound, x: Mapping[str, ArrayLike] | ArrayLike | None
 ) -> dict[str, Floats] | None:
     """The input (input,) by name, zeros if `x` is None; None for a cell without input."""
-    cell = code.cell
+    cell, sizes = bound.cell, bound.sizes
     if x is None:
-        sizes = code.sizes(params)
         unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
         if unknown:
             raise UsageError(
@@ -38,7 +39,7 @@ def constant_input(
     given = x if isinstance(x, Mapping) else {cell.input_names[0]: x}
     arrays = {}
     for name, value in given.items():
-        arrays[name] = _array(value, f"entries of input {name}")
+        arrays[name] = real_array(value, _WHERE, f"entries of input {name}", many=True)
         if arrays[name].ndim != 1:
             raise UsageError(
                 f"{_WHERE}: input {name} has shape {arrays[name].shape}, and one constant row"
@@ -48,29 +49,21 @@ def constant_input(
 
 
 def starting_states(
-    f: PeriodMap, run: Trajectory | None, starts: ArrayLike | int, rng: np.random.Generator
+    f: PeriodMap, visited: Floats | None, starts: Floats | int, rng: np.random.Generator
 ) -> Floats:
     """The states (m, d) to start from: those given, or a number of random and visited ones."""
-    cell = f.code.cell
-    if not isinstance(starts, (int, np.integer)):
-        given = np.atleast_2d(_array(starts, "entries of starts"))
-        width = sum(f.code.part_sizes(f.params, given).values())
+    width = sum(f.bound.part_sizes().values())
+    if not isinstance(starts, int):
+        given = np.atleast_2d(starts)
         if given.ndim != 2 or given.shape[-1] != width or len(given) == 0:
             raise UsageError(
                 f"{_WHERE}: starts has shape {np.shape(starts)}; it is (m, {width}), one state a"
                 " row, or a number of starts."
             )
         return given
-    count = int(starts)
+    count = starts
     if count < 1:
         raise UsageError(f"{_WHERE}: starts={count}; at least 1 is needed.")
-    if run is not None and run.cell != cell:
-        raise UsageError(
-            f"{_WHERE}: the run is of cell {run.cell.name!r}, and {cell.name!r} is needed; run"
-            " this cell."
-        )
-    visited = None if run is None else run.flat_states
-    width = sum(f.code.part_sizes(f.params, visited).values())
     spread = 10.0 ** rng.uniform(-1, 0, (count, 1))
     states = spread * rng.standard_normal((count, width))
     if visited is None:
@@ -92,11 +85,20 @@ def starting_states(
     return states
 
 
-def _array(value: ArrayLike, what: str) -> Floats:
-    try:
-        given = np.asarray(value)
-    except ValueError:
+def given_starts(starts: ArrayLike | int) -> Floats | int:
+    """Return a number of starts as it is, states to start from as an array."""
+    if isinstance(starts, (int, np.integer)):
+        return int(starts)
+    return real_array(starts, _WHERE, "entries of starts", many=True)
+
+
+def visited_states(run: Trajectory | None, cell: Cell) -> Floats | None:
+    """Return the states of a run, which must be of this cell. Raises ``UsageError``."""
+    if run is None:
+        return None
+    if run.cell != cell:
         raise UsageError(
-            f"{_WHERE}: the {what} are in rows of unequal length; pass an array."
-        ) from None
-    return as_finite(given, _WHERE, what)
+            f"{_WHERE}: the run is of cell {run.cell.name!r}, and {cell.name!r} is needed; run"
+            " this cell."
+        )
+    return run.flat_states

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.errors import PrecisionError, UsageError
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
+from gradflow.spectra.numerics.logdomain import Floats, unit_rows
 
 __all__ = ["Descent", "descend", "log_clip_factor"]
 
@@ -114,7 +115,7 @@ def descend(
     >>> found.path.ravel()
     array([8., 4., 2., 1.])
     """
-    at = as_finite(np.asarray(start), "descend", "start's entries")
+    at = real_array(start, "descend", "start's entries", many=True)
     if not at.ndim or not np.isfinite(rate) or rate <= 0 or updates < 0:
         raise UsageError(
             f"descend: start of shape {at.shape}, rate {rate} and {updates} updates; the start has "

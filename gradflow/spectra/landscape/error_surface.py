@@ -21,14 +21,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.landscape.loss import Loss
 from gradflow.spectra.linearised import Linearised
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, unit_rows
-from gradflow.spectra.running import Inputs, run
+from gradflow.spectra.numerics.logdomain import Floats, unit_rows
+from gradflow.spectra.running import KERNELS, Inputs, prepared, run
 from gradflow.spectra.trajectory import Trajectory
 
 __all__ = ["ErrorSurface", "error_surface"]
@@ -91,7 +92,7 @@ def error_surface(
     *,
     state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     steps: int | None = None,
-    backend: str = "numpy",
+    backend: str = "auto",
 ) -> ErrorSurface:
     r"""Run a cell at every point of a grid in parameter space, and backpropagate its error.
 
@@ -124,14 +125,16 @@ def error_surface(
     >>> surface
     <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
-    cell = get(cell) if isinstance(cell, str) else cell
-    base = {name: np.array(value, dtype=np.float64) for name, value in params.items()}
+    cell = get(cell)
+    base = {n: np.array(real_array(p, _WHERE, f"parameter {n}")) for n, p in params.items()}
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
     if all(isinstance(given[0], tuple) for given in (across, up)) and any(
         n in second and (d * second[n]).any() for n, d in first.items()
     ):
         raise UsageError(f"{_WHERE}: across and up name the same entry, {across[0]}; name two")
+    work = KERNELS, 3 * rows.size * columns.size
+    backend = prepared(cell, base, x, state, steps, backend, *work).bound.code.backend
     error = np.empty((rows.size, columns.size))
     slope, log_scale, label = np.empty((*error.shape, 2)), np.empty(error.shape), ""
     for i, v in enumerate(rows):
@@ -163,7 +166,7 @@ def _axis(
 ) -> tuple[dict[str, Floats], Floats]:
     """Return the direction as arrays, and its coordinates; an entry is set to 0 in ``base``."""
     direction, values = given
-    coordinates = as_finite(np.asarray(values), _WHERE, f"coordinates {which}")
+    coordinates = real_array(values, _WHERE, f"coordinates {which}", many=True)
     if coordinates.ndim != 1 or not coordinates.size:
         raise UsageError(
             f"{_WHERE}: the coordinates {which} have shape {coordinates.shape}; give one axis, "
@@ -187,7 +190,8 @@ def _axis(
             )
         base[name][index] = 0.0
         return {name: unit}, coordinates
-    arrays = {n: as_finite(np.asarray(d), _WHERE, f"direction's {n}") for n, d in direction.items()}
+    what = "entries of the direction's"
+    arrays = {n: real_array(d, _WHERE, f"{what} {n}", many=True) for n, d in direction.items()}
     for name, array in arrays.items():
         if array.shape != base[name].shape:
             raise UsageError(
@@ -235,7 +239,7 @@ def _slopes(
 def _arriving(ran: Linearised, gradient: ArrayLike) -> tuple[Floats, Floats]:
     """Return the directions (T, d) and log lengths (T,) of dL/ds_t for t = 1..T."""
     steps, width = ran.steps, ran.width
-    direct = as_finite(np.asarray(ran.covector(gradient)), _WHERE, "gradient of the loss")
+    direct = real_array(ran.covector(gradient), _WHERE, "the gradient of the loss")
     if direct.shape == (width,):
         pulled = ran.pull_back(direct, rows=True)
         return pulled.rows[-2::-1], pulled.log_norm[-2::-1]

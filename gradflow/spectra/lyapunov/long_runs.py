@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen.over_time import push_forward, require_loops
+from gradflow.codegen.over_time import push_forward
 from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.numerics.logdomain import Floats
@@ -43,7 +42,7 @@ def leading_exponents(
     leading
         Number k of exponents.
     backend
-        What pushes states and tangent vectors, ``"numpy"``, ``"numba"`` or ``"auto"``.
+        What pushes states and tangent vectors, as for :func:`gradflow.run`.
     options
         ``transient``, ``interval``, ``blocks``, ``initial`` and ``label`` of
         :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of all steps by
@@ -69,9 +68,7 @@ def leading_exponents(
     >>> found.exponents.round(4)  # log(0.5)
     array([-0.6931])
     """
-    cell = get(cell) if isinstance(cell, str) else cell
-    start = prepared(cell, params, x, state, steps, backend)
-    require_loops(start.code)
+    start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + leading)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
     inputs = {name: flattened(value, tuple(lead)) for name, value in start.inputs.items()}
@@ -85,7 +82,7 @@ def leading_exponents(
             span.through(0, span.steps, still)
             t = np.arange(done, done + span.steps)
             now = {name: value[:, t] for name, value in held.items()} or None
-            yield np.asarray(start.code.jacobian(start.params, states[:, :-1], now, t + 1))[0]
+            yield np.asarray(start.bound.jacobian(states[:, :-1], now, t + 1))[0]
             done += span.steps
 
     return leading_spectrum(
@@ -115,7 +112,7 @@ def _running(
             states = np.empty((batch, steps + 1, width))
         states[:, 0] = first
         held = {name: value[:, span] for name, value in inputs.items()}
-        through = push_forward(start.code, start.params, states, held, first_step=span.start + 1)
+        through = push_forward(start.bound, states, held, first_step=span.start + 1)
         yield Span(steps, through), states
         start.require_finite(states, span.start)
         first = states[:, -1]

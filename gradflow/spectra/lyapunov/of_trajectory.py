@@ -6,7 +6,6 @@ This is the method `lyapunov` of a run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +19,14 @@ from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window,
 from gradflow.spectra.numerics.logdomain import Floats
 
 if TYPE_CHECKING:
-    from gradflow.spectra.linearised_cell import LinearisedCell as Trajectory
+    from gradflow.spectra.linearised_cell import LinearisedCell
 
 # Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
 _FORMING = 20
 
 
 def trajectory_spectrum(
-    trajectory: Trajectory, part: str | None, options: dict[str, Any]
+    trajectory: LinearisedCell, part: str | None, options: dict[str, Any]
 ) -> LyapunovSpectrum:
     """The spectrum (..., k) of the whole state or of one part; see `Trajectory.lyapunov`."""
     if options.get("transient") is None:
@@ -43,18 +42,16 @@ def trajectory_spectrum(
     lead = trajectory.flat_states.shape[:-2]
     return stacked(
         [
-            lyapunov_spectrum(_jacobians(_one(trajectory, index), part), **options)
+            lyapunov_spectrum(_jacobians(trajectory.one(*index), part), **options)
             for index in np.ndindex(*lead)
         ],
         lead,
     )
 
 
-def _unformed(trajectory: Trajectory, columns: int) -> bool:
-    cell, parts = trajectory.cell, trajectory.parts
-    sizes = {cell.spaces[name]: part.stop - part.start for name, part in parts.items()}
-    sizes |= trajectory.code.sizes(trajectory.params)
-    return columns >= 1 and cheaper_unformed(cell, sizes, columns)
+def _unformed(trajectory: LinearisedCell, columns: int) -> bool:
+    bound = trajectory.bound
+    return columns >= 1 and cheaper_unformed(bound.cell, bound.sizes, columns)
 
 
 def cheaper_unformed(cell: Cell, sizes: Mapping[str, int], columns: int) -> bool:
@@ -90,22 +87,22 @@ def cheaper_unformed(cell: Cell, sizes: Mapping[str, int], columns: int) -> bool
     return columns < width and columns * products <= (columns + _FORMING) * width**2
 
 
-def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> LyapunovSpectrum:
+def _without_jacobians(trajectory: LinearisedCell, options: dict[str, Any]) -> LyapunovSpectrum:
     lead, steps = trajectory.flat_states.shape[:-2], trajectory.steps
     states = trajectory.flat_states.reshape(-1, steps + 1, trajectory.width)
     inputs = {name: flattened(x, lead) for name, x in trajectory.inputs.items()}
-    code, params = trajectory.code, trajectory.params
+    bound = trajectory.bound
 
     def pushed(span: slice) -> Span:
         held = {name: x[:, span] for name, x in inputs.items()}
         part = np.ascontiguousarray(states[:, span.start : span.stop + 1])
-        through = push_forward(code, params, part, held, known=True, first_step=span.start + 1)
+        through = push_forward(bound, part, held, known=True, first_step=span.start + 1)
         return Span(span.stop - span.start, through)
 
     each = list(np.ndindex(*lead))
     return leading_spectrum(
         map(pushed, spans(steps, states[:, 0].size)),
-        lambda b: _one(trajectory, each[b]).chunks(),
+        lambda b: trajectory.one(*each[b]).chunks(),
         lead=lead,
         steps=steps,
         width=trajectory.width,
@@ -113,17 +110,7 @@ def _without_jacobians(trajectory: Trajectory, options: dict[str, Any]) -> Lyapu
     )
 
 
-def _one(trajectory: Trajectory, index: tuple[int, ...]) -> Trajectory:
-    """One trajectory of a batch."""
-    lead = trajectory.flat_states.shape[:-2]
-    inputs = {
-        name: np.broadcast_to(x, (*lead, *x.shape[-2:]))[index]
-        for name, x in trajectory.inputs.items()
-    }
-    return replace(trajectory, flat_states=trajectory.flat_states[index], inputs=inputs)
-
-
-def _jacobians(trajectory: Trajectory, part: str | None) -> Iterator[Floats]:
+def _jacobians(trajectory: LinearisedCell, part: str | None) -> Iterator[Floats]:
     """The step Jacobians in chunks, or those of one part."""
     block = slice(None) if part is None else trajectory.parts[part]
     return (chunk[:, block, block] for chunk in trajectory.chunks(overwrite=True))

@@ -20,11 +20,12 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.graded import EPS
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, as_steps
+from gradflow.spectra.numerics.logdomain import Floats, as_steps
 from gradflow.spectra.numerics.orthonormal import Window, windows
 
 _WHERE = "lyapunov_spectrum"
@@ -247,7 +248,7 @@ def initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Flo
         )
     if initial is None:
         return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d))[:, :width])[0]
-    columns = as_finite(np.asarray(initial), _WHERE, "initial frame's entries")
+    columns = real_array(initial, _WHERE, "initial frame's entries", many=True)
     frame, triangle = np.linalg.qr(columns) if columns.ndim == 2 else (columns, columns)
     size = np.linalg.norm(triangle)
     if columns.shape != (d, width) or np.abs(np.diag(triangle)).min() <= d * EPS * size:

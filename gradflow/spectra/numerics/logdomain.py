@@ -7,11 +7,10 @@ logarithm ``-inf`` and the direction zero, without a warning.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -29,7 +28,7 @@ def as_steps(jacobians: ArrayLike, where: str, batched: bool = False) -> Floats:
     UsageError
         If the shape is another, d is 0, or an entry is complex, not a number or not finite.
     """
-    given = np.asarray(jacobians)
+    given = real_numbers(jacobians, where, "step Jacobians", many=True)
     shape = given.shape
     allowed = "(..., T, d, d)" if batched else "(T, d, d)"
     ranked = len(shape) >= 3 if batched else len(shape) == 3
@@ -38,24 +37,7 @@ def as_steps(jacobians: ArrayLike, where: str, batched: bool = False) -> Floats:
             f"{where}: the step Jacobians have shape {shape}, and {allowed} with d >= 1 is allowed;"
             " stack one square matrix a step, first step first"
         )
-    return as_finite(given, where, "step Jacobians")
-
-
-def as_finite(given: NDArray[Any], where: str, what: str) -> Floats:
-    """`given` as float64; anything but finite real numbers is a ValueError that says where."""
-    if given.dtype.kind not in "fiub":
-        raise UsageError(
-            f"{where}: the {what} have type {given.dtype}, and real numbers are allowed;"
-            " convert them to float64"
-        )
-    array = given.astype(np.float64)
-    if not np.isfinite(array).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise UsageError(
-            f"{where}: the {what} hold {array[index]} at index {index}, and finite numbers are"
-            " allowed; find the step that overflowed"
-        )
-    return array
+    return real_array(given, where, "step Jacobians", many=True)
 
 
 def log_magnitude(x: ArrayLike) -> Floats:
@@ -120,7 +102,7 @@ def row_products(jacobians: ArrayLike, covector: ArrayLike) -> tuple[Floats, Flo
     """
     where = "row_products"
     steps, exponents = normalized(as_steps(jacobians, where, batched=True), axis=(-1, -2))
-    first = as_finite(np.asarray(covector), where, "covector's entries")
+    first = real_array(covector, where, "covector's entries", many=True)
     length, d = steps.shape[-3:-1]
     try:
         batch = np.broadcast_shapes((*steps.shape[:-3], d), first.shape)[:-1]

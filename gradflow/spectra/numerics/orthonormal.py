@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from gradflow.arrays import real_array
 from gradflow.errors import PrecisionError
 from gradflow.spectra.numerics.graded import (
     NEARLY_SINGULAR,
@@ -25,7 +26,7 @@ from gradflow.spectra.numerics.graded import (
     equilibrated,
     orthonormal_image,
 )
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, log_magnitude, normalized
+from gradflow.spectra.numerics.logdomain import Floats, log_magnitude, normalized
 
 # 18 nats cost a factor 7e7 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
 SPREAD = 18.0
@@ -148,7 +149,7 @@ def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats
     squares = _mean_squares(chunk[span])
     if 1e-20 < squares.max() < 1e20:
         return chunk[span], 0, log_magnitude(squares) / 2
-    finite = as_finite(chunk, where, "step Jacobians")
+    finite = real_array(chunk, where, "step Jacobians", many=True)
     modest, exponent = normalized(finite[span], axis=(0, 1, 2))
     return modest, int(exponent[0, 0, 0]), log_magnitude(_mean_squares(modest)) / 2
 

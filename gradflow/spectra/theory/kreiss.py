@@ -21,10 +21,10 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigvals
 from scipy.optimize import minimize
 
+from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.numerics.logdomain import (
     Floats,
-    as_finite,
     log_magnitude,
     log_norms_of_products,
 )
@@ -165,12 +165,12 @@ def log_power_norms(matrix: ArrayLike, steps: int) -> Floats:
 
 
 def _square(matrix: ArrayLike, where: str) -> Floats:
-    given = np.asarray(matrix)
+    given = real_numbers(matrix, where, "matrix's entries", many=True)
     if given.ndim != 2 or given.shape[0] != given.shape[1] or not given.size:
         raise UsageError(
             f"{where}: the matrix has shape {given.shape}; it must be square, with an entry or more"
         )
-    return as_finite(given, where, "matrix's entries")
+    return real_array(given, where, "matrix's entries", many=True)
 
 
 def _search(a: Floats, norm: float, tolerance: float) -> tuple[complex, float, float]:

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
+from gradflow.arrays import real_array
 from gradflow.errors import UsageError
-from gradflow.spectra.numerics.logdomain import Floats, as_finite
+from gradflow.spectra.numerics.logdomain import Floats
 
 _NEWTON = 60
 _CONVERGED = 1e-12
@@ -76,7 +77,7 @@ def quarter_circle(sigma: ArrayLike, gain: float = 1.0) -> Floats:
     array([0.6366, 0.5513, 0.    ])
     """
     _positive("quarter_circle", gain)
-    at = as_finite(np.asarray(sigma), "quarter_circle", "sigma's entries")
+    at = real_array(sigma, "quarter_circle", "sigma's entries", many=True)
     inside = (at >= 0) & (at <= 2 * gain)
     return np.asarray(
         np.where(inside, np.sqrt(np.maximum(4 * gain**2 - at**2, 0)), 0) / (np.pi * gain**2)
@@ -155,7 +156,7 @@ def saturated_singular_values(sigma: ArrayLike, slopes: ArrayLike, gain: float =
     """
     where = "saturated_singular_values"
     squares = _squares(where, slopes, gain)
-    at = as_finite(np.asarray(sigma), where, "sigma's entries")
+    at = real_array(sigma, where, "sigma's entries", many=True)
     if (at <= 0).any() or not squares.any():
         raise UsageError(f"{where}: every sigma and at least one slope must be other than zero.")
     x = at.astype(np.float64) ** 2
@@ -210,7 +211,7 @@ def _positive(where: str, gain: float) -> None:
 def _squares(where: str, slopes: ArrayLike, gain: float) -> Floats:
     """Return the squares of ``gain * slopes``, checked."""
     _positive(where, gain)
-    given = as_finite(np.asarray(slopes), where, "slopes' entries")
+    given = real_array(slopes, where, "slopes' entries", many=True)
     if given.ndim != 1 or not given.size:
         raise UsageError(f"{where}: slopes has shape {given.shape}; it is one axis, not empty.")
-    return np.asarray((gain * given.astype(np.float64)) ** 2)
+    return np.asarray((gain * given) ** 2)

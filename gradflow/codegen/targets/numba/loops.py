@@ -71,18 +71,27 @@ def _gathering(
     order = (*cell.parameters, *cell.constant_names)
     shown = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
 
-    def gather(run: Run) -> list[Any]:
+    def held(run: Run) -> list[Floats]:
         filled = {}
         if maps is not None:  # masks and fixed maps look at sizes and constants alone
             sized = [np.empty(run.sizes[space]) for space in shown]
             filled = maps(*sized, None, *(run.params[n] for n in order))
         known = {**run.params, **filled}
-        arrays = [*(run.inputs[n] for n in wanted), *(known[n] for n in names)]
+        arrays = [known[n] for n in names]
         arrays += [np.concatenate([known[n].T for n in stack], axis=1) for stack in stacks]
-        ready = [contiguous(np.asarray(a, dtype=np.float64)) for a in arrays]
-        return [*ready, *(run.sizes[space] for space in spaces_of(cell))]
+        return ready(arrays)
+
+    def gather(run: Run) -> list[Any]:
+        sizes = [run.sizes[space] for space in spaces_of(cell)]
+        bound = run.once((gather, *sizes), lambda: held(run))
+        return [*ready([run.inputs[n] for n in wanted]), *bound, *sizes]
 
     return gather
+
+
+def ready(arrays: Sequence[Any]) -> list[Floats]:
+    """Return arrays as float64, contiguous and writeable."""
+    return [contiguous(np.asarray(a, dtype=np.float64)) for a in arrays]
 
 
 def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]] | None:
