@@ -1,0 +1,23 @@
+"""Every result with a picture of its own names one that is there."""
+
+import importlib
+
+import pytest
+
+from gradflow import spectra
+from gradflow.drawable import Drawable
+
+RESULTS = sorted(
+    (r for r in vars(spectra).values() if isinstance(r, type) and issubclass(r, Drawable)),
+    key=lambda result: result.__name__,
+)
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_the_picture_is_there(result):
+    file, _, function = result.drawn_by.partition(":")
+    assert callable(getattr(importlib.import_module(f"gradflow.figures.plots.{file}"), function))
+
+
+def test_there_are_results():
+    assert {"Decay", "ErrorSurface", "FixedPoints"} <= {result.__name__ for result in RESULTS}
