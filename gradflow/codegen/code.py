@@ -16,6 +16,7 @@ from gradflow.codegen.lowering.calculus import (
     lower_jvp,
     lower_parameter_vjp,
     lower_step,
+    lower_values,
     lower_vjp,
 )
 from gradflow.codegen.lowering.routine import Routine
@@ -168,6 +169,16 @@ class Code:
         args, lead, sizes = self._bind(params, state, x, t)
         values = self._functions["step"](*args)[len(sizes) :]
         named = zip(self.cell.output_names, values, strict=True)
+        return {name: self._gather((v,), lead, [v.shape[-1]]) for name, v in named}
+
+    def values(
+        self, params: Params, state: Array, x: Array = None, t: Array = 1, of: Any = None
+    ) -> dict[str, Array]:
+        """Return named values of a step, each (..., units); of SymPy expressions ``of`` by name."""
+        of = {s.target.name: s.target for s in self.cell.program} if of is None else of
+        args, lead, _ = self._bind(params, state, x, t)
+        found = self._build([lower_values(self.cell, of.values())])["values"](*args)
+        named = zip(of, found, strict=True)
         return {name: self._gather((v,), lead, [v.shape[-1]]) for name, v in named}
 
     def jvp(self, params: Params, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:

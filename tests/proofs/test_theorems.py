@@ -4,6 +4,7 @@ from fractions import Fraction as Q
 
 import numpy as np
 import pytest
+from gradflow.proofs.tightness import tightness
 
 import gradflow as gf
 from gradflow.cells.language.syntax import symbol
@@ -15,7 +16,6 @@ from gradflow.proofs.bounding.step import facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.refute import attack, certify
 from gradflow.proofs.theorems import theorems
-from gradflow.proofs.tightness import tightness
 from gradflow.proofs.weights.values import Evaluation
 from proofs.user_cells import leaky
 

@@ -45,15 +45,10 @@ class TermBound:
             [*(d.bound for d in self.diagonals), *(variable("norm", m) for m in self.maps)]
         )
 
-    def lines(self) -> list[str]:
-        """Return the derivation, a rule a line."""
-        found = []
-        for diagonal in self.diagonals:
-            if diagonal.text != "1":
-                found += [f"identity  {line}" for line in diagonal.identities()]
-                found.append(f"diagonal  {diagonal.statement()}")
-        found += [f"map       |{m} v| <= |{m}| |v|" for m in self.maps]
-        return [*found, f"product   <= {text(self.bound)}"]
+    @property
+    def expressions(self) -> dict[str, Any]:
+        """What each name of a value stands for; empty where the bound was read from a file."""
+        return {name: e for d in self.diagonals for name, e in d.expressions.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the derivation as plain data."""
@@ -87,11 +82,6 @@ class BlockBound:
         """Return ``|d c'/d h| <= ...``."""
         return f"|d{self.out}'/d{self.wrt}| <= {text(self.bound)}"
 
-    def lines(self) -> list[str]:
-        """Return the derivation, a rule a line."""
-        found = [line for t in self.terms for line in t.lines()]
-        return [*found, f"sum       {self.statement()}"]
-
 
 @dataclass(frozen=True)
 class StepBound:
@@ -116,6 +106,12 @@ class StepBound:
     def variables(self) -> tuple[Variable, ...]:
         """Everything the bounds are stated in."""
         return tuple(sorted({v for b in self.blocks for v in b.bound.variables}))
+
+    @property
+    def expressions(self) -> dict[str, Any]:
+        """What each name of a value stands for; empty where the bound was read from a file."""
+        terms = [t for b in self.blocks for t in b.terms]
+        return {name: e for t in terms for name, e in t.expressions.items()}
 
     @property
     def bound(self) -> Polynomial | None:
@@ -172,10 +168,6 @@ class StepBound:
         rows = max(sum(row) for row in power)
         columns = max(sum(row[j] for row in power) for j in range(size))
         return rows if rows == columns else sqrt(rows) * sqrt(columns)
-
-    def lines(self) -> list[str]:
-        """Return the whole derivation, a rule a line."""
-        return [line for b in self.blocks if b.terms for line in b.lines()]
 
     def to_json(self) -> dict[str, Any]:
         """Return the derivation as plain data."""

@@ -18,11 +18,6 @@ def facts_of(cell: Cell, least: frozenset[str] = frozenset()) -> Facts:
 
     ``least`` names gates whose least value may stand in bounds.
     """
-    return _facts(cell, least)
-
-
-@lru_cache(maxsize=64)
-def _facts(cell: Cell, least: frozenset[str]) -> Facts:
     return Facts(cell, frozenset(unit_invariants(cell)), least)
 
 
