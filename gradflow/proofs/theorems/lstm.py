@@ -23,17 +23,12 @@ def claims(cell: Cell) -> list[Claim]:
     assert box is not None, "the LSTM's cell state has an invariant box"
     growing = [[Q(3, 2), Q(1, 4)], [Q(3), Q(1, 2)]]
     closed = [[Q(0), Q(1, 4)], [Q(0), Q(1, 2)]]
+    kept = [evidence.invariant(box)]
     doubled = evidence.matrix(growing, eigenvector=([1, 2], Q(2)))
     return [
         stated(cell, "lstm_direct", [step], after_recurrence),
         stated(cell, "lstm_forget_bias", [step], after_recurrence),
-        stated(
-            cell,
-            "lstm_cell_state",
-            [evidence.invariant(box)],
-            after_recurrence,
-            **both_sides(cell, box),
-        ),
+        stated(cell, "lstm_cell_state", kept, after_recurrence, **both_sides(cell, box)),
         stated(
             cell, "lstm_some_vanish", [evidence.matrix(closed, zero_columns=[0])], after_recurrence
         ),

@@ -50,18 +50,16 @@ def map_array(
     raise UsageError(f"cell {cell.name!r}: no array for the map {linear_map.name!r}; pass it.")
 
 
-def values_along(
-    run: Trajectory, expressions: Mapping[str, sp.Expr] | None = None
-) -> dict[str, Floats]:
+def values_along(run: Trajectory, of: Mapping[str, sp.Expr] | None = None) -> dict[str, Floats]:
     """Return named values of a cell at every step of a run, (steps, units) by name.
 
-    With ``expressions``, those of scalar expressions in these names. Raises ``UsageError`` for a
+    Of scalar expressions in these names with ``of``. Raises ``UsageError`` for a
     run with batch axes.
     """
     run.require_single("values_along")
     t = np.arange(1, run.steps + 1, dtype=np.float64)
     code = compile(run.cell, "numpy")
-    return code.values(run.params, run.flat_states[:-1], dict(run.inputs) or None, t, expressions)
+    return code.values(run.params, run.flat_states[:-1], dict(run.inputs) or None, t, of)
 
 
 def measure(
