@@ -40,7 +40,7 @@ class Summand:
     squares: tuple[Polynomial, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Identity:
     """A certified inequality ``sign * product(factors) <= bound``.
 
@@ -66,6 +66,10 @@ class Identity:
     hypotheses: tuple[Polynomial, ...]
     summands: tuple[Summand, ...]
     witness: tuple[tuple[Variable, Fraction], ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Identity {self.proof()}>"
 
     @property
     def gap(self) -> Polynomial:

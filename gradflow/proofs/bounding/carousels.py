@@ -13,13 +13,14 @@ from functools import lru_cache
 
 import sympy as sp
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, total
-from gradflow.proofs.algebra.wording import variable_text
+from gradflow.proofs.algebra.wording import text, variable_text
 from gradflow.proofs.bounding.certificates import DiagonalBound
 from gradflow.proofs.bounding.cone import Cone, best_cone
 from gradflow.proofs.bounding.gates import bound_diagonal
@@ -27,7 +28,7 @@ from gradflow.proofs.bounding.norms import StepBound
 from gradflow.proofs.bounding.step import bounds, facts_of
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Carousel:
     """The lower bound of a cell's products along one carousel.
 
@@ -60,6 +61,11 @@ class Carousel:
     g: Polynomial
     d: Polynomial
     step: StepBound
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        where = f"{self.cell.name}: |{self.part}'|"
+        return f"<Carousel {where} >= ({text(self.kept)}) |{self.part}| - b |rest|>"
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -104,11 +110,12 @@ class Carousel:
 
 
 @lru_cache(maxsize=64)
-def carousel(cell: Cell) -> Carousel | None:
+def carousel(cell: Cell | str) -> Carousel | None:
     """Find the carousel of a cell and bound everything beside it; ``None`` if there is none.
 
     Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     for part in reversed(cell.states):
         for term in jacobian(cell)[part, part].terms:
             if term.maps:

@@ -44,7 +44,7 @@ class Direction:
         return f"unbounded as {name} grows: the slope in {name} is {self.slope}{where}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DiagonalBound:
     """A bound of the entries of one diagonal matrix.
 
@@ -69,7 +69,11 @@ class DiagonalBound:
     groups: tuple[tuple[Identity, Identity], ...]
     suprema: tuple[Polynomial, ...] = ()
     directions: tuple[Direction, ...] = ()
-    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<DiagonalBound {self.statement()}>"
 
     @property
     def bound(self) -> Polynomial:
@@ -130,7 +134,7 @@ def diagonal_from_json(data: Mapping[str, Any]) -> DiagonalBound:
         raise InputError(f"a diagonal bound cannot be read ({error!r}); write it again.") from None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Invariant:
     """``|part| <= height`` holds after a step if it held before.
 
@@ -144,7 +148,11 @@ class Invariant:
     upper: Identity
     lower: Identity
     assumes: tuple[Polynomial, ...] = ()
-    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Invariant {self.statement()}>"
 
     def fault(self) -> str:
         """Return what is wrong with the certificates, ``""`` if nothing is."""

@@ -19,7 +19,7 @@ from math import isqrt
 _DIGITS = 10**15
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Cone:
     """Numbers of one cone; ``fault`` checks them exactly."""
 
@@ -28,6 +28,10 @@ class Cone:
     g: Fraction
     d: Fraction
     kappa: Fraction
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Cone: rate {float(self.rate):.4g}, kappa {float(self.kappa):.4g}>"
 
     @property
     def rate(self) -> Fraction:

@@ -73,7 +73,7 @@ class Values:
         return any(v[0] == "sup" for h in self.ranges.get(name, ()) for v in h.variables)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Facts:
     """The algebra of one cell under stated assumptions.
 
@@ -91,6 +91,11 @@ class Facts:
     cell: Cell
     within_one: frozenset[str] = frozenset()
     least: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        held = [*(f"|{p}| <= 1" for p in sorted(self.within_one)), *sorted(self.least)]
+        return f"<Facts {', '.join([self.cell.name, *held])}>"
 
     @cached_property
     def equations(self) -> Mapping[sp.Symbol, sp.Expr]:

@@ -16,7 +16,7 @@ _FINEST = Fraction(1, 64)
 _LARGEST = 64
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ForgetBias:
     """A forget bias ``bias`` with which at least ``keep`` of the gradient of c survives ``steps``.
 
@@ -29,6 +29,11 @@ class ForgetBias:
     cone: Cone
     steps: int
     keep: Fraction
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        kept = f"at least {float(self.keep):.4g} is kept over {self.steps} steps"
+        return f"<ForgetBias {float(self.bias):.4g}: {kept}>"
 
 
 def gate_below(y: Fraction) -> Fraction:

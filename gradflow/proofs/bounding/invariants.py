@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
 from gradflow.proofs.algebra.finder import find_bound
@@ -18,12 +19,13 @@ from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 from gradflow.proofs.bounding.gates import bound_product
 
 
-def unit_invariants(cell: Cell) -> dict[str, Invariant]:
+def unit_invariants(cell: Cell | str) -> dict[str, Invariant]:
     """Find the state parts that stay in [-1, 1] once they are in it.
 
     Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
     one another.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     parts = frozenset(cell.states)
     while True:
         facts = Facts(cell, parts)
@@ -73,12 +75,13 @@ def _raised(pair: tuple[Identity, Identity], gap: Polynomial) -> tuple[Identity,
     return upper, lower
 
 
-def carousel_invariant(cell: Cell, part: str, gate: str) -> Invariant | None:
+def carousel_invariant(cell: Cell | str, part: str, gate: str) -> Invariant | None:
     """Show ``|part| <= C`` for a part that a gate carries, ``part' = gate * part + rest``.
 
     For the LSTM: with ``f <= f_max < 1`` and ``C >= 1/(1 - f_max)``, where 1 bounds ``i g``, a cell
     state in [-C, C] stays there. Returns ``None`` where no such identity is found.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     within = frozenset(unit_invariants(cell))
     facts = Facts(cell, within)
     target = symbol(f"{part}_next")

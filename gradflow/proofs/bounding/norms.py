@@ -27,7 +27,7 @@ from gradflow.proofs.bounding.certificates import DiagonalBound, diagonal_from_j
 Values = Mapping[Variable, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TermBound:
     """The product rule on one term ``diag(d0) W1 diag(d1) ...`` of the normal form.
 
@@ -37,6 +37,10 @@ class TermBound:
     diagonals: tuple[DiagonalBound, ...]
     maps: tuple[str, ...]
     path: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<TermBound {text(self.bound)}>"
 
     @property
     def bound(self) -> Polynomial:
@@ -60,13 +64,17 @@ class TermBound:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BlockBound:
     """The sum rule on one block ``d out' / d wrt``."""
 
     out: str
     wrt: str
     terms: tuple[TermBound, ...]
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<BlockBound {self.statement()}>"
 
     @property
     def bound(self) -> Polynomial:
@@ -83,7 +91,7 @@ class BlockBound:
         return f"|d{self.out}'/d{self.wrt}| <= {text(self.bound)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepBound:
     """Bounds of all blocks of a step Jacobian, and of products of steps by induction over time.
 
@@ -97,6 +105,10 @@ class StepBound:
 
     states: tuple[str, ...]
     blocks: tuple[BlockBound, ...]
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<StepBound {self.statement()}>"
 
     def __getitem__(self, key: tuple[str, str]) -> BlockBound:
         """Return the bound of a block. Raises ``KeyError``."""

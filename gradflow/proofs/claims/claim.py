@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from gradflow.proofs.claims import evidence
@@ -117,7 +118,8 @@ class Claim:
         """Return one line; the level only where it has been asked for, for it may run Coq."""
         level = f" {self.level}," if "verdict" in vars(self) else ""
         margin = f"; {self.margin}" if self.margin else ""
-        return f"<Claim {self.name}:{level} {ascii_text(self.words)}{margin}>"
+        words = shorten(ascii_text(self.words), 100, placeholder=" ...")
+        return f"<Claim {self.name}:{level} {words}{margin}>"
 
     def fault(self) -> str:
         """Return what is wrong with the exact evidence, ``""`` if nothing is."""

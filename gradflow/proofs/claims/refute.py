@@ -16,6 +16,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen import compile
@@ -77,13 +78,17 @@ def counterexample(
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Broken:
     """A run that breaks a claim: what was measured, and what was claimed of it."""
 
     run: Trajectory
     measured: float
     claimed: float
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Broken {self}>"
 
     def __str__(self) -> str:
         """Return the counterexample in words."""
@@ -99,7 +104,7 @@ class Broken:
 
 
 def attack(
-    cell: Cell,
+    cell: Cell | str,
     claimed: Callable[[Trajectory], float | None],
     measured: Callable[[Trajectory], float],
     side: str,
@@ -122,6 +127,7 @@ def attack(
     tries, seed
         How many instances, and the seed they follow from.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     rng = np.random.default_rng(seed)
     for instance in islice(instances(cell, rng), tries):
         bound = claimed(instance)
