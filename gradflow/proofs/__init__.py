@@ -13,6 +13,7 @@ from gradflow.lazy import lazily
 _HOME = {
     "Claim": "claims.claim",
     "Margin": "claims.claim",
+    "TheoremSet": "theorems",
     "after_boxes": "coq.files",
     "after_recurrence": "coq.files",
     "after_upper": "coq.files",

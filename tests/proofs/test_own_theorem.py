@@ -37,7 +37,7 @@ def claims(cell):
         gf.proofs.Claim(
             name="fading.kept",
             cell=cell.name,
-            words=r"a step scales every gradient by $a$ exactly: $\\mathrm{d}m_t = a\\, \\mathrm{d}m_{t-1}$",
+            words=r"a step scales a gradient by $a$: $\\mathrm{d}m_t = a\\, \\mathrm{d}m_{t-1}$",
             formula=r"J_t = a I",
             coq=gf.proofs.after_recurrence(cell, "memory", text),
             theorem="kept",
@@ -66,7 +66,7 @@ def test_two_files_make_a_theorem_beside_the_automatic_ones(folder):
     cell = gf.cells.get(f"{folder / 'fading.py'}:fading")
     again = gf.cells.get(f"{folder / 'fading.py'}:fading")
     assert [c.name for c in gf.prove(again)] == ["fading.upper", "fading.lower", "fading.kept"]
-    assert "a step scales every gradient by a exactly: dm_t = a dm_(t-1)" in str(gf.prove(cell))
+    assert "a step scales a gradient by a: dm_t = a dm_(t-1)" in str(gf.prove(cell))
     other = gf.Cell(name="fading", state="m", inputs="x", maps="W", equations="m_next = W @ x + m")
     assert [c.name for c in gf.prove(other)] == ["fading.upper", "fading.lower"]
 
