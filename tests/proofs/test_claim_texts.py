@@ -15,7 +15,7 @@ import gradflow as gf
 from gradflow.cells.language.spaces import ONE
 from gradflow.jacobians import jacobian
 from gradflow.proofs.bounding.carousels import carousel
-from gradflow.proofs.bounding.step import bounds
+from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims.stating import filled, texts
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.concrete import concrete
@@ -123,6 +123,7 @@ def test_a_repr_is_a_line_and_starts_no_coq(monkeypatch):
 def cleared():
     bounds.cache_clear()
     carousel.cache_clear()
+    facts_of.cache_clear()
 
 
 def drawn(cell):

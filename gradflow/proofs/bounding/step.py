@@ -14,6 +14,7 @@ from gradflow.proofs.bounding.invariants import unit_invariants
 from gradflow.proofs.bounding.norms import BlockBound, StepBound, TermBound
 
 
+@lru_cache(maxsize=64)
 def facts_of(cell: Cell | str, least: frozenset[str] = frozenset()) -> Facts:
     """Return what is known about a cell, invariant boxes of its state included.
 
