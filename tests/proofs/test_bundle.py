@@ -251,7 +251,8 @@ def test_claims_print():
     assert r"\begin{theorem}" in claim.latex()
     assert r"\|U\|_2 \, \|\alpha\|_\infty" in claim.formula
     assert claim.text().startswith("leaky.upper: |P(t, k)| <=")
-    assert r"$\le$" in claim.latex()
+    assert r"$\|P(t, k)\| \le (\sup|1 - \alpha|" in claim.latex()
+    assert r"sum       $\|\mathrm{d}h'/\mathrm{d}h\| \le" in claim.latex()
     assert "identity  1/4 - i (1 - i) = (i - 1/2)^2" in gf.prove("lstm")[0].plain().proof
 
 
