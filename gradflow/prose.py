@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradflow.errors import UsageError
 
-__all__ = ["Span", "plain_text", "split_inline"]
+__all__ = ["Span", "ascii_text", "latex_text", "plain_text", "split_inline"]
 
-_COMMAND = re.compile(r"\\([A-Za-z]+|.)")
 _SIGNS = {
     "times": "×",
     "cdot": "·",
@@ -30,9 +31,44 @@ _SIGNS = {
     " ": " ",
     "%": "%",
     "lambda": "λ",
+    "lfloor": "⌊",
+    "rfloor": "⌋",
 }
-# Commands that only say how what follows them is set.
-_UNSAID = {"mathrm", "mathbf", "operatorname", "text", "left", "right", "quad", "mathcal"}
+_KEYS = {
+    "times": "x",
+    "cdot": "*",
+    "le": "<=",
+    "ge": ">=",
+    "ne": "!=",
+    "approx": "~",
+    "pm": "+-",
+    "to": "->",
+    "Rightarrow": "=>",
+    "infty": "inf",
+    "partial": "d",
+    "equiv": "=",
+    "lfloor": "floor(",
+    "rfloor": ")",
+    "varepsilon": "eps",
+    "|": "|",
+    ",": " ",
+    ";": " ",
+    "quad": " ",
+    "qquad": " ",
+    " ": " ",
+    "%": "%",
+}
+# Commands that only say how what follows them is set; the first have a group, the others none.
+_SET = {"mathrm", "mathbf", "mathtt", "mathcal", "operatorname", "text"}
+_UNSAID = {*_SET, "left", "right", "quad", "displaystyle"}
+_MATRIX = {"&": ", ", r"\\": "], ["}
+_OPENING = {r"\left", r"\lfloor", "&", r"\\"}
+_CLOSING = {r"\right", r"\rfloor", ")", "&", r"\\"}
+_FRACTIONS = {"frac", "tfrac", "dfrac"}
+_SIMPLE = re.compile(r"-?\w+(\([^()]*\))?|.")
+_WHOLE = re.compile(r"[\w|.]+")
+_MATH = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+_ESCAPES = str.maketrans({s: f"\\{s}" for s in "%&#_$"})
 _TOKEN = re.compile(r"\\\$|\$")
 
 
@@ -93,15 +129,95 @@ def plain_text(text: str) -> str:
     >>> plain_text(r"at most $2.1 \times 10^{-7}\, \|\sigma_{max}\|$ and \$")
     'at most 2.1 × 10^-7 ‖σ_max‖ and $'
     """
-    return "".join(_plain_math(s.content) if s.math else s.content for s in split_inline(text))
+    return "".join(_plain(s.content, _sign) if s.math else s.content for s in split_inline(text))
 
 
-def _plain_math(latex: str) -> str:
-    return _COMMAND.sub(_sign, latex).replace("{", "").replace("}", "")
+def ascii_text(text: str) -> str:
+    r"""Return ``text`` with its formulas in the signs of a keyboard, for any terminal and any file.
+
+    >>> ascii_text(r"$\|P(t, k)\| \le \left( \tfrac{1}{4} \|U_f\| \right)^{t-k}$ for all $\kappa$")
+    '|P(t, k)| <= (1/4 |U_f|)^(t-k) for all kappa'
+    """
+    return "".join(_plain(s.content, _key) if s.math else s.content for s in split_inline(text))
 
 
-def _sign(command: re.Match[str]) -> str:
-    word = command[1]
+def latex_text(text: str) -> str:
+    r"""Return ``text`` as LaTeX: formulas as they are, the rest with LaTeX's own signs escaped.
+
+    >>> latex_text(r"the claim lstm.forget_bias holds for $b_f$")
+    'the claim lstm.forget\\_bias holds for $b_f$'
+    """
+    return "".join(
+        f"${s.content}$" if s.math else s.content.translate(_ESCAPES) for s in split_inline(text)
+    )
+
+
+def _plain(latex: str, sign: Callable[[str], str]) -> str:
+    return _Reader(latex, sign).until("")
+
+
+class _Reader:
+    """Reads LaTeX sign by sign and says it in plain text; ``sign`` gives that of a command."""
+
+    def __init__(self, latex: str, sign: Callable[[str], str]) -> None:
+        self.tokens = deque(_MATH.findall(latex))
+        self.sign = sign
+
+    def until(self, end: str) -> str:
+        """Return everything before the token ``end``, which is taken too."""
+        said = ""
+        while self.tokens and self.tokens[0] != end:
+            token = self.tokens.popleft()
+            if token in _CLOSING:
+                said = said.rstrip()
+            more = self.one(token)
+            said += more.lstrip() if said[-1:] in ("", " ") else more
+        if self.tokens:
+            self.tokens.popleft()
+        return said
+
+    def one(self, token: str) -> str:
+        """Return what one token says, with the arguments it takes."""
+        command = token[1:]
+        if token == "{":
+            return self.until("}")
+        if token in "^_":
+            power = self.argument()
+            return token + (power if _SIMPLE.fullmatch(power) else f"({power})")
+        if token in _OPENING:
+            said = self.one(self.tokens.popleft()) if token == r"\left" else self.word(token)
+            while self.tokens and self.tokens[0] == " ":
+                self.tokens.popleft()
+            return said
+        if not token.startswith("\\"):
+            return token
+        if command in _FRACTIONS:
+            parts = [self.argument(), self.argument()]
+            return "/".join(p if _WHOLE.fullmatch(p) else f"({p})" for p in parts)
+        if command == "binom":
+            return f"({self.argument()}, {self.argument()})"
+        if command == "begin":
+            self.argument()
+            rows = self.until(r"\end")
+            self.argument()
+            return f"[[{rows.strip()}]]"
+        if command == "sqrt":
+            return f"{self.sign(command)}({self.argument()})"
+        return self.argument() if command in _SET else self.word(token)
+
+    def word(self, token: str) -> str:
+        """Return what a command without arguments says."""
+        return _MATRIX[token] if token in _MATRIX else self.sign(token[1:])
+
+    def argument(self) -> str:
+        """Return what the next group or sign says."""
+        while self.tokens and self.tokens[0] == " ":
+            self.tokens.popleft()
+        return self.one(self.tokens.popleft()).strip() if self.tokens else ""
+
+
+def _sign(word: str) -> str:
+    """Return a command's sign: that of the table, a Greek letter, or the word itself."""
     if word in _SIGNS:
         return _SIGNS[word]
     case = "SMALL" if word.islower() else "CAPITAL"
@@ -109,3 +225,8 @@ def _sign(command: re.Match[str]) -> str:
         return unicodedata.lookup(f"GREEK {case} LETTER {word.upper()}")
     except KeyError:
         return word if word.isalpha() and word not in _UNSAID else ""
+
+
+def _key(word: str) -> str:
+    """Return a command's sign in the letters of a keyboard."""
+    return _KEYS.get(word, word if word.isalpha() and word not in _UNSAID else "")

@@ -41,6 +41,7 @@ def prove(
     from gradflow.proofs import prove as prove_cell
     from gradflow.proofs import write
     from gradflow.proofs.claims.claim import REFUTED
+    from gradflow.prose import ascii_text
 
     if (cell is None) != all or (all and params is not None):
         raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
@@ -51,7 +52,7 @@ def prove(
         for claim in prove_cell(found, arrays, x or None):
             failed = failed or claim.level == REFUTED
             note = claim.verdict[1] if claim.level == REFUTED else str(claim.margin or "")
-            rows.add_row(claim.name, claim.level, plain(claim.words), plain(note))
+            rows.add_row(claim.name, claim.level, plain(ascii_text(claim.words)), plain(note))
             if out is not None:
                 write(claim, out)
     Console().print(rows)

@@ -192,6 +192,20 @@ class Bound:
         named = zip(self.cell.output_names, values, strict=True)
         return {name: arrays.flat([v], [v.shape[-1]], lead) for name, v in named}
 
+    def values(
+        self, state: Array, x: Array = None, t: Array = 1, of: Mapping[str, Any] | None = None
+    ) -> dict[str, Array]:
+        """Return named values inside a step, each (..., units).
+
+        All that the program names, or the SymPy expressions ``of`` by name.
+        """
+        cell = self.cell
+        wanted = {s.target.name: s.target for s in cell.program} if of is None else of
+        arrays, arguments, lead, _ = self._call(state, x, t)
+        found = arrays.call(self.code.function_of(wanted.values()), arguments)
+        named = zip(wanted, found, strict=True)
+        return {name: arrays.flat([v], [v.shape[-1]], lead) for name, v in named}
+
     def jvp(self, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:
         """Return ``J_t v`` (..., d) for a change ``v`` (..., d) of the previous state."""
         return self._directional("jvp", state, v, x, t)

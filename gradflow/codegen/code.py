@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
+
+import sympy as sp
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen import border
@@ -16,6 +18,7 @@ from gradflow.codegen.lowering.calculus import (
     lower_jvp,
     lower_parameter_vjp,
     lower_step,
+    lower_values,
     lower_vjp,
 )
 from gradflow.codegen.lowering.routine import Routine
@@ -112,6 +115,11 @@ class Code:
         built = self.target.build(self.cell, self._text(chosen), chosen)
         return {label: built[routine.name] for label, routine in routines.items()}
 
+    def function_of(self, expressions: Iterable[sp.Expr]) -> Callable[..., Any]:
+        """Return a function of one step that gives scalar expressions in the cell's names."""
+        routine = lower_values(self.cell, expressions)
+        return self.target.build(self.cell, self._text([routine]), [routine])[routine.name]
+
     def bind(self, params: Params, state: Array = None) -> Bound:
         """Return this code with its parameters checked, converted and measured once.
 
@@ -149,6 +157,17 @@ class Code:
     ) -> dict[str, Array]:
         """Return the outputs that are not state, by name, each (..., units)."""
         return self.bind(params).outputs(state, x, t)
+
+    def values(
+        self,
+        params: Params,
+        state: Array,
+        x: Array = None,
+        t: Array = 1,
+        of: Mapping[str, Any] | None = None,
+    ) -> dict[str, Array]:
+        """Return named values of a step; see :meth:`gradflow.codegen.bound.Bound.values`."""
+        return self.bind(params).values(state, x, t, of)
 
     def jvp(self, params: Params, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:
         """Return ``J_t v`` (..., d) for a change ``v`` (..., d) of the previous state."""

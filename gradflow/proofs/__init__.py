@@ -11,6 +11,12 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
+    "Claim": "claims.claim",
+    "Margin": "claims.claim",
+    "TheoremSet": "theorems",
+    "after_boxes": "coq.files",
+    "after_recurrence": "coq.files",
+    "after_upper": "coq.files",
     "attack": "claims.refute",
     "bound_above": "weights.along",
     "bound_below": "weights.along",
@@ -22,6 +28,7 @@ _HOME = {
     "enclose": "weights.enclosing",
     "forget_bias_for": "bounding.forget_bias",
     "prove": "proving",
+    "register_theorems": "theorems",
     "sigma_max": "weights.singular_values",
     "sigma_min": "weights.singular_values",
     "unit_invariants": "bounding.invariants",

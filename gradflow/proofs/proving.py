@@ -22,7 +22,7 @@ STEPS = 50
 """Steps of the run that measures margins where no input is given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Claims(Sequence[Claim]):
     """The claims about one cell, in order; ``claims["lstm.lower"]`` finds one by its name."""
 
@@ -48,6 +48,10 @@ class Claims(Sequence[Claim]):
     def __iter__(self) -> Iterator[Claim]:
         """Iterate over the claims."""
         return iter(self.items)
+
+    def __repr__(self) -> str:
+        """Return one line; no level, for that may run Coq."""
+        return f"<Claims {', '.join(c.name for c in self.items)}>"
 
     def __str__(self) -> str:
         """Return all claims as plain text."""

@@ -1,6 +1,7 @@
 """Certificates: exact, readable, and rejected once any number in them is changed."""
 
 import copy
+from dataclasses import replace
 from fractions import Fraction as Q
 
 import pytest
@@ -16,12 +17,12 @@ from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, from_j
 s, g, z, h = (variable("value", n) for n in "sgzh")
 HALF = constant(Q(1, 2))
 SIGMOID = Identity(
-    constant(Q(1, 4)),
-    1,
-    (s, ONE - s),
-    (s, ONE - s),
-    (Summand(Q(1), (), (s - HALF,)),),
-    ((("value", "s"), Q(1, 2)),),
+    bound=constant(Q(1, 4)),
+    sign=1,
+    factors=(s, ONE - s),
+    hypotheses=(s, ONE - s),
+    summands=(Summand(Q(1), (), (s - HALF,)),),
+    witness=((("value", "s"), Q(1, 2)),),
 )
 
 
@@ -161,11 +162,7 @@ def test_every_changed_number_is_rejected(identity):
 
 
 def test_a_false_bound_has_no_certificate():
-    tight = Identity(
-        constant(Q(1, 5)),
-        1,
-        *[getattr(SIGMOID, n) for n in ("factors", "hypotheses", "summands", "witness")],
-    )
+    tight = replace(SIGMOID, bound=constant(Q(1, 5)))
     assert not tight.check()
     assert "differ by" in tight.fault()
 
@@ -175,32 +172,20 @@ def test_contradictory_hypotheses_are_vacuous():
     hypotheses = (x - constant(2), ONE - x)
     # (x - 2) + 2 (1 - x) = -x, so "x <= 0" would follow from a contradiction
     summands = (Summand(Q(1), (0,)), Summand(Q(2), (1,)))
-    nowhere = Identity(constant(0), 1, (x,), hypotheses, summands, ())
+    nowhere = Identity(
+        bound=constant(0), sign=1, factors=(x,), hypotheses=hypotheses, summands=summands
+    )
     assert "no value" in nowhere.fault()
     for point in (Q(0), Q(1), Q(3, 2), Q(2), Q(5)):
         witness = ((("value", "x"), point),)
-        with_point = Identity(constant(0), 1, (x,), hypotheses, summands, witness)
+        with_point = replace(nowhere, witness=witness)
         assert "does not hold at the witness" in with_point.fault()
 
 
 def test_negative_coefficients_and_unknown_hypotheses_are_refused():
-    flipped = Identity(
-        SIGMOID.bound,
-        1,
-        SIGMOID.factors,
-        SIGMOID.hypotheses,
-        (Summand(Q(-1), (), (s - HALF,)),),
-        SIGMOID.witness,
-    )
+    flipped = replace(SIGMOID, summands=(Summand(Q(-1), (), (s - HALF,)),))
     assert "negative" in flipped.fault()
-    missing = Identity(
-        SIGMOID.bound,
-        1,
-        SIGMOID.factors,
-        SIGMOID.hypotheses,
-        (Summand(Q(1), (7,)),),
-        SIGMOID.witness,
-    )
+    missing = replace(SIGMOID, summands=(Summand(Q(1), (7,)),))
     assert "not there" in missing.fault()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradflow as gf
 from gradflow.proofs.claims.claim import MEANING
-from gradflow.proofs.theorems import OWN
+from gradflow.proofs.theorems import SETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "proofs.md"
 
@@ -20,6 +20,6 @@ def test_every_block_runs():
 def test_the_tables_name_every_level_and_cell():
     text = PAGE.read_text("utf-8")
     assert all(f"| `{level}` |" in text for level in MEANING)
-    assert all(f"| {name} |" in text for name in OWN)
+    assert all(f"| {name} |" in text for name in SETS.names())
     assert all(name in text for name in ("forget_bias_for", "enclose", "box_bound", "attack"))
-    assert set(OWN) <= set(gf.cells.names())
+    assert set(SETS.names()) <= set(gf.cells.names())

@@ -45,7 +45,7 @@ def pushed(cell, params, run):
     """What pushes vectors (batch, k, d) through steps of the run, whose states are known."""
     states = run.flat_states.reshape(-1, run.steps + 1, run.width)
     inputs = {n: x.reshape(-1, *x.shape[-2:]) for n, x in run.inputs.items()}
-    return push_forward(gf.compile(cell), params, states, inputs, known=True)
+    return push_forward(gf.compile(cell).bind(params), states, inputs, known=True)
 
 
 NAMES = [*gf.cells.LIBRARY, "sums"]

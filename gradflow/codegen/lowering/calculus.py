@@ -21,6 +21,7 @@ from gradflow.codegen.lowering.routine import (
     Matvec,
     Routine,
     Statement,
+    common_space,
     live,
     share,
 )
@@ -80,6 +81,18 @@ def lower_step(cell: Cell) -> Routine:
     return _finish(
         "step", "One step: the new state parts.", list(primal(cell)), _Names(cell), returns
     )
+
+
+def lower_values(cell: Cell, expressions: Iterable[sp.Expr]) -> Routine:
+    """Return scalar expressions in the names of a cell, during one step."""
+    names = _Names(cell)
+    statements: list[Statement] = list(primal(cell))
+    returns = []
+    for expression in expressions:
+        space = common_space(expression, names.spaces)
+        returns.append(names.fresh("value", space))
+        statements.append(Let(returns[-1], expression, space))
+    return _finish("values", "Values inside one step.", statements, names, returns)
 
 
 def lower_jvp(cell: Cell) -> Routine:

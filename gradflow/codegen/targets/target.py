@@ -209,3 +209,6 @@ class Compiled(Protocol):
     @property
     def loops(self) -> Loops:
         """The loops over time."""
+
+    def function_of(self, expressions: Iterable[Any]) -> Callable[..., Any]:
+        """Return a function of one step that gives scalar expressions in the cell's names."""

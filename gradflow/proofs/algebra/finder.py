@@ -73,16 +73,16 @@ def find_bound(
     bound = Polynomial.of(dict(zip(candidates, heights, strict=True)))
     pair = tuple(
         Identity(
-            bound,
-            sign,
-            tuple(factors),
-            tuple(hypotheses),
-            tuple(
+            bound=bound,
+            sign=sign,
+            factors=tuple(factors),
+            hypotheses=tuple(hypotheses),
+            summands=tuple(
                 Summand(c, s.hypotheses, s.squares)
                 for c, s in zip(chosen, summands, strict=True)
                 if c
             ),
-            tuple(witness),
+            witness=tuple(witness),
         )
         for sign, chosen in ((1, upper), (-1, lower))
     )

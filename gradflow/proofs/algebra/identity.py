@@ -40,7 +40,7 @@ class Summand:
     squares: tuple[Polynomial, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Identity:
     """A certified inequality ``sign * product(factors) <= bound``.
 
@@ -66,6 +66,10 @@ class Identity:
     hypotheses: tuple[Polynomial, ...]
     summands: tuple[Summand, ...]
     witness: tuple[tuple[Variable, Fraction], ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Identity {self.proof()}>"
 
     @property
     def gap(self) -> Polynomial:
@@ -145,12 +149,14 @@ def identity_from_json(data: Any) -> Identity:
         if type(data["sign"]) is not int:
             raise TypeError("the sign is no integer")
         return Identity(
-            from_json(data["bound"]),
-            data["sign"],
-            tuple(from_json(f) for f in data["factors"]),
-            tuple(from_json(h) for h in data["hypotheses"]),
-            tuple(_summand(s) for s in data["summands"]),
-            tuple(((kind, name), fraction_from_json(x)) for kind, name, x in data["witness"]),
+            bound=from_json(data["bound"]),
+            sign=data["sign"],
+            factors=tuple(from_json(f) for f in data["factors"]),
+            hypotheses=tuple(from_json(h) for h in data["hypotheses"]),
+            summands=tuple(_summand(s) for s in data["summands"]),
+            witness=tuple(
+                ((kind, name), fraction_from_json(x)) for kind, name, x in data["witness"]
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

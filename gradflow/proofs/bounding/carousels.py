@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+import sympy as sp
+
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
@@ -25,7 +28,7 @@ from gradflow.proofs.bounding.norms import StepBound
 from gradflow.proofs.bounding.step import bounds, facts_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Carousel:
     """The lower bound of a cell's products along one carousel.
 
@@ -59,11 +62,23 @@ class Carousel:
     d: Polynomial
     step: StepBound
 
+    def __repr__(self) -> str:
+        """Return one line."""
+        where = f"{self.cell.name}: |{self.part}'|"
+        return f"<Carousel {where} >= ({text(self.kept)}) |{self.part}| - b |rest|>"
+
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Everything the bound is stated in, slacks by their gates' least values."""
         used = {v for p in (self.least, self.rest, self.b, self.g, self.d) for v in p.variables}
         return tuple(sorted({("least", v[1]) if v[0] == "slack" else v for v in used}))
+
+    @property
+    def expressions(self) -> dict[str, sp.Expr]:
+        """What each name of a value stands for."""
+        (diagonal,) = self.term.diagonals
+        found = self.step.expressions | {name: diagonal for _, name in self.least.variables}
+        return found | dict(self.near_one.expressions if self.near_one else {})
 
     @property
     def step_least(self) -> tuple[str, ...]:
@@ -75,20 +90,6 @@ class Carousel:
     def kept(self) -> Polynomial:
         """``a``: what the part keeps of itself, least entry less the other terms' norms."""
         return self.least - self.rest
-
-    def statement(self) -> str:
-        """Return the condition and the conclusion."""
-        a = text(self.kept)
-        if len(self.cell.states) == 1:
-            return f"|P(t, k) v| >= ({a})^(t-k) |v| for every v, where {a} >= 0"
-        named = ", ".join(
-            f"{n} = {text(p)}" for n, p in zip("bgd", (self.b, self.g, self.d), strict=True)
-        )
-        return (
-            f"with a = {a}, {named}: if g + d kappa <= kappa (a - b kappa), then "
-            f"|{self.part}_t| >= (a - b kappa)^(t-k) |{self.part}_k| for changes of "
-            f"{self.part} alone"
-        )
 
     def cone(self, values: Mapping[Variable, Fraction]) -> Cone | None:
         """Return the best cone at exact values, ``None`` where the theorem does not apply.
@@ -109,11 +110,12 @@ class Carousel:
 
 
 @lru_cache(maxsize=64)
-def carousel(cell: Cell) -> Carousel | None:
+def carousel(cell: Cell | str) -> Carousel | None:
     """Find the carousel of a cell and bound everything beside it; ``None`` if there is none.
 
     Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     for part in reversed(cell.states):
         for term in jacobian(cell)[part, part].terms:
             if term.maps:
@@ -143,14 +145,14 @@ def _along(cell: Cell, part: str, term: Term) -> Carousel | None:
     others = [p for p in cell.states if p != part]
     rest = total(t.bound for t in step[part, part].terms if (t.maps, t.path) != ((), term.path))
     return Carousel(
-        cell,
-        part,
-        term,
-        least,
-        near_one,
-        rest,
-        total(step[part, q].bound for q in others),
-        total(step[q, part].bound for q in others),
-        total(step[p, q].bound for p in others for q in others),
-        step,
+        cell=cell,
+        part=part,
+        term=term,
+        least=least,
+        near_one=near_one,
+        rest=rest,
+        b=total(step[part, q].bound for q in others),
+        g=total(step[q, part].bound for q in others),
+        d=total(step[p, q].bound for p in others for q in others),
+        step=step,
     )

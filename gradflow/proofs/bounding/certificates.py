@@ -7,7 +7,7 @@ Everything here is checked with fractions alone; :mod:`gradflow.proofs.bounding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -44,7 +44,7 @@ class Direction:
         return f"unbounded as {name} grows: the slope in {name} is {self.slope}{where}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DiagonalBound:
     """A bound of the entries of one diagonal matrix.
 
@@ -60,6 +60,8 @@ class DiagonalBound:
         ``sup|v|`` of factors that have no bound of their own, as polynomials.
     directions
         How the entry grows without bound where a supremum of a moving value stands in the bound.
+    expressions
+        What each name in it stands for; empty where the bound was read from a file.
     """
 
     text: str
@@ -67,6 +69,11 @@ class DiagonalBound:
     groups: tuple[tuple[Identity, Identity], ...]
     suprema: tuple[Polynomial, ...] = ()
     directions: tuple[Direction, ...] = ()
+    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<DiagonalBound {self.statement()}>"
 
     @property
     def bound(self) -> Polynomial:
@@ -97,13 +104,9 @@ class DiagonalBound:
         """Return the identities, one a line; a side that needs none is left out."""
         return "\n".join(upper.proof() for upper, _ in self.groups)
 
-    def identities(self) -> list[str]:
+    def identities(self) -> list[Identity]:
         """Return the identities that say more than that a gate lies in its range."""
-        return [
-            upper.proof()
-            for upper, _ in self.groups
-            if len(upper.factors) > 1 or upper.gap.degree > 1
-        ]
+        return [upper for upper, _ in self.groups if len(upper.factors) > 1 or upper.gap.degree > 1]
 
     def to_json(self) -> dict[str, Any]:
         """Return the bound as plain data."""
@@ -120,10 +123,10 @@ def diagonal_from_json(data: Mapping[str, Any]) -> DiagonalBound:
     """Read what ``to_json`` wrote. Raises ``InputError`` for anything else."""
     try:
         return DiagonalBound(
-            str(data["text"]),
-            fraction_from_json(data["coefficient"]),
-            tuple((identity_from_json(u), identity_from_json(w)) for u, w in data["groups"]),
-            tuple(from_json(s) for s in data["suprema"]),
+            text=str(data["text"]),
+            coefficient=fraction_from_json(data["coefficient"]),
+            groups=tuple((identity_from_json(u), identity_from_json(w)) for u, w in data["groups"]),
+            suprema=tuple(from_json(s) for s in data["suprema"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -131,12 +134,13 @@ def diagonal_from_json(data: Mapping[str, Any]) -> DiagonalBound:
         raise InputError(f"a diagonal bound cannot be read ({error!r}); write it again.") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Invariant:
     """``|part| <= height`` holds after a step if it held before.
 
     ``upper`` and ``lower`` show ``part' <= height`` and ``-part' <= height``; what they assume
-    about the gates beyond their ranges stands in ``assumes``.
+    about the gates beyond their ranges stands in ``assumes``, what each name stands for in
+    ``expressions``.
     """
 
     part: str
@@ -144,6 +148,11 @@ class Invariant:
     upper: Identity
     lower: Identity
     assumes: tuple[Polynomial, ...] = ()
+    expressions: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Invariant {self.statement()}>"
 
     def fault(self) -> str:
         """Return what is wrong with the certificates, ``""`` if nothing is."""
@@ -152,7 +161,8 @@ class Invariant:
                 return f"{identity.statement()}: {found}"
             if identity.bound != self.height or identity.sign != sign:
                 return f"{identity.statement()} is not the statement about {self.part}"
-        return ""
+        same = self.upper.factors == self.lower.factors
+        return "" if same else "the two sides bound different values"
 
     def statement(self) -> str:
         """Return the invariant in words."""
@@ -162,8 +172,21 @@ class Invariant:
     def to_json(self) -> dict[str, Any]:
         """Return the invariant as plain data."""
         return {
-            "statement": self.statement(),
             "part": self.part,
+            "height": self.height.to_json(),
             "upper": self.upper.to_json(),
             "lower": self.lower.to_json(),
         }
+
+
+def invariant_from_json(data: Mapping[str, Any]) -> Invariant:
+    """Read what ``to_json`` wrote. Raises ``InputError`` for anything else."""
+    try:
+        return Invariant(
+            part=str(data["part"]),
+            height=from_json(data["height"]),
+            upper=identity_from_json(data["upper"]),
+            lower=identity_from_json(data["lower"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"an invariant cannot be read ({error!r}); write it again.") from None

@@ -19,7 +19,7 @@ from math import isqrt
 _DIGITS = 10**15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Cone:
     """Numbers of one cone; ``fault`` checks them exactly."""
 
@@ -28,6 +28,10 @@ class Cone:
     g: Fraction
     d: Fraction
     kappa: Fraction
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Cone: rate {float(self.rate):.4g}, kappa {float(self.kappa):.4g}>"
 
     @property
     def rate(self) -> Fraction:
@@ -57,16 +61,20 @@ def best_cone(a: Fraction, b: Fraction, g: Fraction, d: Fraction) -> Cone | None
     room = a - d
     if min(b, g, d) < 0 or room < 0 or room * room < 4 * b * g:
         return None
+
+    def cone(kappa: Fraction) -> Cone:
+        return Cone(a=a, b=b, g=g, d=d, kappa=kappa)
+
     if g == 0:
-        return Cone(a, b, g, d, Fraction(0))
+        return cone(Fraction(0))
     if b == 0:
-        return Cone(a, b, g, d, g / room) if room > 0 else None
+        return cone(g / room) if room > 0 else None
     # the stable form of the smaller root: 2 g / (room + sqrt(room^2 - 4 b g))
     root = _root_below(room * room - 4 * b * g)
     least = 2 * g / (room + root)
     middle = room / (2 * b)  # where kappa (a - b kappa) - d kappa is largest
-    cone = Cone(a, b, g, d, min(least, middle))
-    return cone if not cone.fault() else Cone(a, b, g, d, middle)
+    found = cone(min(least, middle))
+    return found if not found.fault() else cone(middle)
 
 
 def _root_below(value: Fraction) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isqrt
 
 from gradflow.cells import get
 from gradflow.errors import UsageError
@@ -15,7 +16,7 @@ _FINEST = Fraction(1, 64)
 _LARGEST = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ForgetBias:
     """A forget bias ``bias`` with which at least ``keep`` of the gradient of c survives ``steps``.
 
@@ -28,6 +29,11 @@ class ForgetBias:
     cone: Cone
     steps: int
     keep: Fraction
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        kept = f"at least {float(self.keep):.4g} is kept over {self.steps} steps"
+        return f"<ForgetBias {float(self.bias):.4g}: {kept}>"
 
 
 def gate_below(y: Fraction) -> Fraction:
@@ -88,7 +94,9 @@ def forget_bias_for(
         cone = found.cone({**values, ("least", "f"): gate})
         if cone is None or cone.rate**steps < keep:
             return None
-        return ForgetBias(level * _FINEST + spread, gate, cone, steps, keep)
+        return ForgetBias(
+            bias=level * _FINEST + spread, gate=gate, cone=cone, steps=steps, keep=keep
+        )
 
     low, high = 0, int(_LARGEST / _FINEST)
     if attempt(high) is None:
@@ -101,6 +109,4 @@ def forget_bias_for(
 
 def _root_above(n: int) -> Fraction:
     """Return a rational just above ``sqrt(n)``."""
-    from math import isqrt
-
     return Fraction(isqrt(n * 10**12) + 1, 10**6)

@@ -15,7 +15,7 @@ from gradflow.proofs.algebra.finder import find_bound
 from gradflow.proofs.algebra.identity import Identity
 from gradflow.proofs.algebra.polynomial import Monomial, Polynomial, Variable, product
 from gradflow.proofs.bounding.certificates import DiagonalBound, Direction
-from gradflow.proofs.bounding.facts import Facts, NotPolynomialError
+from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 
 
 def bound_diagonal(facts: Facts, expression: sp.Expr) -> DiagonalBound:
@@ -26,7 +26,7 @@ def bound_diagonal(facts: Facts, expression: sp.Expr) -> DiagonalBound:
     number, rest = expression.as_coeff_Mul()
     if not number.is_Rational:
         number, rest = sp.S.One, expression
-    suprema: list[Polynomial] = []
+    suprema: list[sp.Expr] = []
     moving: list[str] = []
     bounded: list[tuple[sp.Expr, Polynomial]] = []
     for factor in _factors(rest):
@@ -36,37 +36,38 @@ def bound_diagonal(facts: Facts, expression: sp.Expr) -> DiagonalBound:
                 continue
         except NotPolynomialError:
             pass
-        suprema.append(facts.sup(factor))
+        suprema.append(factor)
         if not facts.is_given(factor):
             moving.append(facts.text(factor))
+    values = facts.values(*(e for e, _ in bounded))
     whole = product(p for _, p in bounded)
-    directions = [_direction(facts, name, whole) for name in moving]
+    directions = [_direction(values, name, whole) for name in moving]
     groups: list[tuple[Identity, Identity]] = []
     for group in _grouped(bounded):
-        found = bound_product(facts, [p for _, p in group])
+        found = bound_product(values, [p for _, p in group])
         if found is None:
-            suprema.append(facts.sup(sp.Mul(*(e for e, _ in group))))
-            growing = {v for _, p in group for v in p.variables if len(facts.ranges[v]) == 1}
-            directions += [_direction(facts, name, _slope(whole, name)) for _, name in growing]
+            suprema.append(sp.Mul(*(e for e, _ in group)))
+            growing = {v for _, p in group for v in p.variables if len(values.ranges[v]) == 1}
+            directions += [_direction(values, name, _slope(whole, name)) for _, name in growing]
             continue
         groups.append(found)
         for kind, name in found[0].bound.variables:
             if kind == "sup" and name not in _given(facts):
-                directions.append(_direction(facts, name, _slope(whole, name)))
-    coefficient = Fraction(int(number.p), int(number.q))
+                directions.append(_direction(values, name, _slope(whole, name)))
     return DiagonalBound(
-        facts.text(expression),
-        coefficient,
-        tuple(groups),
-        tuple(suprema),
-        tuple(d for d in directions if d),
+        text=facts.text(expression),
+        coefficient=Fraction(int(number.p), int(number.q)),
+        groups=tuple(groups),
+        suprema=tuple(facts.sup(e) for e in suprema),
+        directions=tuple(d for d in directions if d),
+        expressions={**values.expressions, **{facts.text(e): e for e in suprema}},
     )
 
 
-def bound_product(facts: Facts, factors: list[Polynomial]) -> tuple[Identity, Identity] | None:
+def bound_product(values: Values, factors: list[Polynomial]) -> tuple[Identity, Identity] | None:
     """Bound a product both ways, by one minus a least gate where that is possible."""
-    hypotheses = facts.hypotheses(factors)
-    witness = facts.point(hypotheses)
+    hypotheses = values.hypotheses(factors)
+    witness = values.point(hypotheses)
     slacks = [v for v in _variables(hypotheses) if v[0] == "slack"]
     for slack in slacks:
         found = find_bound(factors, hypotheses, [((slack, 1),)], witness)
@@ -74,23 +75,19 @@ def bound_product(facts: Facts, factors: list[Polynomial]) -> tuple[Identity, Id
             return found
     plain = [h for h in hypotheses if not any(v[0] == "slack" for v in h.variables)]
     point = [(v, x) for v, x in witness if v[0] != "slack"]
-    return find_bound(factors, plain, candidates(facts, product(factors)), point)
+    return find_bound(factors, plain, candidates(values, product(factors)), point)
 
 
-def candidates(facts: Facts, target: Polynomial) -> list[Monomial]:
+def candidates(values: Values, target: Polynomial) -> list[Monomial]:
     """Return the monomials in suprema that a bound of ``target`` is made of."""
     found: set[Monomial] = set()
     for monomial, _ in target.terms:
         heights: dict[Variable, int] = {}
         for (kind, name), power in monomial:
-            if ("sup", name) in facts.expressions and _is_open(facts, (kind, name)):
+            if values.is_open((kind, name)):
                 heights[("sup", name)] = power
         found.add(tuple(sorted(heights.items())))
     return sorted(found, key=lambda m: (len(m), m))
-
-
-def _is_open(facts: Facts, name: Variable) -> bool:
-    return any(v[0] == "sup" for h in facts.ranges.get(name, ()) for v in h.variables)
 
 
 def _slope(target: Polynomial, name: str) -> Polynomial:
@@ -101,9 +98,9 @@ def _slope(target: Polynomial, name: str) -> Polynomial:
     )
 
 
-def _direction(facts: Facts, name: str, slope: Polynomial) -> Direction | None:
+def _direction(known: Values, name: str, slope: Polynomial) -> Direction | None:
     """Find values of the others at which the slope in an unbounded value is not 0."""
-    point = dict(facts.point(facts.hypotheses([slope])))
+    point = dict(known.point(known.hypotheses([slope])))
     middle = {v: point[v] for v in slope.variables}
     others = [middle, *({**middle, v: Fraction(0)} for v in middle)]
     for values in others:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
 from gradflow.proofs.algebra.finder import find_bound
 from gradflow.proofs.algebra.identity import Identity, Summand
 from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, variable
 from gradflow.proofs.bounding.certificates import Invariant
-from gradflow.proofs.bounding.facts import Facts, NotPolynomialError
+from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 from gradflow.proofs.bounding.gates import bound_product
 
 
-def unit_invariants(cell: Cell) -> dict[str, Invariant]:
+def unit_invariants(cell: Cell | str) -> dict[str, Invariant]:
     """Find the state parts that stay in [-1, 1] once they are in it.
 
     Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
     one another.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     parts = frozenset(cell.states)
     while True:
         facts = Facts(cell, parts)
@@ -34,17 +36,36 @@ def unit_invariants(cell: Cell) -> dict[str, Invariant]:
 
 
 def _stays(facts: Facts, part: str) -> Invariant | None:
+    target = symbol(f"{part}_next")
     try:
-        new = facts.polynomial(symbol(f"{part}_next"))
+        new, values = facts.polynomial(target), facts.values(target)
     except NotPolynomialError:
         return None
-    pair = bound_product(facts, [new])
+    pair = bound_product(values, [new])
     if pair is None or pair[0].bound.variables or pair[0].bound.at({}) > 1:
         return None
     gap = ONE - pair[0].bound
     if gap.terms:
         pair = _raised(pair, gap)
-    return Invariant(part, ONE, *pair)
+    return _made(part, ONE, pair, values)
+
+
+def _made(
+    part: str,
+    height: Polynomial,
+    pair: tuple[Identity, Identity],
+    values: Values,
+    assumes: tuple[Polynomial, ...] = (),
+) -> Invariant:
+    upper, lower = pair
+    return Invariant(
+        part=part,
+        height=height,
+        upper=upper,
+        lower=lower,
+        assumes=assumes,
+        expressions=values.expressions,
+    )
 
 
 def _raised(pair: tuple[Identity, Identity], gap: Polynomial) -> tuple[Identity, Identity]:
@@ -54,16 +75,18 @@ def _raised(pair: tuple[Identity, Identity], gap: Polynomial) -> tuple[Identity,
     return upper, lower
 
 
-def carousel_invariant(cell: Cell, part: str, gate: str) -> Invariant | None:
+def carousel_invariant(cell: Cell | str, part: str, gate: str) -> Invariant | None:
     """Show ``|part| <= C`` for a part that a gate carries, ``part' = gate * part + rest``.
 
     For the LSTM: with ``f <= f_max < 1`` and ``C >= 1/(1 - f_max)``, where 1 bounds ``i g``, a cell
     state in [-C, C] stays there. Returns ``None`` where no such identity is found.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     within = frozenset(unit_invariants(cell))
     facts = Facts(cell, within)
+    target = symbol(f"{part}_next")
     try:
-        new = facts.polynomial(symbol(f"{part}_next"))
+        new, values = facts.polynomial(target), facts.values(target)
     except NotPolynomialError:
         return None
     height = facts.sup(symbol(part))
@@ -73,17 +96,17 @@ def carousel_invariant(cell: Cell, part: str, gate: str) -> Invariant | None:
     )
     if new - rest != value * variable("value", part):
         return None
-    known = bound_product(facts, [rest]) if rest.terms else None
+    known = bound_product(values, [rest]) if rest.terms else None
     if known is None or known[0].bound.variables:
         return None
     most = variable("most", gate)
     assumes = (most - value, height - height * most - constant(known[0].bound.at({})))
-    hypotheses = (*facts.hypotheses([new]), *assumes)
+    hypotheses = (*values.hypotheses([new]), *assumes)
     top = (((("sup", part), 1),),)
-    point = dict(facts.point(hypotheses))
+    point = dict(values.point(hypotheses))
     point[("most", gate)] = point[("value", gate)]
     point[("sup", part)] = known[0].bound.at({}) / (1 - point[("value", gate)])
     pair = find_bound([new], hypotheses, top, tuple(point.items()))
     if pair is None or pair[0].bound != height:
         return None
-    return Invariant(part, height, *pair, assumes)
+    return _made(part, height, pair, values, assumes)

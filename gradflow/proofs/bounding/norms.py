@@ -27,7 +27,7 @@ from gradflow.proofs.bounding.certificates import DiagonalBound, diagonal_from_j
 Values = Mapping[Variable, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TermBound:
     """The product rule on one term ``diag(d0) W1 diag(d1) ...`` of the normal form.
 
@@ -38,6 +38,10 @@ class TermBound:
     maps: tuple[str, ...]
     path: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<TermBound {text(self.bound)}>"
+
     @property
     def bound(self) -> Polynomial:
         """The product of the bounds of the factors."""
@@ -45,15 +49,10 @@ class TermBound:
             [*(d.bound for d in self.diagonals), *(variable("norm", m) for m in self.maps)]
         )
 
-    def lines(self) -> list[str]:
-        """Return the derivation, a rule a line."""
-        found = []
-        for diagonal in self.diagonals:
-            if diagonal.text != "1":
-                found += [f"identity  {line}" for line in diagonal.identities()]
-                found.append(f"diagonal  {diagonal.statement()}")
-        found += [f"map       |{m} v| <= |{m}| |v|" for m in self.maps]
-        return [*found, f"product   <= {text(self.bound)}"]
+    @property
+    def expressions(self) -> dict[str, Any]:
+        """What each name of a value stands for; empty where the bound was read from a file."""
+        return {name: e for d in self.diagonals for name, e in d.expressions.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the derivation as plain data."""
@@ -65,13 +64,17 @@ class TermBound:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BlockBound:
     """The sum rule on one block ``d out' / d wrt``."""
 
     out: str
     wrt: str
     terms: tuple[TermBound, ...]
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<BlockBound {self.statement()}>"
 
     @property
     def bound(self) -> Polynomial:
@@ -87,13 +90,8 @@ class BlockBound:
         """Return ``|d c'/d h| <= ...``."""
         return f"|d{self.out}'/d{self.wrt}| <= {text(self.bound)}"
 
-    def lines(self) -> list[str]:
-        """Return the derivation, a rule a line."""
-        found = [line for t in self.terms for line in t.lines()]
-        return [*found, f"sum       {self.statement()}"]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepBound:
     """Bounds of all blocks of a step Jacobian, and of products of steps by induction over time.
 
@@ -108,6 +106,10 @@ class StepBound:
     states: tuple[str, ...]
     blocks: tuple[BlockBound, ...]
 
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<StepBound {self.statement()}>"
+
     def __getitem__(self, key: tuple[str, str]) -> BlockBound:
         """Return the bound of a block. Raises ``KeyError``."""
         return next(b for b in self.blocks if (b.out, b.wrt) == key)
@@ -116,6 +118,12 @@ class StepBound:
     def variables(self) -> tuple[Variable, ...]:
         """Everything the bounds are stated in."""
         return tuple(sorted({v for b in self.blocks for v in b.bound.variables}))
+
+    @property
+    def expressions(self) -> dict[str, Any]:
+        """What each name of a value stands for; empty where the bound was read from a file."""
+        terms = [t for b in self.blocks for t in b.terms]
+        return {name: e for t in terms for name, e in t.expressions.items()}
 
     @property
     def bound(self) -> Polynomial | None:
@@ -172,10 +180,6 @@ class StepBound:
         rows = max(sum(row) for row in power)
         columns = max(sum(row[j] for row in power) for j in range(size))
         return rows if rows == columns else sqrt(rows) * sqrt(columns)
-
-    def lines(self) -> list[str]:
-        """Return the whole derivation, a rule a line."""
-        return [line for b in self.blocks if b.terms for line in b.lines()]
 
     def to_json(self) -> dict[str, Any]:
         """Return the derivation as plain data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
@@ -13,27 +14,24 @@ from gradflow.proofs.bounding.invariants import unit_invariants
 from gradflow.proofs.bounding.norms import BlockBound, StepBound, TermBound
 
 
-def facts_of(cell: Cell, least: frozenset[str] = frozenset()) -> Facts:
+@lru_cache(maxsize=64)
+def facts_of(cell: Cell | str, least: frozenset[str] = frozenset()) -> Facts:
     """Return what is known about a cell, invariant boxes of its state included.
 
     ``least`` names gates whose least value may stand in bounds.
     """
-    return _facts(cell, least)
-
-
-@lru_cache(maxsize=64)
-def _facts(cell: Cell, least: frozenset[str]) -> Facts:
+    cell = get(cell) if isinstance(cell, str) else cell
     return Facts(cell, frozenset(unit_invariants(cell)), least)
 
 
 @lru_cache(maxsize=64)
-def bounds(cell: Cell, least: frozenset[str] = frozenset()) -> StepBound:
+def bounds(cell: Cell | str, least: frozenset[str] = frozenset()) -> StepBound:
     """Bound every block of a cell's step Jacobian in terms of the norms of its maps.
 
     Parameters
     ----------
     cell
-        Any declared cell.
+        Any declared cell, or its name.
     least
         Gates whose least value over units and steps may stand in the bounds, as ``1 - min f``;
         by default bounds hold whatever the gates do.
@@ -45,6 +43,7 @@ def bounds(cell: Cell, least: frozenset[str] = frozenset()) -> StepBound:
         :func:`gradflow.proofs.bounding.invariants.unit_invariants` keeps in [-1, 1] are assumed to
         start there.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     facts = facts_of(cell, least)
     blocks = (
         BlockBound(out, wrt, tuple(term_bound(facts, t) for t in block.terms))

@@ -47,8 +47,9 @@ def write(claim: Claim, out: Path) -> Path:
     Raises ``InputError`` if it cannot be written.
     """
     folder = out / claim.name
-    plain: dict[str, Any] = {k: getattr(claim, k) for k in _TEXT}
-    plain["hypotheses"] = list(claim.hypotheses)
+    said = claim.plain()
+    plain: dict[str, Any] = {k: getattr(said, k) for k in _TEXT}
+    plain["hypotheses"] = list(said.hypotheses)
     plain["statement"] = coq_rules.statement(claim.coq, claim.theorem)
     if claim.margin:
         plain["margin"] = {f.name: getattr(claim.margin, f.name) for f in fields(Margin)}

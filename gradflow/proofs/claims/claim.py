@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.coq import check as coq_check
+from gradflow.prose import ascii_text, latex_text
 
 if TYPE_CHECKING:
     from gradflow.spectra import Trajectory
@@ -67,22 +69,22 @@ class Margin:
 Measure = Callable[["Trajectory"], Margin]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Claim:
-    r"""One theorem about one cell.
+    r"""One theorem about one cell; its texts carry formulas between dollar signs.
 
     Parameters
     ----------
     name
-        Such as ``"lstm.cone"``; names the folder of its bundle.
+        Such as ``"lstm.lower"``; names the folder of its bundle.
     cell
         The cell's name.
     words, formula
-        The statement in words and in LaTeX, quantifiers included.
+        The statement in words, and in LaTeX without dollar signs, quantifiers included.
     hypotheses
         What is assumed, a sentence each.
     proof
-        Why it holds, as a derivation or a few sentences.
+        Why it holds, as a derivation or a few sentences, a step a line.
     evidence
         Exact data that certify the statement or what it rests on.
     coq, theorem
@@ -101,16 +103,23 @@ class Claim:
     cell: str
     words: str
     formula: str
-    hypotheses: tuple[str, ...]
-    proof: str
+    hypotheses: tuple[str, ...] = ()
+    proof: str = ""
     evidence: tuple[Mapping[str, Any], ...] = ()
     coq: str = ""
     theorem: str = ""
     witness: str = ""
     false: str = ""
     scope: str = ""
-    measure: Measure | None = field(default=None, compare=False, repr=False)
+    measure: Measure | None = field(default=None, compare=False)
     margin: Margin | None = None
+
+    def __repr__(self) -> str:
+        """Return one line; the level only where it has been asked for, for it may run Coq."""
+        level = f" {self.level}," if "verdict" in vars(self) else ""
+        margin = f"; {self.margin}" if self.margin else ""
+        words = shorten(ascii_text(self.words), 100, placeholder=" ...")
+        return f"<Claim {self.name}:{level} {words}{margin}>"
 
     def fault(self) -> str:
         """Return what is wrong with the exact evidence, ``""`` if nothing is."""
@@ -138,25 +147,39 @@ class Claim:
         return self.verdict[0]
 
     def latex(self) -> str:
-        """Return the statement as a LaTeX theorem, with its level and proof."""
-        given = "".join(f"\n\\item {_latex(h)}" for h in self.hypotheses)
+        """Return the statement as a LaTeX theorem, with its proof."""
+        given = "".join(f"\n\\item {latex_text(h)}" for h in self.hypotheses)
         listed = f"\n\\begin{{itemize}}{given}\n\\end{{itemize}}" if given else ""
+        proof = "\\\\\n".join(latex_text(line) for line in self.proof.splitlines())
         return (
-            f"\\begin{{theorem}}[{_latex(self.name)}]\n{_latex(self.words)}{listed}\n"
+            f"\\begin{{theorem}}[{latex_text(self.name)}]\n{latex_text(self.words)}{listed}\n"
             f"\\[ {self.formula} \\]\n\\end{{theorem}}\n"
-            f"\\begin{{proof}}\n{_latex(self.proof)}\n\\end{{proof}}"
+            f"\\begin{{proof}}\n{proof}\n\\end{{proof}}"
+        )
+
+    def plain(self) -> Claim:
+        """Return the claim with its texts as a terminal and a bundle show them."""
+        return replace(
+            self,
+            words=ascii_text(self.words),
+            hypotheses=tuple(map(ascii_text, self.hypotheses)),
+            proof=ascii_text(self.proof),
+            witness=ascii_text(self.witness),
+            false=ascii_text(self.false),
+            scope=ascii_text(self.scope),
         )
 
     def text(self) -> str:
         """Return the claim as plain text."""
-        lines = [f"{self.name}: {self.words}"]
-        lines += [f"  assumes   {h}" for h in self.hypotheses]
-        lines += [f"  proof     {line}" for line in self.proof.splitlines()]
+        said = self.plain()
+        lines = [f"{said.name}: {said.words}"]
+        lines += [f"  assumes   {h}" for h in said.hypotheses]
+        lines += [f"  proof     {line}" for line in said.proof.splitlines()]
         for word, value in (
-            ("instance", self.witness),
-            ("false", self.false),
-            ("scope", self.scope),
-            ("margin", str(self.margin) if self.margin else ""),
+            ("instance", said.witness),
+            ("false", said.false),
+            ("scope", said.scope),
+            ("margin", str(said.margin) if said.margin else ""),
         ):
             if value:
                 lines.append(f"  {word:<9} {value}")
@@ -168,27 +191,3 @@ class Claim:
             f"<p><b>{escape(self.name)}</b> [{self.level}] {escape(self.words)}<br>"
             f"$\\displaystyle {self.formula}${margin}</p>"
         )
-
-
-_ESCAPES = (
-    ("\\", r"\textbackslash "),
-    ("$", r"\$"),
-    ("**", "^"),
-    ("^", r"\textasciicircum{}"),
-    ("<=", r"$\le$"),
-    (">=", r"$\ge$"),
-    ("|", "$|$"),
-    ("_", r"\_"),
-    ("&", r"\&"),
-    ("%", r"\%"),
-    ("#", r"\#"),
-    ("<", "$<$"),
-    (">", "$>$"),
-    ("\n", "\\\\\n"),
-)
-
-
-def _latex(text: str) -> str:
-    for plain, escaped in _ESCAPES:
-        text = text.replace(plain, escaped)
-    return text

@@ -10,10 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from gradflow.errors import GradflowError
-from gradflow.proofs.algebra.identity import identity_from_json
 from gradflow.proofs.algebra.integers import singular_fault
-from gradflow.proofs.algebra.polynomial import from_json
-from gradflow.proofs.bounding.certificates import diagonal_from_json
+from gradflow.proofs.bounding.certificates import diagonal_from_json, invariant_from_json
 from gradflow.proofs.bounding.norms import step_from_json
 
 Matrix = list[list[Fraction]]
@@ -43,13 +41,7 @@ def step(bound: Any) -> dict[str, Any]:
 
 def invariant(found: Any) -> dict[str, Any]:
     """Return an invariant box as evidence."""
-    return {
-        "kind": "invariant",
-        "part": found.part,
-        "height": found.height.to_json(),
-        "upper": found.upper.to_json(),
-        "lower": found.lower.to_json(),
-    }
+    return {"kind": "invariant", **found.to_json()}
 
 
 def power(base: Fraction, exponent: int, factor: int, digits: int) -> dict[str, Any]:
@@ -100,14 +92,7 @@ def _check_diagonal(data: Mapping[str, Any]) -> str:
 
 
 def _check_invariant(data: Mapping[str, Any]) -> str:
-    upper, lower = identity_from_json(data["upper"]), identity_from_json(data["lower"])
-    height = from_json(data["height"])
-    for side, sign in ((upper, 1), (lower, -1)):
-        if side.bound != height or side.sign != sign:
-            return f"{side.statement()} is not the statement about {data['part']}"
-        if found := side.fault():
-            return found
-    return "" if upper.factors == lower.factors else "the two sides bound different values"
+    return invariant_from_json(data).fault()
 
 
 def _check_power(data: Mapping[str, Any]) -> str:

@@ -13,8 +13,10 @@ from fractions import Fraction
 from itertools import islice, product
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen import compile
@@ -32,24 +34,24 @@ _HEIGHTS = tuple(Fraction(10) ** k for k in range(4))
 _MOST = 200_000
 
 
-def certify(
-    facts: Facts, factors: Sequence[Polynomial], bound: Fraction
-) -> tuple[Identity, Identity]:
+def certify(facts: Facts, factors: Sequence[sp.Expr], bound: Fraction) -> tuple[Identity, Identity]:
     """Return identities for ``|product(factors)| <= bound``, or a better bound.
 
     Raises ``UsageError`` with a concrete counterexample where the claim is false, and where neither
     a certificate nor a counterexample is found.
     """
-    hypotheses = facts.hypotheses(list(factors))
-    claim = f"|{product_text(factors)}| <= {bound}"
-    point = counterexample(factors, constant(bound), hypotheses)
+    values = facts.values(*factors)
+    polynomials = [facts.polynomial(f) for f in factors]
+    hypotheses = values.hypotheses(polynomials)
+    claim = f"|{product_text(polynomials)}| <= {bound}"
+    point = counterexample(polynomials, constant(bound), hypotheses)
     if point is not None:
-        value = multiply(factors).at(point)
+        value = multiply(polynomials).at(point)
         at = ", ".join(f"{variable_text(v)} = {x}" for v, x in point.items())
         raise UsageError(
             f"claim {claim}: is false at {at}, where the value is {value}; correct it."
         )
-    found = bound_product(facts, list(factors))
+    found = bound_product(values, polynomials)
     if found is None or found[0].bound.variables or found[0].bound.at({}) > bound:
         best = text(found[0].bound) if found else "none"
         raise UsageError(
@@ -76,13 +78,17 @@ def counterexample(
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Broken:
     """A run that breaks a claim: what was measured, and what was claimed of it."""
 
     run: Trajectory
     measured: float
     claimed: float
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Broken {self}>"
 
     def __str__(self) -> str:
         """Return the counterexample in words."""
@@ -98,7 +104,7 @@ class Broken:
 
 
 def attack(
-    cell: Cell,
+    cell: Cell | str,
     claimed: Callable[[Trajectory], float | None],
     measured: Callable[[Trajectory], float],
     side: str,
@@ -121,6 +127,7 @@ def attack(
     tries, seed
         How many instances, and the seed they follow from.
     """
+    cell = get(cell) if isinstance(cell, str) else cell
     rng = np.random.default_rng(seed)
     for instance in islice(instances(cell, rng), tries):
         bound = claimed(instance)

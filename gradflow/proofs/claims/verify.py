@@ -13,7 +13,7 @@ from gradflow.proofs.coq import check as coq_check
 from gradflow.proofs.solvers import questions as smt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What came of one bundle.
 
@@ -61,10 +61,18 @@ def verify(root: Path, *, coq: bool = True, solvers: bool = False) -> Iterator[R
 def _check(bundle: Bundle, place: Path | None, coq: bool, solvers: bool) -> Result:
     claim = bundle.claim
     if claim is None or bundle.fault:
-        return Result(bundle.folder.name, REFUTED, bundle.fault, bundle.digest, {})
+        return Result(
+            name=bundle.folder.name,
+            level=REFUTED,
+            note=bundle.fault,
+            digest=bundle.digest,
+            solvers={},
+        )
 
     def result(level: str, note: str, said: dict[str, str] | None = None) -> Result:
-        return Result(claim.name, level, note, bundle.digest, said or {})
+        return Result(
+            name=claim.name, level=level, note=note, digest=bundle.digest, solvers=said or {}
+        )
 
     if claim.name != bundle.folder.name:
         return result(REFUTED, f"the folder is called {bundle.folder.name}")

@@ -31,16 +31,18 @@ _RANGES = {
 }
 
 
-@dataclass
-class Bounds:
-    """Collects the lemmas of one file.
+@dataclass(kw_only=True)
+class StepLemmas:
+    """Collects the lemmas about one step for one file.
 
     ``constants`` maps each variable of a bound to its Coq name, ``conditions`` are the assumptions
-    about a step (by name), ``lemmas`` the text so far.
+    about a step (by name), ``expressions`` what the names of values stand for, ``lemmas`` the text
+    so far.
     """
 
     terms: CoqTerms
     facts: Facts
+    expressions: dict[str, sp.Expr] = field(default_factory=dict)
     constants: dict[Variable, str] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Bounds:
         return space, self.terms.size(space)
 
     def _condition(self, v: Variable) -> None:
-        expression = self.facts.expressions[v]
+        expression = self.expressions[v[1]]
         space, size = self._size(expression)
         body = self.terms.scalar(expression, "s", space)
         text = (
@@ -90,20 +92,20 @@ class Bounds:
         )
         return "" if one else f"(i < {size})%nat -> "
 
-    def _at(self, v: Variable) -> str:
+    def at(self, v: Variable) -> str:
         """Return the condition on a supremum, at unit ``i``."""
-        expression = self.facts.expressions[v]
+        expression = self.expressions[v[1]]
         unit = "Hi" if self._unit(expression, "") else ""
         return f"(C_{self.name(v)} i {unit})"
 
     def _range(self, v: Variable) -> str:
         """Return a tactic that puts the range of a value at unit ``i`` among the hypotheses."""
-        expression = self.facts.expressions[v]
+        expression = self.expressions[v[1]]
         space, size = self._size(expression)
         body = self.terms.scalar(expression, "s", space)
         stops = []
         if ("least", v[1]) in self.constants:
-            stops.append(f"pose proof {self._at(('least', v[1]))}.")
+            stops.append(f"pose proof {self.at(('least', v[1]))}.")
         if expression.is_Symbol and expression in self.terms.parts:
             if expression.name in self.facts.within_one:
                 if expression.name not in self.boxes:
@@ -117,7 +119,7 @@ class Bounds:
             definition = self.facts.equations.get(expression, expression)
         kind = type(definition).__name__
         if kind not in _RANGES:
-            if ("sup", v[1]) in self.facts.expressions:
+            if self.facts.kind(expression) == "open":
                 return self._open(v, body)
             raise NotExportedError(f"the range of {v[1]}")
         inner = self.terms.scalar(definition.args[0], "s", space)
@@ -127,7 +129,7 @@ class Bounds:
         return " ".join(stops)
 
     def _open(self, v: Variable, body: str) -> str:
-        held = self._at(("sup", v[1]))
+        held = self.at(("sup", v[1]))
         return f"pose proof (abs_range _ _ {held}); pose proof (Rabs_pos {body})."
 
     def _given(self, name: sp.Symbol, size: str, body: str) -> str:
@@ -179,7 +181,7 @@ class Bounds:
         arguments = []
         for v in self._places(identity):
             if v[0] == "value":
-                arguments.append(self.terms.scalar(self.facts.expressions[v], "s", space))
+                arguments.append(self.terms.scalar(self.expressions[v[1]], "s", space))
             else:
                 arguments.append(self.name(v))
         return f"apply ({' '.join([lemma, *arguments])}); lra"
@@ -199,6 +201,7 @@ class Bounds:
         key = (expression, space)
         if key in self._known:
             return self._known[key]
+        self.expressions |= bound.expressions
         size, body = self.terms.size(space), self.terms.scalar(expression, "s", space)
         identities = [i for pair in bound.groups for i in pair]
         poses = self.ranges(identities)
@@ -211,8 +214,8 @@ class Bounds:
             factors.append((text, upper.bound, proof))
         for height in bound.suprema:
             (v,) = height.variables
-            inner = self.terms.scalar(self.facts.expressions[v], "s", space)
-            factors.append((inner, height, f"exact {self._at(v)}"))
+            inner = self.terms.scalar(self.expressions[v[1]], "s", space)
+            factors.append((inner, height, f"exact {self.at(v)}"))
         whole = " * ".join(f for f, _, _ in factors)
         limit = " * ".join(self.poly(b) for _, b, _ in factors)
         tactic = factors[0][2]
@@ -232,7 +235,7 @@ class Bounds:
 
     def value(self, p: Polynomial, space: str) -> str:
         """Return a polynomial in the values of a step at unit ``i``."""
-        return polynomial(p, lambda v: self.terms.scalar(self.facts.expressions[v], "s", space))
+        return polynomial(p, lambda v: self.terms.scalar(self.expressions[v[1]], "s", space))
 
     def composites(self, *names: str) -> str:
         """Return the definitions to unfold for names (or new parts) that are polynomials."""
@@ -250,12 +253,15 @@ class Bounds:
 
     def summands(self, part: str) -> list[tuple[str, Term, TermBound]]:
         """Return the terms of a part's row: source part, term and its bound."""
-        found = tangents_of(self.terms).get(symbol(f"{part}_next"), {})
-        return [
+        tangents = tangents_of(self.terms).get(symbol(f"{part}_next"), {})
+        found = [
             (source.name, term, term_bound(self.facts, term))
-            for source, several in found.items()
+            for source, several in tangents.items()
             for term in several
         ]
+        for _, _, bound in found:
+            self.expressions |= bound.expressions
+        return found
 
     def norm(self, part: str, vector: str) -> str:
         """Return the norm of a part of a state."""

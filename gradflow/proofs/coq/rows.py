@@ -6,29 +6,27 @@ from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.bounding.carousels import Carousel
 from gradflow.proofs.bounding.norms import TermBound
-from gradflow.proofs.coq.lemmas import Bounds
+from gradflow.proofs.coq.lemmas import StepLemmas
 
 
-def rows(bounds: Bounds) -> None:
+def rows(step: StepLemmas) -> None:
     """Prove the upper bound of every row of the step's tangent."""
-    for part in bounds.terms.cell.states:
-        _row(bounds, part)
+    for part in step.terms.cell.states:
+        _row(step, part)
 
 
-def _row(bounds: Bounds, part: str) -> None:
-    space = bounds.terms.cell.spaces[part]
-    size = bounds.terms.size(space)
-    terms = bounds.summands(part)
+def _row(step: StepLemmas, part: str) -> None:
+    space = step.terms.cell.spaces[part]
+    size = step.terms.size(space)
+    terms = step.summands(part)
     for k, (source, term, _) in enumerate(terms):
-        tangent = f"(ds {bounds.terms.parts[symbol(source)]}%nat)"
-        body = bounds.terms.term(term, tangent, "s", space)
-        bounds.lemmas.append(f"Definition w_{part}_{k} (ds : state) : vec := fun i => {body}.")
+        tangent = f"(ds {step.terms.parts[symbol(source)]}%nat)"
+        body = step.terms.term(term, tangent, "s", space)
+        step.lemmas.append(f"Definition w_{part}_{k} (ds : state) : vec := fun i => {body}.")
     for k, (source, term, bound) in enumerate(terms):
-        _summand(bounds, part, k, source, term, bound)
+        _summand(step, part, k, source, term, bound)
     total = (
-        " + ".join(
-            f"{bounds.poly(b.bound)} * {bounds.norm(source, 'ds')}" for source, _, b in terms
-        )
+        " + ".join(f"{step.poly(b.bound)} * {step.norm(source, 'ds')}" for source, _, b in terms)
         or "0"
     )
     chain = _triangle(size, [f"w_{part}_{k} ds" for k in range(len(terms))]) if terms else ""
@@ -36,29 +34,29 @@ def _row(bounds: Bounds, part: str) -> None:
     whole = f"w_{part}_0 ds" if len(terms) == 1 else f"fun i => {entries}"
     known = " ".join(f"pose proof (a_{part}_{k} ds)." for k in range(len(terms)))
     close = f"{known} {chain} cbv beta in *. lra." if terms else "rewrite nrm_zero; lra."
-    bounds.lemmas.append(
+    step.lemmas.append(
         f"Lemma row_{part} : forall ds, nrm {size} (t_{part}_next t s ds) <= {total}.\n"
         f"Proof. intros ds. change (nrm {size} ({whole}) <= {total}).\n  {close} Qed."
     )
 
 
-def low(bounds: Bounds, carousel: Carousel) -> None:
+def low(step: StepLemmas, carousel: Carousel) -> None:
     """Prove the lower bound of the row of a carousel's part."""
     part = carousel.part
-    space = bounds.terms.cell.spaces[part]
-    size = bounds.terms.size(space)
-    terms = bounds.summands(part)
+    space = step.terms.cell.spaces[part]
+    size = step.terms.size(space)
+    terms = step.summands(part)
     keys = [(source, t.maps, t.path) for source, t, _ in terms]
     k = keys.index((part, (), carousel.term.path))
     (expression,) = carousel.term.diagonals
-    body = bounds.terms.scalar(expression, "s", space)
-    least = bounds.poly(carousel.least)
+    body = step.terms.scalar(expression, "s", space)
+    least = step.poly(carousel.least)
     if carousel.near_one is None:
         name = carousel.least.variables[0]
-        proof = f"apply Rle_trans with ({body}); [exact {bounds._at(name)} | apply Rle_abs]"
+        proof = f"apply Rle_trans with ({body}); [exact {step.at(name)} | apply Rle_abs]"
     else:
-        lemma = bounds.diagonal(carousel.near_one, 1 - expression, space)
-        near = bounds.terms.scalar(1 - expression, "s", space)
+        lemma = step.diagonal(carousel.near_one, 1 - expression, space)
+        near = step.terms.scalar(1 - expression, "s", space)
         proof = (
             f"pose proof ({lemma} i Hi) as A; replace ({near}) with (1 - {body}) in A by ring; "
             "apply abs_near in A; lra"
@@ -66,13 +64,13 @@ def low(bounds: Bounds, carousel: Carousel) -> None:
     others = [j for j in range(len(terms)) if j != k]
     entries = " + ".join(f"w_{part}_{j} ds i" for j in range(len(terms)))
     taken = [
-        f"{bounds.poly(b.bound)} * {bounds.norm(source, 'ds')}"
+        f"{step.poly(b.bound)} * {step.norm(source, 'ds')}"
         for j, (source, _, b) in enumerate(terms)
         if j != k
     ]
-    goal = " - ".join([f"{least} * {bounds.norm(part, 'ds')}", *taken])
+    goal = " - ".join([f"{least} * {step.norm(part, 'ds')}", *taken])
     steps = [
-        f"assert (L : {least} * {bounds.norm(part, 'ds')} <= nrm {size} (w_{part}_{k} ds)).",
+        f"assert (L : {least} * {step.norm(part, 'ds')} <= nrm {size} (w_{part}_{k} ds)).",
         f"{{ apply nrm_diag_low; intros i Hi; {proof}. }}",
     ]
     if others:
@@ -91,43 +89,45 @@ def low(bounds: Bounds, carousel: Carousel) -> None:
         steps.append(
             f"change (nrm {size} (t_{part}_next t s ds)) with (nrm {size} (w_{part}_{k} ds)). lra."
         )
-    bounds.lemmas.append(
+    step.lemmas.append(
         f"Lemma low_{part} : forall ds, {goal} <= nrm {size} (t_{part}_next t s ds).\n"
         f"Proof. intros ds. {chr(10).join('  ' + s for s in steps)} Qed."
     )
 
 
-def _summand(bounds: Bounds, part: str, k: int, source: str, term: Term, bound: TermBound) -> None:
-    spaces = [bounds.terms.cell.spaces[part], *(m.into for m in term.maps)]
-    tangent = f"(ds {bounds.terms.parts[symbol(source)]}%nat)"
-    size = bounds.terms.size(spaces[-1])
+def _summand(
+    step: StepLemmas, part: str, k: int, source: str, term: Term, bound: TermBound
+) -> None:
+    spaces = [step.terms.cell.spaces[part], *(m.into for m in term.maps)]
+    tangent = f"(ds {step.terms.parts[symbol(source)]}%nat)"
+    size = step.terms.size(spaces[-1])
     proof, height, vector = (
         f"(Req_le _ _ (eq_sym (Rmult_1_l (nrm {size} {tangent}))))",
         "1",
         tangent,
     )
     for level in reversed(range(len(term.diagonals))):
-        size = bounds.terms.size(spaces[level])
+        size = step.terms.size(spaces[level])
         if level < len(term.maps):
             linear_map = term.maps[level]
-            norm = bounds.name(("norm", linear_map.name))
+            norm = step.name(("norm", linear_map.name))
             proof = f"(chain _ _ _ _ _ {norm}_pos ({norm}_ub {vector}) {proof})"
             height = f"{norm} * ({height})"
-            matrix = bounds.terms.map(linear_map)
-            vector = f"(mat {bounds.terms.size(linear_map.into)} {matrix} {vector})"
+            matrix = step.terms.map(linear_map)
+            vector = f"(mat {step.terms.size(linear_map.into)} {matrix} {vector})"
         diagonal = term.diagonals[level]
         if diagonal != 1:
-            lemma = bounds.diagonal(bound.diagonals[level], diagonal, spaces[level])
-            own = bounds.poly(bound.diagonals[level].bound)
-            body = bounds.terms.scalar(diagonal, "s", spaces[level])
+            lemma = step.diagonal(bound.diagonals[level], diagonal, spaces[level])
+            own = step.poly(bound.diagonals[level].bound)
+            body = step.terms.scalar(diagonal, "s", spaces[level])
             positive = f"(ltac:(nonneg) : 0 <= {own})"
             rule = f"(nrm_diag {size} (fun i => {body}) {vector} {own} {positive} {lemma})"
             proof = f"(chain _ _ _ _ _ {positive} {rule} {proof})"
             height = f"{own} * ({height})"
             vector = f"(fun i => {body} * {vector} i)"
-    total = f"{bounds.poly(bound.bound)} * {bounds.norm(source, 'ds')}"
-    size = bounds.terms.size(spaces[0])
-    bounds.lemmas.append(
+    total = f"{step.poly(bound.bound)} * {step.norm(source, 'ds')}"
+    size = step.terms.size(spaces[0])
+    step.lemmas.append(
         f"Lemma a_{part}_{k} : forall ds, nrm {size} (w_{part}_{k} ds) <= {total}.\n"
         f"Proof. intros ds. pose proof {proof} as A. unfold w_{part}_{k}.\n"
         f"  eapply Rle_trans; [exact A | apply Req_le; field]. Qed."

@@ -5,79 +5,79 @@ from __future__ import annotations
 from gradflow.cells.language.syntax import symbol
 from gradflow.proofs.algebra.wording import variable_text
 from gradflow.proofs.bounding.invariants import unit_invariants
-from gradflow.proofs.coq.lemmas import Bounds
+from gradflow.proofs.coq.lemmas import StepLemmas
 
 
-def section(bounds: Bounds) -> str:
+def section(step: StepLemmas) -> str:
     """Return the section ``Bounds``, left open for the theorem."""
-    keeping = _keeping(bounds)
+    keeping = _keeping(step)
     lines = ["Section Bounds."]
-    for v, name in bounds.constants.items():
+    for v, name in step.constants.items():
         lines.append(f"Variable {name} : R.  (* {variable_text(v)} *)")
         if v[0] == "norm":
-            linear_map = bounds.terms.cell.linear_maps[v[1]]
-            out, into = bounds.terms.size(linear_map.out), bounds.terms.size(linear_map.into)
-            matrix = bounds.terms.map(linear_map)
+            linear_map = step.terms.cell.linear_maps[v[1]]
+            out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
+            matrix = step.terms.map(linear_map)
             lines.append(f"Hypothesis {name}_pos : 0 <= {name}.")
             lines.append(f"Hypothesis {name}_ub : ub {out} {into} (mat {into} {matrix}) {name}.")
         elif v[0] == "sup":
             lines.append(f"Hypothesis {name}_pos : 0 <= {name}.")
-        elif v[1] in bounds.facts.least:
+        elif v[1] in step.facts.least:
             lines.append(f"Hypothesis {name}_range : 0 <= {name} <= 1.")
-    if bounds.conditions:
-        conditions = " /\\\n  ".join(f"({c})" for c in bounds.conditions.values())
+    if step.conditions:
+        conditions = " /\\\n  ".join(f"({c})" for c in step.conditions.values())
         lines.append("(* What is assumed of every step. *)")
         lines.append(f"Definition good (t : nat) (s : state) : Prop :=\n  {conditions}.")
-    if bounds.boxes:
-        boxes = " /\\ ".join(f"({_box(bounds, part)})" for part in bounds.boxes)
+    if step.boxes:
+        boxes = " /\\ ".join(f"({_box(step, part)})" for part in step.boxes)
         lines.append("(* What is assumed at the start; every step keeps it. *)")
         lines.append(f"Definition box (s : state) : Prop := {boxes}.")
     lines.append('Section Step.\nVariables (t : nat) (s : state).\nSet Default Proof Using "All".')
-    if bounds.conditions:
+    if step.conditions:
         lines.append("Hypothesis Hgood : good t s.")
-        for k, (name, condition) in enumerate(bounds.conditions.items()):
-            proof = _projection("Hgood", k, len(bounds.conditions))
+        for k, (name, condition) in enumerate(step.conditions.items()):
+            proof = _projection("Hgood", k, len(step.conditions))
             lines.append(f"Lemma {name} : {condition}.\nProof. {proof} Qed.")
-    if bounds.boxes:
+    if step.boxes:
         lines.append("Hypothesis Hb : box s.")
-        for k, part in enumerate(bounds.boxes):
-            proof = _projection("Hb", k, len(bounds.boxes))
-            lines.append(f"Lemma Hbox_{part} : {_box(bounds, part)}.\nProof. {proof} Qed.")
-    lines += [*bounds.lemmas, "Unset Default Proof Using.\nEnd Step.", keeping]
+        for k, part in enumerate(step.boxes):
+            proof = _projection("Hb", k, len(step.boxes))
+            lines.append(f"Lemma Hbox_{part} : {_box(step, part)}.\nProof. {proof} Qed.")
+    lines += [*step.lemmas, "Unset Default Proof Using.\nEnd Step.", keeping]
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def premises(bounds: Bounds, given: list[str]) -> str:
+def premises(step: StepLemmas, given: list[str]) -> str:
     """Return the hypotheses of a theorem about ``T`` steps."""
     found = [*given]
-    if bounds.boxes:
+    if step.boxes:
         found.append("box (s r)")
-    if bounds.conditions:
+    if step.conditions:
         found.append("(forall t, (t < T)%nat -> good t (run F t (s r)))")
     found += ["(forall t, (t < T)%nat -> smooth t (run F t (s r)))", "along size s r ds"]
     return " ->\n  ".join(found) + " ->"
 
 
-def intros(bounds: Bounds) -> str:
+def intros(step: StepLemmas) -> str:
     """Return the names under which ``premises`` (without ``given``) are introduced."""
-    names = (["B0"] if bounds.boxes else []) + (["G"] if bounds.conditions else [])
+    names = (["B0"] if step.boxes else []) + (["G"] if step.conditions else [])
     return " ".join([*names, "Sm", "H"])
 
 
-def at_step(bounds: Bounds, lemma: str) -> str:
+def at_step(step: StepLemmas, lemma: str) -> str:
     """Return a row lemma applied at step ``t`` of the run, to the tangent there."""
-    facts = ["(G t Ht)"] if bounds.conditions else []
-    if bounds.boxes:
-        kept = "run_keeps F box (fun t s => good t s)" if bounds.conditions else ""
+    facts = ["(G t Ht)"] if step.conditions else []
+    if step.boxes:
+        kept = "run_keeps F box (fun t s => good t s)" if step.conditions else ""
         kept = kept or "run_keeps F box (fun _ _ => True)"
-        good = "G" if bounds.conditions else "(fun _ _ => Logic.I)"
+        good = "G" if step.conditions else "(fun _ _ => Logic.I)"
         facts.append(f"({kept} (s r) T keeps B0 {good} t (Nat.lt_le_incl t T Ht))")
     return f"({lemma} t (run F t (s r)) {' '.join(facts)} (drun F dF t (s r) ds))"
 
 
-def _box(bounds: Bounds, part: str, value: str = "") -> str:
-    size = bounds.terms.size(bounds.terms.cell.spaces[part])
-    value = value or f"s {bounds.terms.parts[symbol(part)]}%nat"
+def _box(step: StepLemmas, part: str, value: str = "") -> str:
+    size = step.terms.size(step.terms.cell.spaces[part])
+    value = value or f"s {step.terms.parts[symbol(part)]}%nat"
     return f"forall i, (i < {size})%nat -> -1 <= {value} i <= 1"
 
 
@@ -88,35 +88,36 @@ def _projection(hypothesis: str, k: int, count: int) -> str:
     return f"destruct {hypothesis} as ({names}); exact A{k}."
 
 
-def _keeping(bounds: Bounds) -> str:
+def _keeping(step: StepLemmas) -> str:
     """Add the lemmas that a step keeps the box; return the lemma about all parts."""
-    if not bounds.boxes:
+    if not step.boxes:
         return ""
-    known = unit_invariants(bounds.terms.cell)
+    known = unit_invariants(step.terms.cell)
     done: list[str] = []
-    while len(done) < len(bounds.boxes):
-        part = bounds.boxes[len(done)]
+    while len(done) < len(step.boxes):
+        part = step.boxes[len(done)]
         done.append(part)
         invariant = known[part]
+        step.expressions |= invariant.expressions
         new = f"v_{part}_next t s"
-        space = bounds.terms.cell.spaces[part]
-        poses = bounds.ranges([invariant.upper, invariant.lower])
+        space = step.terms.cell.spaces[part]
+        poses = step.ranges([invariant.upper, invariant.lower])
         equal = invariant.upper.factors[0]
-        body = bounds.value(equal, space)
-        sides = [bounds.applied(i, space) for i in (invariant.lower, invariant.upper)]
-        inline = bounds.composites(part)
+        body = step.value(equal, space)
+        sides = [step.applied(i, space) for i in (invariant.lower, invariant.upper)]
+        inline = step.composites(part)
         unfold = f"unfold {inline}; " if inline else ""
-        bounds.lemmas.append(
-            f"Lemma keep_{part} : {_box(bounds, part, f'({new})')}.\n"
+        step.lemmas.append(
+            f"Lemma keep_{part} : {_box(step, part, f'({new})')}.\n"
             f"Proof. intros i Hi. {poses}\n"
             f"  assert (E : {new} i = {body}) by ({unfold}ring).\n"
             f"  assert (L : - ({body}) <= 1) by ({sides[0]}).\n"
             f"  assert (U : {body} <= 1) by ({sides[1]}).\n"
             "  rewrite E; lra. Qed."
         )
-    facts = " ".join(["G"] if bounds.conditions else []) + " B"
-    good = "good t s" if bounds.conditions else "True"
-    kept = [f"exact (keep_{p} t s {facts})" for p in bounds.boxes]
+    facts = " ".join(["G"] if step.conditions else []) + " B"
+    good = "good t s" if step.conditions else "True"
+    kept = [f"exact (keep_{p} t s {facts})" for p in step.boxes]
     split = f"repeat split; [{' | '.join(kept)}]" if len(kept) > 1 else kept[0]
     unfold = "unfold box, F; " if len(kept) > 1 else ""
     return (

@@ -1,26 +1,78 @@
-"""The theorems of each cell: the general ones for any declaration, and what a library cell adds."""
+"""The theorems of each cell: those of any declaration, and what is registered for one cell."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from gradflow import cells
 from gradflow.cells.cell import Cell
 from gradflow.proofs.claims.claim import Claim
-from gradflow.proofs.theorems.general import general
+from gradflow.proofs.theorems.any_cell import claims as claims_of_any_cell
+from gradflow.registry import Registry
 
-OWN = ("rnn", "irnn", "lstm", "gru", "scrn", "clockwork", "scalar")
-"""Library cells with theorems of their own, one file each."""
+__all__ = ["SETS", "TheoremSet", "register_theorems", "theorems"]
+
+
+@dataclass(frozen=True)
+class TheoremSet:
+    """The theorems about one declared cell: ``claims(cell)`` returns them, without running Coq."""
+
+    cell: Cell
+    claims: Callable[[Cell], Sequence[Claim]]
+
+
+SETS: Registry[TheoremSet] = Registry(
+    kind="theorem set",
+    group="gradflow.theorems",
+    type="gradflow.proofs.theorems:TheoremSet",
+    own={
+        "rnn": "gradflow.proofs.theorems.rnn:THEOREMS",
+        "irnn": "gradflow.proofs.theorems.irnn:THEOREMS",
+        "lstm": "gradflow.proofs.theorems.lstm:THEOREMS",
+        "gru": "gradflow.proofs.theorems.gru:THEOREMS",
+        "scrn": "gradflow.proofs.theorems.scrn:THEOREMS",
+        "clockwork": "gradflow.proofs.theorems.clockwork:THEOREMS",
+        "scalar": "gradflow.proofs.theorems.scalar:THEOREMS",
+    },
+    advice="add one with gradflow.proofs.register_theorems(cell, claims)",
+)
+"""Theorem sets by the name of their cell."""
 
 
 def theorems(cell: Cell) -> tuple[Claim, ...]:
     """Return every claim about a cell, without running Coq.
 
-    The theorems of a library cell are added only to that very declaration: another cell that
-    happens to share its name gets the general ones.
+    A theorem set is about one declaration: another cell that happens to share its name gets only
+    the theorems of any cell.
     """
-    found = list(general(cell))
-    if cell.name in OWN and cell == cells.get(cell.name):
-        module = importlib.import_module(f"gradflow.proofs.theorems.{cell.name}")
-        found += module.claims(cell)
-    return tuple(found)
+    own = SETS.get(cell.name) if cell.name in SETS else None
+    added = own.claims(cell) if own and own.cell == cell else ()
+    return (*claims_of_any_cell(cell), *added)
+
+
+def register_theorems(cell: Cell, claims: Callable[[Cell], Sequence[Claim]]) -> TheoremSet:
+    """Add theorems about a cell of one's own: ``gradflow.prove(cell)`` lists them after the others.
+
+    Parameters
+    ----------
+    cell
+        The declared cell; the theorems are about this declaration alone.
+    claims
+        ``claims(cell)`` returns the :class:`Claim` of each theorem.
+
+    Raises
+    ------
+    UsageError
+        If other theorems are registered for a cell of that name.
+
+    Notes
+    -----
+    Another package names its set in its ``pyproject.toml`` instead, by its cell's name::
+
+        [project.entry-points."gradflow.theorems"]
+        my_cell = "my_package.theorems:THEOREMS"  # a TheoremSet
+    """
+    known = SETS.get(cell.name) if cell.name in SETS else None
+    if known and known.cell == cell and known.claims.__code__ == claims.__code__:
+        return known  # the file that declares them is run again
+    return SETS.register(cell.name, TheoremSet(cell, claims))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.library.scalar import scalar
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.stating import texts, told
+from gradflow.proofs.theorems import TheoremSet
 
 STEPS = 1000
 DIGITS = 12
@@ -28,7 +31,8 @@ def _power(w: Fraction, derivative: bool) -> Claim:
     shown = f"{float(w):.2f}"
     what = f"d/dw w^{STEPS} = {STEPS} w^{exponent}" if derivative else f"w^{STEPS}"
     kind = "derivative" if derivative else "power"
-    left = f"{STEPS} \\cdot " if derivative else ""
+    latex = rf"\mathrm{{d}}/\mathrm{{d}}w\, w^{{{STEPS}}} = {STEPS}\, w^{{{exponent}}}"
+    latex = latex if derivative else f"w^{{{STEPS}}}"
     theorem = f"""(* {what} at w = {shown} *)
 Require Import Reals Lra Lia GradFlow.
 Open Scope R_scope.
@@ -37,21 +41,23 @@ Theorem between : IZR {found["low"]} / IZR {10**DIGITS}
   <= IZR {found["high"]} / IZR {10**DIGITS}.
 Proof. apply power_between; [reflexivity | reflexivity | |]; vm_compute; discriminate. Qed.
 """
-    return Claim(
-        f"scalar.{kind}_{w.numerator}",
-        "scalar",
-        f"{what} at w = {shown} lies between {decimal(low)} and {decimal(high)}",
-        rf"{decimal(low)} \le {left}{shown}^{{{exponent}}} \le {decimal(high)}",
-        (),
-        "whole numbers: both sides times a power of 100 are integers, and they are compared",
-        (found,),
-        theorem,
-        "between",
-        witness=f"w = {shown}",
-    )
+    values = {
+        "kind": f"{kind}_{w.numerator}",
+        "what": latex,
+        "w": shown,
+        "exponent": str(exponent),
+        "left": f"{STEPS} \\cdot " if derivative else "",
+        "low": decimal(low),
+        "high": decimal(high),
+    }
+    said = told(texts("scalar_power"), values)
+    return Claim(cell=scalar.name, evidence=(found,), coq=theorem, **said)
 
 
 def decimal(value: Fraction) -> str:
     """Return a fraction over a power of ten as decimals, exactly."""
     whole, rest = divmod(value.numerator * 10**DIGITS // value.denominator, 10**DIGITS)
     return f"{whole}.{rest:0{DIGITS}d}"
+
+
+THEOREMS = TheoremSet(scalar, claims)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gradflow.cells import get
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.cone import Cone
-from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.weights.values import measure, norm_of
 from gradflow.spectra import Trajectory
 
@@ -38,7 +38,7 @@ def bound_above(run: Trajectory) -> Floats:
             rate = np.log(norm_of(run.cell, "W_H", run))
         return np.where(ticks == 0, 0.0, np.where(ticks == 0, 1, ticks) * rate)
     found = bounds(run.cell)
-    step = np.array(found.matrix(measure(facts_of(run.cell), found.variables, run)))
+    step = np.array(found.matrix(measure(found.variables, found.expressions, run)))
     logs, power, total = np.zeros(lag.size), np.eye(len(step)), 0.0
     for k in lag[1:]:
         power = step @ power
@@ -76,5 +76,5 @@ def cone_along(found: Carousel, run: Trajectory) -> Cone | None:
 
     Raises ``UsageError`` for a run with batch axes.
     """
-    values = measure(facts_of(run.cell, frozenset(found.step_least)), found.variables, run)
+    values = measure(found.variables, found.expressions, run)
     return found.cone({name: Fraction(value) for name, value in values.items()})

@@ -37,7 +37,7 @@ _USELESS = 10**9
 """A bound, or a radius of the state, that says nothing any more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BoxBound:
     """``|P(T, 0)| <= high`` for every input within ``radius`` of the run's, entry by entry.
 
@@ -49,6 +49,10 @@ class BoxBound:
     radius: Fraction
     steps: int
     reached: Fraction
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<BoxBound {self}>"
 
     def __str__(self) -> str:
         """Return the bound in words."""

@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
-from gradflow.proofs.algebra.wording import variable_text
+from gradflow.cells.typeset import number_latex
 from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.derivation import block_latex
+from gradflow.proofs.claims.stating import texts, told
+from gradflow.proofs.claims.typeset import PROSE, Letters
 from gradflow.proofs.weights.singular_values import sigma_max
 from gradflow.proofs.weights.values import map_array
 
@@ -26,44 +29,42 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     something that moves, such as the LSTM's ``c``, or a map whose norm is no float's.
     """
     derivation = bounds(cell)
-    facts = facts_of(cell)
-    singular, given = {}, {}
-    for kind, name in derivation.variables:
+    facts, letters = facts_of(cell), Letters(cell, derivation.expressions, PROSE)
+    singular, given, norms = {}, {}, []
+    for variable in derivation.variables:
+        kind, name = variable
         if kind == "norm" and name in cell.linear_maps:
-            linear_map = cell.linear_maps[name]
             if name not in params:
                 return None
-            singular[name] = sigma_max(map_array(cell, linear_map, params)).evidence
-        elif kind == "sup" and facts.is_given(facts.expressions[(kind, name)]):
-            height = _largest(cell, facts.expressions[(kind, name)], params)
+            found = sigma_max(map_array(cell, cell.linear_maps[name], params))
+            singular[name] = found.evidence
+            norms.append(rf"${letters.variable(variable)} \le {float(found.bound):.6g}$")
+        elif kind == "sup" and facts.is_given(derivation.expressions[name]):
+            height = _largest(cell, derivation.expressions[name], params)
             if height is None:
                 return None
             given[name] = height
+            norms.append(f"${letters.variable(variable)} = {float(height):.6g}$")
         else:
             return None
     data = evidence.weights(derivation, singular, given)
     rate = Fraction(data["rate"])
     shown = float(np.nextafter(float(rate), np.inf))
-    norms = [f"|{n}| <= {float(Fraction(c['bound'])):.6g}" for n, c in singular.items()]
-    norms += [f"{variable_text(('sup', n))} = {float(v):.6g}" for n, v in given.items()]
     one = derivation.bound is not None
-    what = "|P(t, k)|" if one else "the sum of the parts' gradient norms at t over that at k"
-    end = "every gradient vanishes" if rate < 1 else "this allows growth and does not show it"
+    phrases = texts("any_cell")["phrases"]
+    values = {
+        "what": phrases["whole" if one else "parts"],
+        "rate": number_latex(shown),
+        "consequence": phrases["vanishes" if rate < 1 else "grows"],
+    }
+    blocks = [f"${block_latex(letters, b)}$" for b in derivation.blocks if b.terms]
     return Claim(
-        f"{cell.name}.weights",
-        cell.name,
-        f"for these weights {what} is at most {shown!r}^(t-k), for every input: {end}",
-        rf"\kappa \le {shown!r}",
-        tuple(norms),
-        "\n".join(
-            [
-                *(f"{b.statement()}" for b in derivation.blocks if b.terms),
-                f"column sums at these norms: at most {text_of(rate)}",
-            ]
-        ),
-        (data,),
-        witness="these weights",
-        scope="norms from whole numbers alone; floating point inside the network is not covered",
+        name=f"{cell.name}.weights",
+        cell=cell.name,
+        hypotheses=tuple(norms),
+        proof="\n".join([*blocks, f"column sums at these norms: at most {text_of(rate)}"]),
+        evidence=(data,),
+        **told(texts("any_cell")["weights"], values),
     )
 
 

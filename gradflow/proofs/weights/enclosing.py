@@ -33,7 +33,7 @@ _FIRST, _LAST = 128, 16384
 _WIDTH = Fraction(1, 10**9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Enclosure:
     """``low <= |P(T, 0)| <= high`` for the exact arrays of a run; ``bits`` is what it took.
 
@@ -48,6 +48,10 @@ class Enclosure:
     def __contains__(self, value: float) -> bool:
         """Whether a number lies in the enclosure."""
         return self.low <= Fraction(value) <= self.high
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Enclosure {self}>"
 
     def __str__(self) -> str:
         """Return the interval in words."""

@@ -19,7 +19,7 @@ _BITS = 60
 _SLACKS = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SingularBound:
     """``sigma_max(W) <= bound`` or ``sigma_min(W) >= bound``, with its certificate.
 
@@ -30,6 +30,11 @@ class SingularBound:
     side: str
     bound: Fraction
     evidence: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        sign = "<=" if self.side == "max" else ">="
+        return f"<SingularBound sigma_{self.side} {sign} {float(self.bound):.6g}>"
 
     def fault(self) -> str:
         """Return what is wrong with the certificate, ``""`` if nothing is."""

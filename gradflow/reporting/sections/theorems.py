@@ -62,19 +62,15 @@ def _magnitude(value: float) -> str:
 
 
 def _details(claim: Claim) -> Details:
-    blocks: list[Block] = [Paragraph(_prose(f"{claim.words}.")), Equation(claim.formula)]
+    blocks: list[Block] = [Paragraph(f"{claim.words}."), Equation(claim.formula)]
     if claim.hypotheses:
-        blocks.append(Paragraph(_prose("Assumes: " + "; ".join(claim.hypotheses) + ".")))
-    blocks.append(Paragraph(_prose("Proof: " + "; ".join(claim.proof.splitlines()) + ".")))
+        blocks.append(Paragraph("Assumes: " + "; ".join(claim.hypotheses) + "."))
+    blocks.append(Paragraph("Proof: " + "; ".join(claim.proof.splitlines()) + "."))
     if claim.false:
-        blocks.append(Paragraph(_prose(f"Not true: {claim.false}.")))
+        blocks.append(Paragraph(f"Not true: {claim.false}."))
     if claim.scope:
-        blocks.append(Paragraph(_prose(f"Left out: {claim.scope}.")))
+        blocks.append(Paragraph(f"Left out: {claim.scope}."))
     return Details(claim.name, blocks)
-
-
-def _prose(text: str) -> str:
-    return text.replace("$", r"\$")
 
 
 SECTION = Section(name="theorems", blocks=_blocks)

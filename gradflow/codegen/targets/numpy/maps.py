@@ -1,0 +1,47 @@
+"""The masked and the fixed maps of a cell as arrays, by the compiled code that a step uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradflow.cells.cell import Cell
+from gradflow.codegen import border
+from gradflow.codegen.lowering.calculus import primal
+from gradflow.codegen.lowering.routine import Routine
+from gradflow.codegen.printing.vectorised import RoutineText
+from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.targets.target import run_text
+
+Floats = NDArray[np.float64]
+
+
+def filled_maps(cell: Cell, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """Return the maps with a mask or a rule by name, zero where a mask allows no entry.
+
+    Raises ``UsageError`` where an array is missing or has another shape.
+    """
+    function = _function(cell)
+    if function is None:
+        return {}
+    known = border.sizes(cell, params)
+    spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
+    sized = [np.empty(known.get(space, 1)) for space in spaces]
+    names = (*cell.parameters, *cell.constant_names)
+    weights = [np.asarray(params[n], dtype=np.float64) for n in names]
+    return function(*sized, None, *weights)
+
+
+@lru_cache(maxsize=64)
+def _function(cell: Cell) -> Callable[..., dict[str, Floats]] | None:
+    routine = Routine(
+        name="maps", summary="", statements=tuple(primal(cell)), spaces=dict(cell.spaces)
+    )
+    text = RoutineText(cell, routine).maps_text()
+    if not text:
+        return None
+    found: Callable[..., dict[str, Floats]] = run_text(text, NAMESPACE, cell.name)["maps"]
+    return found
