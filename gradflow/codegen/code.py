@@ -112,6 +112,11 @@ class Code:
         built = self.target.build(self.cell, self._text(chosen), chosen)
         return {label: built[routine.name] for label, routine in routines.items()}
 
+    @cached_property
+    def layout(self) -> border.Layout:
+        """Each parameter and constant, and the spaces of its axes."""
+        return border.layout(self.cell)
+
     def bind(self, params: Params, state: Array = None) -> Bound:
         """Return this code with its parameters checked, converted and measured once.
 
