@@ -15,6 +15,8 @@ from gradflow.errors import UsageError
 Array = Any
 Params = Mapping[str, Array]
 
+FLOAT = np.dtype(np.float64)
+
 
 def place(cell: Cell) -> str:
     """Return what a message about the cell begins with."""
@@ -43,6 +45,37 @@ def weights(cell: Cell, arrays: Arrays, params: Params) -> dict[str, Array]:
             array = array[None]
         found[name] = array
     return found
+
+
+Layout = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def layout(cell: Cell) -> Layout:
+    """Return each parameter and constant, and the spaces of its axes."""
+    return tuple((n, tuple(cell.shape_of(n))) for n in (*cell.parameters, *cell.constant_names))
+
+
+def plain(layout: Layout, params: Params) -> tuple[dict[str, Array], dict[str, int]] | None:
+    """Return what :func:`weights` and :func:`sizes` do where all is plainly right, else ``None``.
+
+    That is: contiguous float64 NumPy arrays whose shapes fit. It says no words, so small cells are
+    not slowed by the checks that find them.
+    """
+    if len(params) != len(layout):
+        return None
+    found, taken = {"one": 1}, {}
+    for name, spaces in layout:
+        array = params.get(name)
+        if type(array) is not np.ndarray or array.dtype is not FLOAT:
+            return None
+        shape = array.shape
+        if len(shape) != len(spaces) or not array.flags.c_contiguous:
+            return None
+        for space, size in zip(spaces, shape, strict=True):
+            if found.setdefault(space, size) != size or size == 0:
+                return None
+        taken[name] = array
+    return taken, found
 
 
 def sizes(cell: Cell, params: Params) -> dict[str, int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +16,6 @@ from gradflow.errors import UsageError
 
 Array = Any
 Params = Mapping[str, Array]
-
-_FLOAT = np.dtype(np.float64)
 
 
 class Call(NamedTuple):
@@ -57,7 +53,23 @@ class Bound:
     sizes: Mapping[str, int]
     given: Params
     arrays: Arrays
-    _once: dict[Any, Any] = field(default_factory=dict)
+    _once: dict[Any, Any] = field(init=False)
+    _widths: dict[str, int] | None = field(init=False)
+    _slices: list[slice] = field(init=False)
+    _weights: list[Array] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lay the parts of the state out, where the sizes of all are known."""
+        spaces, sizes = self.code.cell.spaces, self.sizes
+        parts = self.code.cell.states
+        widths = {part: sizes[spaces[part]] for part in parts if spaces[part] in sizes}
+        slices, stop = [], 0
+        for width in widths.values():
+            slices.append(slice(stop, stop + width))
+            stop += width
+        known = widths if len(widths) == len(parts) else None
+        derived = {"_once": {}, "_widths": known, "_slices": slices}
+        self.__dict__.update(derived, _weights=list(self.params.values()))
 
     def __repr__(self) -> str:
         """Return one line: cell, backend, sizes, and how many numbers are bound."""
@@ -79,31 +91,13 @@ class Bound:
             return self
         spaces = self.cell.spaces
         shown = {spaces[part]: n for part, n in self.part_sizes(state).items()}
-        return replace(self, sizes={**shown, **self.sizes}, _once={})
+        return replace(self, sizes={**shown, **self.sizes})
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what ``make`` makes of parameters and sizes, made when first asked for by key."""
         if key not in self._once:
             self._once[key] = make()
         return self._once[key]
-
-    @cached_property
-    def _widths(self) -> dict[str, int] | None:
-        """Sizes of the state parts, if all are known."""
-        spaces = [self.cell.spaces[part] for part in self.cell.states]
-        if not all(space in self.sizes for space in spaces):
-            return None
-        return {part: self.sizes[s] for part, s in zip(self.cell.states, spaces, strict=True)}
-
-    @cached_property
-    def _slices(self) -> tuple[int, list[slice]]:
-        assert self._widths is not None
-        stops = np.cumsum([0, *self._widths.values()]).tolist()
-        return stops[-1], [slice(a, b) for a, b in pairwise(stops)]
-
-    @cached_property
-    def _weights(self) -> list[Array]:
-        return list(self.params.values())
 
     def part_sizes(self, state: Array = None) -> dict[str, int]:
         """Return the number of units of each state part, in flattening order.
@@ -116,8 +110,7 @@ class Bound:
 
     def split(self, state: Array) -> dict[str, Array]:
         """Return the parts of a flat state (..., d) as views, by name."""
-        arrays = self._kind(state)[0]
-        return border.split(self.cell, arrays, state, self.part_sizes)
+        return border.split(self.cell, self._kind(state)[0], state, self.part_sizes)
 
     def join(self, parts: Mapping[str, Array]) -> Array:
         """Return the flat state (..., d) of a mapping of parts."""
@@ -155,21 +148,20 @@ class Bound:
             return None
         given = [state, x] if names else [state]
         for array in given:
-            if type(array) is not np.ndarray or array.dtype is not _FLOAT or array.ndim == 0:
+            if type(array) is not np.ndarray or array.dtype is not border.FLOAT or array.ndim == 0:
                 return None
-        width, slices = self._slices
         lead = state.shape[:-1]
-        if state.shape[-1] != width:
+        if state.shape[-1] != self._slices[-1].stop:
             return None
         if names and x.shape != (*lead, self.sizes.get(self.cell.spaces[names[0]], -1)):
             return None
         plain = isinstance(t, int | float) or (type(t) is np.ndarray and t.dtype.kind in "if")
         if not plain:
             return None
-        time = np.asarray(t, dtype=_FLOAT)[..., None]
+        time = np.asarray(t, dtype=border.FLOAT)[..., None]
         if time.shape[:-1] not in ((), lead):
             return None
-        parts = [state[..., part] for part in slices]
+        parts = [state[..., part] for part in self._slices]
         return Call(self.arrays, [*parts, *given[1:], time, *self._weights], lead, self._widths)
 
     def _directions(self, call: Call, vector: Array) -> tuple[list[Array], tuple[int, ...]]:
@@ -304,11 +296,13 @@ def bind(code: Compiled, params: Params, state: Array = None) -> Bound:
 
     Raises ``UsageError`` for a missing, unknown or wrongly shaped parameter.
     """
-    cell = code.cell
+    cell, floats = code.cell, code.target.floats
     arrays = code.target.arrays(cell, (params,))
-    taken = border.weights(cell, arrays, params)
-    if code.target.floats:
-        taken = {name: np.ascontiguousarray(array) for name, array in taken.items()}
-    sizes = border.sizes(cell, taken)
-    bound = Bound(code=code, params=taken, sizes=sizes, given=params, arrays=arrays)
+    plain = border.plain(code.layout, params) if floats else None
+    if plain is None:
+        taken = border.weights(cell, arrays, params)
+        if floats:
+            taken = {name: np.ascontiguousarray(array) for name, array in taken.items()}
+        plain = taken, border.sizes(cell, taken)
+    bound = Bound(code=code, params=plain[0], sizes=plain[1], given=params, arrays=arrays)
     return bound if state is None else bound.with_state(state)

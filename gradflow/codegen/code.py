@@ -120,6 +120,11 @@ class Code:
         routine = lower_values(self.cell, expressions)
         return self.target.build(self.cell, self._text([routine]), [routine])[routine.name]
 
+    @cached_property
+    def layout(self) -> border.Layout:
+        """Each parameter and constant, and the spaces of its axes."""
+        return border.layout(self.cell)
+
     def bind(self, params: Params, state: Array = None) -> Bound:
         """Return this code with its parameters checked, converted and measured once.
 

@@ -199,6 +199,10 @@ class Compiled(Protocol):
         """Name of the target."""
 
     @property
+    def layout(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each parameter and constant, and the spaces of its axes."""
+
+    @property
     def functions(self) -> Functions:
         """The functions of one step by name."""
 
