@@ -67,8 +67,9 @@ class Code:
     @cached_property
     def source(self) -> str:
         """The generated module, readable, with the shapes of all arguments."""
-        header = self.target.header.replace("{cell!r}", repr(self.cell.name))
-        return f"{header}\n\n{self._text(list(self._routines.values()))}"
+        return (
+            f"{self.target.header(self.cell.name)}\n\n{self._text(list(self._routines.values()))}"
+        )
 
     @cached_property
     def _functions(self) -> Mapping[str, Callable[..., Any]]:

@@ -14,7 +14,7 @@ from gradflow.codegen import border
 from gradflow.codegen.code import Code
 from gradflow.codegen.frameworks.loop import Steps, pull_back
 from gradflow.codegen.frameworks.operations import Operations, operations
-from gradflow.codegen.printing.functional import functional_text
+from gradflow.codegen.frameworks.source import functional_text
 from gradflow.codegen.targets.target import Target, run_source
 from gradflow.errors import UsageError
 
@@ -37,7 +37,12 @@ def _asarray(value: Any) -> Any:
 
 
 TARGET = Target(
-    "array-api", HEADER, run_source({"np": np}), _asarray, np.empty, text=functional_text
+    name="array-api",
+    header=lambda cell: HEADER.format(cell=cell),
+    build=run_source(lambda: {"np": np}),
+    asarray=_asarray,
+    empty=np.empty,
+    text=functional_text,
 )
 
 

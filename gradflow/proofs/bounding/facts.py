@@ -14,7 +14,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import absolute, relu, sigmoid, signum, softplus, step
+from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import symbol
@@ -28,10 +28,6 @@ from gradflow.proofs.algebra.polynomial import (
     total,
     variable,
 )
-
-_UNIT = (sigmoid,)
-_SYMMETRIC = (sp.tanh, sp.sin, sp.cos, sp.erf, signum)
-_POSITIVE = (relu, softplus, absolute, sp.exp, sp.cosh)
 
 
 class NotPolynomialError(Exception):
@@ -151,14 +147,10 @@ class Facts:
 
     def _kind(self, expression: sp.Basic) -> str:
         """Return the range of an expression that is one call of a function, ``""`` if unknown."""
-        if isinstance(expression, _UNIT):
-            return "unit"
-        if isinstance(expression, _SYMMETRIC):
-            return "symmetric"
-        if isinstance(expression, _POSITIVE):
-            return "positive"
-        if isinstance(expression, step):
-            return "binary"
+        kind = type(expression).__name__
+        if kind in FUNCTIONS:
+            known = FUNCTIONS.get(kind).range
+            return "" if known == "any" else known
         if isinstance(expression, choose) and {*expression.args[1:]} == {sp.S.Zero, sp.S.One}:
             return "binary"
         return ""

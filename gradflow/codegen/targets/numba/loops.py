@@ -12,9 +12,10 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering.recurrence import Recurrence
 from gradflow.codegen.lowering.routine import Routine, Statement
 from gradflow.codegen.printing.loops.push import PushText
-from gradflow.codegen.printing.loops.routines import inputs, spaces_of, weights
-from gradflow.codegen.printing.vectorised import RoutineText
-from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.printing.loops.routines import inputs, weights
+from gradflow.codegen.printing.loops.words import spaces_of
+from gradflow.codegen.printing.vectorised import maps_lines
+from gradflow.codegen.targets.numpy.target import names
 from gradflow.codegen.targets.target import Advance, Run, run_text
 
 Floats = NDArray[np.float64]
@@ -66,8 +67,11 @@ def _gathering(
     stacks: Sequence[tuple[str, ...]] = (),
 ) -> Callable[[Run], list[Any]]:
     """Return a function of a run: inputs, what ``given`` statements read, stacks, sizes."""
-    wanted, names = inputs(cell, statements), weights(cell, given)
-    maps = filled_maps(cell, Routine("maps", "", tuple(statements), spaces=dict(cell.spaces)))
+    wanted, taken = inputs(cell, statements), weights(cell, given)
+    spaces = dict(cell.spaces)
+    maps = filled_maps(
+        cell, Routine(name="maps", summary="", statements=tuple(statements), spaces=spaces)
+    )
     order = (*cell.parameters, *cell.constant_names)
     shown = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
 
@@ -77,7 +81,7 @@ def _gathering(
             sized = [np.empty(run.sizes[space]) for space in shown]
             filled = maps(*sized, None, *(run.params[n] for n in order))
         known = {**run.params, **filled}
-        arrays = [*(run.inputs[n] for n in wanted), *(known[n] for n in names)]
+        arrays = [*(run.inputs[n] for n in wanted), *(known[n] for n in taken)]
         arrays += [np.concatenate([known[n].T for n in stack], axis=1) for stack in stacks]
         ready = [contiguous(np.asarray(a, dtype=np.float64)) for a in arrays]
         return [*ready, *(run.sizes[space] for space in spaces_of(cell))]
@@ -87,10 +91,11 @@ def _gathering(
 
 def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]] | None:
     """Return a function of all arguments that gives masked and fixed maps as arrays, if any."""
-    text = RoutineText(cell, routine).maps_text()
-    if not text:
+    lines = maps_lines(cell, routine)
+    if not lines:
         return None
-    function: Callable[..., dict[str, Floats]] = run_text(text, NAMESPACE, cell.name)["maps"]
+    found = run_text("\n".join([*lines, ""]), names(), cell.name)
+    function: Callable[..., dict[str, Floats]] = found["maps"]
     return function
 
 

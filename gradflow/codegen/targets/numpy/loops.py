@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering import recurrence
 from gradflow.codegen.lowering.recurrence import Recurrence
-from gradflow.codegen.printing.vectorised import RoutineText
+from gradflow.codegen.printing.dialect import STEPS
+from gradflow.codegen.printing.vectorised import routine_lines
 from gradflow.codegen.targets.target import Functions, Loops, Run, array_text
 
 Floats = NDArray[np.float64]
@@ -26,14 +27,9 @@ _SMALL, _LARGE = 1e-150, 1e150
 def loops(cell: Cell, build: Build) -> Loops:
     """Return the loops of a cell from functions that ``build`` makes of printed routines."""
     forward, pullback = recurrence.forward(cell), recurrence.pullback(cell)
-    return Loops(_Forward(cell, forward, build).run, _Pullback(cell, pullback, build).run)
-
-
-class _StepText(RoutineText):
-    """Prints a routine for one step, whose few rows ``dot`` multiplies quicker than ``@`` does."""
-
-    def _times(self, rows: str, matrix: str) -> str:
-        return f"{rows}.dot({matrix})"
+    return Loops(
+        forward=_Forward(cell, forward, build).run, pullback=_Pullback(cell, pullback, build).run
+    )
 
 
 class _Loop:
@@ -41,8 +37,8 @@ class _Loop:
 
     def __init__(self, cell: Cell, halves: Recurrence, build: Build) -> None:
         routines = [halves.before, halves.each]
-        text = f"{array_text(cell, halves.before)}\n\n{_StepText(cell, halves.each).text()}"
-        functions = build(cell, text, routines)
+        each = "\n".join([*routine_lines(cell, halves.each, STEPS), ""])
+        functions = build(cell, f"{array_text(cell, halves.before)}\n\n{each}", routines)
         self.cell = cell
         self.before = functions[halves.before.name]
         self.each = functions[halves.each.name]
