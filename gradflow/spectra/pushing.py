@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Code
 from gradflow.codegen.lowering import recurrence
-from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.targets.numpy.target import runtime
 from gradflow.codegen.targets.target import array_text, run_source
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -26,8 +26,8 @@ def _sigmoid(a: Any) -> Any:
 @lru_cache(maxsize=64)
 def _function(cell: Cell) -> Callable[..., tuple[Any, ...]]:
     routine = recurrence.push(cell).routine
-    names = {**NAMESPACE, "sigmoid": _sigmoid}
-    return run_source(names)(cell, array_text(cell, routine), [routine])["push"]
+    names = {**runtime(), "sigmoid": _sigmoid}
+    return run_source(lambda: names)(cell, array_text(cell, routine), [routine])["push"]
 
 
 class RunningMaps:

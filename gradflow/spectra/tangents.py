@@ -19,7 +19,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.code import Code
-from gradflow.codegen.targets.numpy.target import NAMESPACE, TARGET
+from gradflow.codegen.targets.numpy.target import TARGET, runtime
 from gradflow.codegen.targets.target import run_source
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -30,7 +30,7 @@ _FORMING = 20
 _BLOCKS = replace(
     TARGET,
     name="blocks",
-    build=run_source({**NAMESPACE, "fill_blocks": lambda _, *blocks: blocks}),
+    build=run_source(lambda: {**runtime(), "fill_blocks": lambda _, *blocks: blocks}),
     empty=lambda _: None,
 )
 

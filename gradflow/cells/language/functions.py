@@ -45,9 +45,9 @@ class UnitFunction(sp.Function):
         """Return the derivative with respect to one argument, of the definition if none is told."""
         if self.derivatives:
             return sp.sympify(self.derivatives[argindex - 1](*self.args))
-        assert type(self).definition is not None
+        assert self.definition is not None
         free = [sp.Dummy(real=True) for _ in self.args]
-        slope = sp.diff(type(self).definition(*free), free[argindex - 1])
+        slope = sp.diff(self.definition(*free), free[argindex - 1])
         return slope.xreplace(dict(zip(free, self.args, strict=True)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -70,7 +70,8 @@ class _Extreme(UnitFunction):
 
 
 def _called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
-    return record_of(name).sympy(*args)
+    record = MODULO if name == MODULO.name else FUNCTIONS.get(name)
+    return record.sympy(*args)
 
 
 def unit_function(
@@ -93,7 +94,7 @@ def _zero(a: sp.Expr) -> sp.Expr:
     return sp.S.Zero
 
 
-sigmoid = unit_function("sigmoid", lambda a: sigmoid(a) * (1 - sigmoid(a)))
+sigmoid: Any = unit_function("sigmoid", lambda a: sigmoid(a) * (1 - sigmoid(a)))
 step = unit_function("step", _zero, value=lambda a: int(bool(a > 0)))
 relu = unit_function("relu", lambda a: step(a), value=lambda a: max(a, sp.S.Zero))
 softplus = unit_function("softplus", lambda a: sigmoid(a))
@@ -136,9 +137,9 @@ def _fold(binary: Formula) -> Formula:
 
 def _extreme(name: str, binary: Any, latex: str, code: str) -> ElementwiseFunction:
     own = dict.fromkeys(("mpmath", "array_api", "balls"), code)
-    both = dict.fromkeys(("numpy", "numba"), f"numpy:{code}")
+    known: dict[str, Any] = {**own, "numpy": f"numpy:{code}", "numba": f"numpy:{code}"}
     return ElementwiseFunction(
-        name=name, sympy=_fold(binary), latex=latex, code=code, least=2, most=99, **both, **own
+        name=name, sympy=_fold(binary), latex=latex, code=code, least=2, most=99, **known
     )
 
 
@@ -245,9 +246,13 @@ def records() -> tuple[ElementwiseFunction, ...]:
     return (*FUNCTIONS, MODULO)
 
 
-def record_of(name: str) -> ElementwiseFunction:
-    """Return the record of a function, or of the operator ``%``, by the name of its class."""
-    return MODULO if name == MODULO.name else FUNCTIONS.get(name)
+def record_of(expression: sp.Basic) -> ElementwiseFunction | None:
+    """Return the record of a call, by the name of its class; ``None`` for anything else."""
+    name = type(expression).__name__
+    if name == MODULO.name:
+        return MODULO
+    is_call = isinstance(expression, sp.Function) and name in FUNCTIONS
+    return FUNCTIONS.get(name) if is_call else None
 
 
 def define(

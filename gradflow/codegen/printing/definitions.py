@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
@@ -53,26 +53,31 @@ def definition_lines(function: ElementwiseFunction, dialect: Dialect = ARRAYS) -
     ]
 
 
-def function_imports(target: str, home: str, words: Iterable[str] = ()) -> list[str]:
+def imports(target: str, home: str, more: Mapping[str, Iterable[str]]) -> list[str]:
     """Return import lines for every function that a target need not take from its definition.
 
-    A bare word is of the module ``home``, of which ``words`` are imported too.
+    A function named by a bare word is in the module ``home``; ``more`` is imported too, by module.
     """
-    wanted: dict[str, set[str]] = {home: {*words}}
+    wanted = {module: {*names} for module, names in more.items()}
     for function in records():
         module, _, attribute = function.targets[target].rpartition(":")
         if attribute:
             known = attribute == function.code
             item = attribute if known else f"{attribute} as {function.code}"
             wanted.setdefault(module or home, set()).add(item)
-    return [line for module in sorted(wanted) for line in import_lines(module, wanted[module])]
+    own = sorted(module for module in wanted if module.startswith("gradflow."))
+    others = sorted({*wanted} - {*own})
+    return [
+        *(line for module in others for line in _import_lines(module, wanted[module])),
+        "",
+        *(line for module in own for line in _import_lines(module, wanted[module])),
+    ]
 
 
-def import_lines(module: str, names: Iterable[str]) -> list[str]:
-    """Return the lines that import names from a module."""
+def _import_lines(module: str, names: Iterable[str]) -> list[str]:
     listed = ", ".join(sorted(names))
     line = f"from {module} import {listed}"
-    if not listed or len(line) <= _WIDTH:
-        return [line] if listed else []
+    if len(line) <= _WIDTH:
+        return [line]
     inner = textwrap.wrap(f"{listed},", _WIDTH - 4, break_long_words=False)
     return [f"from {module} import (", *indented(inner), ")"]

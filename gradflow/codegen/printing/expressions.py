@@ -70,7 +70,8 @@ class ArrayPrinter(StrPrinter):
         return str(super()._print_Pow(expr, rational))
 
     def _print_Function(self, expr: sp.Function) -> str:
-        code = record_of(type(expr).__name__).code
+        record = record_of(expr)
+        code = record.code if record else type(expr).__name__  # row and column of a rule
         return self.call(code, *(self._print(a) for a in expr.args))
 
     def _print_choose(self, expr: choose) -> str:

@@ -110,8 +110,8 @@ class _Writer:
             rows.append(f"{self.name(symbol.name)} : (..., {space})")
         if self.routine.matrix:
             heights, widths = self.routine.matrix
-            shape = f"(..., {' + '.join(heights)}, {' + '.join(widths)})"
-            rows.append(f"out : {shape}{self.dialect.out}")
+            axes = f"{' + '.join(heights)}, {' + '.join(widths)}"
+            rows.append(f"out : (..., {axes}){self.dialect.out}")
         if self.routine.name == "parameter_vjp":
             rows.append("keep : whether gradients keep the leading axes or are summed over them")
         return [f'"""{self.routine.summary}', "", *rows, '"""']

@@ -55,7 +55,7 @@ def mpmath_names(digits: int) -> dict[str, Any]:
 
         return call
 
-    own = {
+    own: dict[str, Callable[..., Any]] = {
         "absolute": abs,
         "maximum": lambda a, b: max(context.mpf(a), context.mpf(b)),
         "minimum": lambda a, b: min(context.mpf(a), context.mpf(b)),

@@ -8,7 +8,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import FUNCTIONS, modulo, step
+from gradflow.cells.language.functions import modulo, record_of, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Product, Statement
 from gradflow.cells.language.spaces import ONE
@@ -139,15 +139,15 @@ class ExpressionLatex(LatexPrinter):
 
     def _name(self, expr: sp.Basic) -> str:
         """Return the LaTeX name of a function that prints as name and argument."""
-        kind = type(expr).__name__
-        if isinstance(expr, step) or kind not in FUNCTIONS or self._fences(expr):
+        function = record_of(expr)
+        if isinstance(expr, step) or function is None or function.fences:
             return ""
-        return FUNCTIONS.get(kind).latex
+        return function.latex
 
     def _fences(self, expr: sp.Basic) -> tuple[str, str] | None:
         """Return what stands around the argument of a function that prints without its name."""
-        kind = type(expr).__name__
-        return FUNCTIONS.get(kind).fences if kind in FUNCTIONS else None
+        function = record_of(expr)
+        return function.fences if function else None
 
     def _print_Function(self, expr: sp.Function, exp: Any = None) -> str:
         inner = ", ".join(str(self._print(a)) for a in expr.args)

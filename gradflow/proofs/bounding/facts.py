@@ -14,7 +14,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import symbol
@@ -147,10 +147,9 @@ class Facts:
 
     def _kind(self, expression: sp.Basic) -> str:
         """Return the range of an expression that is one call of a function, ``""`` if unknown."""
-        kind = type(expression).__name__
-        if kind in FUNCTIONS:
-            known = FUNCTIONS.get(kind).range
-            return "" if known == "any" else known
+        function = record_of(expression)
+        if function:
+            return "" if function.range == "any" else function.range
         if isinstance(expression, choose) and {*expression.args[1:]} == {sp.S.Zero, sp.S.One}:
             return "binary"
         return ""

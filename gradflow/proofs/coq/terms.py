@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
@@ -97,9 +97,9 @@ class CoqTerms:
                 return f"({sign.join(show(a) for a in e.args)})"
             if isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 0:
                 return f"({show(e.base)} ^ {int(e.exp)})"
-            kind = type(e).__name__
-            if kind in FUNCTIONS and FUNCTIONS.get(kind).coq:
-                return f"({FUNCTIONS.get(kind).coq} {show(e.args[0])})"
+            function = record_of(e)
+            if function and function.coq:
+                return f"({function.coq} {show(e.args[0])})"
             raise NotExportedError(str(e))
 
         return show(expression)

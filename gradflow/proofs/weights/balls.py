@@ -16,7 +16,7 @@ from typing import Any
 import sympy as sp
 
 from gradflow.cells.language.elementwise import ElementwiseFunction
-from gradflow.cells.language.functions import FUNCTIONS, MODULO, record_of
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.spaces import ONE
@@ -186,9 +186,9 @@ def enclosed(e: sp.Basic, named: Callable[[sp.Symbol], Ball]) -> Ball:
         return show(taken) if _decide(condition, show) else show(other)
     if e in _CONSTANTS:
         return _CONSTANTS[e]()
-    kind = type(e).__name__
-    if kind == MODULO.name or kind in FUNCTIONS:
-        return _function(record_of(kind))(*(show(a) for a in e.args))
+    function = record_of(e)
+    if function:
+        return _function(function)(*(show(a) for a in e.args))
     raise NotImplementedError(str(e))
 
 

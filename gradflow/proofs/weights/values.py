@@ -16,8 +16,8 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise, Map, Product
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import INDEX
-from gradflow.codegen.printing.expressions import ArrayPrinter, Names
-from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.printing.expressions import ArrayPrinter, array_names
+from gradflow.codegen.targets.numpy.target import runtime
 from gradflow.errors import UsageError
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.facts import Facts
@@ -56,7 +56,7 @@ def _entries(rule: sp.Basic, params: Mapping[str, ArrayLike], shape: tuple[int, 
         return take
 
     names = {str(INDEX): None, **{k: np.asarray(v) for k, v in params.items()}}
-    scope = {**NAMESPACE, "row": side(0, shape[0]), "column": side(1, shape[1])}
+    scope = {**runtime(), "row": side(0, shape[0]), "column": side(1, shape[1])}
     return np.asarray(eval(ArrayPrinter({}).doprint(rule), scope, names))
 
 
@@ -67,7 +67,7 @@ class Evaluation:
         """Evaluate the cell's program at every step of a run. Raises ``UsageError`` on a batch."""
         run.require_single("bounds")
         self.cell, self.params = run.cell, run.params
-        self._names = Names([*self.cell.spaces, *self.cell.linear_maps])
+        self._names = array_names([*self.cell.spaces, *self.cell.linear_maps])
         t = np.arange(1, run.steps + 1, dtype=np.float64)[:, None]
         self.values: dict[str, Floats] = {"t": t}
         self.values |= {p: s[:-1] for p, s in run.states.items()}
@@ -97,9 +97,9 @@ class Evaluation:
     def __call__(self, expression: sp.Basic) -> Floats:
         """Return a scalar expression of the cell at every step and unit."""
         scope = {self._names(k): v for k, v in self.values.items()}
-        text = ArrayPrinter(self._names.renamed).doprint(expression)
+        text = ArrayPrinter(self._names.written).doprint(expression)
         with np.errstate(all="ignore"):
-            return np.asarray(eval(text, dict(NAMESPACE), scope), dtype=np.float64)
+            return np.asarray(eval(text, dict(runtime()), scope), dtype=np.float64)
 
 
 def measure(facts: Facts, variables: Iterable[Variable], run: Trajectory) -> dict[Variable, float]:

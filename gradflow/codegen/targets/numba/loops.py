@@ -15,7 +15,7 @@ from gradflow.codegen.printing.loops.push import PushText
 from gradflow.codegen.printing.loops.routines import inputs, weights
 from gradflow.codegen.printing.loops.words import spaces_of
 from gradflow.codegen.printing.vectorised import maps_lines
-from gradflow.codegen.targets.numpy.target import names
+from gradflow.codegen.targets.numpy.target import runtime
 from gradflow.codegen.targets.target import Advance, Run, run_text
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ def _gathering(
     stacks: Sequence[tuple[str, ...]] = (),
 ) -> Callable[[Run], list[Any]]:
     """Return a function of a run: inputs, what ``given`` statements read, stacks, sizes."""
-    wanted, taken = inputs(cell, statements), weights(cell, given)
+    wanted, names = inputs(cell, statements), weights(cell, given)
     spaces = dict(cell.spaces)
     maps = filled_maps(
         cell, Routine(name="maps", summary="", statements=tuple(statements), spaces=spaces)
@@ -81,7 +81,7 @@ def _gathering(
             sized = [np.empty(run.sizes[space]) for space in shown]
             filled = maps(*sized, None, *(run.params[n] for n in order))
         known = {**run.params, **filled}
-        arrays = [*(run.inputs[n] for n in wanted), *(known[n] for n in taken)]
+        arrays = [*(run.inputs[n] for n in wanted), *(known[n] for n in names)]
         arrays += [np.concatenate([known[n].T for n in stack], axis=1) for stack in stacks]
         ready = [contiguous(np.asarray(a, dtype=np.float64)) for a in arrays]
         return [*ready, *(run.sizes[space] for space in spaces_of(cell))]
@@ -94,7 +94,7 @@ def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]
     lines = maps_lines(cell, routine)
     if not lines:
         return None
-    found = run_text("\n".join([*lines, ""]), names(), cell.name)
+    found = run_text("\n".join([*lines, ""]), runtime(), cell.name)
     function: Callable[..., dict[str, Floats]] = found["maps"]
     return function
 

@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 
 from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import records
-from gradflow.codegen.printing.definitions import (
-    definition_lines,
-    function_imports,
-    import_lines,
-)
+from gradflow.codegen.printing.definitions import definition_lines, imports
 from gradflow.codegen.targets.numpy.loops import loops
 from gradflow.codegen.targets.target import Target, run_source, run_text
 
@@ -31,21 +27,21 @@ def header(cell: str) -> str:
             "Arrays carry any leading axes (batch, time); the last axis counts units.",
             '"""',
             "",
-            *_names_lines(),
+            *_header_lines(),
             "",
         ]
     )
 
 
-def _names_lines() -> list[str]:
-    own = ("index", "ratio", "spread", "where")
-    lines = [
-        "import numpy as np",
-        *import_lines("numpy", ["ones", "pi"]),
-        *function_imports("numpy", f"{_HERE}.functions", own),
-        *import_lines(f"{_HERE}.blocks", ["fill_blocks"]),
-        *import_lines(f"{_HERE}.products", ["outer", "total"]),
-    ]
+def _header_lines() -> list[str]:
+    home = f"{_HERE}.functions"
+    more = {
+        "numpy": ["ones", "pi"],
+        home: ["index", "ratio", "spread", "where"],
+        f"{_HERE}.blocks": ["fill_blocks"],
+        f"{_HERE}.products": ["outer", "total"],
+    }
+    lines = ["import numpy as np", *imports("numpy", home, more)]
     for function in records():
         if not function.numpy:
             lines += ["", "", *definition_lines(function)]
@@ -53,13 +49,13 @@ def _names_lines() -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _names(functions: tuple[ElementwiseFunction, ...]) -> Mapping[str, Any]:
-    return run_text("\n".join(_names_lines()), {}, "header")
+def _run(functions: tuple[ElementwiseFunction, ...]) -> Mapping[str, Any]:
+    return run_text("\n".join(_header_lines()), {}, "header")
 
 
-def names() -> Mapping[str, Any]:
+def runtime() -> Mapping[str, Any]:
     """Return the value of every name that generated source uses, by running its header."""
-    return _names(records())
+    return _run(records())
 
 
 def _asarray(value: Any) -> NDArray[np.float64]:
@@ -70,7 +66,7 @@ def _empty(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.empty(shape, dtype=np.float64)
 
 
-_BUILD = run_source(names)
+_BUILD = run_source(runtime)
 TARGET = Target(
     name="numpy",
     header=header,
