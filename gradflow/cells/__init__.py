@@ -114,6 +114,8 @@ def __getattr__(name: str) -> object:
         return Cell
     if name in LIBRARY:
         return get(name)
+    if name == "functions":
+        return importlib.import_module("gradflow.cells.language.functions")
     if name == "initializers":
         return importlib.import_module("gradflow.cells.initializers")
     raise AttributeError(f"module 'gradflow.cells' has no cell or attribute {name!r}")
