@@ -22,7 +22,7 @@ BUILTINS = frozenset({"max", "min", "range"})
 
 ARGUMENTS = frozenset(
     {"begin", "end", "exponent", "first_step", "frame", "log_norm", "log_part", "log_size"}
-    | {"out", "rows", "states", "tape", "u"}
+    | {"rows", "states", "tape", "u"}
 )
 
 LOCALS = frozenset(
