@@ -152,15 +152,12 @@ def equation_latex(
 
     def call(name: str, args: list[ast.expr]) -> tuple[str, int]:
         inner = ", ".join(show(a)[0] for a in args)
-        if name == "Abs":
-            return rf"\left| {inner} \right|", _ATOM
-        if name == "floor":
-            return rf"\left\lfloor {inner} \right\rfloor", _ATOM
-        if name == "sqrt":
-            return rf"\sqrt{{{inner}}}", _ATOM
         if name in REDUCTIONS or name in ("row", "column"):
             return rf"\operatorname{{{name}}}\left( {inner} \right)", _POWER
-        return rf"{FUNCTIONS[name].latex}\left( {inner} \right)", _POWER
+        function = FUNCTIONS.get(name)
+        if function.fences:
+            return inner.join(function.fences), _ATOM
+        return rf"{function.latex}\left( {inner} \right)", _POWER
 
     def cases(branches: list[tuple[ast.expr, ast.expr | None]]) -> str:
         rows = [

@@ -88,8 +88,7 @@ class Code:
     @cached_property
     def source(self) -> str:
         """The generated module, readable, with the shapes of all arguments."""
-        header = self.target.header.replace("{cell!r}", repr(self.cell.name))
-        return f"{header}\n\n{self.text}"
+        return f"{self.target.header(self.cell.name)}\n\n{self.text}"
 
     @cached_property
     def functions(self) -> Functions:

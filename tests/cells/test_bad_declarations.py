@@ -347,7 +347,7 @@ def test_a_line_that_cannot_be_read_is_named():
 
 LEAVES = ["h", "x", "b", "t", "0", "1", "2.5", "-1", "1e300", "1e-300", "10**20", "W", "True"]
 LEAVES += ["W @ x", "U @ h", "mean(h)", "sum(0*h + 1)", "index", "0.0", "q"]
-CALLS = [*FUNCTIONS, "mean", "sum", "row", "nothing"]
+CALLS = [*FUNCTIONS.names(), "mean", "sum", "row", "nothing"]
 
 
 def _larger(inner):

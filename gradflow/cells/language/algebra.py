@@ -16,7 +16,14 @@ from sympy.core.symbol import Str
 
 from gradflow.cells.language.functions import FUNCTIONS, modulo
 from gradflow.cells.language.nodes import Apply, choose
-from gradflow.cells.language.syntax import REDUCTIONS, RESERVED, column, row, shorten, symbol
+from gradflow.cells.language.syntax import (
+    REDUCTIONS,
+    column,
+    is_reserved,
+    row,
+    shorten,
+    symbol,
+)
 from gradflow.errors import UsageError
 
 _BINARY: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
@@ -133,7 +140,7 @@ class _Reader:
         )
 
     def _name(self, node: ast.expr, name: str) -> sp.Expr:
-        if name in RESERVED - {"t"}:
+        if name != "t" and is_reserved(name):
             raise self.refuse(node, "is a word of the language, not a vector (see docs/declare.md)")
         if self.of_entries:
             raise self.refuse(node, f"stands alone; write row({name}) or column({name})")
@@ -197,9 +204,9 @@ class _Reader:
                 )
             return _ENTRIES[name](symbol(args[0].id))
         if name not in FUNCTIONS:
-            known = ", ".join([*FUNCTIONS, *REDUCTIONS, "Piecewise"])
+            known = ", ".join([*FUNCTIONS.names(), *REDUCTIONS, "Piecewise"])
             raise self.refuse(node, f"calls an unknown function {name!r}; known are {known}")
-        function = FUNCTIONS[name]
+        function = FUNCTIONS.get(name)
         if not function.least <= len(args) <= function.most:
             takes = f"{function.least}" if function.most == function.least else "two or more"
             raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes {takes}")

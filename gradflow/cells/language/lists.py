@@ -13,7 +13,7 @@ import sympy as sp
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.language.algebra import rule_to_sympy
 from gradflow.cells.language.spaces import ONE
-from gradflow.cells.language.syntax import NAME, RESERVED, names_in, parse_entries
+from gradflow.cells.language.syntax import NAME, is_reserved, names_in, parse_entries
 from gradflow.errors import UsageError
 
 _TOKEN = re.compile(r"([^\s\[\]]+)(?:\[([^\]]*)\])?")
@@ -170,7 +170,7 @@ def read_list(text: str, place: str, counts: tuple[int, ...]) -> dict[str, tuple
         spaces = tuple(s.strip() for s in inside.split(",")) if inside else ()
         if not NAME.fullmatch(name) or keyword.iskeyword(name):
             raise UsageError(f"{place}: {name!r} cannot be a name; use letters, digits and _.")
-        if name in RESERVED:
+        if is_reserved(name):
             raise UsageError(f"{place}: {name!r} has a meaning in the language; use another name.")
         if name in found:
             raise UsageError(f"{place}: {name!r} is declared twice; keep one.")

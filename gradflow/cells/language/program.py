@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.nodes import Apply
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import REDUCTIONS, symbol
@@ -89,10 +90,10 @@ def build_program(
     statements: list[Statement] = []
     spaces = dict(spaces)
     seen: dict[tuple[Map, sp.Basic], sp.Symbol] = {}
+    names = Names([*spaces, *maps])
 
     def fresh(name: str, space: str) -> sp.Symbol:
-        while name in spaces or name in maps:
-            name += "_"
+        name = names.fresh(name)
         spaces[name] = space
         return symbol(name)
 

@@ -22,7 +22,7 @@ from gradflow.errors import UsageError
 TIME = sp.Symbol("t", real=True)
 INDEX = sp.Symbol("index", real=True)
 REDUCTIONS = ("mean", "sum")
-RESERVED = {"t", "index", "row", "column", "identity", "Piecewise", *REDUCTIONS, *FUNCTIONS}
+_WORDS = {"t", "index", "row", "column", "identity", "Piecewise", *REDUCTIONS}
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """What a name may look like: it becomes a name of the generated source."""
@@ -56,6 +56,11 @@ class Line:
     place: str
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a name has a meaning in the language, so that a cell cannot use it."""
+    return name in _WORDS or name in FUNCTIONS
+
+
 def symbol(name: str) -> sp.Symbol:
     """Return the SymPy symbol that stands for a declared name."""
     return sp.Symbol(name, real=True)
@@ -80,7 +85,7 @@ def parse_equations(text: str, cell: str) -> tuple[Line, ...]:
                         f"{place}: the name cannot be; use letters a-z, digits and _, and start "
                         "with a letter."
                     )
-                if target in RESERVED:
+                if is_reserved(target):
                     raise UsageError(
                         f"{place}: {target!r} has a meaning in the language; use another name."
                     )

@@ -130,8 +130,13 @@ def _chain(xp: Operations, term: tuple[Any, ...]) -> Array:
     for place in range(1, len(full), 2):
         factor = full[place]
         if place == 1 and full[0] is not None:
-            factor = xp.array(full[0])[..., None] * factor
+            factor = _units(xp, full[0])[..., None] * factor
         if full[place + 1] is not None:
-            factor = factor * xp.array(full[place + 1])[..., None, :]
+            factor = factor * _units(xp, full[place + 1])[..., None, :]
         factors.append(factor)
     return multiplied(factors)
+
+
+def _units(xp: Operations, diagonal: Any) -> Array:
+    """Return a diagonal (..., units), one unit for a plain number."""
+    return diagonal if np.ndim(diagonal) else xp.spread(diagonal, 1)

@@ -18,7 +18,7 @@ from gradflow.arrays import real_numbers
 from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks.loop import Steps, pull_back
 from gradflow.codegen.frameworks.operations import Operations, array_api, operations
-from gradflow.codegen.printing.functional import functional_text
+from gradflow.codegen.frameworks.source import functional_text
 from gradflow.codegen.targets.target import Backend, Target, run_source
 from gradflow.errors import UsageError
 
@@ -136,8 +136,8 @@ def _asarray(value: Any) -> Any:
 
 TARGET = Target(
     name="array-api",
-    header=HEADER,
-    build=run_source({"np": np}),
+    header=lambda cell: HEADER.format(cell=cell),
+    build=run_source(lambda: {"np": np}),
     asarray=_asarray,
     empty=np.empty,
     text=functional_text,

@@ -11,8 +11,8 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks.operations import Operations
+from gradflow.codegen.frameworks.source import functional_text
 from gradflow.codegen.lowering.recurrence import forward, pullback
-from gradflow.codegen.printing.functional import functional_text
 from gradflow.codegen.targets.target import run_source
 
 Array = Any
@@ -98,5 +98,5 @@ def _functions(cell: Cell, kind: str) -> tuple[Callable[..., Any] | None, Callab
     loop = {"forward": forward, "pullback": pullback}[kind](cell)
     routines = [r for r in (loop.before, loop.each) if r.returns]
     text = "\n\n".join(functional_text(cell, r) for r in routines)
-    built = run_source({"np": np})(cell, text, routines)
+    built = run_source(lambda: {"np": np})(cell, text, routines)
     return built.get(loop.before.name), built[loop.each.name]

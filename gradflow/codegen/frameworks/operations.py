@@ -19,18 +19,11 @@ from scipy.special import erf, expit
 from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks import library_jax
 from gradflow.codegen.frameworks.blocks import assemble
+from gradflow.codegen.frameworks.source import elementwise, from_elsewhere
 from gradflow.codegen.frameworks.special import series_erf, two_sided_sigmoid
 from gradflow.errors import UsageError
 
 Array = Any
-
-# name in generated source -> name in the standard
-_EACH = {
-    **{n: n for n in ("cos", "cosh", "exp", "floor", "log", "logical_not", "sign", "sin")},
-    **{n: n for n in ("sinh", "sqrt", "tan", "tanh")},
-    "arcsinh": "asinh",
-    "arctan": "atan",
-}
 
 
 def array_api() -> Any:
@@ -109,12 +102,20 @@ class Operations:
     device: Any
     pi = math.pi
 
-    def __getattr__(self, name: str) -> Callable[[Any], Array]:
-        """Return a function of the standard that acts on each unit alone."""
-        if name not in _EACH:
+    def __getattr__(self, name: str) -> Callable[..., Array]:
+        """Return a function of the language that is no method here."""
+        function = elementwise(name)
+        if function is None:
             raise AttributeError(name)
-        function = getattr(self.library, _EACH[name])
-        return lambda a: function(self.array(a))
+        if function.array_api.isidentifier():
+            standard = getattr(self.library, function.array_api)
+            return lambda *values: standard(*map(self.array, values))
+        found = from_elsewhere(function)
+        return lambda *values: found(self, *map(self.array, values))
+
+    def logical_not(self, condition: Any) -> Array:
+        """Return where a condition does not hold."""
+        return self.library.logical_not(self.array(condition))
 
     def array(self, value: Any) -> Array:
         """Return an array as it is, a plain number as an array."""
@@ -180,10 +181,6 @@ class Operations:
         """Return ``a`` where the condition holds and ``b`` elsewhere."""
         return self.library.where(self.array(condition), self.array(a), self.array(b))
 
-    def step_(self, a: Any) -> Array:
-        """Return the indicator ``a > 0`` as 0.0 or 1.0."""
-        return self.where(a > 0, 1.0, 0.0)
-
     def maximum(self, a: Any, b: Any) -> Array:
         """Return the larger value, nan for nan; at a tie a derivative goes to the second."""
         a, b = self.array(a), self.array(b)
@@ -198,14 +195,6 @@ class Operations:
         """Return ``|a|``, with derivative 0 at 0 (JAX's own has 1 there)."""
         a = self.array(a)
         return a * self.library.sign(a)
-
-    def relu(self, a: Any) -> Array:
-        """Return ``max(a, 0)``, with derivative 0 at 0."""
-        return self.maximum(a, 0.0)
-
-    def remainder(self, a: Any, b: Any) -> Array:
-        """Return ``a - b floor(a / b)``."""
-        return self.library.remainder(self.array(a), self.array(b))
 
     def softplus(self, a: Any) -> Array:
         """Return ``log(1 + exp(a))`` without overflow."""

@@ -13,7 +13,8 @@ from gradflow.codegen import border
 from gradflow.codegen.frameworks.code import any_library
 from gradflow.codegen.frameworks.loop import Steps, run_forward
 from gradflow.codegen.lowering.calculus import lower_step
-from gradflow.codegen.printing.functional import FunctionalText
+from gradflow.codegen.printing.dialect import FUNCTIONAL
+from gradflow.codegen.printing.vectorised import maps_lines
 from gradflow.codegen.targets.target import run_text
 from gradflow.errors import UsageError
 
@@ -76,5 +77,5 @@ def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
 
 @lru_cache(maxsize=64)
 def _filled_maps(cell: Cell) -> Callable[..., dict[str, Array]] | None:
-    text = FunctionalText(cell, lower_step(cell)).maps_text()
-    return run_text(text, {"np": np}, cell.name)["maps"] if text else None
+    lines = maps_lines(cell, lower_step(cell), FUNCTIONAL)
+    return run_text("\n".join(lines), {"np": np}, cell.name)["maps"] if lines else None

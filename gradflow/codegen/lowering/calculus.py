@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Sequence
 import sympy as sp
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.program import Elementwise, Product, spread
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
@@ -30,17 +31,15 @@ from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term, collect
 
 
-class _Names:
+class _Symbols:
     """Fresh symbols that collide with no name of the cell, and the space of each symbol."""
 
     def __init__(self, cell: Cell) -> None:
         self.spaces = {**cell.spaces, "t": ONE}
-        self.taken = {*self.spaces, *cell.linear_maps, *cell.parameters}
+        self.names = Names([*self.spaces, *cell.linear_maps, *cell.parameters])
 
     def fresh(self, name: str, space: str) -> sp.Symbol:
-        while name in self.taken:
-            name += "_"
-        self.taken.add(name)
+        name = self.names.fresh(name)
         self.spaces[name] = space
         return symbol(name)
 
@@ -63,29 +62,37 @@ def _finish(
     name: str,
     summary: str,
     statements: list[Statement],
-    names: _Names,
+    names: _Symbols,
     returns: Sequence[sp.Symbol] = (),
     extra: Sequence[sp.Symbol] = (),
     matrix: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> Routine:
     """Drop what is not needed and share subexpressions."""
     spaces = dict(names.spaces)
-    kept = tuple(share(live(statements, set(returns)), spaces, names.taken))
+    kept = tuple(share(live(statements, set(returns)), spaces, names.names))
     pairs = tuple((s, spaces[s.name]) for s in extra)
-    return Routine(name, summary, kept, tuple(returns), pairs, matrix, spaces)
+    return Routine(
+        name=name,
+        summary=summary,
+        statements=kept,
+        returns=tuple(returns),
+        extra=pairs,
+        matrix=matrix,
+        spaces=spaces,
+    )
 
 
 def lower_step(cell: Cell) -> Routine:
     """Return ``s_t = F(s_{t-1}, x_t)`` and the outputs that are not state."""
     returns = (*_new(cell), *map(symbol, cell.output_names))
     return _finish(
-        "step", "One step: the new state parts.", list(primal(cell)), _Names(cell), returns
+        "step", "One step: the new state parts.", list(primal(cell)), _Symbols(cell), returns
     )
 
 
 def lower_values(cell: Cell, expressions: Iterable[sp.Expr]) -> Routine:
     """Return scalar expressions in the names of a cell, during one step."""
-    names = _Names(cell)
+    names = _Symbols(cell)
     statements: list[Statement] = list(primal(cell))
     returns = []
     for expression in expressions:
@@ -97,7 +104,7 @@ def lower_values(cell: Cell, expressions: Iterable[sp.Expr]) -> Routine:
 
 def lower_jvp(cell: Cell) -> Routine:
     """Return ``J_t v`` for a change ``v`` of the previous state (forward differentiation)."""
-    names = _Names(cell)
+    names = _Symbols(cell)
     statements: list[Statement] = list(primal(cell))
     tangents = {symbol(n): names.fresh(f"d_{n}", cell.spaces[n]) for n in cell.states}
     extra = tuple(tangents.values())
@@ -124,7 +131,7 @@ def _zeros(
     found: dict[sp.Symbol, sp.Symbol],
     wanted: Iterable[sp.Symbol],
     cell: Cell,
-    names: _Names,
+    names: _Symbols,
     statements: list[Statement],
 ) -> list[sp.Symbol]:
     """Look up the wanted derivatives, with a zero for those that vanish."""
@@ -138,7 +145,7 @@ def _zeros(
 
 
 def _reverse(
-    cell: Cell, names: _Names, statements: list[Statement]
+    cell: Cell, names: _Symbols, statements: list[Statement]
 ) -> tuple[dict[sp.Symbol, sp.Symbol], tuple[sp.Symbol, ...]]:
     """Append the reverse sweep; return the adjoint of every symbol reached, and the seeds."""
     seeds = {
@@ -189,7 +196,7 @@ def _reverse(
 
 def lower_vjp(cell: Cell) -> Routine:
     """Return ``J_t^T u`` for a covector ``u`` on the new state (reverse differentiation)."""
-    names = _Names(cell)
+    names = _Symbols(cell)
     statements: list[Statement] = list(primal(cell))
     adjoints, seeds = _reverse(cell, names, statements)
     returns = _zeros(adjoints, [symbol(n) for n in cell.states], cell, names, statements)
@@ -199,7 +206,7 @@ def lower_vjp(cell: Cell) -> Routine:
 
 def lower_parameter_vjp(cell: Cell) -> Routine:
     """Return the immediate parameter gradient ``u d+s_t/dtheta`` of every parameter."""
-    names = _Names(cell)
+    names = _Symbols(cell)
     statements: list[Statement] = list(primal(cell))
     adjoints, seeds = _reverse(cell, names, statements)
     for parameter in cell.parameters:
@@ -228,7 +235,7 @@ def lower_jacobian(
     """
     derived = jacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
-    names = _Names(cell)
+    names = _Symbols(cell)
     statements: list[Statement] = list(primal(cell))
     for out in cell.states:
         for column in columns:

@@ -7,13 +7,13 @@ over many steps in one call, and only the rest waits for the step before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.lowering.calculus import lower_jvp, lower_step, lower_vjp, primal
 from gradflow.codegen.lowering.routine import (
@@ -73,11 +73,12 @@ class Push:
         new = self.states.each.returns[: len(self.states.carried)]
         spaces = {**self.ahead.each.spaces, **self.states.each.spaces}
         return Routine(
-            "push",
-            "The new state, and the product J v of the step Jacobian with a change of the old.",
-            (*self.states.statements, *self.ahead.each.statements),
-            (*new, *self.ahead.each.returns),
-            tuple((s, spaces[s.name]) for s in self.ahead.carried),
+            name="push",
+            summary="The new state, and the product J v of the step Jacobian with a change of the "
+            "old.",
+            statements=(*self.states.statements, *self.ahead.each.statements),
+            returns=(*new, *self.ahead.each.returns),
+            extra=tuple((s, spaces[s.name]) for s in self.ahead.carried),
             spaces=spaces,
         )
 
@@ -88,7 +89,7 @@ def forward(cell: Cell) -> Recurrence:
     carried = _parts(cell)
     returns = step.returns[: len(carried)]
     statements = live(list(step.statements), set(returns))
-    return _split("forward", step, statements, returns, carried, carried)
+    return _split(cell, "forward", step, statements, returns, carried, carried)
 
 
 def pullback(cell: Cell) -> Recurrence:
@@ -96,7 +97,7 @@ def pullback(cell: Cell) -> Recurrence:
     vjp = lower_vjp(cell)
     carried = tuple(s for s, _ in vjp.extra)
     joined = _joined(list(vjp.statements), set(carried), set(vjp.returns))
-    return _split("pullback", vjp, joined, vjp.returns, carried, _parts(cell))
+    return _split(cell, "pullback", vjp, joined, vjp.returns, carried, _parts(cell))
 
 
 def push(cell: Cell) -> Push:
@@ -104,7 +105,7 @@ def push(cell: Cell) -> Push:
     jvp = lower_jvp(cell)
     carried = tuple(s for s, _ in jvp.extra)
     joined = _joined(list(jvp.statements), set(carried), set(jvp.returns))
-    ahead = _split("ahead", jvp, joined, jvp.returns, carried, _parts(cell))
+    ahead = _split(cell, "ahead", jvp, joined, jvp.returns, carried, _parts(cell))
     return Push(ahead, taped(cell, ahead))
 
 
@@ -127,7 +128,7 @@ def taped(cell: Cell, back: Recurrence) -> Recurrence:
     returns = (*new, *back.before.returns)
     routine = replace(step, spaces=back.before.spaces)
     kept = live(statements, set(returns))
-    return _split("taped", routine, kept, returns, carried, carried)
+    return _split(cell, "taped", routine, kept, returns, carried, carried)
 
 
 def _parts(cell: Cell) -> tuple[sp.Symbol, ...]:
@@ -175,6 +176,7 @@ def _read_by_let(statements: list[Statement], let: Let) -> bool:
 
 
 def _split(
+    cell: Cell,
     name: str,
     routine: Routine,
     statements: list[Statement],
@@ -183,7 +185,7 @@ def _split(
     states: tuple[sp.Symbol, ...],
 ) -> Recurrence:
     """Split the ``statements`` of a step by whether they read what is ``carried`` to it."""
-    hoisting = _Hoisting(routine.spaces, set(carried))
+    hoisting = _Hoisting(cell, routine.spaces, set(carried))
     before: list[Statement] = []
     each: list[Statement] = []
     for statement in statements:
@@ -203,14 +205,18 @@ def _split(
     extra = [*(s for s in carried if s not in states), *handed]
     return Recurrence(
         Routine(
-            f"{name}_before", "What needs no other step.", tuple(before), handed, spaces=spaces
+            name=f"{name}_before",
+            summary="What needs no other step.",
+            statements=tuple(before),
+            returns=handed,
+            spaces=spaces,
         ),
         Routine(
-            f"{name}_each",
-            "What waits for the step before.",
-            tuple(each),
-            returns,
-            tuple((s, spaces[s.name]) for s in extra),
+            name=f"{name}_each",
+            summary="What waits for the step before.",
+            statements=tuple(each),
+            returns=returns,
+            extra=tuple((s, spaces[s.name]) for s in extra),
             spaces=spaces,
         ),
         carried,
@@ -220,8 +226,9 @@ def _split(
 class _Hoisting:
     """Names for the largest subexpressions that do not move with the recurrence."""
 
-    def __init__(self, spaces: dict[str, str], moving: set[sp.Symbol]) -> None:
+    def __init__(self, cell: Cell, spaces: dict[str, str], moving: set[sp.Symbol]) -> None:
         self.spaces = dict(spaces)
+        self._fresh = Names([*spaces, *cell.linear_maps]).numbered("k")
         self.moving = moving
         self._names: dict[tuple[sp.Expr, str], sp.Symbol] = {}
 
@@ -243,8 +250,7 @@ class _Hoisting:
     def _name(self, expression: sp.Expr, before: list[Statement]) -> sp.Symbol:
         space = common_space(expression, self.spaces)
         if (expression, space) not in self._names:
-            numbers: Iterable[int] = range(len(self.spaces) + 1)
-            name = next(f"k{i}" for i in numbers if f"k{i}" not in self.spaces)
+            name = next(self._fresh)
             self.spaces[name] = space
             self._names[expression, space] = symbol(name)
             before.append(Let(symbol(name), expression, space))

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
 
 
@@ -58,7 +60,7 @@ class Gradient:
 Statement = Let | Matvec | Fill | Gradient
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Routine:
     """One generated function.
 
@@ -129,18 +131,17 @@ def common_space(expression: sp.Basic, spaces: Mapping[str, str]) -> str:
     return found.pop() if found else ONE
 
 
-def share(
-    statements: list[Statement], spaces: dict[str, str], taken: Container[str]
-) -> list[Statement]:
+def share(statements: list[Statement], spaces: dict[str, str], names: Names) -> list[Statement]:
     """Name common subexpressions once, each right before its first use.
 
-    ``spaces`` holds the space of every symbol and is given those of the new names; ``taken`` are
-    names that may not be used for them. The order is deterministic: that of the statements, then
-    SymPy's canonical order.
+    ``spaces`` holds the space of every symbol and is given those of the new names, which ``names``
+    makes. The order is deterministic: that of the statements, then SymPy's canonical order.
     """
-    names = (sp.Symbol(f"v{i}", real=True) for i in range(10**6) if f"v{i}" not in taken)
     replaced, reduced = sp.cse(
-        _expressions(statements), symbols=names, order="canonical", list=False
+        _expressions(statements),
+        symbols=map(symbol, names.numbered("v")),
+        order="canonical",
+        list=False,
     )
     rest = iter(reduced)
     rewritten: list[Statement] = [
@@ -163,17 +164,17 @@ def share(
     placed: set[sp.Symbol] = set()
     result: list[Statement] = []
 
-    def place(symbol: sp.Symbol) -> None:
-        if symbol in values and symbol not in placed:
-            placed.add(symbol)
-            for inner in sorted(values[symbol].expression.free_symbols, key=str):
+    def place(name: sp.Symbol) -> None:
+        if name in values and name not in placed:
+            placed.add(name)
+            for inner in sorted(values[name].expression.free_symbols, key=str):
                 place(inner)
-            result.append(values[symbol])
+            result.append(values[name])
 
     for statement in rewritten:
         known = len(result)
-        for symbol in sorted(reads(statement), key=str):
-            place(symbol)
+        for name in sorted(reads(statement), key=str):
+            place(name)
         result.append(statement)
         if isinstance(statement, Let) and statement.expression in values:
             result = _absorb(result, known)

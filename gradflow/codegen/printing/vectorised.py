@@ -1,7 +1,8 @@
 """Readable Python source for routines over arrays with any leading axes.
 
-The text uses ``np`` for array handling and bare names (``tanh``, ``sigmoid``) for functions of one
-unit, so one text serves every arithmetic that brings those names.
+The text uses bare names (``tanh``, ``sigmoid``) for functions of one unit and one word for array
+handling, so one printer serves every arithmetic; what differs is a ``Dialect``. Where that has
+operations they are the first argument, and the functions used are named on the first line.
 """
 
 from __future__ import annotations
@@ -14,30 +15,44 @@ from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.lowering.routine import Fill, Gradient, Let, Matvec, Routine
-from gradflow.codegen.printing.expressions import ArrayPrinter, Names
+from gradflow.codegen.printing.definitions import QUIET, indented, operations_line
+from gradflow.codegen.printing.dialect import ARRAYS, Dialect
+from gradflow.codegen.printing.expressions import ArrayPrinter, array_names
 from gradflow.jacobians.terms import Term
 
-# a branch that is not taken is computed too, and may well overflow or divide by zero
-_QUIET = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")'
+
+def routine_lines(cell: Cell, routine: Routine, dialect: Dialect = ARRAYS) -> list[str]:
+    """Return the lines of a function that runs a routine."""
+    return _Writer(cell, routine, dialect).function()
 
 
-class RoutineText:
+def maps_lines(cell: Cell, routine: Routine, dialect: Dialect = ARRAYS) -> list[str]:
+    """Return the lines of a function ``maps`` of all arguments: filled maps by name, or none."""
+    return _Writer(cell, routine, dialect).maps_function()
+
+
+class _Writer:
     """Prints one routine of a cell as a Python function."""
 
-    def __init__(self, cell: Cell, routine: Routine) -> None:
+    def __init__(self, cell: Cell, routine: Routine, dialect: Dialect) -> None:
         """Choose names that hide none of the runtime's."""
         self.cell = cell
         self.routine = routine
-        self.name = Names({*routine.spaces, *cell.linear_maps})
+        self.dialect = dialect
+        self.name = array_names({*routine.spaces, *cell.linear_maps})
         masked = (m.name for m in cell.linear_maps.values() if m.mask is not None)
         self._masks = {n: self.name.fresh(f"{n}_mask") for n in masked}
-        self._printer = ArrayPrinter(self.name.renamed)
+        self.operations = self.name.fresh(dialect.operations) if dialect.operations else ""
+        self._library = self.operations or "np"
+        self._printer = ArrayPrinter(self.name.written, self._library)
+        self._call = self._printer.call
 
     def arguments(self) -> list[str]:
-        """Return the argument names in order."""
+        """Return the argument names in order, the operations first."""
         cell = self.cell
         names = [*cell.states, *cell.input_names, "t", *cell.parameters, *cell.constant_names]
-        return [self.name(n) for n in names] + [self.name(s.name) for s, _ in self.routine.extra]
+        names += [s.name for s, _ in self.routine.extra]
+        return [*([self.operations] if self.operations else []), *map(self.name, names)]
 
     def size(self, space: str) -> str:
         """Return source text for the number of units of a space."""
@@ -50,14 +65,12 @@ class RoutineText:
                 return f"{self.name(name)}.shape[{axis}]"
         raise AssertionError(f"no array of space {space}")
 
-    def text(self) -> str:
+    def function(self) -> list[str]:
         """Return the whole function."""
-        extra = ", out" if self.routine.matrix else ""
+        arguments = self.arguments()
         gradient = self.routine.name == "parameter_vjp"
-        extra += ", keep" if gradient else ""
-        lines = [_QUIET] if self._branches() else []
-        lines.append(f"def {self.routine.name}({', '.join(self.arguments())}{extra}):")
-        lines += [f"    {line}" if line else "" for line in self._docstring()]
+        arguments += ["out"] if self.routine.matrix else []
+        arguments += ["keep"] if gradient else []
         body = self._maps() + (["gradients = {}"] if gradient else [])
         for statement in self.routine.statements:
             body += self._statement(statement)
@@ -68,7 +81,12 @@ class RoutineText:
         else:
             names = [self.name(s.name) for s in self.routine.returns]
             body.append(f"return {', '.join(names)}," if names else "return ()")
-        return "\n".join([*lines, *("    " + line for line in body)]) + "\n"
+        bound = operations_line(self.operations, self._printer)
+        return [
+            *([QUIET] if self._branches() else []),
+            f"def {self.routine.name}({', '.join(arguments)}):",
+            *indented([*self._docstring(), *bound, *body]),
+        ]
 
     def _branches(self) -> bool:
         """Whether some value is chosen by a condition, so that others are computed in vain."""
@@ -77,6 +95,11 @@ class RoutineText:
 
     def _docstring(self) -> list[str]:
         cell, rows = self.cell, []
+        if self.operations:
+            rows.append(
+                f"{self.operations} : gradflow.codegen.frameworks.operations.Operations of the "
+                "arrays"
+            )
         for name in (*cell.states, *cell.input_names):
             rows.append(f"{self.name(name)} : (..., {cell.spaces[name]})")
         rows.append("t : (..., 1), the step number, 1 for the first")
@@ -87,7 +110,8 @@ class RoutineText:
             rows.append(f"{self.name(symbol.name)} : (..., {space})")
         if self.routine.matrix:
             heights, widths = self.routine.matrix
-            rows.append(f"out : (..., {' + '.join(heights)}, {' + '.join(widths)}), overwritten")
+            axes = f"{' + '.join(heights)}, {' + '.join(widths)}"
+            rows.append(f"out : (..., {axes}){self.dialect.out}")
         if self.routine.name == "parameter_vjp":
             rows.append("keep : whether gradients keep the leading axes or are summed over them")
         return [f'"""{self.routine.summary}', "", *rows, '"""']
@@ -114,26 +138,26 @@ class RoutineText:
                 mask = self._entries(linear_map, linear_map.mask)
                 flag = self._masks[linear_map.name]
                 lines.append(f"{flag} = {mask}")
-                lines.append(f"{name} = where({flag}, {name}, 0)")
+                lines.append(f"{name} = {self._call('where', flag, name, '0')}")
             if linear_map.entries is not None:
                 shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
                 entries = self._entries(linear_map, linear_map.entries)
-                lines.append(f"{name} = np.broadcast_to({entries}, {shape})")
+                lines.append(f"{name} = {self._library}.broadcast_to({entries}, {shape})")
         return lines
 
-    def maps_text(self) -> str:
-        """Return the text of a function ``maps`` of all arguments: filled maps by name, or ""."""
+    def maps_function(self) -> list[str]:
+        """Return the function that fills masked and fixed maps, or nothing."""
         lines = self._maps()
         if not lines:
-            return ""
+            return []
         filled = [
             m for m in self.cell.linear_maps.values() if m.mask is not None or m.entries is not None
         ]
         pairs = (f"{m.name!r}: {self.name(m.name)}" for m in filled if m.name in self._applied())
         words = '"""Masked and fixed maps by name, zero where a mask allows no entry."""'
-        body = [words, *lines, f"return {{{', '.join(pairs)}}}"]
-        head = f"def maps({', '.join(self.arguments())}):"
-        return "\n".join([_QUIET, head, *("    " + line for line in body)]) + "\n"
+        bound = operations_line(self.operations, self._printer)
+        body = [words, *bound, *lines, f"return {{{', '.join(pairs)}}}"]
+        return [QUIET, f"def maps({', '.join(self.arguments())}):", *indented(body)]
 
     def _entries(self, linear_map: Map, rule: sp.Basic) -> str:
         """Return the text of a rule in row and column over the entries of a map."""
@@ -144,10 +168,11 @@ class RoutineText:
                 continue
             vector = node.args[0].name
             space = linear_map.out if kind == "row" else linear_map.into
-            values = f"index({self.size(space)})" if vector == "index" else self.name(vector)
+            index = vector == "index"
+            values = self._call("index", self.size(space)) if index else self.name(vector)
             axis = "[:, None]" if kind == "row" else "[None, :]"
             names[node] = sp.Symbol(f"{values}{axis}")
-        return str(ArrayPrinter({}).doprint(rule.xreplace(names)))
+        return str(self._printer.doprint(rule.xreplace(names)))
 
     def _statement(self, statement: object) -> list[str]:
         match statement:
@@ -167,12 +192,8 @@ class RoutineText:
             return text
         spaces = {self.routine.spaces[s.name] for s in expression.free_symbols}
         if space != ONE and spaces <= {ONE}:
-            return f"spread({text}, {self.size(space)})"
-        return text if expression.free_symbols else f"spread({text}, 1)"
-
-    def _times(self, rows: str, matrix: str) -> str:
-        """Return the text of ``rows`` (..., n) times ``matrix`` (n, m)."""
-        return f"{rows} @ {matrix}"
+            return self._call("spread", text, self.size(space))
+        return text if expression.free_symbols else self._call("spread", text, "1")
 
     def _matvec(self, statement: Matvec) -> str:
         target, operand = self.name(statement.target.name), self.name(statement.operand.name)
@@ -180,22 +201,22 @@ class RoutineText:
         name = self.name(linear_map.name)
         kind = linear_map.kind
         if linear_map.stored:
-            return f"{target} = {self._times(operand, name + '.T' * (not statement.transposed))}"
+            matrix = name if statement.transposed else f"{name}.T"
+            return f"{target} = {self.dialect.product(operand, matrix)}"
         narrow = (kind == "spread") == statement.transposed
         if narrow:
-            return f"{target} = {operand}.sum(-1, keepdims=True)" + (
-                f" / {self.size(linear_map.into)}" if kind == "mean" else ""
-            )
+            scale = f" / {self.size(linear_map.into)}" if kind == "mean" else ""
+            return f"{target} = {self.dialect.total(self._library, operand)}{scale}"
         wide = linear_map.out if kind == "spread" else linear_map.into
         size = self.size(wide)
         scale = f" / {size}" if kind == "mean" else ""
-        return f"{target} = spread({operand}, {size}){scale}"
+        return f"{target} = {self._call('spread', operand, size)}{scale}"
 
     def _matrix(self, linear_map: Map) -> str:
         if linear_map.stored:
             return self.name(linear_map.name)
         shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
-        ones = f"ones({shape})"
+        ones = self._call("ones", shape)
         scale = f" / {self.size(linear_map.into)}" if linear_map.kind == "mean" else ""
         return f"({ones}{scale})" if scale else ones
 
@@ -218,6 +239,7 @@ class RoutineText:
                     lines += [start, *(f"        {term}," for term in terms), "    ]),"]
                 else:
                     lines.append(f"{start}{', '.join(terms)}]),")
+        self._printer.called.add("fill_blocks")
         return ["return fill_blocks(", "    out,", *lines, ")"]
 
     def _term(self, term: Term) -> str:
@@ -241,12 +263,13 @@ class RoutineText:
         parameter = statement.parameter
         adjoint = self.name(statement.adjoint.name)
         if statement.operand is None:
-            value = f"total({adjoint}, keep)"
+            value = self._call("total", adjoint, "keep")
         else:
-            value = f"outer({adjoint}, {self.name(statement.operand.name)}, keep)"
+            value = self._call("outer", adjoint, self.name(statement.operand.name), "keep")
         linear_map = self.cell.linear_maps.get(parameter)
         if linear_map is not None and linear_map.mask is not None:
-            value = f"where({self._masks[parameter]}, {value}, 0)"
+            value = self._call("where", self._masks[parameter], value, "0")
         earlier = self.routine.statements[: self.routine.statements.index(statement)]
         again = any(isinstance(s, Gradient) and s.parameter == parameter for s in earlier)
-        return [f"gradients[{parameter!r}] {'+=' if again else '='} {value}"]
+        target = f"gradients[{parameter!r}]"
+        return [self.dialect.added(target, value) if again else f"{target} = {value}"]

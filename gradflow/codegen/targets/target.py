@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering.routine import Routine
-from gradflow.codegen.printing.vectorised import RoutineText
+from gradflow.codegen.printing.vectorised import routine_lines
 from gradflow.codegen.targets.arrays import Arrays, InPlace
 
 Array = Any
@@ -78,7 +78,7 @@ class Loops:
 
 def array_text(cell: Cell, routine: Routine) -> str:
     """Print a routine over arrays with any leading axes."""
-    return RoutineText(cell, routine).text()
+    return "\n".join([*routine_lines(cell, routine), ""])
 
 
 def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -88,12 +88,12 @@ def run_text(text: str, namespace: Mapping[str, Any], name: str) -> dict[str, An
     return names
 
 
-def run_source(namespace: Mapping[str, Any]) -> Build:
-    """Return a ``build`` that executes the source with ``namespace`` in place of its header."""
+def run_source(names: Callable[[], Mapping[str, Any]]) -> Build:
+    """Return a ``build`` that executes the source among the ``names`` its header gives."""
 
     def build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
-        names = run_text(source, namespace, cell.name)
-        return {routine.name: names[routine.name] for routine in routines}
+        found = run_text(source, names(), cell.name)
+        return {routine.name: found[routine.name] for routine in routines}
 
     return build
 
@@ -107,10 +107,10 @@ class Target:
     name
         The word by which ``gradflow.compile(cell, backend=...)`` knows it.
     header
-        First lines of the source: where its names come from.
+        First lines of the source of a cell of this name: where its names come from.
     build
         Turns the text of routines into functions by name. They take arrays whose leading axes
-        broadcast, in the order of ``RoutineText.arguments``.
+        broadcast: state parts, inputs, step number, parameters, constants, what the routine adds.
     asarray
         Converts numbers and arrays to the target's own.
     empty
@@ -132,7 +132,7 @@ class Target:
     """
 
     name: str
-    header: str = field(compare=False)
+    header: Callable[[str], str] = field(compare=False, repr=False)
     build: Build = field(compare=False, repr=False)
     asarray: Callable[[Any], Any] = field(compare=False, repr=False)
     empty: Callable[[tuple[int, ...]], Any] = field(compare=False, repr=False)

@@ -8,22 +8,13 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import FUNCTIONS, absolute, modulo, round_down, step
+from gradflow.cells.language.functions import modulo, record_of, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.cells.typeset import is_raised, name_latex, number_latex, time_index
 from gradflow.jacobians.print.signed import Signed, in_sum
-
-_NAMES = {
-    "sigmoid": r"\sigma",
-    "relu": r"\operatorname{ReLU}",
-    "softplus": r"\operatorname{softplus}",
-    "signum": r"\operatorname{sign}",
-    "maximum": r"\max",
-    "minimum": r"\min",
-}
 
 
 def generated(cell: Cell) -> dict[sp.Symbol, Statement]:
@@ -147,7 +138,7 @@ class ExpressionLatex(LatexPrinter):
         if name and exponent.is_Integer:
             return f"{name}^{{{power}}}{self._arguments(base)}"
         plain = self.is_name(base)
-        delimited = isinstance(base, (absolute, round_down, step))
+        delimited = isinstance(base, step) or self._fences(base) is not None
         whole = base.is_Integer and base.is_nonnegative
         wrapped = text if plain or delimited or whole else rf"\left( {text} \right)"
         return f"{wrapped}^{{{power}}}"
@@ -158,30 +149,35 @@ class ExpressionLatex(LatexPrinter):
 
     def _name(self, expr: sp.Basic) -> str:
         """Return the LaTeX name of a function that prints as name and argument."""
-        kind = type(expr).__name__
-        if isinstance(expr, step):
+        function = record_of(expr)
+        if isinstance(expr, step) or function is None or function.fences:
             return ""
-        return _NAMES.get(kind) or (FUNCTIONS[kind].latex if kind in FUNCTIONS else "")
+        return function.latex
+
+    def _fences(self, expr: sp.Basic) -> tuple[str, str] | None:
+        """Return what stands around the argument of a function that prints without its name."""
+        function = record_of(expr)
+        return function.fences if function else None
 
     def _print_Function(self, expr: sp.Function, exp: Any = None) -> str:
         inner = ", ".join(str(self._print(a)) for a in expr.args)
         if isinstance(expr, step):
             return rf"\mathbf{{1}}\left[ {inner} > 0 \right]"
-        if isinstance(expr, absolute):
-            return rf"\left| {inner} \right|"
-        if isinstance(expr, round_down):
-            return rf"\left\lfloor {inner} \right\rfloor"
         if isinstance(expr, modulo):
             return r" \bmod ".join(self._factor(a) for a in expr.args)
+        fences = self._fences(expr)
+        if fences:
+            return inner.join(fences)
         return f"{self._name(expr)}{self._arguments(expr)}"
 
     def _arguments(self, expr: sp.Function) -> str:
         return rf"\left( {', '.join(str(self._print(a)) for a in expr.args)} \right)"
 
-    def _print_tanh(self, expr: sp.Function, exp: Any = None) -> str:
-        return self._print_Function(expr)
-
-    _print_erf = _print_exp = _print_log = _print_tanh
+    def _print(self, expr: sp.Basic, **kwargs: Any) -> str:
+        # SymPy has printers of its own for some functions, by the name of their class
+        if isinstance(expr, sp.Function):
+            return self._print_Function(expr)
+        return str(super()._print(expr, **kwargs))
 
     def _print_And(self, expr: sp.And) -> str:
         return self._joined(expr, "and")

@@ -13,14 +13,6 @@ from gradflow.cells.language.program import Elementwise, Product
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
 from gradflow.jacobians.print.signed import Signed, in_sum
 
-_NAMES = {
-    "signum": "sign",
-    "maximum": "Max",
-    "minimum": "Min",
-    "absolute": "Abs",
-    "round_down": "floor",
-}
-
 
 class ExpressionText(StrPrinter):
     """Plain text with ``h'`` for the new value of a part and maps written out."""
@@ -86,14 +78,13 @@ class ExpressionText(StrPrinter):
         return Signed(negative, str(body))
 
     def _print_Function(self, expr: sp.Function) -> str:
-        kind = type(expr).__name__
         parts = [str(self._print(a)) for a in expr.args]
         if isinstance(expr, step):
             return f"1[{parts[0]} > 0]"
         if isinstance(expr, modulo):
             both = (self.operand(a) for a in expr.args)
             return f"({' % '.join(both)})"
-        return f"{_NAMES.get(kind, kind)}({', '.join(parts)})"
+        return f"{type(expr).__name__}({', '.join(parts)})"
 
     def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
         return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"

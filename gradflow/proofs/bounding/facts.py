@@ -16,7 +16,7 @@ from functools import cached_property
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import absolute, relu, sigmoid, signum, softplus, step
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import symbol
@@ -30,10 +30,6 @@ from gradflow.proofs.algebra.polynomial import (
     total,
     variable,
 )
-
-_UNIT = (sigmoid,)
-_SYMMETRIC = (sp.tanh, sp.sin, sp.cos, sp.erf, signum)
-_POSITIVE = (relu, softplus, absolute, sp.exp, sp.cosh)
 
 
 class NotPolynomialError(Exception):
@@ -193,14 +189,9 @@ class Facts:
 
     def _kind(self, expression: sp.Basic) -> str:
         """Return the range of an expression that is one call of a function, ``""`` if unknown."""
-        if isinstance(expression, _UNIT):
-            return "unit"
-        if isinstance(expression, _SYMMETRIC):
-            return "symmetric"
-        if isinstance(expression, _POSITIVE):
-            return "positive"
-        if isinstance(expression, step):
-            return "binary"
+        function = record_of(expression)
+        if function:
+            return "" if function.range == "any" else function.range
         if isinstance(expression, choose) and {*expression.args[1:]} == {sp.S.Zero, sp.S.One}:
             return "binary"
         return ""

@@ -12,14 +12,12 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import relu, sigmoid, step
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable
-
-_FUNCTIONS = {sp.tanh: "tanh", sigmoid: "sigmoid", relu: "relu", step: "step"}
 
 
 class NotExportedError(Exception):
@@ -99,8 +97,9 @@ class CoqTerms:
                 return f"({sign.join(show(a) for a in e.args)})"
             if isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 0:
                 return f"({show(e.base)} ^ {int(e.exp)})"
-            if type(e) in _FUNCTIONS:
-                return f"({_FUNCTIONS[type(e)]} {show(e.args[0])})"
+            function = record_of(e)
+            if function and function.coq:
+                return f"({function.coq} {show(e.args[0])})"
             raise NotExportedError(str(e))
 
         return show(expression)

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
+from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 import sympy as sp
 
-from gradflow.cells.language.functions import (
-    absolute,
-    modulo,
-    relu,
-    round_down,
-    sigmoid,
-    softplus,
-    step,
-)
+from gradflow.cells.language.elementwise import ElementwiseFunction
+from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.spaces import ONE
@@ -152,34 +148,51 @@ class BallCell:
         return whole
 
     def _scalar(self, e: sp.Basic, values: Mapping[str, Vector], i: int, t: int) -> Ball:
-        def show(a: sp.Basic) -> Ball:
-            return self._scalar(a, values, i, t)
-
-        if e.is_Rational:
-            return flint.arb(int(e.p)) / int(e.q)
-        if e == TIME:
-            return flint.arb(t)
-        if isinstance(e, sp.Symbol):
-            units = values[e.name]
+        def named(name: sp.Symbol) -> Ball:
+            if name == TIME:
+                return flint.arb(t)
+            units = values[name.name]
             return units[i if len(units) > 1 else 0]
-        if isinstance(e, sp.Add):
-            return sum((show(a) for a in e.args[1:]), show(e.args[0]))
-        if isinstance(e, sp.Mul):
-            total = show(e.args[0])
-            for a in e.args[1:]:
-                total = total * show(a)
-            return total
-        if isinstance(e, sp.Pow) and e.exp.is_Integer:
-            power = show(e.base) ** abs(int(e.exp))
-            return power if e.exp > 0 else 1 / power
-        if isinstance(e, choose):
-            condition, taken, other = e.args
-            return show(taken) if _decide(condition, show) else show(other)
-        if type(e) in _FUNCTIONS:
-            return _FUNCTIONS[type(e)](*(show(a) for a in e.args))
-        raise UsageError(
-            f"cell {self.cell.name!r}: {e} cannot be enclosed; no certificate is given."
-        )
+
+        try:
+            return enclosed(e, named)
+        except NotImplementedError as error:
+            raise UsageError(
+                f"cell {self.cell.name!r}: {error} cannot be enclosed; no certificate is given."
+            ) from None
+
+
+def enclosed(e: sp.Basic, named: Callable[[sp.Symbol], Ball]) -> Ball:
+    """Return a scalar expression over balls; raises ``NotImplementedError`` with what it cannot."""
+
+    def show(a: sp.Basic) -> Ball:
+        return enclosed(a, named)
+
+    if e.is_Rational:
+        return flint.arb(int(e.p)) / int(e.q)
+    if isinstance(e, sp.Symbol):
+        return named(e)
+    if isinstance(e, sp.Add):
+        return sum((show(a) for a in e.args[1:]), show(e.args[0]))
+    if isinstance(e, sp.Mul):
+        total = show(e.args[0])
+        for a in e.args[1:]:
+            total = total * show(a)
+        return total
+    if isinstance(e, sp.Pow):
+        return _power(show(e.base), e.exp, show)
+    if isinstance(e, choose):
+        condition, taken, other = e.args
+        return show(taken) if _decide(condition, show) else show(other)
+    if e in _CONSTANTS:
+        return _CONSTANTS[e]()
+    function = record_of(e)
+    if function:
+        return _function(function)(*(show(a) for a in e.args))
+    raise NotImplementedError(str(e))
+
+
+_CONSTANTS: dict[sp.Basic, Callable[[], Ball]] = {sp.pi: flint.arb.pi, sp.E: flint.arb.const_e}
 
 
 def _matrix(array: Any) -> Any:
@@ -209,38 +222,47 @@ def _decide(condition: sp.Basic, show: Callable[[sp.Basic], Ball]) -> bool:
     return {**holds, ">": sign > 0, ">=": sign >= 0}[condition.rel_op]
 
 
-def _monotone(function: Callable[[Ball], Ball]) -> Callable[[Ball], Ball]:
-    """Return a growing function of a ball through its ends, which stays finite on wide balls."""
+def _power(base: Ball, exponent: sp.Expr, show: Callable[[sp.Basic], Ball]) -> Ball:
+    if exponent.is_Integer:
+        power = base ** abs(int(exponent))
+    elif abs(exponent) == sp.S.Half:
+        power = base.sqrt()
+    else:
+        return base ** show(exponent)
+    return power if exponent > 0 else 1 / power
+
+
+# python-flint's methods go by other names
+_OWN: dict[str, Callable[..., Ball]] = {
+    "absolute": abs,
+    "maximum": lambda a, b: a.max(b),
+    "minimum": lambda a, b: a.min(b),
+}
+
+
+@lru_cache(maxsize=64)
+def _function(record: ElementwiseFunction) -> Callable[..., Ball]:
+    """Return a function of balls; one that never falls goes through the ends of wide balls."""
+    function = _computed(record)
+    if not record.increasing:
+        return function
 
     def through_ends(x: Ball) -> Ball:
-        return hull(function(x.lower()), function(x.upper()))
+        return function(x) if x.is_exact() else hull(function(x.lower()), function(x.upper()))
 
     return through_ends
 
 
-def _step(x: Ball) -> Ball:
-    low, high = flint.arb(int(x.lower() > 0)), flint.arb(int(x.upper() > 0))
-    return hull(low, high)
-
-
-def _modulo(a: Ball, b: Ball) -> Ball:
-    return a - b * (a / b).floor()
-
-
-_FUNCTIONS: dict[Any, Callable[..., Ball]] = {
-    sp.tanh: _monotone(lambda x: x.tanh()),
-    sigmoid: _monotone(lambda x: 1 / (1 + (-x).exp())),
-    relu: _monotone(lambda x: x if x > 0 else flint.arb(0)),
-    step: _step,
-    softplus: _monotone(lambda x: (1 + x.exp()).log()),
-    absolute: abs,
-    round_down: lambda x: x.floor(),
-    modulo: _modulo,
-    sp.exp: _monotone(lambda x: x.exp()),
-    sp.sin: lambda x: x.sin(),
-    sp.cos: lambda x: x.cos(),
-    sp.sinh: _monotone(lambda x: x.sinh()),
-    sp.atan: _monotone(lambda x: x.atan()),
-    sp.asinh: _monotone(lambda x: x.asinh()),
-    sp.erf: _monotone(lambda x: x.erf()),
-}
+def _computed(record: ElementwiseFunction) -> Callable[..., Ball]:
+    module, _, word = record.balls.rpartition(":")
+    if module:
+        found: Callable[..., Ball] = attrgetter(word)(import_module(module))
+        return found
+    if word in _OWN:
+        return _OWN[word]
+    if word:
+        return lambda x: getattr(x, word)()
+    assert record.definition is not None
+    free = sp.symbols(f"a:{record.least}", real=True)
+    definition = sp.sympify(record.definition(*free))
+    return lambda *args: enclosed(definition, dict(zip(free, args, strict=True)).__getitem__)

@@ -7,6 +7,7 @@ vectors once, and every product with one operand as one product with a stack of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sympy as sp
 
@@ -15,7 +16,7 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.lowering.recurrence import Push
 from gradflow.codegen.lowering.routine import Let, Matvec, Statement, reads
 from gradflow.codegen.printing.loops.routines import inputs as inputs_of
-from gradflow.codegen.printing.loops.routines import offsets, size_names
+from gradflow.codegen.printing.loops.routines import kernel_lines, offsets, size_names
 from gradflow.codegen.printing.loops.routines import weights as weights_of
 from gradflow.codegen.printing.loops.scalar import LoopText, is_condition, scheduled
 from gradflow.codegen.printing.loops.writer import CHUNK, Writer
@@ -49,10 +50,10 @@ class PushText(Writer):
                 row = "g" if n in along else "base + g"
                 self._frame.entry[n] = f"{self.part(n)}[{row}, {'0' if space == ONE else 'a'}]"
         returns = self.recurrence.each.returns
-        self._state_lines = self._state.lines(states, {*returns}, {*returns[: len(cell.states)]})
+        self._state_lines = self._state.step(states, {*returns}, {*returns[: len(cell.states)]})
         self._frame.borrow(self._state)
         last = {*push.ahead.each.returns}
-        self._frame_lines = self._frame.lines(push.ahead.each.statements, last, last)
+        self._frame_lines = self._frame.step(push.ahead.each.statements, last, last)
 
     def statements(self) -> list[Statement]:
         """Return every statement of the kernel."""
@@ -69,7 +70,7 @@ class PushText(Writer):
         states = [] if self._known else self._push.states.each.statements
         return [*states, *self._push.ahead.each.statements]
 
-    def text(self, name: str) -> str:
+    def lines(self, name: str) -> list[str]:
         """Return the kernel's source."""
         cell, ahead = self.cell, self._push.ahead
         part = offsets(cell.states, cell)
@@ -136,14 +137,14 @@ class PushText(Writer):
             "    log_size[s, start + k - begin] = whole + exponent[s] * 0.6931471805599453",
         ]
 
-    def _function(self, name: str, lines: Sequence[str]) -> str:
+    def _function(self, name: str, lines: Sequence[str]) -> list[str]:
         names = ["states", "first_step", "begin", "end", "frame", "log_size", "exponent"]
         names += [f"{self.part(n)}_in" for n in inputs_of(self.cell, self.statements())]
         names += [self.part(n) for n in weights_of(self.cell, self.unstacked())]
         names += [f"m{i}" for i in range(len(self.stacks))]
         head = ", ".join([*names, *size_names(self.cell)])
-        doc = '    """Tangent vectors, and states that are not known, some steps forward."""'
-        return "\n".join(["@jit", f"def {name}({head}):", doc, *("    " + x for x in lines)]) + "\n"
+        summary = "Tangent vectors, and states that are not known, some steps forward."
+        return kernel_lines(f"def {name}({head}):", summary, lines)
 
 
 def _made(statements: Sequence[Statement]) -> set[str]:
@@ -152,6 +153,19 @@ def _made(statements: Sequence[Statement]) -> set[str]:
 
 def _is_stored(statement: Statement) -> bool:
     return isinstance(statement, Matvec) and statement.linear_map.stored
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Where the result of a product lies in a row of a stack's: ``name = array[row, place]``."""
+
+    name: str
+    array: str
+    place: str
+
+    def cut(self, row: str) -> str:
+        """Return the line that gives the segment of a row its name."""
+        return f"{self.name} = {self.array}[{row}, {self.place}]"
 
 
 class _Stage(LoopText):
@@ -169,30 +183,29 @@ class _Stage(LoopText):
         super().__init__(cell, spaces, rows)
         self.once: list[str] = []
         self._prefix, self._stacks = prefix, stacks
-        # symbols in a row of a stack's product: a name for their segment, and its text
-        self._segments: dict[str, tuple[str, str]] = {}
-        self._heads: list[str] = []
+        # symbols in a row of a stack's product, borrowed ones in the row ``g``
+        self._segments: dict[str, _Segment] = {}
+        self._borrowed: dict[str, _Segment] | None = None
 
     def borrow(self, other: _Stage) -> None:
         """Read what another stage computed, one row of it for some rows of this one."""
-        self._heads = ["g = s // columns"]
-        for n, (own, text) in other._segments.items():
-            self._segments[n] = own, text.replace("[s,", "[g,")
-            self.entry[n] = other.entry[n]
+        self._borrowed = dict(other._segments)
+        self.entry |= {n: other.entry[n] for n in self._borrowed}
 
-    def elementwise(
-        self, lets: Sequence[Let], stored: set[sp.Symbol]
-    ) -> tuple[list[str], list[str]]:
-        """Return the pass of :class:`LoopText`, rows of stacks cut into segments beforehand.
+    def heads(self, lets: Sequence[Let]) -> list[str]:
+        """Return lines that cut a row of each stack read into segments.
 
         A segment's units count from 0, so that a compiler sees that no index is negative.
         """
-        before, (first, *rest) = super().elementwise(lets, stored)
         used = {s.name for let in lets for s in reads(let)}
-        cuts = [" = ".join(self._segments[n]) for n in self._segments if n in used]
-        return before, [first, *("    " + line for line in [*self._heads, *cuts]), *rest]
+        borrowed = self._borrowed or {}
+        return [
+            *(["g = s // columns"] if self._borrowed is not None else []),
+            *(segment.cut("g") for n, segment in borrowed.items() if n in used),
+            *(segment.cut("s") for n, segment in self._segments.items() if n in used),
+        ]
 
-    def lines(
+    def step(
         self, statements: Sequence[Statement], wanted: set[sp.Symbol], alone: set[sp.Symbol]
     ) -> list[str]:
         """Return the lines of a step; ``wanted`` symbols get arrays, of their own if ``alone``."""
@@ -254,8 +267,8 @@ class _Stage(LoopText):
             place = names.index(s.linear_map.name)
             low = " + ".join(sizes[n] for n in names[:place]) or "0"
             segment = f"{out}_{place}"
-            text = f"{out}[s, {low} : {low} + {sizes[s.linear_map.name]}]"
-            self._segments[s.target.name] = segment, text
+            text = f"{low} : {low} + {sizes[s.linear_map.name]}"
+            self._segments[s.target.name] = _Segment(segment, out, text)
             self.entry[s.target.name] = f"{segment}[{'0' if s.linear_map.out == ONE else 'a'}]"
 
 

@@ -12,8 +12,8 @@ from gradflow.codegen.printing.loops.routines import offsets
 from gradflow.codegen.printing.loops.writer import CHUNK, Tape, Writer
 
 
-def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -> str:
-    """Print the loop that fills ``states`` (trajectories, T + 1, d) from its first entry on.
+def forward_lines(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -> list[str]:
+    """Return the loop that fills ``states`` (trajectories, T + 1, d) from its first entry on.
 
     With a ``tape`` it also fills that, (T, trajectories, width), for the pullback.
     """
@@ -47,8 +47,8 @@ def forward_text(cell: Cell, recurrence: Recurrence, tape: Tape | None = None) -
     return writer.function("forward", [], "States of a run, from the first on.", lines)
 
 
-def replay_text(cell: Cell, recurrence: Recurrence, tape: Tape) -> str:
-    """Print :func:`pullback_text` with all factors read from a ``tape``."""
+def replay_lines(cell: Cell, recurrence: Recurrence, tape: Tape) -> list[str]:
+    """Return :func:`pullback_lines` with all factors read from a ``tape``."""
     writer = Writer(cell, recurrence)
     writer.read_tape(tape)
     lines = [
@@ -62,8 +62,8 @@ def replay_text(cell: Cell, recurrence: Recurrence, tape: Tape) -> str:
     return writer.function("replay", extra, "A covector pulled back through a tape.", lines)
 
 
-def pullback_text(cell: Cell, recurrence: Recurrence) -> str:
-    """Print the loop that pulls ``u`` (trajectories, d) back through ``states``.
+def pullback_lines(cell: Cell, recurrence: Recurrence) -> list[str]:
+    """Return the loop that pulls ``u`` (trajectories, d) back through ``states``.
 
     It writes natural logs of lengths, of each part and of the whole, (trajectories, parts, T + 1)
     and (trajectories, T + 1), lag 0 first, and directions ``rows`` (trajectories, T + 1, d), or the

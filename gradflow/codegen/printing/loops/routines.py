@@ -9,11 +9,14 @@ from itertools import pairwise
 import sympy as sp
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.names import Names
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.lowering.routine import Fill, Let, Matvec, Routine, Statement, reads
+from gradflow.codegen.printing.definitions import indented
 from gradflow.codegen.printing.loops.scalar import LoopText
+from gradflow.codegen.printing.loops.words import size_name, spaces_of
 
 # A row of each matrix is loaded once for so many steps of the output.
 _GROUP = 4
@@ -56,17 +59,9 @@ def arguments(cell: Cell, statements: Sequence[Statement]) -> list[str]:
     return [*cell.states, *inputs(cell, statements), *time, *weights(cell, statements)]
 
 
-def spaces_of(cell: Cell) -> list[str]:
-    """Return every space but ``one``, in a fixed order: a kernel takes the size of each."""
-    found = {s for s in cell.spaces.values() if s != ONE}
-    for linear_map in cell.linear_maps.values():
-        found |= {linear_map.out, linear_map.into} - {ONE}
-    return sorted(found)
-
-
 def size_names(cell: Cell) -> list[str]:
     """Return the names of the arguments that hold sizes."""
-    return [f"n_{space}" for space in spaces_of(cell)]
+    return [size_name(space) for space in spaces_of(cell)]
 
 
 def offsets(parts: Sequence[str], cell: Cell) -> dict[str, str]:
@@ -76,7 +71,7 @@ def offsets(parts: Sequence[str], cell: Cell) -> dict[str, str]:
 
 def starts(spaces: Sequence[str]) -> list[str]:
     """Return the text of where each of several vectors, side by side, begins."""
-    sizes = ["1" if space == ONE else f"n_{space}" for space in spaces]
+    sizes = ["1" if space == ONE else size_name(space) for space in spaces]
     return [" + ".join(sizes[:i]) or "0" for i in range(len(sizes))]
 
 
@@ -96,8 +91,13 @@ class _Block:
         return {d for d in found if d is not None}
 
 
-def routine_text(cell: Cell, routine: Routine) -> str:
-    """Print a routine as a function of its :func:`arguments`, extra arrays, ``out`` and sizes."""
+def kernel_lines(head: str, summary: str, body: Iterable[str]) -> list[str]:
+    """Return the lines of a compiled function."""
+    return ["@jit", head, *indented([f'"""{summary}"""', *body])]
+
+
+def loop_lines(cell: Cell, routine: Routine) -> list[str]:
+    """Return a routine as a function of its :func:`arguments`, extra arrays, ``out`` and sizes."""
     statements, blocks, spaces = _with_diagonals_named(cell, routine)
     text = LoopText(cell, spaces)
     names = [text.name(n) for n in arguments(cell, routine.statements)]
@@ -110,8 +110,7 @@ def routine_text(cell: Cell, routine: Routine) -> str:
     else:
         body.append(f"return {', '.join(text.name(s.name) for s in routine.returns)},")
     head = f"def {routine.name}({', '.join([*names, *size_names(cell)])}):"
-    doc = f'    """{routine.summary}"""'
-    return "\n".join(["@jit", head, doc, *("    " + line for line in body)]) + "\n"
+    return kernel_lines(head, routine.summary, body)
 
 
 def _with_diagonals_named(
@@ -120,6 +119,7 @@ def _with_diagonals_named(
     """Return the statements with every diagonal computed beforehand, the blocks, all spaces."""
     spaces = dict(routine.spaces)
     statements: list[Statement] = [s for s in routine.statements if not isinstance(s, Fill)]
+    names = Names([*spaces, *cell.linear_maps])
     made: dict[tuple[sp.Expr, str], sp.Symbol] = {}
     targets = {s.target for s in statements if isinstance(s, Let)}
 
@@ -129,7 +129,7 @@ def _with_diagonals_named(
         if expression in targets and spaces[expression.name] == space:
             return expression
         if (expression, space) not in made:
-            name = next(f"d{i}" for i in range(len(spaces) + 1) if f"d{i}" not in spaces)
+            name = names.fresh(f"d{len(made)}v")
             spaces[name] = space
             made[expression, space] = symbol(name)
             statements.append(Let(symbol(name), expression, space))
@@ -198,11 +198,11 @@ def _block_lines(
     loads: list[str] = []
     sums: list[list[str]] = [[] for _ in range(count)]
     for k, (maps, diagonals) in enumerate(single):
-        entry = _entry(text, maps[0])
-        if "[a, b]" in entry:
-            heads.append(f"m{k} = {entry.removesuffix('[a, b]')}[a]")
-            entry = f"m{k}[b]"
-        loads.append(f"w{k} = {entry}")
+        if maps[0].stored:
+            heads.append(f"m{k} = {text.name(maps[0].name)}[a]")
+            loads.append(f"w{k} = m{k}[b]")
+        else:
+            loads.append(f"w{k} = {_entry(text, maps[0])}")
         for i in range(count):
             parts = [f"w{k}"]
             left, right = diagonals

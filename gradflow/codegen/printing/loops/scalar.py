@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.lowering.routine import Let, Matvec, Statement, reads
-from gradflow.codegen.printing.expressions import RUNTIME_NAMES, ArrayPrinter
-
-# names that printed loops make for themselves
-_OURS = re.compile(
-    r"n_\w+|\w+_(row|T|in)?|[dfglmopw]\d+(_\d+)*|[NBTabgks]|low|high|base|count|exponent|lag"
-    r"|first_step|length|log_\w+|out|peak|power|rows|rows_times|shift|size|start|states|step|stop"
-    r"|u|unit_row|whole|jit"
-    r"|largest|exponent_of|scaled|begin|end|columns|frame|log_size|square|square_sum"
-)
-
-
-class LoopNames:
-    """Python names for symbols and maps that are none of the names loops use."""
-
-    def __init__(self, used: Iterable[str]) -> None:
-        taken = {*used}
-        self._names: dict[str, str] = {}
-        for name in sorted(taken):
-            own = name
-            while _OURS.fullmatch(own) or own in RUNTIME_NAMES or (own != name and own in taken):
-                own += "v"
-            self._names[name] = own
-            taken.add(own)
-
-    def __call__(self, name: str) -> str:
-        """Return the Python name of a symbol or map."""
-        return self._names.get(name, name)
+from gradflow.codegen.printing.definitions import definition
+from gradflow.codegen.printing.expressions import ArrayPrinter
+from gradflow.codegen.printing.loops.words import loop_names, size_name
 
 
 class LoopPrinter(ArrayPrinter):
@@ -57,6 +33,16 @@ class LoopPrinter(ArrayPrinter):
 
     def _print_Not(self, expr: sp.Not) -> str:
         return f"(not {self._print(expr.args[0])})"
+
+
+def scalar_definition(function: ElementwiseFunction) -> list[str]:
+    """Return the lines of a function of numbers that is computed as it is defined."""
+    arguments, expression = definition(function)
+    return [
+        "@inline",
+        f"def {function.code}({', '.join(arguments)}):",
+        f"    return {LoopPrinter({}).doprint(expression)}",
+    ]
 
 
 def scheduled(statements: Sequence[Statement]) -> list[Statement]:
@@ -100,7 +86,7 @@ class LoopText:
         self.cell = cell
         self.spaces = spaces
         self.rows = rows
-        self.name = LoopNames([*spaces, *cell.linear_maps])
+        self.name = loop_names(cell, [*spaces, *cell.linear_maps])
         fixed = {*cell.parameters, *cell.constant_names}
         self.entry: dict[str, str] = {}
         for name, space in spaces.items():
@@ -110,7 +96,7 @@ class LoopText:
 
     def size(self, space: str) -> str:
         """Return source text for the number of units of a space."""
-        return "1" if space == ONE else f"n_{space}"
+        return "1" if space == ONE else size_name(space)
 
     def scalar(
         self, expression: sp.Basic, local: Iterable[str] = (), waiting: Iterable[str] = ()
@@ -153,7 +139,12 @@ class LoopText:
                     body.append(f"    {name}_row[a] = {name}_")
                 local.append(let.target.name)
             waiting |= {let.target.name for let in piece if let.target not in stored}
-        return before, [f"for s in range({self.rows}):", *("    " + line for line in body)]
+        inner = [*self.heads(lets), *body]
+        return before, [f"for s in range({self.rows}):", *("    " + line for line in inner)]
+
+    def heads(self, lets: Sequence[Let]) -> list[str]:
+        """Return lines that stand before the units of a row: none, unless a kind has some."""
+        return []
 
     def allocate(self, symbol: sp.Symbol, boolean: bool = False) -> str:
         """Return the line that makes the array of a symbol."""

@@ -13,6 +13,7 @@ from gradflow.codegen.lowering.recurrence import Recurrence
 from gradflow.codegen.lowering.routine import Let, Matvec, Statement
 from gradflow.codegen.printing.loops.routines import (
     inputs,
+    kernel_lines,
     names_read,
     offsets,
     size_names,
@@ -129,7 +130,7 @@ class Writer:
         lets = {s.target for s in each if isinstance(s, Let)} - operands
         copies = []
         for s, offset, space in tape.places:
-            unit, size = ("0", "1") if space == ONE else ("a", f"n_{space}")
+            unit, size = "0" if space == ONE else "a", self.many.size(space)
             place = f"tape[{step}, s, {offset} + {unit}]"
             if s in lets:
                 self.one.entry[s.name] = place
@@ -202,10 +203,9 @@ class Writer:
         routine = self.recurrence.each
         return self.one.block(routine.statements, set(routine.returns), in_time=True)
 
-    def function(self, name: str, extra: list[str], summary: str, lines: list[str]) -> str:
-        """Return the text of a kernel."""
+    def function(self, name: str, extra: list[str], summary: str, lines: list[str]) -> list[str]:
+        """Return the lines of a kernel."""
         names = [f"{self.part(n)}_in" for n in inputs(self.cell, self.statements())]
         names += [self.part(n) for n in weights(self.cell, self.statements())]
         head = ", ".join(["states", "first_step", *extra, *names, *size_names(self.cell)])
-        doc = f'    """{summary}"""'
-        return "\n".join(["@jit", f"def {name}({head}):", doc, *("    " + x for x in lines)]) + "\n"
+        return kernel_lines(f"def {name}({head}):", summary, lines)

@@ -12,10 +12,10 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering.recurrence import Recurrence
 from gradflow.codegen.lowering.routine import Routine, Statement
 from gradflow.codegen.printing.loops.push import PushText
-from gradflow.codegen.printing.loops.routines import inputs, spaces_of, weights
-from gradflow.codegen.printing.vectorised import RoutineText
-from gradflow.codegen.targets.numpy.target import NAMESPACE
-from gradflow.codegen.targets.target import Advance, Run, run_text
+from gradflow.codegen.printing.loops.routines import inputs, weights
+from gradflow.codegen.printing.loops.words import spaces_of
+from gradflow.codegen.targets.numpy.maps import maps_function
+from gradflow.codegen.targets.target import Advance, Run
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +67,10 @@ def _gathering(
 ) -> Callable[[Run], list[Any]]:
     """Return a function of a run: inputs, what ``given`` statements read, stacks, sizes."""
     wanted, names = inputs(cell, statements), weights(cell, given)
-    maps = filled_maps(cell, Routine("maps", "", tuple(statements), spaces=dict(cell.spaces)))
+    spaces = dict(cell.spaces)
+    maps = maps_function(
+        cell, Routine(name="maps", summary="", statements=tuple(statements), spaces=spaces)
+    )
     order = (*cell.parameters, *cell.constant_names)
     shown = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
 
@@ -92,15 +95,6 @@ def _gathering(
 def ready(arrays: Sequence[Any]) -> list[Floats]:
     """Return arrays as float64, contiguous and writeable."""
     return [contiguous(np.asarray(a, dtype=np.float64)) for a in arrays]
-
-
-def filled_maps(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]] | None:
-    """Return a function of all arguments that gives masked and fixed maps as arrays, if any."""
-    text = RoutineText(cell, routine).maps_text()
-    if not text:
-        return None
-    function: Callable[..., dict[str, Floats]] = run_text(text, NAMESPACE, cell.name)["maps"]
-    return function
 
 
 def contiguous(array: Floats) -> Floats:

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 # no reassociation: sums keep their order, NaN and infinity their meaning
 _FAST = {"contract", "nsz"}
-_inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
+inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
 helper = njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
 jit = helper
 
@@ -45,7 +45,7 @@ _bits: Any = intrinsic(_bits_of)
 _from_bits: Any = intrinsic(_number_of)
 
 
-@_inline
+@inline
 def _reduced(x: float) -> Any:
     """Return bits that hold ``k``, and ``exp(r) - 1``, where ``x = k log 2 + r``, r small."""
     shifted = x * _LOG2_E + _SHIFT
@@ -66,7 +66,7 @@ def _reduced(x: float) -> Any:
     return _bits(shifted), r + (r * r) * p
 
 
-@_inline
+@inline
 def exp(x: float) -> float:
     """Return e to the ``x``."""
     y = 710.0 if x > 710.0 else x
@@ -79,7 +79,7 @@ def exp(x: float) -> float:
     return float((first + first * small) * second)
 
 
-@_inline
+@inline
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent, from ``exp(2x) - 1``, exact to rounding near 0."""
     y = 2.0 * x
@@ -91,32 +91,32 @@ def tanh(x: float) -> float:
     return float(e / (e + 2.0))
 
 
-@_inline
+@inline
 def sigmoid(x: float) -> float:
     """Return ``1 / (1 + exp(-x))``, to rounding in both tails."""
     e = exp(-abs(x))
     return (1.0 if x >= 0.0 else e) / (1.0 + e) if x == x else x
 
 
-@_inline
+@inline
 def relu(x: float) -> float:
     """Return ``max(x, 0)``."""
     return 0.0 if x < 0.0 else x
 
 
-@_inline
+@inline
 def step_(x: float) -> float:
     """Return 1 where ``x > 0``, else 0."""
     return 1.0 if x > 0.0 else 0.0
 
 
-@_inline
+@inline
 def softplus(x: float) -> float:
     """Return ``log(1 + exp(x))`` without overflow."""
     return (0.0 if x < 0.0 else x) + math.log1p(exp(-abs(x)))
 
 
-@_inline
+@inline
 def where(condition: bool, x: float, y: float) -> float:
     """Return ``x`` where the condition holds, else ``y``."""
     return x if condition else y

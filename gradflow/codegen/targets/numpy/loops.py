@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering import recurrence
 from gradflow.codegen.lowering.recurrence import Recurrence
-from gradflow.codegen.printing.vectorised import RoutineText
+from gradflow.codegen.printing.dialect import STEPS
+from gradflow.codegen.printing.vectorised import routine_lines
 from gradflow.codegen.targets.numpy.arguments import parts, weights
 from gradflow.codegen.targets.numpy.push import Pushing
 from gradflow.codegen.targets.target import Build, Loops, Run, array_text
@@ -35,20 +36,13 @@ def loops(cell: Cell, build_with: Callable[..., Build]) -> Loops:
     )
 
 
-class _StepText(RoutineText):
-    """Prints a routine for one step, whose few rows ``dot`` multiplies quicker than ``@`` does."""
-
-    def _times(self, rows: str, matrix: str) -> str:
-        return f"{rows}.dot({matrix})"
-
-
 class _Loop:
     """What both loops share: the compiled halves of a recurrence and the layout of arguments."""
 
     def __init__(self, cell: Cell, halves: Recurrence, build: Build) -> None:
         routines = [halves.before, halves.each]
-        text = f"{array_text(cell, halves.before)}\n\n{_StepText(cell, halves.each).text()}"
-        functions = build(cell, text, routines)
+        each = "\n".join([*routine_lines(cell, halves.each, STEPS), ""])
+        functions = build(cell, f"{array_text(cell, halves.before)}\n\n{each}", routines)
         self.cell = cell
         self.before = functions[halves.before.name]
         self.each = functions[halves.each.name]

@@ -12,8 +12,8 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen import border
 from gradflow.codegen.lowering.calculus import primal
 from gradflow.codegen.lowering.routine import Routine
-from gradflow.codegen.printing.vectorised import RoutineText
-from gradflow.codegen.targets.numpy.target import NAMESPACE
+from gradflow.codegen.printing.vectorised import maps_lines
+from gradflow.codegen.targets.numpy.target import runtime
 from gradflow.codegen.targets.target import run_text
 
 Floats = NDArray[np.float64]
@@ -40,8 +40,14 @@ def _function(cell: Cell) -> Callable[..., dict[str, Floats]] | None:
     routine = Routine(
         name="maps", summary="", statements=tuple(primal(cell)), spaces=dict(cell.spaces)
     )
-    text = RoutineText(cell, routine).maps_text()
-    if not text:
+    return maps_function(cell, routine)
+
+
+def maps_function(cell: Cell, routine: Routine) -> Callable[..., dict[str, Floats]] | None:
+    """Return a function of all arguments that gives masked and fixed maps as arrays, if any."""
+    lines = maps_lines(cell, routine)
+    if not lines:
         return None
-    found: Callable[..., dict[str, Floats]] = run_text(text, NAMESPACE, cell.name)["maps"]
-    return found
+    found = run_text("\n".join([*lines, ""]), runtime(), cell.name)
+    function: Callable[..., dict[str, Floats]] = found["maps"]
+    return function

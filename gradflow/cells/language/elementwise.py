@@ -1,0 +1,89 @@
+"""What is known of one elementwise function: how it is called, typeset, bounded and computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+__all__ = ["RANGES", "TARGETS", "ElementwiseFunction", "Formula"]
+
+Formula = Callable[..., sp.Expr]
+
+TARGETS = ("numpy", "numba", "mpmath", "array_api", "balls")
+"""Arithmetics that compute functions."""
+
+RANGES = {
+    "any": "all real numbers, as far as the proofs know",
+    "unit": "0 to 1",
+    "symmetric": "-1 to 1",
+    "positive": "0 or above",
+    "binary": "0 or 1",
+}
+"""What a proof may use of the values of a function."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ElementwiseFunction:
+    r"""One function of the language.
+
+    A target is named by ``"module:attribute"`` or by a bare word, which is a function that
+    gradflow's own module for the target brings, or the target's library. An empty one falls back to
+    the definition.
+
+    Parameters
+    ----------
+    name
+        The word by which equations call it.
+    sympy
+        Makes the SymPy form of a call, an object of a class of that name (``sqrt`` is a power).
+    definition
+        Makes a SymPy expression of its arguments in other functions of the language.
+    latex
+        LaTeX of the name; ``\operatorname{name}`` if not given.
+    fences
+        LaTeX before and after the arguments where no name is printed, as for ``|a|``.
+    least, most
+        Number of arguments.
+    range
+        Where its values lie: a word of ``RANGES``.
+    increasing
+        Whether it never falls, so that an interval's ends go to ends.
+    code
+        The word in generated source, where the language's cannot stand there.
+    numpy, numba
+        Functions of arrays, and compiled ones of numbers.
+    mpmath, array_api, balls
+        Functions of numbers of an mpmath context, of arrays of any library, of python-flint balls.
+    coq
+        Its name in the Coq library, where that has rules for it.
+    """
+
+    name: str
+    sympy: Formula
+    definition: Formula | None = None
+    latex: str = ""
+    fences: tuple[str, str] | None = None
+    least: int = 1
+    most: int = 1
+    range: str = "any"
+    increasing: bool = False
+    code: str = ""
+    numpy: str = ""
+    numba: str = ""
+    mpmath: str = ""
+    array_api: str = ""
+    balls: str = ""
+    coq: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the name."""
+        latex = self.latex or rf"\operatorname{{{self.name}}}"
+        object.__setattr__(self, "latex", latex)
+        object.__setattr__(self, "code", self.code or self.name)
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """What computes it, by target; empty where the definition does."""
+        return {target: getattr(self, target) for target in TARGETS}
