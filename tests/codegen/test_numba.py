@@ -85,12 +85,12 @@ def test_a_wrong_factor_is_seen(monkeypatch):
     """The comparison above must fail for a loop that is wrong by one part in a million."""
     from gradflow.codegen.targets.numba import target as numba_target
 
-    printed = numba_target.routine_text
-    monkeypatch.setattr(
-        numba_target,
-        "routine_text",
-        lambda cell, routine: printed(cell, routine).replace("tanh(", "1.000001 * tanh("),
-    )
+    printed = numba_target.loop_lines
+
+    def wrong(cell, routine):
+        return [line.replace("tanh(", "1.000001 * tanh(") for line in printed(cell, routine)]
+
+    monkeypatch.setattr(numba_target, "loop_lines", wrong)
     cell = gf.Cell(
         name="wrong", state="h", inputs="x", maps="W U", equations="h_next = tanh(U @ h + W @ x)"
     )

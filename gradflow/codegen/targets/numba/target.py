@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import cache, lru_cache
-from pathlib import Path
-from types import ModuleType
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +25,7 @@ from gradflow.codegen.printing.loops.routines import arguments, loop_lines
 from gradflow.codegen.printing.loops.scalar import scalar_definition
 from gradflow.codegen.printing.loops.words import HELPERS, spaces_of
 from gradflow.codegen.printing.loops.writer import tape_of
+from gradflow.codegen.targets.numba import cache
 from gradflow.codegen.targets.numba.loops import caller, contiguous, pusher
 from gradflow.codegen.targets.numpy.maps import maps_function
 from gradflow.codegen.targets.numpy.target import TARGET as NUMPY
@@ -44,9 +38,6 @@ Floats = NDArray[np.float64]
 _LOOPS = ("forward", "pullback", "taped", "replay", "push", "push_known")
 # Seconds until a run has what it needs compiled: 3 to 5 a function of an LSTM, one core.
 _COMPILING = 10.0
-_loaded: dict[str, ModuleType] = {}
-
-_RUNTIME = "gradflow.codegen.targets.numba.runtime"
 
 
 def header(cell: str) -> str:
@@ -61,68 +52,11 @@ def header(cell: str) -> str:
         '"""',
         "",
         "import numpy as np",
-        *imports("numba", _RUNTIME, {"numpy": ["pi"], _RUNTIME: home}),
+        *imports("numba", cache.RUNTIME, {"numpy": ["pi"], cache.RUNTIME: home}),
     ]
     for function in defined:
         lines += ["", "", *scalar_definition(function)]
     return "\n".join([*lines, ""])
-
-
-def cache_folder() -> Path:
-    """Return the folder for generated modules: ``GRADFLOW_CACHE``, or the user's cache."""
-    chosen = os.environ.get("GRADFLOW_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradflow"
-    return Path(chosen) if chosen else base
-
-
-@cache
-def _temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="gradflow-"))
-
-
-def _module_name(cell: Cell, source: str) -> str:
-    runtime = importlib.util.find_spec(_RUNTIME)
-    assert runtime is not None
-    assert runtime.origin is not None
-    whole = source + Path(runtime.origin).read_text("utf-8")
-    return f"gradflow_{cell.name}_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
-
-
-def load(cell: Cell, source: str) -> ModuleType:
-    """Return the module of a generated source, kept on disk so that its compiled form persists."""
-    name = _module_name(cell, source)
-    if name in _loaded:
-        return _loaded[name]
-    try:
-        path = _written(cache_folder(), name, source)
-    except OSError:  # a read-only home: compile afresh in every process
-        path = _written(_temporary_folder(), name, source)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[name] = module  # numba finds cached code by the module's name
-    _loaded[name] = module
-    return module
-
-
-def _written(folder: Path, name: str, source: str) -> Path:
-    """Write the module unless it is there: aside, then renamed, since others may write it too."""
-    path = folder / f"{name}.py"
-    if path.exists() and path.read_text("utf-8") == source:
-        return path
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(suffix=".py", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(source)
-        os.replace(aside, path)
-    except OSError:
-        with suppress(OSError):
-            os.remove(aside)
-        raise
-    return path
 
 
 def compiled(code: Any, kernels: Sequence[str]) -> bool:
@@ -130,39 +64,16 @@ def compiled(code: Any, kernels: Sequence[str]) -> bool:
 
     A cell after which nothing there is named is told without printing its source.
     """
-    kept = _kept(cache_folder() / "__pycache__")
-    cell, kernels = code.cell, tuple(kernels)
-    if not any(name.startswith(f"gradflow_{cell.name}_") for name in (*kept, *_loaded)):
+    if not cache.knows(code.cell):
         return False
-    return all(_is_compiled(_module_of(code, kernel), kernel, kept) for kernel in kernels)
+    return all(cache.is_compiled(_module_of(code, kernel), kernel) for kernel in kernels)
 
 
 @lru_cache(maxsize=256)
 def _module_of(code: Any, kernel: str) -> str:
     cell = code.cell
     source = _printed(cell)[0] if kernel in _LOOPS else _whole(cell, code.text)
-    return _module_name(cell, source)
-
-
-def _is_compiled(module: str, kernel: str, kept: frozenset[str]) -> bool:
-    here = getattr(_loaded.get(module), kernel, None)
-    return bool(here is not None and here.signatures) or f"{module}.{kernel}" in kept
-
-
-def _kept(folder: Path) -> frozenset[str]:
-    """Return what the folder of compiled code holds, as module.function."""
-    try:
-        return _listed(folder, folder.stat().st_mtime_ns)
-    except OSError:
-        return frozenset()
-
-
-@lru_cache(maxsize=4)
-def _listed(folder: Path, changed: int) -> frozenset[str]:
-    end = f".py{sys.version_info.major}{sys.version_info.minor}.nbi"
-    names = (path.name for path in folder.iterdir() if path.name.endswith(end))
-    # numba names them module.function-line.version.nbi
-    return frozenset(name.rpartition("-")[0] for name in names)
+    return cache.module_name(cell, source)
 
 
 def _whole(cell: Cell, text: str) -> str:
@@ -182,7 +93,7 @@ def _joined(lines: Sequence[str]) -> str:
 def _build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
     texts = "\n\n".join(array_text(cell, r) for r in routines)
     plain = NUMPY.build(cell, texts, routines)
-    module = load(cell, _whole(cell, source))
+    module = cache.load(cell, _whole(cell, source))
     built: dict[str, Callable[..., Any]] = dict(plain)
     for routine in routines:
         if routine.name != "parameter_vjp":
@@ -275,7 +186,7 @@ def _printed(cell: Cell) -> tuple[str, PushText, PushText]:
 def _loops(cell: Cell) -> Loops:
     forward, back = recurrence.forward(cell), recurrence.pullback(cell)
     source, along, known = _printed(cell)
-    module = load(cell, source)
+    module = cache.load(cell, source)
     return Loops(
         forward=caller(cell, forward, module.forward),
         pullback=caller(cell, back, module.pullback),
