@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
 from gradflow.errors import UsageError
 
@@ -138,10 +139,12 @@ def _draw(
 ) -> Array:
     try:
         drawn = chosen.draw(rng, shape) if isinstance(chosen, Initializer) else chosen
-        array = np.array(drawn, dtype=np.float64)
+        array = np.array(real_array(drawn, f"cell {cell.name!r}", name, finite=False))
     except (TypeError, ValueError) as error:
-        if isinstance(error, UsageError):
+        if isinstance(chosen, Initializer) and isinstance(error, UsageError):
             raise UsageError(f"cell {cell.name!r}, {name}: {error}") from None
+        if hasattr(chosen, "dtype"):
+            raise
         raise UsageError(
             f"cell {cell.name!r}: {name} is given as {chosen!r}; pass an initializer of "
             "gradflow.cells.initializers, a number or an array."

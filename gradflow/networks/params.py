@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.errors import InputError
 
@@ -22,7 +23,7 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            found = {name: np.asarray(data[name], dtype=np.float64) for name in data.files}
+            found = {n: real_array(data[n], "a file", n, finite=False) for n in data.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; pass a .npz file of arrays by name.") from None
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise, Map, Product
 from gradflow.cells.language.spaces import ONE
@@ -35,7 +36,9 @@ def map_array(
     is missing.
     """
     if linear_map.name in params:
-        array = np.asarray(params[linear_map.name], dtype=np.float64)
+        array = real_array(
+            params[linear_map.name], f"cell {cell.name!r}", linear_map.name, finite=False
+        )
         if linear_map.mask is not None:
             array = np.where(_entries(linear_map.mask, params, array.shape), array, 0.0)
         return array

@@ -55,7 +55,8 @@ def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     UsageError
         A norm that is NaN or infinite, or a threshold that is not positive.
     """
-    norms, limits = np.asarray(log_norm, np.float64), np.asarray(threshold, np.float64)
+    norms = real_array(log_norm, "log_clip_factor", "the log norm", finite=False)
+    limits = real_array(threshold, "log_clip_factor", "the threshold", finite=False)
     if np.isnan(norms).any() or np.isposinf(norms).any():
         raise UsageError(
             "log_clip_factor: a norm is not finite; give the logarithm of the norm, which is"
@@ -113,7 +114,10 @@ def descend(
         )
     paths, errors, norms = [], [], []
     for step in range(updates + 1):
-        value, slope = (np.asarray(v, dtype=np.float64) for v in error(at))
+        value, slope = (
+            real_array(v, "descend", what, finite=False)
+            for v, what in zip(error(at), ("the error", "the gradient"), strict=True)
+        )
         if value.shape != at.shape[:-1] or slope.shape != at.shape:
             raise UsageError(
                 f"descend: at points of shape {at.shape} there are errors of {value.shape} and "

@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike
 
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
+from gradflow.codegen.backends import PLAIN
+from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import pull_back
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
@@ -108,7 +110,8 @@ def error_surface(
     PrecisionError
         A derivative that is not finite.
     """
-    base = {n: np.array(real_array(p, _WHERE, f"parameter {n}")) for n, p in params.items()}
+    bound = code_of(cell, PLAIN, digits=50).bind(params, state)
+    base = {name: np.array(array) for name, array in bound.params.items()}
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
     if all(isinstance(given[0], tuple) for given in (across, up)) and any(
@@ -177,7 +180,7 @@ def _axis(
 
 
 def _number(value: ArrayLike) -> float:
-    array = np.asarray(value, dtype=np.float64)
+    array = real_array(value, _WHERE, "the loss", finite=False)
     if array.size != 1 or not np.isfinite(array).all():
         raise UsageError(
             f"{_WHERE}: the loss is {value!r}; it must be one finite number, so sum or average it"
