@@ -36,9 +36,8 @@ def map_array(
     is missing.
     """
     if linear_map.name in params:
-        array = real_array(
-            params[linear_map.name], f"cell {cell.name!r}", linear_map.name, finite=False
-        )
+        name = linear_map.name
+        array = real_array(params[name], f"cell {cell.name!r}", name, finite=False)
         if linear_map.mask is not None:
             array = np.where(_entries(linear_map.mask, params, array.shape), array, 0.0)
         return array
