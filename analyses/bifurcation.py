@@ -27,19 +27,19 @@ UNIT = gf.Cell(
 def fixed(b):
     """The fixed points of one unit with bias b, as gradflow finds them."""
     starts = np.linspace(-REACH, REACH, 25)[:, None]
-    return gf.fixed_points(UNIT, {"w": [W], "b": [b]}, starts=starts)
+    return gf.fixed_points(UNIT, {"w": [W], "b": [b]}, starts=starts, backend="numpy")
 
 
 def slope(x):
     """dF/dx at states x (n,), one unit each, and the biases that make them fixed points."""
-    still = gf.run(UNIT, {"w": [W], "b": np.zeros_like(x)}, state=x, steps=1)
+    still = gf.run(UNIT, {"w": [W], "b": np.zeros_like(x)}, state=x, steps=1, backend="numpy")
     log = still.gradient_decay(np.ones_like(x)).by_unit[1]
     return np.exp(log), x - still.states["x"][1]
 
 
 def from_start(b, starts, steps):
     """Last states and log |dx_T/dx_0| of units with biases b (n,) from starts (n,)."""
-    run = gf.run(UNIT, {"w": [W], "b": b}, state=starts, steps=steps)
+    run = gf.run(UNIT, {"w": [W], "b": b}, state=starts, steps=steps, backend="numpy")
     return run.states["x"][-1], run.gradient_decay(np.ones_like(b)).by_unit[-1]
 
 

@@ -26,7 +26,9 @@ def components(name, text, hidden, readout):
     cell = gf.cells.get(name)
     inputs = text.values.shape[1]
     sizes = {"inputs" if space == "input" else space: hidden for space in cell.sizes}
-    run = gf.run(cell, cell.init(rng=0, **{**sizes, "inputs": inputs}), text.values)
+    run = gf.run(
+        cell, cell.init(rng=0, **{**sizes, "inputs": inputs}), text.values, backend="numpy"
+    )
     losses = cross_entropy(readout, run.states["h"][1:], text.targets)
     found = run.parameter_gradient(run.covector({"h": losses.gradient}))
     # all parameters side by side, (lags, parameters)

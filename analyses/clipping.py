@@ -26,7 +26,7 @@ def components(gain, seed, text, hidden):
     inputs = text.values.shape[1]
     sizes = {"hidden": hidden, "inputs": inputs}
     params = gf.cells.rnn.init(rng=seed, recurrent=gaussian(gain), **sizes)
-    run = gf.run(gf.cells.rnn, params, text.values)
+    run = gf.run(gf.cells.rnn, params, text.values, backend="numpy")
     readout = np.random.default_rng(seed).standard_normal((inputs, hidden)) / np.sqrt(hidden)
     loss = cross_entropy(readout, run.states["h"][-1], text.targets[-1])
     found = run.parameter_gradient(loss.gradient)

@@ -52,7 +52,7 @@ def main(out, quick=False, **look):
     cell, text = gf.cells.clockwork, read_sequence(None, steps)
     inputs = text.values.shape[1]
     params = cell.init(hidden=hidden, inputs=inputs, rng=0, period=clock_periods(MODULES))
-    run = gf.run(cell, params, text.values)
+    run = gf.run(cell, params, text.values, backend="numpy")
     jacobians, lag = run.jacobians(), np.arange(steps + 1)
     readout = np.random.default_rng(0).standard_normal((inputs, hidden)) / np.sqrt(hidden)
     loss = cross_entropy(readout, run.states["h"][-1], text.targets[-1])

@@ -30,7 +30,7 @@ def points(w, b):
 def units(at, steps=STEPS):
     """A run of units with the weights and biases ``at`` (..., 2), side by side."""
     w, b = at.reshape(-1, 2).T
-    return gf.run(UNIT, {"w": w, "b": b}, state=np.full(w.size, X0), steps=steps)
+    return gf.run(UNIT, {"w": w, "b": b}, state=np.full(w.size, X0), steps=steps, backend="numpy")
 
 
 def error(at):
@@ -51,7 +51,9 @@ def network(hidden, steps, count):
     def loss(run):
         return cross_entropy(v, run.states["h"][-1], text.targets[-1])
 
-    return error_surface(gf.cells.rnn, {n: 0 * p for n, p in one.items()}, loss, *axes, text.values)
+    return error_surface(
+        gf.cells.rnn, {n: 0 * p for n, p in one.items()}, loss, *axes, text.values, backend="numpy"
+    )
 
 
 def main(out, quick=False, **look):

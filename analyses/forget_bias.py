@@ -33,7 +33,7 @@ def decay_of(params, x, targets, readout, gain, shift):
     """Return the decay of the gradient of a loss read from c, (gains, biases, texts, lags)."""
     fill = np.ones((x.shape[-2], 1))
     inputs = {"x": x, "gain": gain[..., None, None] * fill, "shift": shift[..., None, None] * fill}
-    run = gf.run(CELL, params, inputs)
+    run = gf.run(CELL, params, inputs, backend="numpy")
     c = run.states["c"][..., -1, :]
     loss = cross_entropy(readout, c, np.broadcast_to(targets, c.shape[:-1]))
     return run.gradient_decay({"c": loss.gradient}, units=False)

@@ -34,7 +34,7 @@ def carousel_alone(bias, steps):
     params = gf.cells.lstm.init(
         hidden=1, inputs=1, recurrent=0.0, input_maps=0.0, forget_bias=bias, rng=0
     )
-    run = gf.run(gf.cells.lstm, params, np.zeros((steps, 1)))
+    run = gf.run(gf.cells.lstm, params, np.zeros((steps, 1)), backend="numpy")
     return run.gradient_decay({"c": [1.0]}).by_part["c"][-1]
 
 
@@ -50,14 +50,14 @@ def main(out, quick=False, **look):
     exponents = {"whole": [], "h only": []}
     for style, bias in enumerate(BIASES):
         params = gf.cells.lstm.init(hidden=hidden, inputs=inputs, rng=0, forget_bias=bias)
-        run = gf.run(gf.cells.lstm, params, text.values)
+        run = gf.run(gf.cells.lstm, params, text.values, backend="numpy")
         loss = cross_entropy(readout, run.states["h"][-1], text.targets[-1])
         paths = run.paths({"h": loss.gradient})
         shares.append({NAMES[name]: paths.share()[name] for name in NAMES})
         log = run.gradient_decay({"h": loss.gradient}).log_norm
         whole.append(Series(label=f"$b_f={bias}$", x=lag, y=log - log[0], style=style))
         alone.append((paths.carousel_only - log[0]) / np.log(10))
-        long_run = gf.run(gf.cells.lstm, params, far)
+        long_run = gf.run(gf.cells.lstm, params, far, backend="numpy")
         for name, part in (("whole", None), ("h only", "h")):
             spectrum = long_run.lyapunov(part=part, leading=1)
             exponents[name].append((spectrum.exponents[0], spectrum.stderr[0]))

@@ -27,7 +27,7 @@ def started(bias, text, hidden, **choices):
     """A run on the text with the update gate's bias, and the gradient of the last loss by h."""
     inputs = text.values.shape[1]
     params = gf.cells.gru.init(hidden=hidden, inputs=inputs, rng=0, forget_bias=bias, **choices)
-    run = gf.run(gf.cells.gru, params, text.values)
+    run = gf.run(gf.cells.gru, params, text.values, backend="numpy")
     readout = np.random.default_rng(0).standard_normal((inputs, hidden)) / np.sqrt(hidden)
     return run, cross_entropy(readout, run.states["h"][-1], text.targets[-1]).gradient
 

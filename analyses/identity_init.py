@@ -24,7 +24,7 @@ CELL = gf.cells.irnn
 
 def product(params, x, steps):
     """Return the rows of P over the last steps: directions (n, n), natural logs of lengths (n,)."""
-    run = gf.run(CELL, params, x)
+    run = gf.run(CELL, params, x, backend="numpy")
     jacobians = run.jacobians(range(run.steps - steps + 1, run.steps + 1))
     return [rows[:, -1] for rows in row_products(jacobians, np.eye(len(params["b"])))]
 
@@ -40,7 +40,7 @@ def cone(hidden, steps, sizes):
             "U": np.eye(hidden) + e * noise,
             "b": -e * noise.sum(axis=1),
         }
-        run = gf.run(CELL, values, np.zeros((steps, 1)), np.ones(hidden))
+        run = gf.run(CELL, values, np.zeros((steps, 1)), np.ones(hidden), backend="numpy")
         found.append(run.singular_values([steps]).log_sigma[0, [0, -1]] / steps)
     return np.array(found)
 
@@ -57,7 +57,7 @@ def main(out, quick=False, **look):
     params = [CELL.init(hidden=hidden, inputs=x.shape[-1], rng=0, recurrent=s) for s in starts]
     curves, spectra = [], {}
     for label, values in zip(LABELS, params, strict=True):
-        run = gf.run(CELL, values, x)
+        run = gf.run(CELL, values, x, backend="numpy")
         loss = cross_entropy(readout, run.states["h"][:, -1], text.targets[length - 1 :: length])
         decay = run.gradient_decay({"h": loss.gradient}).relative()[: steps + 1]
         curves.append(Series(label=label, x=np.arange(steps + 1), y=decay))

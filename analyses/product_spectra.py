@@ -34,7 +34,9 @@ def main(out, quick=False, **look):
     fans, slopes, off, numbers = {}, {}, {}, {}
     for name, init in CELLS.items():
         cell = gf.cells.get(name)
-        run = gf.run(cell, cell.init(hidden=hidden, inputs=x.shape[1], rng=0, **init), x)
+        run = gf.run(
+            cell, cell.init(hidden=hidden, inputs=x.shape[1], rng=0, **init), x, backend="numpy"
+        )
         fans[name] = run.singular_values(lags)
         slopes[name] = run.lyapunov(transient=transient)
         last = fans[name].log_sigma[-1]

@@ -39,7 +39,7 @@ def pair(hidden):
 def held(u, state, steps):
     """Return the run of the recurrent matrix ``u`` whose bias holds it at ``state``."""
     params = {"U": u, "W": np.zeros((len(u), 1)), "b": np.arctanh(state) - u @ state}
-    return gf.run(CELL, params, np.zeros((steps, 1)), state)
+    return gf.run(CELL, params, np.zeros((steps, 1)), state, backend="numpy")
 
 
 def main(out, quick=False, **look):

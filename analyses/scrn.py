@@ -43,7 +43,7 @@ def main(out, quick=False, **look):
     lag, half = np.arange(STEPS + 1), STEPS // 2
     curves, theory, spectra, numbers = [], [], {}, {}
     for alpha in ALPHAS:
-        run = gf.run(cell, cell.init(**sizes, rng=0, alpha=alpha), text.values)
+        run = gf.run(cell, cell.init(**sizes, rng=0, alpha=alpha), text.values, backend="numpy")
         loss = cross_entropy(readout, run.flat_states[-1], text.targets[-1])
         parts = run.gradient_decay(loss.gradient).by_part
         slow, fast = (parts[name][: STEPS + 1] for name in ("s", "h"))

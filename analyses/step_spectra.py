@@ -32,7 +32,7 @@ def main(out, quick=False, **look):
         gain = {} if name == "irnn" else {"recurrent": gaussian(GAIN)}
         sizes = {space: hidden // 4 for space in cell.sizes if space == "context"}
         params = cell.init(hidden=hidden, inputs=x.shape[1], rng=0, **sizes, **gain)
-        runs[name] = gf.run(cell, params, x)
+        runs[name] = gf.run(cell, params, x, backend="numpy")
         # a module of the clockwork cell does not hear a faster one
         period = params.get("period", np.ones(hidden))
         maps[name] = params[map_name] * (period[:, None] <= period)

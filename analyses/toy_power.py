@@ -27,7 +27,7 @@ def main(out, quick=False, **look):
     across = np.linspace(0.985, 1.015, 31 if quick else 301)
     curves, numbers, log_slope = [], {}, {}
     for w in WEIGHTS:
-        run = gf.run(toy, {"w": np.array([w])}, state=np.ones(1), steps=STEPS)
+        run = gf.run(toy, {"w": np.array([w])}, state=np.ones(1), steps=STEPS, backend="numpy")
         # y_t = P(t, 0) y_0, so the decay of P is y itself, in logarithms that never underflow
         log_y = run.decay().log_norm
         log_slope[w] = float(np.log(STEPS) + log_y[STEPS - 1])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
@@ -151,12 +152,12 @@ def _draw(
     shape = tuple(size for _, size in axes)
     try:
         drawn = chosen.draw(rng, shape) if isinstance(chosen, Initializer) else chosen
-        if np.iscomplexobj(drawn):
-            raise TypeError
-        array = np.array(drawn, dtype=np.float64)
+        array = np.array(real_array(drawn, place, name, finite=False))
     except (TypeError, ValueError) as error:
-        if isinstance(error, UsageError):
+        if isinstance(chosen, Initializer) and isinstance(error, UsageError):
             raise UsageError(f"{place}, {name}: {error}") from None
+        if hasattr(chosen, "dtype"):
+            raise
         raise UsageError(
             f"{place}: {name} is given as {chosen!r}; pass an initializer of "
             "gradflow.cells.initializers, a number or an array."

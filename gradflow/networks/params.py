@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
-from gradflow.errors import InputError
+from gradflow.errors import InputError, UsageError
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -22,9 +23,11 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            found = {name: np.asarray(data[name], dtype=np.float64) for name in data.files}
+            found = {n: real_array(data[n], str(path), n, finite=False) for n in data.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; pass a .npz file of arrays by name.") from None
+    except UsageError as error:
+        raise InputError(str(error)) from None
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); pass a .npz file of arrays by name."

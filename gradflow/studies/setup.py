@@ -137,12 +137,13 @@ def _run(
         sizes = compile(cell).sizes(params)
         # From rest a cell without input would stay at rest, so it starts from ones.
         state = {p: np.ones(sizes[cell.spaces[p]]) for p in cell.states}
-        return run(cell, params, None, state, steps=steps), 1
+        return run(cell, params, None, state, steps=steps, backend="numpy"), 1
     values = sequence.values
     windows = max(1, (len(values) - 1) // steps)
     if windows == 1:
-        return run(cell, params, values[:steps]), 1
-    return run(cell, params, values[: windows * steps].reshape(windows, steps, -1)), windows
+        return run(cell, params, values[:steps], backend="numpy"), 1
+    several = values[: windows * steps].reshape(windows, steps, -1)
+    return run(cell, params, several, backend="numpy"), windows
 
 
 def _first(runs: Trajectory) -> Trajectory:

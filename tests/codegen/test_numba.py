@@ -185,18 +185,31 @@ def test_out_may_be_any_array():
     assert not whole[..., 1::2].any()
 
 
-def test_auto_takes_numba_and_its_absence_is_said_in_one_sentence(monkeypatch):
-    cell = gf.cells.get("rnn")
-    assert gf.compile(cell, "auto").backend == "numba"
-    import importlib.util
+def test_auto_takes_what_numba_has_compiled_of_exactly_this_source(tmp_path, monkeypatch):
+    from gradflow.codegen.targets.numba import cache
 
-    find = importlib.util.find_spec
-    absent = {"numba"}
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name in absent else find(name, *a)
-    )
-    monkeypatch.setattr("gradflow.codegen.find_spec", importlib.util.find_spec)
-    assert gf.compile(gf.cells.get("irnn"), "auto").backend == "numpy"
+    def cell(equation):
+        return gf.Cell(name="kept", state="h", vectors="b", equations=f"h_next = {equation}")
+
+    monkeypatch.setenv("GRADFLOW_CACHE", str(tmp_path))
+    params, h = {"b": np.array([2.0, 3.0])}, np.ones(2)
+    assert gf.compile(cell("b * h")).backend == "numpy"
+    bound = gf.compile(cell("b * h"), "numba").bind(params)
+    for values in (bound.step(h), bound.jvp(h, h), bound.vjp(h, h), bound.jacobian(h) @ h):
+        np.testing.assert_array_equal(values, params["b"])
+    assert gf.compile(cell("b * h")).backend == "numba"
+    # what this process has loaded is forgotten: there are the files alone
+    monkeypatch.setattr(cache, "_loaded", {})
+    assert gf.compile(cell("b * h")).backend == "numba"
+    assert gf.compile(cell("b * h + 1")).backend == "numpy"
+    # a run needs other functions, which have not been compiled
+    assert gf.run(cell("b * h"), params, state=h, steps=3).backend == "numpy"
+    monkeypatch.setenv("GRADFLOW_CACHE", str(tmp_path / "elsewhere"))
+    assert gf.compile(cell("b * h")).backend == "numpy"
+
+
+def test_its_absence_is_said_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("gradflow.codegen.targets.numba.target._installed", lambda: False)
     fresh = gf.Cell(name="fresh", state="h", equations="h_next = h")
     with pytest.raises(
         UsageError, match=r"numba is not installed; pip install 'gradflow-rnn\[fast\]'"

@@ -171,7 +171,7 @@ def _instance(
     width = sum(compile(cell).part_sizes(params, np.ones(1)).values())
     state = np.clip(scale * rng.standard_normal(width), -1, 1)
     try:
-        return run(cell, params, x or None, state, steps=steps)
+        return run(cell, params, x or None, state, steps=steps, backend="numpy")
     except UsageError:  # a run that overflows shows nothing
         return None
 

@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.typeset import number_latex
@@ -78,7 +79,8 @@ def text_of(rate: Fraction) -> str:
 def _largest(cell: Cell, expression: sp.Expr, params: Mapping[str, ArrayLike]) -> Fraction | None:
     """Return ``max |expression|`` over units, exactly, for an expression in given numbers."""
     names = sorted(expression.free_symbols, key=str)
-    arrays = {n: np.atleast_1d(np.asarray(params[n.name], dtype=np.float64)) for n in names}
+    where = f"cell {cell.name!r}"
+    arrays = {n: np.atleast_1d(real_array(params[n.name], where, n.name)) for n in names}
     lengths = {a.size for n, a in arrays.items() if cell.spaces[n.name] != ONE}
     best = Fraction(0)
     for unit in range(max(lengths, default=1)):

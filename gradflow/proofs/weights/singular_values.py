@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.proofs.algebra.integers import dyadic, singular_fault
 
@@ -63,7 +64,7 @@ def sigma_min(matrix: ArrayLike) -> SingularBound:
 
 
 def _matrix(matrix: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(matrix, dtype=np.float64)
+    array = real_array(matrix, "singular values", "the matrix", finite=False)
     if array.ndim != 2 or not array.size or not np.isfinite(array).all():
         raise UsageError(
             f"singular values: an array of shape {array.shape} that is a finite matrix is needed; "

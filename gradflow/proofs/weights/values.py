@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
@@ -44,7 +45,8 @@ def map_array(
     if linear_map.name in filled:
         return filled[linear_map.name]
     if linear_map.name in params:
-        return np.asarray(params[linear_map.name], dtype=np.float64)
+        name = linear_map.name
+        return real_array(params[name], f"cell {cell.name!r}", name, finite=False)
     if linear_map.kind in ("mean", "sum", "spread"):
         return np.full(shape, 1 / shape[1] if linear_map.kind == "mean" else 1.0)
     raise UsageError(f"cell {cell.name!r}: no array for the map {linear_map.name!r}; pass it.")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.errors import UsageError
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, normalized, unit_rows
@@ -84,7 +85,7 @@ def parameter_gradient(
     """
     run.require_single("parameter_gradient")
     steps, width = run.steps, run.width
-    direct = np.asarray(gradient, dtype=np.float64)
+    direct = real_array(gradient, "parameter_gradient", "the gradient", finite=False)
     if direct.shape == (width,):
         direct = np.concatenate([np.zeros((steps - 1, width)), direct[None]])
     if direct.shape != (steps, width):

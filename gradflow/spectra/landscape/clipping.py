@@ -65,7 +65,8 @@ def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     >>> log_clip_factor([-1.0, 3.0], threshold=1.0)
     array([ 0., -3.])
     """
-    norms, limits = np.asarray(log_norm, np.float64), np.asarray(threshold, np.float64)
+    norms = real_array(log_norm, "log_clip_factor", "the log norm", finite=False)
+    limits = real_array(threshold, "log_clip_factor", "the threshold", finite=False)
     if np.isnan(norms).any() or np.isposinf(norms).any():
         raise UsageError(
             "log_clip_factor: a norm is not finite; give the logarithm of the norm, which is"
@@ -131,7 +132,10 @@ def descend(
         )
     paths, errors, norms = [], [], []
     for step in range(updates + 1):
-        value, slope = (np.asarray(v, dtype=np.float64) for v in error(at))
+        value, slope = (
+            real_array(v, "descend", what, finite=False)
+            for v, what in zip(error(at), ("the error", "the gradient"), strict=True)
+        )
         if value.shape != at.shape[:-1] or slope.shape != at.shape:
             raise UsageError(
                 f"descend: at points of shape {at.shape} there are errors of {value.shape} and "

@@ -24,6 +24,8 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.codegen.backends import PLAIN
+from gradflow.codegen.code import code_of
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.landscape.loss import Loss
@@ -126,7 +128,8 @@ def error_surface(
     <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
     cell = get(cell)
-    base = {n: np.array(real_array(p, _WHERE, f"parameter {n}")) for n, p in params.items()}
+    bound = code_of(cell, PLAIN, digits=50).bind(params, state)
+    base = {name: np.array(array) for name, array in bound.params.items()}
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
     if all(isinstance(given[0], tuple) for given in (across, up)) and any(
@@ -202,7 +205,7 @@ def _axis(
 
 
 def _number(value: ArrayLike) -> float:
-    array = np.asarray(value, dtype=np.float64)
+    array = real_array(value, _WHERE, "the loss", finite=False)
     if array.size != 1 or not np.isfinite(array).all():
         raise UsageError(
             f"{_WHERE}: the loss is {value!r}; it must be one finite number, so sum or average it"

@@ -1,4 +1,4 @@
-"""Generated modules kept in a cache folder, so that what numba compiles of them persists."""
+"""Generated modules as files, where numba keeps what it has compiled of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _temporary_folder() -> Path:
 
 
 def module_name(cell: Cell, source: str) -> str:
-    """Return the name of a generated module, which changes with its source and its runtime."""
+    """Return the name of the module of a source, which changes with it and with the runtime."""
     runtime = importlib.util.find_spec(RUNTIME)
     assert runtime is not None
     assert runtime.origin is not None
@@ -77,21 +77,20 @@ def _written(folder: Path, name: str, source: str) -> Path:
     return path
 
 
-def knows(cell: Cell) -> bool:
-    """Whether any module of a cell of this name has been compiled, which is quick to tell."""
-    names = (*_kept(cache_folder() / "__pycache__"), *_loaded)
-    return any(name.startswith(f"gradflow_{cell.name}_") for name in names)
+def is_known(cell: Cell) -> bool:
+    """Whether anything compiled is named after the cell, in this process or in the folder."""
+    return any(name.startswith(f"gradflow_{cell.name}_") for name in (*_kept(), *_loaded))
 
 
 def is_compiled(module: str, kernel: str) -> bool:
-    """Whether a function of a module is compiled, in this process or in the cache folder."""
-    kept = _kept(cache_folder() / "__pycache__")
+    """Whether a function of a module is compiled, in this process or in the folder."""
     here = getattr(_loaded.get(module), kernel, None)
-    return bool(here is not None and here.signatures) or f"{module}.{kernel}" in kept
+    return bool(here is not None and here.signatures) or f"{module}.{kernel}" in _kept()
 
 
-def _kept(folder: Path) -> frozenset[str]:
+def _kept() -> frozenset[str]:
     """Return what the folder of compiled code holds, as module.function."""
+    folder = cache_folder() / "__pycache__"
     try:
         return _listed(folder, folder.stat().st_mtime_ns)
     except OSError:

@@ -1,10 +1,10 @@
-"""The numba target: generated loops, compiled once and kept as a module in a cache folder."""
+"""The numba target: generated loops, compiled once."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from gradflow.codegen.printing.loops.routines import arguments, loop_lines
 from gradflow.codegen.printing.loops.scalar import scalar_definition
 from gradflow.codegen.printing.loops.words import HELPERS, spaces_of
 from gradflow.codegen.printing.loops.writer import tape_of
-from gradflow.codegen.targets.numba import cache
+from gradflow.codegen.targets.numba.cache import RUNTIME, is_compiled, is_known, load, module_name
 from gradflow.codegen.targets.numba.loops import caller, contiguous, pusher
 from gradflow.codegen.targets.numpy.maps import maps_function
 from gradflow.codegen.targets.numpy.target import TARGET as NUMPY
@@ -52,11 +52,15 @@ def header(cell: str) -> str:
         '"""',
         "",
         "import numpy as np",
-        *imports("numba", cache.RUNTIME, {"numpy": ["pi"], cache.RUNTIME: home}),
+        *imports("numba", RUNTIME, {"numpy": ["pi"], RUNTIME: home}),
     ]
     for function in defined:
         lines += ["", "", *scalar_definition(function)]
     return "\n".join([*lines, ""])
+
+
+def _whole(cell: Cell, text: str) -> str:
+    return f"{header(cell.name)}\n\n{text}"
 
 
 def compiled(code: Any, kernels: Sequence[str]) -> bool:
@@ -64,20 +68,16 @@ def compiled(code: Any, kernels: Sequence[str]) -> bool:
 
     A cell after which nothing there is named is told without printing its source.
     """
-    if not cache.knows(code.cell):
+    if not is_known(code.cell):
         return False
-    return all(cache.is_compiled(_module_of(code, kernel), kernel) for kernel in kernels)
+    return all(is_compiled(_module_of(code, kernel), kernel) for kernel in kernels)
 
 
 @lru_cache(maxsize=256)
 def _module_of(code: Any, kernel: str) -> str:
     cell = code.cell
     source = _printed(cell)[0] if kernel in _LOOPS else _whole(cell, code.text)
-    return cache.module_name(cell, source)
-
-
-def _whole(cell: Cell, text: str) -> str:
-    return f"{header(cell.name)}\n\n{text}"
+    return module_name(cell, source)
 
 
 def _text(cell: Cell, routine: Routine) -> str:
@@ -93,7 +93,7 @@ def _joined(lines: Sequence[str]) -> str:
 def _build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
     texts = "\n\n".join(array_text(cell, r) for r in routines)
     plain = NUMPY.build(cell, texts, routines)
-    module = cache.load(cell, _whole(cell, source))
+    module = load(cell, _whole(cell, source))
     built: dict[str, Callable[..., Any]] = dict(plain)
     for routine in routines:
         if routine.name != "parameter_vjp":
@@ -186,7 +186,7 @@ def _printed(cell: Cell) -> tuple[str, PushText, PushText]:
 def _loops(cell: Cell) -> Loops:
     forward, back = recurrence.forward(cell), recurrence.pullback(cell)
     source, along, known = _printed(cell)
-    module = cache.load(cell, source)
+    module = load(cell, source)
     return Loops(
         forward=caller(cell, forward, module.forward),
         pullback=caller(cell, back, module.pullback),
@@ -198,8 +198,9 @@ def _loops(cell: Cell) -> Loops:
     )
 
 
+@cache
 def _installed() -> bool:
-    return importlib.util.find_spec("numba") is not None
+    return find_spec("numba") is not None
 
 
 def numba_target() -> Target:
