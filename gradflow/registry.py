@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from gradflow.errors import GradflowError, InputError, UsageError
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "located"]
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Registry(Generic[T]):
             return self._added[name]
         if name in self.own:
             found = self.own[name]
-            return self._checked(_located(found) if isinstance(found, str) else found, name)
+            return self._checked(located(found) if isinstance(found, str) else found, name)
         if name in self._foreign:
             entry = self._foreign[name]
             try:
@@ -101,7 +101,7 @@ class Registry(Generic[T]):
         return record
 
     def _checked(self, value: Any, name: str) -> T:
-        wanted = _located(self.type)
+        wanted = located(self.type)
         if not isinstance(value, wanted):
             raise InputError(
                 f"{self.kind} {name!r} is a {type(value).__name__}, no {wanted.__name__}; "
@@ -110,6 +110,7 @@ class Registry(Generic[T]):
         return value  # type: ignore[no-any-return]
 
 
-def _located(where: str) -> Any:
+def located(where: str) -> Any:
+    """Return what a text ``"module:attribute"`` names."""
     module, _, attribute = where.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -115,7 +115,14 @@ class Cell:
         inferred = infer_spaces(lines, {**declared.vectors, **new_values}, declared.maps, self.name)
         masks, entries = declared.masks, declared.entries
         linear_maps = {
-            n: Map(n, *inferred.maps[n], declared.map_kind(n), masks.get(n), entries.get(n))
+            n: Map(
+                name=n,
+                out=inferred.maps[n][0],
+                into=inferred.maps[n][1],
+                kind=declared.map_kind(n),
+                mask=masks.get(n),
+                entries=entries.get(n),
+            )
             for n in declared.maps
         }
         nodes = inferred.nodes

@@ -169,7 +169,7 @@ def test_an_output_has_blocks_too():
 
 def test_terms_check_themselves_and_collect():
     a, b = symbol("a"), symbol("b")
-    W = Map("W", "hidden", "hidden", "learned")
+    W = Map(name="W", out="hidden", into="hidden", kind="learned")
     with pytest.raises(ValueError, match="a term with 1 maps has 2 diagonals, not 1"):
         Term((a,), (W,))
     one = Term((a, sp.S.One), (W,), ("f",))

@@ -17,7 +17,7 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import REDUCTIONS, symbol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Map:
     """A named linear map from the space ``into`` to the space ``out``.
 
@@ -61,7 +61,7 @@ Statement = Elementwise | Product
 
 def spread(space: str) -> Map:
     """Return the map that copies one value to every unit of ``space``: a column of ones."""
-    return Map(f"ones_{space}", space, ONE, "spread")
+    return Map(name=f"ones_{space}", out=space, into=ONE, kind="spread")
 
 
 def build_program(
@@ -107,7 +107,10 @@ def build_program(
     def product(node: Apply) -> sp.Symbol:
         name = node.linear_map.name
         operand = flatten(node.operand)
-        linear_map = Map(name, ONE, node.size, name) if name in REDUCTIONS else maps[name]
+        if name in REDUCTIONS:
+            linear_map = Map(name=name, out=ONE, into=node.size, kind=name)
+        else:
+            linear_map = maps[name]
         key = (linear_map, operand)
         if key not in seen:
             named = isinstance(operand, sp.Symbol) and spaces[operand.name] == linear_map.into

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib import import_module
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from gradflow.codegen.printing.definitions import definition_lines
 from gradflow.codegen.printing.dialect import FUNCTIONAL
 from gradflow.codegen.printing.vectorised import routine_lines
 from gradflow.codegen.targets.target import run_text
+from gradflow.registry import located
 
 
 def functional_text(cell: Cell, routine: Routine) -> str:
@@ -38,9 +37,8 @@ def _by_code(functions: tuple[ElementwiseFunction, ...]) -> Mapping[str, Element
 @lru_cache(maxsize=64)
 def from_elsewhere(function: ElementwiseFunction) -> Callable[..., Any]:
     """Return a function of operations and arrays: another module's, or the definition."""
-    module, _, word = function.array_api.rpartition(":")
-    if module:
-        found = attrgetter(word)(import_module(module))
+    if ":" in function.array_api:
+        found = located(function.array_api)
         return lambda xp, *arrays: found(xp.library, *arrays)
     text = "\n".join(definition_lines(function, FUNCTIONAL))
     made: Callable[..., Any] = run_text(text, {"np": np}, function.name)[function.code]

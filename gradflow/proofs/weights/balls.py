@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from importlib import import_module
-from operator import attrgetter
 from typing import Any
 
 import sympy as sp
@@ -24,6 +22,7 @@ from gradflow.cells.language.syntax import TIME
 from gradflow.errors import UsageError
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.weights.values import map_array
+from gradflow.registry import located
 from gradflow.spectra import Trajectory
 
 try:
@@ -254,9 +253,9 @@ def _function(record: ElementwiseFunction) -> Callable[..., Ball]:
 
 
 def _computed(record: ElementwiseFunction) -> Callable[..., Ball]:
-    module, _, word = record.balls.rpartition(":")
-    if module:
-        found: Callable[..., Ball] = attrgetter(word)(import_module(module))
+    word = record.balls
+    if ":" in word:
+        found: Callable[..., Ball] = located(word)
         return found
     if word in _OWN:
         return _OWN[word]
