@@ -19,8 +19,9 @@ def lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` of a package, from public name to the module it is in.
 
-    A home is the module's name after the package's, ``"products.eigenvalues"``; an empty one stands
-    for the submodule of the public name itself.
+    A home is the module's name after the package's, ``"products.eigenvalues"``. With a colon behind
+    it the module itself is meant, ``"language.functions:"``, and an empty one stands for the
+    submodule of the public name.
 
     >>> find, listed = lazily("gradflow", {"lazily": "lazy", "errors": ""})
     >>> find("lazily") is lazily, find("errors").__name__, "lazily" in listed()
@@ -30,8 +31,9 @@ def lazily(
     def find(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = importlib.import_module(f"{package}.{homes[name] or name}")
-        value = getattr(home, name) if homes[name] else home
+        module, itself, _ = (homes[name] or f"{name}:").partition(":")
+        home = importlib.import_module(f"{package}.{module}")
+        value = home if itself else getattr(home, name)
         setattr(sys.modules[package], name, value)
         return value
 

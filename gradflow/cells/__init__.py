@@ -21,12 +21,14 @@ from gradflow.lazy import lazily
 if TYPE_CHECKING:
     from gradflow.cells import initializers
     from gradflow.cells.cell import Cell
+    from gradflow.cells.language import functions
     from gradflow.cells.registry import get, names, register
 
-__all__ = ["LIBRARY", "Cell", "get", "initializers", "names", "register"]
+__all__ = ["LIBRARY", "Cell", "functions", "get", "initializers", "names", "register"]
 
 _HOME = {
     "Cell": "cell",
+    "functions": "language.functions:",
     "get": "registry",
     "initializers": "",
     "names": "registry",

@@ -202,8 +202,8 @@ def test_a_new_function_works_everywhere_from_its_definition_alone(added):
 
 def test_a_target_may_have_a_function_of_its_own(added):
     """The definition is wrong on purpose: what is named must be used, and nothing else."""
-    gf.cells.functions.register("cubed", lambda a: a**2, numpy="test_functions:cubed",
-                                mpmath="test_functions:cubed")  # fmt: skip
+    gf.cells.functions.register("cubed", lambda a: a**2, numpy=f"{__name__}:cubed",
+                                mpmath=f"{__name__}:cubed")  # fmt: skip
     cell = gf.Cell(name="c", state="h", equations="h_next = cubed(h)")
     for backend, value in (("numpy", 27), ("mpmath", 27), ("array-api", 9), ("numba", 9)):
         assert gf.compile(cell, backend).step({}, np.array([3.0]))[0] == value
@@ -217,7 +217,7 @@ QUARTED = define("quarted", lambda a: a**4, latex=r"\operatorname{qu}", range="p
 
 
 def test_another_package_brings_a_function_by_an_entry_point(monkeypatch):
-    point = EntryPoint("quarted", "test_functions:QUARTED", "gradflow.functions")
+    point = EntryPoint("quarted", f"{__name__}:QUARTED", "gradflow.functions")
     monkeypatch.setitem(FUNCTIONS.__dict__, "_foreign", {"quarted": point})
     cell = gf.Cell(name="q", state="h", equations="h_next = quarted(h)")
     assert gf.compile(cell).step({}, np.array([3.0])) == [81]

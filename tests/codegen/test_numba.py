@@ -86,11 +86,13 @@ def test_a_wrong_factor_is_seen(monkeypatch):
     from gradflow.codegen.targets.numba import target as numba_target
 
     printed = numba_target.loop_lines
-
-    def wrong(cell, routine):
-        return [line.replace("tanh(", "1.000001 * tanh(") for line in printed(cell, routine)]
-
-    monkeypatch.setattr(numba_target, "loop_lines", wrong)
+    monkeypatch.setattr(
+        numba_target,
+        "loop_lines",
+        lambda cell, routine: [
+            line.replace("tanh(", "1.000001 * tanh(") for line in printed(cell, routine)
+        ],
+    )
     cell = gf.Cell(
         name="wrong", state="h", inputs="x", maps="W U", equations="h_next = tanh(U @ h + W @ x)"
     )
