@@ -97,14 +97,22 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
 
 
 def _misfit(cell: Cell, params: Params) -> UsageError:
-    """Return the complaint about the array that the others speak against, where they are agreed."""
+    """Return the complaint about the array that the others speak against, where they are agreed.
+
+    Where turning one map makes everything fit, that is the one.
+    """
     votes: dict[str, Counter[int]] = {"one": Counter({1: len(params) + 1})}
     shapes = {n: tuple(params[n].shape) for n in (*cell.parameters, *cell.constant_names)}
     for name, shape in shapes.items():
         for space, size in zip(cell.shape_of(name), shape, strict=False):
             votes.setdefault(space, Counter())[size] += 1
+    turned = [
+        name
+        for name, shape in shapes.items()
+        if len(shape) == 2 and _fit(cell, shapes | {name: shape[::-1]})
+    ]
     told: tuple[int, str] | None = None
-    for name, shape in shapes.items():
+    for name, shape in shapes.items() if len(turned) != 1 else [(turned[0], shapes[turned[0]])]:
         spaces = cell.shape_of(name)
         if len(shape) != len(spaces):
             continue
@@ -125,6 +133,17 @@ def _misfit(cell: Cell, params: Params) -> UsageError:
             told = wrong, _complaint(name, shape, spaces, known)
     assert told is not None
     return UsageError(f"{place(cell)}: {told[1]}")
+
+
+def _fit(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    known: dict[str, int] = {"one": 1}
+    return all(
+        len(shape) == len(cell.shape_of(name))
+        and all(
+            known.setdefault(s, n) == n > 0 for s, n in zip(cell.shape_of(name), shape, strict=True)
+        )
+        for name, shape in shapes.items()
+    )
 
 
 def _complaint(

@@ -7,7 +7,7 @@ from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term
 
 
-def path_labels(cell: Cell) -> dict[tuple[str, str, Term], str]:
+def path_labels(cell: Cell | str) -> dict[tuple[str, str, Term], str]:
     """Return the label of every term of the whole-state Jacobian, by (out, in, term).
 
     * ``carousel``: from a part to itself with no linear map on the way, such as ``diag(f)``;
@@ -15,9 +15,10 @@ def path_labels(cell: Cell) -> dict[tuple[str, str, Term], str]:
     * the equations passed before the first new state, joined by ``, ``: ``f``, or ``r, g``;
     * the map's own name, where no equation is passed: ``U`` of the vanilla network.
     """
-    new = {f"{part}_next" for part in cell.states}
+    step = jacobian(cell)
+    new = {f"{part}_next" for part in step.cell.states}
     labels: dict[tuple[str, str, Term], str] = {}
-    for (out, wrt), block in jacobian(cell).blocks().items():
+    for (out, wrt), block in step.blocks().items():
         for term in block.terms:
             gates = [name for name in term.path if name not in new]
             maps = [m.name for m in term.maps if m.kind != "spread"]

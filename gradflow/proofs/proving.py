@@ -90,8 +90,18 @@ def prove(
     -------
     Claims
         Each with ``level``, ``latex()``, ``margin``. Coq runs when a level is first asked for.
+
+    Raises
+    ------
+    UsageError
+        For an unknown cell, and as :func:`gradflow.run` for arrays that do not fit.
+
+    Examples
+    --------
+    >>> [claim.name for claim in prove("scrn")][-2:]
+    ['scrn.context', 'scrn.eigenvalue']
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     claims = theorems(cell)
     if params is None:
         return Claims(claims)

@@ -95,7 +95,7 @@ def report(
     >>> written.path.name, written.numbers()["horizon"]
     ('toy.html', 459.0)
     """
-    found = get(cell) if isinstance(cell, str) else cell
+    found = get(cell)
     measured = study(
         found, hidden=hidden, steps=steps, input=input, init=init, seed=seed, progress=progress
     )

@@ -113,7 +113,9 @@ class Trajectory(LinearisedCell, Analysed):
     7
     """
 
-    def lyapunov(self, part: str | None = None, **options: Any) -> LyapunovSpectrum:
+    def lyapunov(
+        self, part: str | None = None, *, leading: int | None = None, **options: Any
+    ) -> LyapunovSpectrum:
         """Return the Lyapunov spectrum of the whole state, (..., k) for leading axes (...).
 
         ``part="h"`` uses the block ``dh'/dh`` alone, as tools do that drop ``c``: the label says
@@ -126,6 +128,8 @@ class Trajectory(LinearisedCell, Analysed):
             raise UsageError(
                 f"lyapunov: no state part {part!r}; there are {', '.join(self.parts)}."
             )
+        if leading is not None:
+            options = {**options, "leading": leading}
         if part is not None and len(self.parts) > 1:
             options = {"label": f"{part} only (what others print)", **options}
         return trajectory_spectrum(self, part, options)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
@@ -142,7 +143,7 @@ STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 
 
 def study(
-    cell: Cell,
+    cell: Cell | str,
     *,
     hidden: int = 32,
     steps: int = 200,
@@ -156,7 +157,7 @@ def study(
     Parameters
     ----------
     cell
-        The declared cell.
+        The declared cell, or its name.
     hidden
         Number of units of every size other than the input's.
     steps
@@ -175,6 +176,7 @@ def study(
     UsageError, InputError
         For arguments out of range and for an input that cannot be read.
     """
+    cell = get(cell)
     progress(_FIRST)
     ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed)
     found: dict[str, Any] = {}

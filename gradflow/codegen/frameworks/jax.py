@@ -36,7 +36,7 @@ def to_jax(cell: Cell | str) -> Callable[..., Array]:
         run = gf.to_jax("lstm")
         gradient = jax.grad(lambda params: run(params, x)[-1].sum())(params)
     """
-    declared = get(cell) if isinstance(cell, str) else cell
+    declared = get(cell)
     numpy = jax().numpy
 
     def run(

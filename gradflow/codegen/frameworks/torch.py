@@ -66,7 +66,7 @@ def to_torch(
         module = gf.to_torch("lstm", hidden=64, inputs=10, rng=0)
         states, last = module(torch.zeros(5, 100, 10))  # (5, 100, 128) and (5, 128)
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     torch = _torch()
     if params is not None and choices:
         raise UsageError(

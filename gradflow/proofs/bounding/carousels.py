@@ -115,7 +115,7 @@ def carousel(cell: Cell | str) -> Carousel | None:
 
     Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     for part in reversed(cell.states):
         for term in jacobian(cell)[part, part].terms:
             if term.maps:

@@ -25,7 +25,7 @@ def unit_invariants(cell: Cell | str) -> dict[str, Invariant]:
     Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
     one another.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     parts = frozenset(cell.states)
     while True:
         facts = Facts(cell, parts)
@@ -81,7 +81,7 @@ def carousel_invariant(cell: Cell | str, part: str, gate: str) -> Invariant | No
     For the LSTM: with ``f <= f_max < 1`` and ``C >= 1/(1 - f_max)``, where 1 bounds ``i g``, a cell
     state in [-C, C] stays there. Returns ``None`` where no such identity is found.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     within = frozenset(unit_invariants(cell))
     facts = Facts(cell, within)
     target = symbol(f"{part}_next")

@@ -20,7 +20,7 @@ def facts_of(cell: Cell | str, least: frozenset[str] = frozenset()) -> Facts:
 
     ``least`` names gates whose least value may stand in bounds.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     return Facts(cell, frozenset(unit_invariants(cell)), least)
 
 
@@ -43,7 +43,7 @@ def bounds(cell: Cell | str, least: frozenset[str] = frozenset()) -> StepBound:
         :func:`gradflow.proofs.bounding.invariants.unit_invariants` keeps in [-1, 1] are assumed to
         start there.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     facts = facts_of(cell, least)
     blocks = (
         BlockBound(out, wrt, tuple(term_bound(facts, t) for t in block.terms))

@@ -127,7 +127,7 @@ def attack(
     tries, seed
         How many instances, and the seed they follow from.
     """
-    cell = get(cell) if isinstance(cell, str) else cell
+    cell = get(cell)
     rng = np.random.default_rng(seed)
     for instance in islice(instances(cell, rng), tries):
         bound = claimed(instance)

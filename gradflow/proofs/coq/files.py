@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.proofs.algebra.polynomial import Polynomial
 from gradflow.proofs.bounding.carousels import Carousel
@@ -30,25 +31,25 @@ def theorem_text(name: str) -> str:
     return files("gradflow.proofs").joinpath(f"coq/theorems/{name}.v").read_text("utf-8")
 
 
-def after_recurrence(cell: Cell, title: str, theorem: str) -> str:
+def after_recurrence(cell: Cell | str, title: str, theorem: str) -> str:
     """Return a cell's recurrence and its derivative, and the text of a theorem about them.
 
     Raises ``NotExportedError`` for a cell that uses what the library has no rule for.
     """
-    return "".join([*_recurrence(CoqTerms(cell), title), theorem, _CELL_ENDS])
+    return "".join([*_recurrence(CoqTerms(get(cell)), title), theorem, _CELL_ENDS])
 
 
-def after_boxes(cell: Cell, title: str, theorem: str) -> str:
+def after_boxes(cell: Cell | str, title: str, theorem: str) -> str:
     """Return the same with the lemmas about a step between: its bounds, the boxes it keeps."""
-    terms = CoqTerms(cell)
+    terms = CoqTerms(get(cell))
     step = StepLemmas(terms=terms, facts=facts_of(cell))
     rows(step)
     return "".join([*_recurrence(terms, title), section(step), theorem, _BOUNDS_END, _CELL_ENDS])
 
 
-def after_upper(cell: Cell, _: str, theorem: str) -> str:
+def after_upper(cell: Cell | str, _: str, theorem: str) -> str:
     """Return the file of the upper bound, with the text of a theorem after it."""
-    return "".join([*_upper(cell), theorem, _BOUNDS_END, _CELL_ENDS])
+    return "".join([*_upper(get(cell)), theorem, _BOUNDS_END, _CELL_ENDS])
 
 
 def alone(_: Cell, __: str, theorem: str) -> str:
