@@ -161,10 +161,12 @@ def gelu(a):
 
 
 def test_a_new_function_works_everywhere_from_its_definition_alone(added):
-    record = gf.cells.functions.register("gelu", gelu)
-    assert "gelu" in FUNCTIONS.names()
-    assert record.latex == r"\operatorname{gelu}"
-    cell = gf.Cell(name="geluing", state="h", maps="U", equations="h_next = gelu(U @ h) * gelu(2)")
+    record = gf.cells.functions.register("probit", gelu)
+    assert "probit" in FUNCTIONS.names()
+    assert record.latex == r"\operatorname{probit}"
+    cell = gf.Cell(
+        name="probiting", state="h", maps="U", equations="h_next = probit(U @ h) * probit(2)"
+    )
     assert pickle.loads(pickle.dumps(cell)) == cell
     call = record.sympy(symbol("x"))
     assert pickle.loads(pickle.dumps(call)) == call
@@ -186,8 +188,8 @@ def test_a_new_function_works_everywhere_from_its_definition_alone(added):
         # the slope at -1.25 is a difference of two terms a hundred times larger
         np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-15, err_msg=backend)
         if backend != "array-api":
-            assert "gelu(U_h" in code.source or backend == "numba"
-    assert r"\operatorname{gelu}\left( U \, h_{t-1} \right)" in cell.latex()
+            assert "probit(U_h" in code.source or backend == "numba"
+    assert r"\operatorname{probit}\left( U \, h_{t-1} \right)" in cell.latex()
     assert r"\operatorname{erf}" in gf.jacobian(cell).latex()
     assert "erf(" in gf.jacobian(cell).text()
     at = {symbol("x"): flint.arb(0.75)}
@@ -245,6 +247,7 @@ def test_the_namespace_is_what_the_header_says():
 
     shown = {}
     exec(header("any"), shown)
-    assert {k: v for k, v in shown.items() if not k.startswith("__")} == {
-        k: v for k, v in runtime().items() if not k.startswith("__")
-    }
+    assert shown.keys() - {"__doc__"} == runtime().keys() - {"__doc__"}
+    defined = {record.code for record in records() if not record.numpy}
+    for name in shown.keys() - defined:
+        assert name.startswith("__") or shown[name] is runtime()[name]

@@ -116,6 +116,33 @@ Min = unit_function(
 )
 
 
+def define(
+    name: str, definition: Formula, *, derivatives: tuple[Formula, ...] = (), **known: Any
+) -> ElementwiseFunction:
+    r"""Return the record of a new function of one unit's values.
+
+    Parameters
+    ----------
+    name
+        The word by which equations call it.
+    definition
+        Makes a SymPy expression of its arguments, in functions of the language and ``choose``.
+    derivatives
+        One an argument; those of the definition where none is given.
+    known
+        What else is known of it, by the fields of the record: LaTeX, range, faster code.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> record = define("cube", lambda a: a**3, latex=r"\operatorname{cube}", increasing=True)
+    >>> record.sympy(sympy.Symbol("x", real=True)).diff("x")
+    3*x**2
+    """
+    made = unit_function(name, *derivatives, definition=definition)
+    return ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
+
+
 def _named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
     """Return the record of a function that every target has under one name."""
     own = {"mpmath": name, "array_api": name, "balls": name}
@@ -253,33 +280,6 @@ def record_of(expression: sp.Basic) -> ElementwiseFunction | None:
         return MODULO
     is_call = isinstance(expression, sp.Function) and name in FUNCTIONS
     return FUNCTIONS.get(name) if is_call else None
-
-
-def define(
-    name: str, definition: Formula, *, derivatives: tuple[Formula, ...] = (), **known: Any
-) -> ElementwiseFunction:
-    r"""Return the record of a new function of one unit's values.
-
-    Parameters
-    ----------
-    name
-        The word by which equations call it.
-    definition
-        Makes a SymPy expression of its arguments, in functions of the language and ``choose``.
-    derivatives
-        One an argument; those of the definition where none is given.
-    known
-        What else is known of it, by the fields of the record: LaTeX, range, faster code.
-
-    Examples
-    --------
-    >>> import sympy
-    >>> record = define("cube", lambda a: a**3, latex=r"\operatorname{cube}", increasing=True)
-    >>> record.sympy(sympy.Symbol("x", real=True)).diff("x")
-    3*x**2
-    """
-    made = unit_function(name, *derivatives, definition=definition)
-    return ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
 
 
 def register(name: str, definition: Formula, **known: Any) -> ElementwiseFunction:
