@@ -64,7 +64,7 @@ def run(
         finite: at which step, and what to do.
 
     >>> import gradflow as gf
-    >>> run(gf.cells.scalar, {"w": 0.5}, state=[8.0], steps=3).states["s"].ravel()
+    >>> run(gf.cells.scalar, {"w": 0.5}, state=[8.0], steps=3).flat_states.ravel()
     array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)

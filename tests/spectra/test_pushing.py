@@ -44,7 +44,7 @@ def test_a_push_is_a_step_and_a_product(name, batch, k):
     code, params, first, inputs = drawn(name, batch)
     # steps 11 to 16 of a run, for the cells that know the time
     t = np.arange(11, 17)
-    running = RunningMaps(code, params, first, inputs, t)
+    running = RunningMaps(code.bind(params), first, inputs, t)
     frame = np.random.default_rng(3).normal(size=(first.shape[1], k, batch))
     state = first
     for step in range(6):
