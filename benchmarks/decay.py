@@ -63,12 +63,12 @@ def row(p: Problem, quick: bool) -> Row:
 
 
 def ours(p: Problem, backend: str) -> Callable[[], Any]:
-    code = gf.compile(p.cell, backend)
+    bound = gf.compile(p.cell, backend).bind(p.params)
 
     def call() -> Any:
         states = np.empty((*p.batch, p.steps + 1, p.width))
         states[:, 0] = 0
-        return run_and_pull_back(code, p.params, states, {"x": p.x}, p.covector)
+        return run_and_pull_back(bound, states, {"x": p.x}, p.covector)
 
     return call
 

@@ -73,8 +73,8 @@ class Problem:
         if not self.driven:
             rest = np.zeros((200, INPUTS))
             random = np.random.default_rng(4).normal(size=self.width)
-            start = gf.run(self.cell, self.params, rest, random).flat_states[-1]
-        return gf.run(self.cell, self.params, self.x, start)
+            start = gf.run(self.cell, self.params, rest, random, backend="numpy").flat_states[-1]
+        return gf.run(self.cell, self.params, self.x, start, backend="numpy")
 
     @cached_property
     def before(self) -> np.ndarray:

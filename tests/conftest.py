@@ -16,6 +16,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_compiled(monkeypatch):
+    """``backend="auto"`` takes NumPy, whatever other tests and runs have compiled before."""
+    monkeypatch.setattr("gradflow.codegen.targets.numba.target.is_known", lambda cell: False)
+
+
 def _skipped(config):
     """Every skip of this run, one a line; none in an xdist worker, which has no terminal."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")

@@ -97,68 +97,44 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
 
 
 def _misfit(cell: Cell, params: Params) -> UsageError:
-    """Return the complaint about the array that the others speak against, where they are agreed.
+    """Return the complaint about the array that most of the others speak against.
 
-    Where turning one map makes everything fit, that is the one.
+    Where two contradict each other alone, it is the one that fits transposed, else the later.
     """
-    votes: dict[str, Counter[int]] = {"one": Counter({1: len(params) + 1})}
     shapes = {n: tuple(params[n].shape) for n in (*cell.parameters, *cell.constant_names)}
-    for name, shape in shapes.items():
-        for space, size in zip(cell.shape_of(name), shape, strict=False):
-            votes.setdefault(space, Counter())[size] += 1
-    turned = [
-        name
-        for name, shape in shapes.items()
-        if len(shape) == 2 and _fit(cell, shapes | {name: shape[::-1]})
-    ]
-    told: tuple[int, str] | None = None
-    for name, shape in shapes.items() if len(turned) != 1 else [(turned[0], shapes[turned[0]])]:
+    shown = {n: set(zip(cell.shape_of(n), s, strict=False)) for n, s in shapes.items()}
+    best, told = (0, False, 0), ""
+    for order, (name, shape) in enumerate(shapes.items()):
         spaces = cell.shape_of(name)
-        if len(shape) != len(spaces):
-            continue
-        own = Counter(zip(spaces, shape, strict=True))
-        others = {
-            space: Counter({n: c - own[space, n] for n, c in votes[space].items()})
-            for space in spaces
-        }
-        known = {
-            space: counted.most_common(1)[0][0]
-            for space, counted in others.items()
-            if counted.total() > 0
-        }
-        wrong = sum(
-            size != known.get(s, size) or size < 1 for s, size in zip(spaces, shape, strict=True)
+        votes = Counter(pair for n, pairs in shown.items() if n != name for pair in pairs)
+        votes["one", 1] = len(shapes)
+        known, against = {}, 0
+        for space, size in zip(spaces, shape, strict=False):
+            said = [(count, n) for (s, n), count in votes.items() if s == space and n > 0]
+            most = max(said, default=(0, size))
+            known[space] = most[1] if said else 0
+            against = max(against, most[0] - votes[space, size], size < 1)
+        fits = len(set(spaces)) == 2 and all(
+            n > 0 and known[s] in (0, n) for s, n in zip(spaces, shape[::-1], strict=False)
         )
-        if wrong and (told is None or wrong > told[0]):
-            told = wrong, _complaint(name, shape, spaces, known)
-    assert told is not None
-    return UsageError(f"{place(cell)}: {told[1]}")
-
-
-def _fit(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    known: dict[str, int] = {"one": 1}
-    return all(
-        len(shape) == len(cell.shape_of(name))
-        and all(
-            known.setdefault(s, n) == n > 0 for s, n in zip(cell.shape_of(name), shape, strict=True)
-        )
-        for name, shape in shapes.items()
-    )
+        if against and len(shape) == len(spaces):
+            score = against, fits, order
+            if score > best:
+                best, told = score, _complaint(name, shape, spaces, known, fits)
+    return UsageError(f"{place(cell)}: {told}")
 
 
 def _complaint(
-    name: str, shape: tuple[int, ...], spaces: Sequence[str], known: Mapping[str, int]
+    name: str,
+    shape: tuple[int, ...],
+    spaces: Sequence[str],
+    known: Mapping[str, int],
+    transposed: bool,
 ) -> str:
-    wanted = ", ".join(spaces)
-    sides = " and ".join(f"{s} = {max(known[s], 1)}" for s in dict.fromkeys(spaces) if s in known)
-    rule = f"it needs ({wanted}) with {sides or 'one unit or more'} as in the other parameters."
-    turned = shape[::-1]
-    if len(set(spaces)) == 2 and all(
-        n == known.get(s, n) and n > 0 for s, n in zip(spaces, turned, strict=True)
-    ):
-        other = ", ".join(spaces[::-1])
-        return f"{name} has shape {shape}, which is ({other}): transposed? {rule}"
-    return f"{name} has shape {shape}; {rule}"
+    sides = " and ".join(f"{s} = {n}" for s, n in known.items() if n) or "one unit or more"
+    rule = f"it needs ({', '.join(spaces)}) with {sides} as in the other parameters."
+    seen = f", which is ({', '.join(spaces[::-1])}): transposed?" if transposed else ";"
+    return f"{name} has shape {shape}{seen} {rule}"
 
 
 def part_sizes(cell: Cell, known: Mapping[str, int], state: Array = None) -> dict[str, int]:

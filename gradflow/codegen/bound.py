@@ -169,7 +169,7 @@ def bind(code: Compiled, params: Params, state: Array = None) -> Bound:
     if plain is None:
         taken = border.weights(cell, arrays, params)
         if floats:
-            taken = {name: np.ascontiguousarray(array) for name, array in taken.items()}
+            taken = {name: np.asarray(array, order="C") for name, array in taken.items()}
         plain = taken, border.sizes(cell, taken)
     bound = Bound(code=code, params=plain[0], sizes=plain[1], given=params, arrays=arrays)
     return bound if state is None else bound.with_state(state)

@@ -66,7 +66,7 @@ def run(
 
     Examples
     --------
-    >>> run("scalar", {"w": 0.5}, state=[8.0], steps=3).states["s"].ravel()
+    >>> run("scalar", {"w": 0.5}, state=[8.0], steps=3).flat_states.ravel()
     array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)

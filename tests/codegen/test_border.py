@@ -199,3 +199,129 @@ def test_masked_weights_neither_act_nor_learn():
     gradient = code.parameter_vjp(s.params, s.state, s.state, s.x, s.t)["W_H"]
     assert not gradient[masked].any()
     assert gradient[~masked].all()
+
+
+def test_a_transposed_map_is_named_and_not_the_map_it_contradicts(two):
+    code, params, _ = two
+    # W comes first and so settles hidden = 4, which every other map contradicts
+    with pytest.raises(UsageError) as caught:
+        code.bind(params | {"W": params["W"].T})
+    assert str(caught.value) == (
+        "cell 'two': W has shape (4, 3), which is (input, hidden): transposed? it needs "
+        "(hidden, input) with hidden = 3 as in the other parameters."
+    )
+    # (context, hidden) and no transposition: one axis alone is wrong, and it is said which
+    with pytest.raises(UsageError, match=r"P has shape \(4, 3\); it needs .* context = 2 and hid"):
+        code.bind(params | {"P": np.ones((4, 3))})
+
+
+def test_a_transposed_state_or_input_is_suspected(two):
+    code, params, x = two
+    bound = code.bind(params)
+    with pytest.raises(UsageError, match=r"\(5, 9\); .* 5 entries \(h: 3, s: 2\), as its .* trans"):
+        bound.step(np.ones((5, 9)), x)
+    with pytest.raises(
+        UsageError, match=r"\(4, 9\); its last axis needs 4 entries of .*transposed"
+    ):
+        bound.step(np.ones(5), x | {"x": np.ones((4, 9))})
+    with pytest.raises(UsageError, match=r"input x has shape \(4, 9\).*transposed"):
+        gf.run(TWO, params, {"x": np.ones((4, 9)), "z": np.ones((4, 5))})
+    with pytest.raises(UsageError, match=r"part h has shape \(3, 2\); .* 3 entries, .*transposed"):
+        bound.split({"h": np.ones((3, 2)), "s": np.ones(2)})
+
+
+@pytest.mark.parametrize("backend", ["numpy", "mpmath", "array-api"])
+def test_bound_code_does_what_the_code_does(two, backend):
+    _, params, x = two
+    code = gf.compile(TWO, backend)
+    bound = code.bind(params)
+    state, u = np.arange(5.0), np.ones(5)
+    assert list(bound.params) == ["W", "V", "P", "Q"]
+    assert bound.part_sizes() == {"h": 3, "s": 2}
+    for name, given in (
+        ("step", (state, x, 2)),
+        ("jvp", (state, u, x, 2)),
+        ("vjp", (state, u, x, 2)),
+        ("jacobian", (state, x, 2)),
+        ("input_jacobian", (state, x, 2)),
+    ):
+        np.testing.assert_array_equal(
+            getattr(bound, name)(*given), getattr(code, name)(params, *given)
+        )
+    for name, given in (
+        ("outputs", (state, x)),
+        ("path_jacobians", (state, x)),
+        ("parameter_vjp", (state, u, x)),
+        ("split", (state,)),
+    ):
+        found, wanted = getattr(bound, name)(*given), getattr(code, name)(params, *given)
+        assert list(found) == list(wanted)
+        for key in found:
+            np.testing.assert_array_equal(found[key], wanted[key])
+    np.testing.assert_array_equal(bound.join(bound.split(state)), state)
+
+
+def test_parameters_are_bound_as_contiguous_floats(two):
+    code, params, x = two
+    odd = {n: np.asfortranarray(p).astype(np.float32) for n, p in params.items()}
+    bound = code.bind(odd | {"W": params["W"]})
+    assert all(p.dtype == np.float64 and p.flags.c_contiguous for p in bound.params.values())
+    assert bound.params["W"] is params["W"]
+    np.testing.assert_allclose(
+        bound.step(np.ones(5), x), code.step(params, np.ones(5), x), rtol=1e-6
+    )
+
+
+def test_what_is_bound_is_checked_once(two, monkeypatch):
+    from gradflow.codegen import border
+
+    checked = []
+    sizes = border.sizes
+    monkeypatch.setattr(border, "sizes", lambda *a: checked.append(1) or sizes(*a))
+    monkeypatch.setattr(border, "plain", lambda *a: None)
+    code, params, x = two
+    bound = code.bind(params)
+    for _ in range(3):
+        bound.step(np.ones(5), x)
+    assert len(checked) == 1
+    run = gf.run(TWO, params, {n: np.ones((6, len(v))) for n, v in x.items()}, backend="numpy")
+    assert len(checked) == 2
+    run.jacobians(), run.gradient_decay(np.ones(5))
+    assert len(checked) == 2
+
+
+def test_sizes_that_a_state_has_shown_are_kept():
+    apart = gf.Cell(name="apart", state="a[m] b[n]", equations="a_next = a / 2\nb_next = b")
+    state = {"a": np.ones(2), "b": np.zeros(3)}
+    bound = gf.compile(apart).bind({}, state)
+    assert bound.sizes == {"one": 1, "m": 2, "n": 3}
+    assert bound.step(np.ones(5)).tolist() == [0.5, 0.5, 1, 1, 1]
+    run = gf.run(apart, {}, state=state, steps=30)
+    assert run.jacobians().shape == (30, 5, 5)
+    assert run.parts == {"a": slice(0, 2), "b": slice(2, 5)}
+    # two directions halve and three stay
+    found = gf.leading_exponents(apart, {}, None, state, steps=300, k=3)
+    # the frame turns to them by a factor of two a step, from the transient of 30 on
+    np.testing.assert_allclose(found.exponents, 0, atol=1e-9)
+    np.testing.assert_allclose(run.gradient_decay({"a": [1.0, 0.0]}).rate(), -np.log(2))
+
+
+def test_a_map_of_the_plane_declared_with_scalars_alone():
+    henon = gf.Cell(
+        name="henon",
+        state="x y",
+        scalars="a b",
+        equations="x_next = 1 - a * x**2 + y\ny_next = b * x",
+    )
+    given = {"a": 1.4, "b": 0.3}
+    found = gf.leading_exponents(henon, given, None, [0.1, 0.1], steps=20_000, backend="numpy")
+    # 0.41922 (Sprott); the standard error at 20,000 steps is a few thousandths
+    np.testing.assert_allclose(found.exponents[0], 0.4192, atol=0.02)
+    kept = gf.run(henon, given, state=[0.1, 0.1], steps=2000).lyapunov(leading=1)
+    np.testing.assert_allclose(kept.exponents[0], 0.42, atol=0.05)
+    points = gf.fixed_points(henon, given, starts=np.array([[0.6, 0.2], [-1.1, -0.3]]))
+    # x = 1 - a x^2 + b x
+    wanted = np.sort((-0.7 + np.array([1, -1]) * np.sqrt(0.49 + 5.6)) / 2.8)
+    np.testing.assert_allclose(np.sort(points.states[:, 0]), wanted, atol=1e-9)
+    with pytest.raises(UsageError, match="size of 'x' does not follow from its parameters"):
+        gf.fixed_points(henon, given)

@@ -47,7 +47,7 @@ def test_a_push_is_a_step_and_a_product(name, batch, k):
     states[:, 0] = first
     # steps 11 to 16 of a run, for the cells that know the time
     t = np.arange(11, 17)
-    through = push_forward(code, params, states, inputs, first_step=11)
+    through = push_forward(code.bind(params), states, inputs, first_step=11)
     frame = np.random.default_rng(3).normal(size=(batch, k, first.shape[1]))
     state = first
     for step in range(6):
