@@ -300,7 +300,7 @@ def test_sizes_that_a_state_has_shown_are_kept():
     assert run.jacobians().shape == (30, 5, 5)
     assert run.parts == {"a": slice(0, 2), "b": slice(2, 5)}
     # two directions halve and three stay
-    found = gf.leading_exponents(apart, {}, None, state, steps=300, k=3)
+    found = gf.leading_exponents(apart, {}, None, state, steps=300, leading=3)
     # the frame turns to them by a factor of two a step, from the transient of 30 on
     np.testing.assert_allclose(found.exponents, 0, atol=1e-9)
     np.testing.assert_allclose(run.gradient_decay({"a": [1.0, 0.0]}).rate(), -np.log(2))
