@@ -92,11 +92,13 @@ def test_states_and_images_are_those_of_single_steps(backend, name, known):
 
 def test_a_wrong_factor_is_seen(monkeypatch):
     """The comparison above must fail for a loop that is wrong by one part in a million."""
-    printed = PushText.text
+    printed = PushText.lines
     monkeypatch.setattr(
         PushText,
-        "text",
-        lambda self, name: printed(self, name).replace("k0_ = 1.0 - ", "k0_ = 1.000001 - "),
+        "lines",
+        lambda self, name: [
+            line.replace("k0_ = 1.0 - ", "k0_ = 1.000001 - ") for line in printed(self, name)
+        ],
     )
     cell = gf.Cell(
         name="seen", state="h", inputs="x", maps="W U", equations="h_next = tanh(U @ h + W @ x)"
