@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def layout(cell: Cell) -> Layout:
     return tuple((n, tuple(cell.shape_of(n))) for n in (*cell.parameters, *cell.constant_names))
 
 
-def plain(layout: Layout, params: Params) -> tuple[dict[str, Array], dict[str, int]] | None:
+def plain(layout: Layout, params: Params) -> tuple[dict[str, Array], Mapping[str, int]] | None:
     """Return what :func:`weights` and :func:`sizes` do where all is plainly right, else ``None``.
 
     That is: contiguous float64 NumPy arrays whose shapes fit. It says no words, so small cells are
@@ -63,19 +64,30 @@ def plain(layout: Layout, params: Params) -> tuple[dict[str, Array], dict[str, i
     """
     if len(params) != len(layout):
         return None
-    found, taken = {"one": 1}, {}
-    for name, spaces in layout:
+    taken, shapes = {}, []
+    for name, _ in layout:
         array = params.get(name)
         if type(array) is not np.ndarray or array.dtype is not FLOAT:
             return None
-        shape = array.shape
-        if len(shape) != len(spaces) or not array.flags.c_contiguous:
+        if not array.flags.c_contiguous:
+            return None
+        taken[name] = array
+        shapes.append(array.shape)
+    found = _fitting(layout, tuple(shapes))
+    return None if found is None else (taken, found)
+
+
+@lru_cache(maxsize=256)
+def _fitting(layout: Layout, shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int] | None:
+    """Return the sizes of spaces that arrays of these shapes show, ``None`` if they do not fit."""
+    found = {"one": 1}
+    for (_, spaces), shape in zip(layout, shapes, strict=True):
+        if len(shape) != len(spaces):
             return None
         for space, size in zip(spaces, shape, strict=True):
             if found.setdefault(space, size) != size or size == 0:
                 return None
-        taken[name] = array
-    return taken, found
+    return found
 
 
 def sizes(cell: Cell, params: Params) -> dict[str, int]:

@@ -21,9 +21,17 @@ _loaded: dict[str, ModuleType] = {}
 
 def cache_folder() -> Path:
     """Return the folder for generated modules: ``GRADFLOW_CACHE``, or the user's cache."""
-    chosen = os.environ.get("GRADFLOW_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradflow"
-    return Path(chosen) if chosen else base
+    return Path(_chosen_folder())
+
+
+def _chosen_folder() -> str:
+    names = ("GRADFLOW_CACHE", "XDG_CACHE_HOME", "HOME")
+    return _folder(*map(os.environ.get, names))
+
+
+@lru_cache(maxsize=4)
+def _folder(chosen: str | None, base: str | None, home: str | None) -> str:
+    return chosen or str(Path(base or Path.home() / ".cache") / "gradflow")
 
 
 @cache
@@ -90,16 +98,16 @@ def is_compiled(module: str, kernel: str) -> bool:
 
 def _kept() -> frozenset[str]:
     """Return what the folder of compiled code holds, as module.function."""
-    folder = cache_folder() / "__pycache__"
+    folder = f"{_chosen_folder()}/__pycache__"
     try:
-        return _listed(folder, folder.stat().st_mtime_ns)
+        return _listed(folder, os.stat(folder).st_mtime_ns)
     except OSError:
         return frozenset()
 
 
 @lru_cache(maxsize=4)
-def _listed(folder: Path, changed: int) -> frozenset[str]:
+def _listed(folder: str, changed: int) -> frozenset[str]:
     end = f".py{sys.version_info.major}{sys.version_info.minor}.nbi"
-    names = (path.name for path in folder.iterdir() if path.name.endswith(end))
+    names = (name for name in os.listdir(folder) if name.endswith(end))
     # numba names them module.function-line.version.nbi
     return frozenset(name.rpartition("-")[0] for name in names)
