@@ -53,13 +53,8 @@ def runs(case, text, windows, hidden):
     for seed in range(windows):
         params = cell.init(rng=seed, **sizes, **init)
         # the first half takes the state away from its start at 0
-        run = gf.run(
-            cell,
-            params,
-            x[seed, 1],
-            gf.run(cell, params, x[seed, 0], backend="numpy").flat_states[-1],
-            backend="numpy",
-        )
+        first = gf.run(cell, params, x[seed, 0], backend="numpy").flat_states[-1]
+        run = gf.run(cell, params, x[seed, 1], first, backend="numpy")
         read = run.parts.get(part, slice(0, run.width))
         state, target = run.flat_states[-1, read], text.targets[2 * run.steps * (seed + 1) - 1]
         readout = gaussian().draw(np.random.default_rng(100 + seed), (x.shape[-1], state.size))

@@ -51,9 +51,8 @@ def network(hidden, steps, count):
     def loss(run):
         return cross_entropy(v, run.states["h"][-1], text.targets[-1])
 
-    return error_surface(
-        gf.cells.rnn, {n: 0 * p for n, p in one.items()}, loss, *axes, text.values, backend="numpy"
-    )
+    at = {n: 0 * p for n, p in one.items()}
+    return error_surface("rnn", at, loss, *axes, text.values, backend="numpy")
 
 
 def main(out, quick=False, **look):

@@ -8,7 +8,6 @@ Where the cone theorem, in exact arithmetic, leaves 1 % after T steps, no input 
 """
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +25,8 @@ KEEP = Fraction(1, 100)
 LSTM = gf.cells.lstm
 # Recurrent maps scaled and the forget bias shifted by inputs of one unit: a grid is one batch.
 SCALED = re.sub(r"(U_. @ h)", r"gain * (\1)", LSTM.equations).replace("b_f", "b_f + shift")
-CELL = replace(LSTM, name="lstm_grid", inputs="x gain[one] shift[one]", equations=SCALED)
+OWN = {"name": "lstm_grid", "inputs": "x gain[one] shift[one]", "equations": SCALED}
+CELL = gf.Cell(**vars(LSTM.declaration) | OWN)
 
 
 def decay_of(params, x, targets, readout, gain, shift):

@@ -48,9 +48,8 @@ def main(out, quick=False, **look):
     for name in CELLS:
         cell = gf.cells.get(name)
         context = {space: hidden for space in cell.sizes if space == "context"}
-        run = gf.run(
-            cell, cell.init(hidden=hidden, inputs=x.shape[1], rng=0, **context), x, backend="numpy"
-        )
+        params = cell.init(hidden=hidden, inputs=x.shape[1], rng=0, **context)
+        run = gf.run(cell, params, x, backend="numpy")
         spectra[name] = run.lyapunov()
         numbers[f"{name}: leading exponent"] = spectra[name].exponents[0]
         numbers[f"{name}: its standard error"] = spectra[name].stderr[0]

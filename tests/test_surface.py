@@ -83,7 +83,7 @@ def test_one_default_backend(name):
 
 
 def test_k_leading_is_one_keyword():
-    assert [n for n, f in CALLS.items() if {"k", "count", "how_many"} & {*parameters(f)}] == []
+    assert [n for n, f in CALLS.items() if {"k", "how_many"} & {*parameters(f)}] == []
     assert "leading" in parameters(gf.leading_exponents)
     assert "leading" in parameters(gf.Trajectory.lyapunov)
 

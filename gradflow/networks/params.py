@@ -27,7 +27,8 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; pass a .npz file of arrays by name.") from None
     except UsageError as error:
-        raise InputError(str(error)) from None
+        sentence = str(error)
+        raise InputError(sentence) from None
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); pass a .npz file of arrays by name."

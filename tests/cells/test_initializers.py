@@ -174,7 +174,7 @@ def test_a_default_array_is_never_handed_out():
         ("rnn", {"hidden": 3}, "init needs inputs="),
         ("rnn", {"hidden": 3, "inputs": 2, "input": 2}, "both inputs= and input= given; keep one"),
         ("rnn", {"hidden": 3, "input": 0}, "input=0; a size is a whole number"),
-        ("rnn", {"hidden": 3, "inputs": 2, "b": np.ones(3) * 1j}, "b is given as"),
+        ("rnn", {"hidden": 3, "inputs": 2, "b": np.ones(3) * 1j}, "b is no array of real"),
         ("rnn", {"hidden": 3, "inputs": 2, "b": 1 + 0j}, "b is given as"),
         ("rnn", {"hidden": 0, "inputs": 2}, "hidden=0; a size is a whole number of at least 1"),
         ("rnn", {"hidden": -3, "inputs": 2}, "hidden=-3; a size"),

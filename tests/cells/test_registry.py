@@ -48,7 +48,7 @@ def test_the_library_is_its_folder():
 
 
 def test_listing_shows_what_there_is_and_nothing_else():
-    listed = {"Cell", "get", "names", "register", "initializers", "LIBRARY"}
+    listed = {"Cell", "functions", "get", "names", "register", "initializers", "LIBRARY"}
     assert set(dir(gf.cells)) == {*listed, *LIBRARY}
     assert gf.Cell is gf.cells.Cell
 

@@ -8,7 +8,11 @@ from gradflow import spectra
 from gradflow.drawable import Drawable
 
 RESULTS = sorted(
-    (r for r in vars(spectra).values() if isinstance(r, type) and issubclass(r, Drawable)),
+    (
+        r
+        for r in (getattr(spectra, name) for name in spectra.__all__)
+        if isinstance(r, type) and issubclass(r, Drawable)
+    ),
     key=lambda result: result.__name__,
 )
 

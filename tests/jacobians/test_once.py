@@ -42,7 +42,7 @@ def test_blocks_labels_code_and_formulas_share_one_derivation(derivations):
     bptt("lstm").latex()
     code = Code(gf.cells.lstm, TARGET)
     assert "def jacobian" in code.source
-    assert code._path_functions
+    assert code.path_functions
     assert len(derivations) == once
     assert gf.jacobian(gf.cells.lstm) is J
 

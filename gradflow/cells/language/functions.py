@@ -136,7 +136,8 @@ def define(
     --------
     >>> import sympy
     >>> record = define("cube", lambda a: a**3, latex=r"\operatorname{cube}", increasing=True)
-    >>> record.sympy(sympy.Symbol("x", real=True)).diff("x")
+    >>> x = sympy.Symbol("x", real=True)
+    >>> record.sympy(x).diff(x)
     3*x**2
     """
     made = unit_function(name, *derivatives, definition=definition)

@@ -84,8 +84,8 @@ def quarter_circle(sigma: ArrayLike, gain: float = 1.0) -> Floats:
     )
 
 
-def fuss_catalan(factors: int, points: int = 400) -> tuple[Floats, Floats]:
-    r"""Return ``log sigma`` and its density, (points,) each, for a product of so many ``factors``.
+def fuss_catalan(count: int, points: int = 400) -> tuple[Floats, Floats]:
+    r"""Return ``log sigma`` and its density, (points,) each, for a product of ``count`` matrices.
 
     With :math:`0 < \varphi < \pi / (s + 1)` for s independent factors of gain 1,
 
@@ -101,7 +101,7 @@ def fuss_catalan(factors: int, points: int = 400) -> tuple[Floats, Floats]:
     Raises
     ------
     UsageError
-        A factors or a number of points that is not a whole number of at least 1 or 2.
+        A count or a number of points that is not a whole number of at least 1 or 2.
 
     Examples
     --------
@@ -109,20 +109,20 @@ def fuss_catalan(factors: int, points: int = 400) -> tuple[Floats, Floats]:
     >>> log_sigma[-1].round(4), (np.log(27 / 4) / 2).round(4)
     (np.float64(0.9548), np.float64(0.9548))
     """
-    for name, value, least in (("factors", factors, 1), ("points", points, 2)):
+    for name, value, least in (("count", count, 1), ("points", points, 2)):
         if value != int(value) or value < least:
             raise UsageError(f"fuss_catalan: {name} is {value}; it is a whole number from {least}.")
     # Evenly spaced in log(pi / (s + 1) - phi), since the law has a long tail to small sigma.
-    most = np.pi / (factors + 1)
+    most = np.pi / (count + 1)
     rest = most * np.append(
         np.geomspace(1e-9, 0.5, points // 2, endpoint=False),
         np.linspace(0.5, 1 - 1e-4, points - points // 2),
     )
     phi = most - rest
     # sin((s + 1) phi) by the distance from its zero, where the sine itself would cancel
-    outer = np.sin((factors + 1) * rest)
-    inner = np.sin(factors * phi)
-    log_square = (factors + 1) * np.log(outer) - np.log(np.sin(phi)) - factors * np.log(inner)
+    outer = np.sin((count + 1) * rest)
+    inner = np.sin(count * phi)
+    log_square = (count + 1) * np.log(outer) - np.log(np.sin(phi)) - count * np.log(inner)
     return log_square / 2, 2 / np.pi * np.sin(phi) * outer / inner
 
 
