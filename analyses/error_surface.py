@@ -16,8 +16,7 @@ from gradflow.figures.look.style import INK, stroke
 from gradflow.reporting import page
 from gradflow.spectra import cross_entropy, descend, error_surface
 
-X0, TARGET, STEPS = 0.5, 0.7, 50
-START, RATE, CLIP, UPDATES = (5.3, -2.275), 0.2, 0.2, 80
+X0, TARGET, STEPS, START, RATE, CLIP, UPDATES = 0.5, 0.7, 50, (5.3, -2.275), 0.2, 0.2, 80
 W, B, CUTS = (4.2, 5.8), (-3.2, -2.0), np.array([4.5, 5.0, 6.0])
 UNIT = gf.Cell(name="unit", state="x", vectors="w b", equations="x_next = w * sigmoid(x) + b")
 
