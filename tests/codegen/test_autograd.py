@@ -38,7 +38,7 @@ def test_step_and_input_jacobian(name, size):
     s = sample(name, size)
     code = gf.compile(s.cell)
     p, state = torch_cells.tensors(s.params), torch_cells.tensor(s.state)
-    wanted = torch_cells.STEPS[name](p, state, torch_cells.tensor(s.x), s.t).numpy()
+    wanted = torch_cells.step_of(name)(p, state, torch_cells.tensor(s.x), s.t).numpy()
     assert distance(code.step(s.params, s.state, s.x, s.t), wanted) < TIGHT
     if s.x is not None:
         wanted = torch_cells.input_jacobian(name, s.params, s.state, s.x, s.t)
