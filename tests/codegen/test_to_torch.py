@@ -230,7 +230,7 @@ def test_results_can_be_differentiated_and_vectorised(name, lead):
         assert name in ("scalar", "irnn")  # piecewise linear: the Jacobian forgets the state
         return
     (found,) = torch.autograd.grad((weights * J).sum(), state)
-    step = torch_cells.STEPS[name]
+    step = torch_cells.step_of(name)
     for i in range(lead[0]):
         at = state[i].detach().requires_grad_()
         here = torch.autograd.functional.jacobian(

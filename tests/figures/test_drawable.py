@@ -7,14 +7,8 @@ import pytest
 from gradflow import spectra
 from gradflow.drawable import Drawable
 
-RESULTS = sorted(
-    (
-        r
-        for r in (getattr(spectra, name) for name in spectra.__all__)
-        if isinstance(r, type) and issubclass(r, Drawable)
-    ),
-    key=lambda result: result.__name__,
-)
+PUBLIC = [getattr(spectra, name) for name in spectra.__all__]
+RESULTS = [found for found in PUBLIC if isinstance(found, type) and issubclass(found, Drawable)]
 
 
 @pytest.mark.parametrize("result", RESULTS)

@@ -18,7 +18,7 @@ def situation(name):
     values = entrywise.variables(cell, SIZES)
     if name == "clockwork":
         values["period"] = CLOCKS["period"]
-    new = entrywise.CELLS[name]({**values, "t": CLOCKS["t"]})
+    new = entrywise.new_state(name)({**values, "t": CLOCKS["t"]})
     known = entrywise.run(cell, values, SIZES, CLOCKS["t"])
     return cell, values, known, dict(zip(cell.states, new, strict=True))
 

@@ -8,13 +8,17 @@ Two expressions are then equal for every weight exactly if their normal forms ar
 no `simplify`, no numbers, no tolerance. ReLU, clocks and masks branch on numbers; there the entries
 are exact rationals (`numbers`), and the normal form is a rational number.
 
-Nothing here calls gradflow but `expand`, which multiplies out gradflow's own terms at this width.
+Nothing here calls gradflow but `expand`, which multiplies out gradflow's own terms at this width. A
+cell that is not written here is read by Python itself from its declared text.
 """
 
+import textwrap
 from fractions import Fraction
 from itertools import product
 
 import sympy as sp
+
+import gradflow as gf
 
 
 class sigma(sp.Function):
@@ -109,7 +113,67 @@ def scrn(v):
     return [(v["P"] * s + v["A"] * v["x"] + v["R"] * v["h"]).applyfunc(sigma), s]
 
 
-CELLS = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
+BY_HAND = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
+
+
+class Units:
+    """A vector of entries as the language means it: `*` is elementwise, one entry goes with all."""
+
+    def __init__(self, entries):
+        self.entries = list(entries)
+
+    def _with(self, other, binary):
+        others = other.entries if isinstance(other, Units) else [sp.sympify(other)]
+        size = max(len(self.entries), len(others))
+        mine, theirs = (e * size if len(e) == 1 else e for e in (self.entries, others))
+        return Units(binary(a, b) for a, b in zip(mine, theirs, strict=True))
+
+    def __add__(self, other):
+        return self._with(other, lambda a, b: a + b)
+
+    def __mul__(self, other):
+        return self._with(other, lambda a, b: a * b)
+
+    def __sub__(self, other):
+        return self + -1 * other
+
+    def __rsub__(self, other):
+        return -1 * self + other
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+class Weights:
+    """A matrix of entries, which applies to a vector alone."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __matmul__(self, units):
+        return Units(self.values * sp.Matrix(units.entries))
+
+
+def read_by_python(cell):
+    """The new state of a cell: Python executes its equations on entries."""
+    kinds = {"sigmoid": sigma, "tanh": hyp, "relu": ramp}
+
+    def each(kind):
+        return lambda units: Units(map(kind, units.entries))
+
+    def new(v):
+        names = {name: each(kind) for name, kind in kinds.items()}
+        for name, m in v.items():
+            if isinstance(m, sp.Matrix):
+                names[name] = Weights(m) if len(cell.shape_of(name)) == 2 else Units(m)
+        exec(textwrap.dedent(cell.equations), names)
+        return [sp.Matrix(names[f"{part}_next"].entries) for part in cell.states]
+
+    return new
+
+
+def new_state(name):
+    """The new state of a library cell as a function of entries, by hand if there is one."""
+    return BY_HAND.get(name) or read_by_python(gf.cells.get(name))
 
 
 def variables(cell, sizes):

@@ -134,3 +134,33 @@ def test_the_distance_of_samples_sees_shape_scale_and_zero():
     assert distance(np.ones(2), np.zeros(2)) == 1
     with pytest.raises(AssertionError):
         distance(one, one[:-1])
+
+
+READ = pytest.mark.parametrize(
+    "name", ["scalar", "rnn", "irnn", "lstm", "gru", "gru_reset_after", "scrn"]
+)
+
+
+@READ
+def test_a_cell_that_python_reads_is_the_cell_by_hand(name):
+    cell = gf.cells.get(name)
+    values = entrywise.variables(cell, SIZES)
+    if name == "irnn":
+        point = entrywise.numbers(values, np.random.default_rng(0))
+        values = {n: m.subs(point) for n, m in values.items()}
+    wanted, fresh = entrywise.BY_HAND[name](values), {}
+    found = entrywise.read_by_python(cell)(values)
+    for a, b in zip(found, wanted, strict=True):
+        assert entrywise.same(a, sp.Matrix(b), fresh)
+        assert not entrywise.same(sp.Rational(1001, 1000) * a, sp.Matrix(b), fresh)
+
+
+@READ
+def test_a_cell_that_python_reads_is_the_cell_by_hand_in_torch(name):
+    pytest.importorskip("torch")
+    from oracles import torch_cells as by
+
+    s = sample(name)
+    given = by.tensors(s.params), by.tensor(s.state), by.tensor(s.x), s.t
+    found = by.read_by_python(s.cell)(*given)
+    np.testing.assert_allclose(found, by.BY_HAND[name](*given), rtol=1e-13, atol=1e-15)

@@ -2,10 +2,15 @@
 
 A step takes tensors by name, the flat state, the input and the step number, and returns the flat
 new state. Nothing here calls gradflow: gates are stacked, modules of the clockwork network are
-looped over, context units are written as the paper's exponential average.
+looped over, context units are written as the paper's exponential average. A cell that is not among
+them is read by Python itself from its declared text.
 """
 
+import textwrap
+
 import torch
+
+import gradflow as gf
 
 
 def scalar(p, s, x, t):
@@ -77,12 +82,35 @@ def scrn(p, s, x, t):
     return torch.cat([torch.sigmoid(p["P"].mv(context) + p["A"].mv(x) + p["R"].mv(h)), context])
 
 
-STEPS = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
+BY_HAND = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
+FUNCTIONS = {name: getattr(torch, name) for name in ("sigmoid", "tanh", "relu", "exp", "log")}
+
+
+def read_by_python(cell):
+    """A step of a cell of one input: Python executes its equations on tensors."""
+    equations = textwrap.dedent(cell.equations)
+
+    def step(p, s, x, t):
+        sizes = {"one": 1}
+        for name, array in p.items():
+            sizes |= zip(cell.shape_of(name), array.shape, strict=True)
+        parts = s.split([sizes[cell.shape_of(part)[0]] for part in cell.states])
+        names = {**FUNCTIONS, **p, **dict(zip(cell.states, parts, strict=True)), "t": t}
+        names |= dict.fromkeys(cell.input_names, x)
+        exec(equations, names)
+        return torch.cat([names[f"{part}_next"] for part in cell.states])
+
+    return step
+
+
+def step_of(name):
+    """The step of a library cell, by hand if there is one."""
+    return BY_HAND.get(name) or read_by_python(gf.cells.get(name))
 
 
 def torch_step(name, p, parts, x, t):
     """One step on a mapping of state parts."""
-    new = STEPS[name](p, torch.cat(list(parts.values())), x, t)
+    new = step_of(name)(p, torch.cat(list(parts.values())), x, t)
     return dict(zip(parts, new.split([len(v) for v in parts.values()]), strict=True))
 
 
@@ -102,7 +130,7 @@ def jacobian(name, params, state, x, t):
     """Step Jacobian (d, d) by autograd."""
     p, inputs = tensors(params), tensor(x)
     found = torch.autograd.functional.jacobian(
-        lambda s: STEPS[name](p, s, inputs, t), torch.tensor(state)
+        lambda s: step_of(name)(p, s, inputs, t), torch.tensor(state)
     )
     return found.numpy()
 
@@ -110,7 +138,7 @@ def jacobian(name, params, state, x, t):
 def input_jacobian(name, params, state, x, t):
     """Input Jacobian (d, inputs) by autograd."""
     p, s = tensors(params), torch.tensor(state)
-    found = torch.autograd.functional.jacobian(lambda v: STEPS[name](p, s, v, t), torch.tensor(x))
+    found = torch.autograd.functional.jacobian(lambda v: step_of(name)(p, s, v, t), torch.tensor(x))
     return found.numpy()
 
 
@@ -124,7 +152,7 @@ def gradients(loss, leaves):
 def parameter_gradient(name, params, trained, state, u, x, t):
     """Gradient of <u, new state> by every trained parameter."""
     p = tensors(params, trained)
-    new = STEPS[name](p, torch.tensor(state), tensor(x), t)
+    new = step_of(name)(p, torch.tensor(state), tensor(x), t)
     return gradients(torch.tensor(u).dot(new), {k: p[k] for k in trained})
 
 
@@ -133,7 +161,7 @@ def bptt(name, params, trained, state, xs, weights):
     p = tensors(params, trained)
     s, loss, states = torch.tensor(state), 0.0, [torch.tensor(state)]
     for k, w in enumerate(weights):
-        s = STEPS[name](p, s, None if xs is None else torch.tensor(xs[k]), k + 1)
+        s = step_of(name)(p, s, None if xs is None else torch.tensor(xs[k]), k + 1)
         loss = loss + torch.tensor(w).dot(s) + s.dot(s) / 2
         states.append(s.detach())
     return gradients(loss, {k: p[k] for k in trained}), torch.stack(states).numpy()

@@ -1,5 +1,7 @@
 """Every result says its number on one line of a terminal, and is made by keywords if it is long."""
 
+import doctest
+import importlib
 import re
 from dataclasses import fields, is_dataclass
 
@@ -73,8 +75,11 @@ def results():
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_result_is_one_line_with_a_number(results, name):
-    text = repr(results[name])
-    assert text.startswith(f"<{type(results[name]).__name__} ")
+    assert_one_line_with_a_number(repr(results[name]), type(results[name]))
+
+
+def assert_one_line_with_a_number(text, record):
+    assert text.startswith(f"<{record.__name__} ")
     assert text.endswith(">")
     assert "\n" not in text
     assert len(text) < 200
@@ -83,10 +88,28 @@ def test_a_result_is_one_line_with_a_number(results, name):
     assert not re.search(r"array|object at|np\.", text)
 
 
-def test_every_public_record_is_among_them(results):
+def shown(record):
+    """What the examples in the docstrings of a record's module show of it, each on its line."""
+    found = doctest.DocTestFinder().find(importlib.import_module(record.__module__))
+    wanted = [example.want.rstrip("\n") for test in found for example in test.examples]
+    return [want for want in wanted if want.startswith(f"<{record.__name__} ")]
+
+
+def test_every_public_record_is_among_them_or_shows_its_line_in_an_example(results):
     public = {getattr(spectra, name) for name in spectra.__all__}
     records = {kind for kind in public if isinstance(kind, type) and is_dataclass(kind)}
-    assert records == {type(result) for result in results.values()}
+    made = {type(result) for result in results.values()}
+    assert made <= records
+    for record in records - made:
+        lines = shown(record)
+        assert lines, f"{record.__name__}: no example in its module shows what its repr says"
+        for line in lines:
+            assert_one_line_with_a_number(line, record)
+
+
+def test_the_lines_in_examples_are_found():
+    assert shown(spectra.PathDecay) == []
+    assert [line[:16] for line in shown(spectra.Trajectory)] == ["<Trajectory scal"]
 
 
 def test_the_numbers_are_those_of_the_result(results):
