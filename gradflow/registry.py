@@ -63,7 +63,9 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a record of that name."""
-        return name in self.own or name in self._added or name in self._foreign
+        return isinstance(name, str) and (
+            name in self.own or name in self._added or name in self._foreign
+        )
 
     def get(self, name: str) -> T:
         """Return a record. Raises ``UsageError`` for an unknown name, with the nearest known one.

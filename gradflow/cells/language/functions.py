@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from gradflow.cells.language.elementwise import ElementwiseFunction, Formula
+from gradflow.cells.language.elementwise import ElementwiseFunction, Formula, checked
 from gradflow.cells.language.nodes import choose
 from gradflow.registry import Registry
 
@@ -132,6 +132,8 @@ def define(
     known
         What else is known of it, by the fields of the record: LaTeX, range, faster code.
 
+    Raises ``UsageError`` for a name that is no free word, or a definition that fails.
+
     Examples
     --------
     >>> import sympy
@@ -140,7 +142,8 @@ def define(
     3*x**2
     """
     made = unit_function(name, *derivatives, definition=definition)
-    return ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
+    record = ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
+    return checked(record)
 
 
 def _named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
