@@ -61,6 +61,20 @@ class Registry(Generic[T]):
         """Iterate over all records in the order of ``names``."""
         return (self.get(name) for name in self.names())
 
+    def usable(self) -> Iterator[tuple[str, T]]:
+        """Yield names and records, without those of other packages that cannot be loaded.
+
+        For work that goes through all of them and needs none in particular; ``get`` says why.
+        """
+        for name in self.names():
+            try:
+                record = self.get(name)
+            except GradflowError:
+                if name in self.own or name in self._added:
+                    raise
+            else:
+                yield name, record
+
     def __contains__(self, name: object) -> bool:
         """Whether there is a record of that name."""
         return isinstance(name, str) and (

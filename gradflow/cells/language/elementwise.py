@@ -116,7 +116,7 @@ def checked(record: ElementwiseFunction) -> ElementwiseFunction:
     arguments = [sp.Dummy(real=True) for _ in range(record.least)]
     try:
         found = record.definition(*arguments) if record.definition else None
-        value = sp.sympify(found, strict=True)
+        value = sp.sympify(found) if isinstance(found, int | float) else found
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())}"
         value = None

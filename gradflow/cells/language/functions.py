@@ -273,7 +273,7 @@ FUNCTIONS: Registry[ElementwiseFunction] = Registry(
 
 def records() -> tuple[ElementwiseFunction, ...]:
     """Return the record of every function that generated source may call."""
-    return (*FUNCTIONS, MODULO)
+    return (*(record for _, record in FUNCTIONS.usable()), MODULO)
 
 
 def record_of(expression: sp.Basic) -> ElementwiseFunction | None:
