@@ -6,6 +6,7 @@ or date is lost on the way to float64, whichever call it goes through.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gradflow.errors import UsageError
 
-__all__ = ["real_array", "real_numbers", "writable"]
+__all__ = ["real_array", "real_numbers", "whole_number", "writable"]
 
 # kinds of NumPy types that are real numbers: floating, signed, unsigned, truth values
 _REAL = "fiub"
@@ -101,6 +102,27 @@ def _no_numbers(where: str, what: str, found: str, advice: str, many: bool) -> U
         else f"{what} is no array of real numbers but {found}"
     )
     return UsageError(f"{where}: {said}; {advice}.")
+
+
+def whole_number(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """Return ``value`` as an integer; ``name`` of it begins the message.
+
+    Raises ``UsageError`` for floats, truth values, and what is not within ``least`` and ``most``.
+
+    >>> whole_number(np.int64(3), "run: steps", 1)
+    3
+    >>> whole_number(2.5, "run: steps", 1)
+    Traceback (most recent call last):
+    gradflow.errors.UsageError: run: steps is 2.5; it must be a whole number of at least 1.
+    """
+    try:
+        number = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{name} is {value!r}; it must be a whole number {allowed}.")
+    return number
 
 
 def writable(

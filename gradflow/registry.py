@@ -61,9 +61,25 @@ class Registry(Generic[T]):
         """Iterate over all records in the order of ``names``."""
         return (self.get(name) for name in self.names())
 
+    def usable(self) -> Iterator[tuple[str, T]]:
+        """Yield names and records, without those of other packages that cannot be loaded.
+
+        For work that goes through all of them and needs none in particular; ``get`` says why.
+        """
+        for name in self.names():
+            try:
+                record = self.get(name)
+            except GradflowError:
+                if name in self.own or name in self._added:
+                    raise
+            else:
+                yield name, record
+
     def __contains__(self, name: object) -> bool:
         """Whether there is a record of that name."""
-        return name in self.own or name in self._added or name in self._foreign
+        return isinstance(name, str) and (
+            name in self.own or name in self._added or name in self._foreign
+        )
 
     def get(self, name: str) -> T:
         """Return a record. Raises ``UsageError`` for an unknown name, with the nearest known one.

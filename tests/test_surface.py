@@ -199,3 +199,58 @@ def test_a_transposed_map_is_suspected():
     params["W"] = params["W"].T
     with pytest.raises(UsageError, match=r"W has shape \(7, 5\).*transposed"):
         gf.run("rnn", params, np.zeros((3, 7)))
+
+
+NO_COUNT = (2.5, True, "3", [3], float("nan"))
+
+
+@pytest.mark.parametrize("value", NO_COUNT)
+def test_a_number_of_steps_or_exponents_is_whole(value, run):
+    w = {"w": 0.5}
+    batch = gf.run("lstm", run.params, np.stack([run.inputs["x"]] * 3), backend="numpy")
+    calls = [
+        lambda: gf.run("scalar", w, state=[1.0], steps=value),
+        lambda: gf.leading_exponents("scalar", w, None, [1.0], steps=value),
+        lambda: gf.leading_exponents("lstm", run.params, run.inputs["x"], leading=value),
+        lambda: gf.stream_gradient_decay("scalar", w, None, [1.0], [1.0], steps=value),
+        lambda: run.product_eigenvalues(value),
+        lambda: run.singular_values([value]),
+        lambda: run.parameter_gradient(np.ones(6), value),
+        lambda: run.lyapunov(leading=value),
+        lambda: run.lyapunov(transient=value),
+        lambda: run.lyapunov(interval=value),
+        lambda: batch.one(value),
+    ]
+    for number, call in enumerate(calls):
+        with pytest.raises(UsageError, match="must be a whole number") as caught:
+            call()
+        assert "\n" not in str(caught.value), number
+    with pytest.raises(UsageError, match="must be a list of whole numbers"):
+        run.singular_values(3)
+
+
+def test_one_of_a_batch_is_there(run):
+    batch = gf.run("lstm", run.params, np.stack([run.inputs["x"]] * 3), backend="numpy")
+    assert np.array_equal(batch.one(-1).flat_states, batch.one(2).flat_states)
+    with pytest.raises(UsageError, match="axis 0 is 3; it must be a whole number from -3 to 2"):
+        batch.one(3)
+
+
+@pytest.mark.parametrize("params", [None, 3.0, np.eye(3), [("w", 0.5)]])
+def test_parameters_are_a_mapping(params):
+    for call in (gf.run, gf.leading_exponents, gf.fixed_points):
+        with pytest.raises(UsageError, match=r"params is a .*; it needs a mapping from w"):
+            call("scalar", params)
+    with pytest.raises(UsageError, match="it needs a mapping from w"):
+        gf.compile("scalar", "array-api").bind(params)
+
+
+@pytest.mark.parametrize("backend", [[], {}, None, 3, "NumPy"])
+def test_a_backend_is_a_known_name(backend):
+    with pytest.raises(UsageError, match="unknown backend"):
+        gf.compile("scalar", backend)
+
+
+def test_parts_are_joined_as_they_are_split():
+    bound = gf.compile("scalar", "numpy").bind({"w": 0.5})
+    assert bound.join({"y": 2.0}).tolist() == [2.0]

@@ -76,8 +76,7 @@ def chosen(
             known = ", ".join(BACKENDS.names())
             raise UsageError(f"unknown backend {backend!r}; known are {known}.")
         return backend
-    for name in BACKENDS.names():
-        record = BACKENDS.get(name)
+    for name, record in BACKENDS.usable():
         if record.compiled is None or not record.installed():
             continue
         if seconds > record.seconds or record.compiled(code(name), kernels):

@@ -30,6 +30,11 @@ def weights(cell: Cell, arrays: Arrays, params: Params) -> dict[str, Array]:
     Raises ``UsageError`` for a missing or unknown parameter, or one that is no real numbers.
     """
     names = (*cell.parameters, *cell.constant_names)
+    if not isinstance(params, Mapping):
+        raise UsageError(
+            f"{place(cell)}: params is a {type(params).__name__}; it needs a mapping from "
+            f"{', '.join(names)} to arrays, as cell.init(...) makes it."
+        )
     for name in params:
         if name not in names:
             raise UsageError(
@@ -62,7 +67,7 @@ def plain(layout: Layout, params: Params) -> tuple[dict[str, Array], Mapping[str
     That is: contiguous float64 NumPy arrays whose shapes fit. It says no words, so small cells are
     not slowed by the checks that find them.
     """
-    if len(params) != len(layout):
+    if not isinstance(params, Mapping) or len(params) != len(layout):
         return None
     taken, shapes = {}, []
     for name, _ in layout:
@@ -232,7 +237,8 @@ def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
 
 def join(cell: Cell, arrays: Arrays, parts: Mapping[str, Array]) -> Array:
     """Return the flat state (..., d) of a mapping of parts."""
-    taken = [arrays.take(parts[p], place(cell), f"state part {p}") for p in cell.states]
+    given = [arrays.take(parts[p], place(cell), f"state part {p}") for p in cell.states]
+    taken = [a if a.ndim else a[None] for a in given]
     return arrays.flat(taken, [a.shape[-1] for a in taken], leading(cell, taken))
 
 

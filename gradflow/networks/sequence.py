@@ -8,7 +8,6 @@ whatever the system.
 
 import hashlib
 import io
-import operator
 import os
 import platform
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.errors import InputError, UsageError
 from gradflow.networks.readers import kinds, reader_of
 
@@ -75,10 +75,10 @@ def read_sequence(
         A file that is missing, empty, damaged, too short, not what its name says, or that holds
         anything but finite real numbers in the steps asked for.
     """
-    steps = _whole("steps", steps, 1)
-    offset = _whole("offset", offset, 0)
+    steps = whole_number(steps, "steps", 1)
+    offset = whole_number(offset, "offset", 0)
     if inputs is not None:
-        inputs = _whole("inputs", inputs, 1)
+        inputs = whole_number(inputs, "inputs", 1)
     if path is None:
         return _characters(_english(), _english_name(), "the default text", steps, inputs, offset)
     where, name = os.fspath(path), Path(path).name
@@ -173,16 +173,6 @@ def _english() -> str:
 
 def _english_name() -> str:
     return f"English text: the help topics of Python {platform.python_version()}, pydoc_data.topics"
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
-    return number
 
 
 def _check_length(available: int, steps: int, offset: int, where: str, found: str) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
 from gradflow.codegen.over_time import Pulled, pull_back
@@ -70,6 +71,10 @@ class LinearisedCell(Linearised):
                 f"one: {len(index)} indices are given; the run has batch axes {self.batch}, and "
                 "each needs one."
             )
+        index = tuple(
+            whole_number(i, f"one: the index along batch axis {axis}", -size, size - 1)
+            for axis, (i, size) in enumerate(zip(index, self.batch, strict=True))
+        )
         inputs = {
             name: np.broadcast_to(x, (*self.batch, *x.shape[-2:]))[index]
             for name, x in self.inputs.items()

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
@@ -162,7 +162,9 @@ def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
 
 
 def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None) -> int:
-    lengths = {v.shape[-2] for v in inputs.values()} | ({steps} if steps is not None else set())
+    lengths = {v.shape[-2] for v in inputs.values()}
+    if steps is not None:
+        lengths.add(whole_number(steps, f"{place(cell)}: steps", 1))
     if len(lengths) != 1:
         found = " and ".join(str(n) for n in sorted(lengths)) or "no"
         raise UsageError(f"{place(cell)}: {found} steps given; one number of steps is needed.")

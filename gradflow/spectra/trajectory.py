@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
 from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
@@ -79,9 +80,8 @@ class Analysed(Linearised):
     def product_eigenvalues(self, lag: int | None = None) -> ProductEigenvalues:
         """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes."""
         self.require_single("product_eigenvalues")
-        count = self.steps if lag is None else lag
-        if not 0 <= count <= self.steps:
-            raise UsageError(f"product_eigenvalues: lag={lag}; from 0 to {self.steps} is possible.")
+        given = self.steps if lag is None else lag
+        count = whole_number(given, "product_eigenvalues: lag", 0, self.steps)
         return product_eigenvalues(self.jacobians(range(self.steps - count + 1, self.steps + 1)))
 
 
@@ -94,8 +94,9 @@ class Trajectory(LinearisedCell, Analysed):
 
     Parameters
     ----------
-    code, params
-        The compiled cell that was run, and that runs what follows; its arrays.
+    bound
+        The compiled cell with its parameters, which ran it and runs what follows: ``code`` and
+        ``params``.
     flat_states
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs

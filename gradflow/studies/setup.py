@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import compile
 from gradflow.errors import InputError, UsageError
@@ -87,10 +88,7 @@ def set_up(
 ) -> Setup:
     """Read the input, draw the weights, run the cell and take its loss; see :func:`study`."""
     for name, value in (("hidden", hidden), ("steps", steps)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise UsageError(
-                f"report: {name} is {value!r}; it must be a whole number of at least 1."
-            )
+        whole_number(value, f"report: {name}", 1)
     rng = np.random.default_rng(seed)
     sequence = _read(cell, input, steps)
     sizes: dict[str, int] = {space: hidden for space in cell.sizes if space != "input"}

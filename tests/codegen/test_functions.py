@@ -13,7 +13,8 @@ import gradflow as gf
 from gradflow.cells.language.elementwise import RANGES, TARGETS
 from gradflow.cells.language.functions import FUNCTIONS, MODULO, define, record_of, records
 from gradflow.cells.language.syntax import symbol
-from gradflow.errors import UsageError
+from gradflow.codegen import backends
+from gradflow.errors import InputError, UsageError
 from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.weights.balls import enclosed
 
@@ -251,3 +252,37 @@ def test_the_namespace_is_what_the_header_says():
     defined = {record.code for record in records() if not record.numpy}
     for name in shown.keys() - defined:
         assert name.startswith("__") or shown[name] is runtime()[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "definition", "known", "said"),
+    [
+        ("my fn", lambda a: a, {}, "no free word"),
+        ("lambda", lambda a: a, {}, "no free word"),
+        ("np", lambda a: a, {}, "no free word"),
+        ("modulo", lambda a: a, {}, "no free word"),
+        ("h_next", lambda a: a, {}, "no free word"),
+        ("pair", lambda a, b: a * b, {}, "of 1 arguments gives TypeError"),
+        ("number", 3, {}, "'int' object is not callable"),
+        ("nothing", lambda a: None, {}, "gives None"),
+        ("lost", lambda a: undefined(a), {}, "NameError"),  # noqa: F821
+        ("ranged", lambda a: a, {"range": "wide"}, "one of any, unit"),
+    ],
+)
+def test_a_function_that_cannot_work_is_refused_and_spoils_no_cell(name, definition, known, said):
+    with pytest.raises(UsageError, match=said):
+        gf.cells.functions.register(name, definition, **known)
+    assert name not in gf.cells.functions.FUNCTIONS
+    w = gf.run("scalar", {"w": 0.5}, state=[1.0], steps=2, backend="numpy")
+    assert w.flat_states.ravel().tolist() == [1.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("registry", [FUNCTIONS, backends.BACKENDS], ids=["functions", "backends"])
+def test_a_package_that_cannot_be_loaded_spoils_no_cell(registry, monkeypatch):
+    ghost = {"ghost": EntryPoint("ghost", "gradflow_no_such_module:it", registry.group)}
+    monkeypatch.setitem(vars(registry), "_foreign", ghost)
+    run = gf.run("scalar", {"w": 0.5}, state=[1.0], steps=2)
+    assert run.flat_states.ravel().tolist() == [1.0, 0.5, 0.25]
+    assert gf.compile("scalar", "array-api").step({"w": 0.5}, [2.0]).tolist() == [1.0]
+    with pytest.raises(InputError, match=r"'ghost': loading its entry point .* failed"):
+        registry.get("ghost")

@@ -108,7 +108,7 @@ def test_wrong_shapes_and_lags_are_refused():
     run, _ = random_run("rnn", 4)
     with pytest.raises(UsageError, match=r"needs \(4, 5\).*or \(5,\)"):
         run.parameter_gradient(np.zeros((3, 5)))
-    with pytest.raises(UsageError, match="from 1 to 4 can be kept"):
+    with pytest.raises(UsageError, match="whole number from 1 to 4"):
         run.parameter_gradient(np.zeros(5), lags=5)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
 
-__all__ = ["RANGES", "TARGETS", "ElementwiseFunction", "Formula"]
+from gradflow.errors import UsageError
+
+__all__ = ["RANGES", "SOURCE_WORDS", "TARGETS", "ElementwiseFunction", "Formula", "checked"]
 
 Formula = Callable[..., sp.Expr]
 
@@ -22,6 +25,15 @@ RANGES = {
     "binary": "0 or 1",
 }
 """What a proof may use of the values of a function."""
+
+
+SOURCE_WORDS = frozenset(
+    {"np", "index", "ones", "pi", "ratio", "spread", "where", "fill_blocks", "outer", "total"}
+    | {"out", "keep", "gradients", "slice"}
+)
+"""Words that generated source needs for itself."""
+
+_LANGUAGE = frozenset({"t", "row", "column", "identity", "Piecewise", "mean", "sum", "modulo"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,3 +99,30 @@ class ElementwiseFunction:
     def targets(self) -> dict[str, str]:
         """What computes it, by target; empty where the definition does."""
         return {target: getattr(self, target) for target in TARGETS}
+
+
+def checked(record: ElementwiseFunction) -> ElementwiseFunction:
+    """Return a record once its definition has been tried, so that no later source is spoilt by it.
+
+    Raises ``UsageError`` for a name that cannot be called, a range that is no word of ``RANGES``,
+    and a definition that makes no SymPy expression of ``least`` arguments.
+    """
+    name, where = record.name, f"elementwise function {record.name!r}"
+    plain = name.isascii() and name.isidentifier() and name[0] != "_" and name[-5:] != "_next"
+    if not plain or keyword.iskeyword(name) or name in SOURCE_WORDS | _LANGUAGE:
+        raise UsageError(f"{where}: the name is no free word of the language; choose another.")
+    if record.range not in RANGES:
+        raise UsageError(f"{where}: range is {record.range!r}; it is one of {', '.join(RANGES)}.")
+    arguments = [sp.Dummy(real=True) for _ in range(record.least)]
+    try:
+        found = record.definition(*arguments) if record.definition else None
+        value = sp.sympify(found) if isinstance(found, int | float) else found
+    except Exception as error:
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        value = None
+    if not isinstance(value, sp.Expr) or value.free_symbols - {*arguments}:
+        raise UsageError(
+            f"{where}: the definition of {record.least} arguments gives {found}; it needs to make "
+            "a SymPy expression of them."
+        )
+    return record

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from gradflow.cells.language.elementwise import ElementwiseFunction, Formula
+from gradflow.cells.language.elementwise import ElementwiseFunction, Formula, checked
 from gradflow.cells.language.nodes import choose
 from gradflow.registry import Registry
 
@@ -132,6 +132,8 @@ def define(
     known
         What else is known of it, by the fields of the record: LaTeX, range, faster code.
 
+    Raises ``UsageError`` for a name that is no free word, or a definition that fails.
+
     Examples
     --------
     >>> import sympy
@@ -141,7 +143,8 @@ def define(
     3*x**2
     """
     made = unit_function(name, *derivatives, definition=definition)
-    return ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
+    record = ElementwiseFunction(name=name, sympy=made, definition=definition, **known)
+    return checked(record)
 
 
 def _named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
@@ -271,7 +274,7 @@ FUNCTIONS: Registry[ElementwiseFunction] = Registry(
 
 def records() -> tuple[ElementwiseFunction, ...]:
     """Return the record of every function that generated source may call."""
-    return (*FUNCTIONS, MODULO)
+    return (*(record for _, record in FUNCTIONS.usable()), MODULO)
 
 
 def record_of(expression: sp.Basic) -> ElementwiseFunction | None:

@@ -10,7 +10,7 @@ def rnn_with(activation: str) -> Cell:
 
     Raises ``UsageError`` if the language has no such function of one argument.
     """
-    known = [f.name for f in FUNCTIONS if f.most == 1]
+    known = [name for name, f in FUNCTIONS.usable() if f.most == 1]
     if activation not in known:
         raise UsageError(f"rnn: unknown activation {activation!r}; known are {', '.join(known)}.")
     return Cell(

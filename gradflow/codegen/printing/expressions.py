@@ -7,19 +7,15 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+from gradflow.cells.language.elementwise import SOURCE_WORDS
 from gradflow.cells.language.functions import record_of, records
 from gradflow.cells.language.names import Names
 from gradflow.cells.language.nodes import choose
 
-_WORDS = frozenset(
-    {"np", "index", "ones", "pi", "ratio", "spread", "where", "fill_blocks", "outer", "total"}
-    | {"out", "keep", "gradients", "slice"}
-)
-
 
 def runtime_names() -> frozenset[str]:
     """Return every name generated source may use: a symbol of a cell called so is renamed."""
-    return _WORDS | {function.code for function in records()}
+    return SOURCE_WORDS | {function.code for function in records()}
 
 
 def array_names(used: Iterable[str]) -> Names:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.errors import UsageError
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, normalized, unit_rows
@@ -93,9 +93,8 @@ def parameter_gradient(
             f"parameter_gradient: gradient has shape {direct.shape}; it needs ({steps}, {width}) "
             f"for the gradient at every step, or ({width},) for the last."
         )
-    kept = steps if lags is None else lags
-    if not 1 <= kept <= steps:
-        raise UsageError(f"parameter_gradient: lags={lags}; from 1 to {steps} can be kept.")
+    given = steps if lags is None else lags
+    kept = whole_number(given, "parameter_gradient: lags", 1, steps)
     total = _total(run, direct)
     by_lag: dict[str, list[Floats]] = {name: [] for name in total}
     scales = []

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward
 from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
@@ -68,7 +69,8 @@ def leading_exponents(
     >>> found.exponents.round(4)  # log(0.5)
     array([-0.6931])
     """
-    start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + leading)
+    columns = whole_number(leading, "leading_exponents: leading", 1)
+    start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + columns)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
     inputs = {name: flattened(value, tuple(lead)) for name, value in start.inputs.items()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
@@ -32,6 +33,8 @@ def trajectory_spectrum(
     if options.get("transient") is None:
         options = {**options, "transient": trajectory.steps // 10}
     leading = options.get("leading")
+    if leading is not None:
+        whole_number(leading, "lyapunov: leading", 1)
     if part is None and leading is not None and _unformed(trajectory, leading):
         return _without_jacobians(trajectory, options)
     # known for all of the run and not from its first chunk, so that all have as many blocks
@@ -51,7 +54,7 @@ def trajectory_spectrum(
 
 def _unformed(trajectory: LinearisedCell, columns: int) -> bool:
     bound = trajectory.bound
-    return columns >= 1 and cheaper_unformed(bound.cell, bound.sizes, columns)
+    return cheaper_unformed(bound.cell, bound.sizes, columns)
 
 
 def cheaper_unformed(cell: Cell, sizes: Mapping[str, int], columns: int) -> bool:

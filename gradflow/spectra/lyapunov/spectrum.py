@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
@@ -156,11 +156,7 @@ def longest_window(steps: int, transient: int, interval: int | None, blocks: int
         ("interval", 1 if interval is None else interval, 1),
         ("blocks", blocks, 1),
     ):
-        if value < least:
-            raise UsageError(
-                f"{_WHERE}: {name} is {value}, and {least} or more is allowed;"
-                f" leave {name} out for a sound default"
-            )
+        whole_number(value, f"{_WHERE}: {name}", least)
     if interval is not None:
         return interval
     return min(_LONGEST_WINDOW, max(1, (steps - transient) // blocks))
@@ -240,12 +236,7 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
 
 def initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Floats:
     """The first frame (d, k), orthonormal."""
-    width = d if leading is None else leading
-    if not 1 <= width <= d:
-        raise UsageError(
-            f"{_WHERE}: leading is {leading}, and 1 to {d} is allowed for {d} x {d}"
-            " Jacobians; ask for no more exponents than the state has entries"
-        )
+    width = whole_number(d if leading is None else leading, f"{_WHERE}: leading", 1, d)
     if initial is None:
         return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d))[:, :width])[0]
     columns = real_array(initial, _WHERE, "initial frame's entries", many=True)

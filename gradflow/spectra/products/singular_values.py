@@ -23,13 +23,14 @@ row); J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204 (Jacobi o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
@@ -263,9 +264,10 @@ def _row_space(exponent: Exponents, rows: Floats) -> Floats:
 
 
 def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
-    if any(lag != int(lag) or not 0 <= lag <= length for lag in lags):
+    if not isinstance(lags, Iterable):
         raise UsageError(
-            f"singular_values: the lags are {lags}, and a list of whole numbers from 0 to {length}"
-            " is allowed; leave out the lags that reach before the first step"
+            f"singular_values: lags is {lags!r}; it must be a list of whole numbers, such as "
+            f"[1, {length}]."
         )
-    return np.array(lags, dtype=np.int64)
+    checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
+    return np.array(checked, dtype=np.int64)
