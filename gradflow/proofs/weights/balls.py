@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import flint
 import sympy as sp
 
 from gradflow.cells.language.functions import (
@@ -29,13 +30,6 @@ from gradflow.errors import UsageError
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.weights.values import map_array
 from gradflow.spectra import Trajectory
-
-try:
-    import flint
-except ImportError as error:
-    raise UsageError(
-        "certified enclosures need python-flint; install it with: pip install 'gradflow-rnn[prove]'"
-    ) from error
 
 Ball = Any
 Vector = list[Any]
