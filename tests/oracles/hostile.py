@@ -1,5 +1,8 @@
 """Products of matrices that have defeated floating point, by kind, and their exact spectra."""
 
+from pathlib import Path
+from runpy import run_path
+
 import flint
 import numpy as np
 
@@ -117,6 +120,15 @@ def exact_log_eigenvalues(jacobians):
     logs, phases = np.array(_roots(product)).T
     order = np.argsort(-logs, kind="stable")
     return logs[order] + shift * np.log(2), phases[order]
+
+
+def larger_log_singular_values(jacobians):
+    """log sigma (d,), descending, of more units than polynomials carry, nonsingular; not certified.
+
+    The reference of the benchmarks: Gram-Schmidt and Jacobi at thousands of bits.
+    """
+    path = Path(__file__).parents[2] / "benchmarks" / "balls.py"
+    return run_path(str(path))["log_singular_values"](jacobians, [len(jacobians)])[0]
 
 
 def _roots(whole):

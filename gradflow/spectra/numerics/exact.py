@@ -86,16 +86,24 @@ def exact_rank(entries: list[list[int]]) -> int:
     return int(flint.fmpz_mat(entries).rank())
 
 
-def rank_modulo(factors: Floats, power: int = 1) -> int:
-    """The rank of ``(M_K ... M_1)^power``, from the products modulo two primes.
+def ranks_modulo(factors: Floats, counts: Sequence[int]) -> list[int]:
+    """The rank of ``M_k ... M_1`` for ascending counts k >= 1, from products modulo two primes.
 
-    With a power of d it is the number of eigenvalues other than zero. It is never more than the rank, and less only if both primes divide the same minors by chance,
-    some 1e-18 for entries that know nothing of these primes. The time is that of K products.
+    One is never more than the rank, and less only if both primes divide the same minors by chance,
+    some 1e-18 for entries that know nothing of these primes. The time is that of the products.
     """
-    return max(_rank_modulo(factors, power, prime) for prime in _PRIMES)
+    each = [_residues(factors, counts, prime) for prime in _PRIMES]
+    return [max(int(p.rank()) for p in pair) for pair in zip(*each, strict=True)]
 
 
-def _rank_modulo(factors: Floats, power: int, prime: int) -> int:
+def nonzero_eigenvalues(factors: Floats) -> int:
+    """How many eigenvalues of ``M_K ... M_1`` are not zero: the rank of its d-th power, modulo."""
+    count, d = factors.shape[:2]
+    products = [p for prime in _PRIMES for p in _residues(factors, [count], prime)]
+    return max(int((p**d).rank()) for p in products)
+
+
+def _residues(factors: Floats, counts: Sequence[int], prime: int) -> Iterator[flint.nmod_mat]:
     d = factors.shape[-1]
     mantissa, exponent = np.frexp(factors)
     digits = np.ldexp(mantissa, 53).astype(np.int64) % prime
@@ -106,11 +114,14 @@ def _rank_modulo(factors: Floats, power: int, prime: int) -> int:
         twos[k] = two
         two = 2 * two % prime
     # a common power of two is invertible, and so is left out
-    residues = digits * twos[exponent - low] % prime
+    residues = (digits * twos[exponent - low] % prime).reshape(len(factors), -1)
     product = flint.nmod_mat(d, d, np.eye(d, dtype=int).ravel().tolist(), prime)
-    for matrix in residues.reshape(len(factors), -1):
-        product = flint.nmod_mat(d, d, matrix.tolist(), prime) * product
-    return int((product**power).rank())
+    done = 0
+    for count in counts:
+        for matrix in residues[done:count]:
+            product = flint.nmod_mat(d, d, matrix.tolist(), prime) * product
+        done = count
+        yield product
 
 
 def characteristic_roots(entries: list[list[int]]) -> tuple[Floats, Floats, Floats]:

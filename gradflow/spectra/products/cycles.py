@@ -58,7 +58,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Swept:
-    """``chain Q = frame R_n ... R_1``, R_k the upper triangle of ``triangles[k] 2^exponents[k]``."""
+    """``chain Q = frame R_n ... R_1``; R_k is ``2^exponents[k]`` times triangle k, upper part."""
 
     frame: Frame
     triangles: list[Floats]

@@ -29,7 +29,7 @@ from gradflow.errors import PrecisionError
 from gradflow.spectra.numerics.exact import (
     characteristic_roots,
     exact_products,
-    rank_modulo,
+    nonzero_eigenvalues,
     whole_bits,
 )
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude, normalized
@@ -142,7 +142,7 @@ def _of_part(steps: Floats) -> Floats:
         return _judged(steps)
     known = one is not None and two is not None and bool(np.isfinite(found[:, :alive]).all())
     if known and found[2].max() > _RANK:
-        known = rank_modulo(steps, n) == alive
+        known = nonzero_eigenvalues(steps) == alive
     if not known:
         raise PrecisionError(
             f"{_WHERE}: a step is singular to rounding in {n} entries of the state that reach each"
