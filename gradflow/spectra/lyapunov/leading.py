@@ -20,6 +20,7 @@ from gradflow.spectra.lyapunov.spectrum import (
     initial_frame,
     longest_window,
     lyapunov_spectrum,
+    stacked,
     summary,
 )
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude
@@ -136,36 +137,14 @@ def leading_spectrum(
 def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
     """Trajectory b of a batch with one leading axis."""
     return LyapunovSpectrum(
-        result.exponents[b],
-        result.stderr[b],
-        result.interval,
-        result.transient,
-        result.steps,
-        result.history[b],
-        result.label,
-        result.spread,
-    )
-
-
-def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> LyapunovSpectrum:
-    """The spectra of single trajectories as one, with leading axes `lead`."""
-    arrays = [
-        np.stack(values).reshape(*lead, *values[0].shape)
-        for values in (
-            [one.exponents for one in each],
-            [one.stderr for one in each],
-            [one.history for one in each],
-        )
-    ]
-    return LyapunovSpectrum(
-        arrays[0],
-        arrays[1],
-        max(one.interval for one in each),
-        each[0].transient,
-        each[0].steps,
-        arrays[2],
-        each[0].label,
-        max(one.spread for one in each),
+        exponents=result.exponents[b],
+        stderr=result.stderr[b],
+        interval=result.interval,
+        transient=result.transient,
+        steps=result.steps,
+        history=result.history[b],
+        label=result.label,
+        spread=result.spread,
     )
 
 

@@ -15,9 +15,13 @@ from gradflow.spectra.lyapunov.leading import (
     Stepwise,
     leading_spectrum,
     spans,
+)
+from gradflow.spectra.lyapunov.spectrum import (
+    LyapunovSpectrum,
+    longest_window,
+    lyapunov_spectrum,
     stacked,
 )
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.tangents import TangentMaps, cheaper_unformed
 

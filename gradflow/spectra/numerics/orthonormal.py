@@ -2,11 +2,19 @@
 
 Several steps share one QR: ``J_m ... J_1 Q = Q' R``. The digits that costs are the spread of
 ``log |R[i, i]|``, so the number of steps m follows the spread met, and every window is looked at
-afterwards. A square frame is never formed: Q stays a product of Householder reflections
-``I - V T V^T``, which LAPACK applies to the next window from the right.
+afterwards. A square frame is never formed, see `frames`.
 
-Sources: R. Schreiber, C. Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989) 53 (compact WY); R.
-Engelken, F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044, appendix (the interval).
+A step that alone spreads too far has its scales taken out, ``J = diag(2^r) Y diag(2^c)``, and goes
+through QR with the rows sorted; c is joined to the r of the step before, since what is graded on
+both sides of a frame loses its digits to it. So a saturated unit is as healthy in a column,
+``x' = J tanh(x)``, as in a row.
+
+What a square frame grows by in all is ``log |det J|``, known from LU to more digits than the sum of
+the columns' growths: the difference is given to the columns by the squares of what rounding may
+have cost each.
+
+Sources: R. Engelken, F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044, appendix (the
+interval); A. J. Cox, N. J. Higham, Proc. 17th Dundee Conf. (1998) 57 (QR, row by row).
 """
 
 from __future__ import annotations
@@ -16,16 +24,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
 from gradflow.errors import PrecisionError
-from gradflow.spectra.numerics.graded import (
-    NEARLY_SINGULAR,
-    TOO_GRADED,
-    equilibrated,
-    orthonormal_image,
+from gradflow.spectra.numerics.frames import (
+    Frame,
+    Reflections,
+    applied,
+    formed,
+    inverse_norm,
+    reflected,
+    sorted_rows,
 )
-from gradflow.spectra.numerics.logdomain import Floats, as_finite, log_magnitude, normalized
+from gradflow.spectra.numerics.graded import NEARLY_SINGULAR, TOO_GRADED, orthonormal_image
+from gradflow.spectra.numerics.logdomain import (
+    Exponents,
+    Floats,
+    as_finite,
+    log_magnitude,
+    normalized,
+    shifted,
+)
+from gradflow.spectra.numerics.scales import factors, scaled
+from gradflow.spectra.numerics.triangles import LN2
 
 # 18 nats cost a factor 7e7 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
 SPREAD = 18.0
@@ -35,19 +55,16 @@ _NEWEST = 0.3
 LEAST = -570.0
 # Windows made in one go, so that their products fit in the cache.
 _MOST_WINDOWS, _WINDOW_BYTES = 64, 2**19
-# LAPACK's compact WY form is the faster one from the first size on; its blocks grow at the others.
-_COMPACT, _WIDE, _WIDEST = 48, 200, 700
+# A step with a condition number above this, its scales taken out, may have lost a rank.
+_SINGULAR = 1e13
+# Scales of columns that differ by fewer powers of two need not be joined to the step before.
+_MILD = 6
+# A sum of growths further off than this, in nats, is not a matter of rounding.
+_MENDED = 1e-4
+# Nats that the rest of a step is thought to spread by, beside the scales of its rows.
+_OTHERWISE = 6.0
 
-
-@dataclass(frozen=True)
-class Reflections:
-    """An orthogonal matrix (d, d) as LAPACK left it: ``geqrt``'s V and T, or ``geqrf``'s."""
-
-    reflectors: Floats
-    factor: Floats
-
-
-Frame = Floats | Reflections
+Scaled = tuple[Exponents, Floats, Exponents]
 
 
 @dataclass(frozen=True)
@@ -100,8 +117,9 @@ def windows(
     """Carry `frame` (d, k), orthonormal, through chunks (m, d, d) of steps; the windows in order.
 
     A window ends with the transient and with its chunk, and has at most `longest` steps. One that
-    has spread by more than 18 nats is done again with fewer steps; a single step that does so goes
-    through `orthonormal_image`, which sees to rows of unlike size and to exact zeros.
+    has spread by more than 18 nats is done again with fewer steps; a single step that does so has
+    its scales taken out. One that is then singular to rounding goes through `orthonormal_image`,
+    which finds exact zeros.
 
     Raises
     ------
@@ -112,31 +130,116 @@ def windows(
     plan, planned, together, taken = Plan(), 1, 1, 0
     most = max(1, min(_MOST_WINDOWS, _WINDOW_BYTES // (8 * len(frame) ** 2)))
     for chunk in chunks:
-        start = 0
+        start, split = 0, None
         while start < len(chunk):
             room = len(chunk) - start
             room = min(room, transient - taken) if taken < transient else room
             length = min(planned, room)
-            stop = start + length * min(together, room // length)
-            steps, exponent, scale = _modest(chunk, slice(start, stop), where)
-            turned, growth = _advanced(steps, length, state)
-            spread = _spread(growth, scale.reshape(-1, length).sum(axis=1))
-            failed = bool(spread.max() > SPREAD)
-            done = int(np.argmax(spread > SPREAD)) if failed else len(growth)
-            for k in range(done):
-                row = growth[k] + length * exponent * np.log(2)
-                yield Window(length, row, float(spread[k]))
-            state = turned[done - 1] if done else state
-            plan = plan.after(spread[: done + 1].tolist(), length)
-            planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
-            together = max(1, together // 4) if failed else min(2 * together, most)
-            start += done * length
-            taken += done * length
-            if failed and length == 1:
-                state, row = _careful(chunk[start], state, taken, where)
-                yield Window(1, row, 0.0)
-                start += 1
-                taken += 1
+            kept = taken >= transient
+            if split is None:
+                stop = start + length * min(together, room // length)
+                steps, exponent, scale = _modest(chunk, slice(start, stop), where)
+                turned, growth = _advanced(steps, length, state, kept)
+                spread = _spread(growth, scale.reshape(-1, length).sum(axis=1))
+                failed = bool(spread.max() > SPREAD)
+                done = int(np.argmax(spread > SPREAD)) if failed else len(growth)
+                for k in range(done):
+                    row = growth[k] + length * exponent * np.log(2)
+                    yield Window(length, row, float(spread[k]))
+                state = turned[done - 1] if done else state
+                plan = plan.after(spread[: done + 1].tolist(), length)
+                planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
+                together = max(1, together // 4) if failed else min(2 * together, most)
+                start += done * length
+                taken += done * length
+                if not failed or length > 1:
+                    continue
+                room -= done
+            following = None
+            if room > 1:
+                following = _to_join(as_finite(chunk[start + 1], where, "step Jacobians"))
+            state, row = _scaled_step(chunk[start], split, following, state, taken, where)
+            yield Window(1, row, 0.0)
+            split = following
+            start += 1
+            taken += 1
+
+
+def _to_join(step: Floats) -> Scaled | None:
+    """A step's scales, if those of its columns must be joined to the rows of the step before."""
+    row, y, column = scaled(step)
+    wild = np.ptp(column) > _MILD
+    return (row, y, column) if wild or np.ptp(row) * LN2 > SPREAD - _OTHERWISE else None
+
+
+def _scaled_step(
+    step: Floats,
+    split: Scaled | None,
+    following: Scaled | None,
+    frame: Frame,
+    index: int,
+    where: str,
+) -> tuple[Frame, Floats]:
+    """The frame after one step, its scales taken out, and the log growth (s,).
+
+    With `split`, the step's columns' scale was taken with the step before; that of the `following`
+    step is taken with this one.
+    """
+    row, y, column = split or scaled(step)
+    before, growth = frame, np.zeros(frame_width(frame))
+    if split is None and column.any():
+        before, growth, _ = _by_rows(np.eye(len(y)), column, frame)
+    left = row if following is None else row + following[2]
+    after, more, condition = _by_rows(y, left, before)
+    if not condition < _SINGULAR:
+        turned, growth = _careful(shifted(y, (row - row.max())[:, None]), before, index, where)
+        growth = growth + int(row.max()) * LN2
+        if following is not None:
+            turned, more, _ = _by_rows(np.eye(len(y)), following[2], turned)
+            growth = growth + more
+        return turned, growth
+    growth = growth + more
+    if len(growth) == len(y):
+        exponents = int(left.sum()) + (int(column.sum()) if split is None else 0)
+        volume = float(np.linalg.slogdet(y)[1]) + exponents * LN2
+        growth += (volume - growth.sum()) / len(growth)
+    return after, growth
+
+
+def frame_width(frame: Frame) -> int:
+    """How many columns a frame has."""
+    return len(frame.reflectors) if isinstance(frame, Reflections) else frame.shape[1]
+
+
+def _by_rows(y: Floats, left: Exponents, frame: Frame) -> tuple[Frame, Floats, float]:
+    """``diag(2^left) y frame = frame' R``: the frame, the log growth, and the condition of y."""
+    growth, condition = np.zeros(frame_width(frame)), 0.0
+    for matrix, part, top in factors(y, left):
+        if len(growth) == len(y):
+            image = applied(np.array(matrix, order="F"), frame)
+            size = math.sqrt(float(np.einsum("ij,ij->", image, image)))
+            image, order = sorted_rows(image, part)
+            turned = reflected(image)
+            diagonal = turned.reflectors.diagonal()
+            if not diagonal.all():
+                return frame, growth, math.inf
+            condition = condition or size * inverse_norm(turned, part, order)
+            frame = Reflections(turned.reflectors, turned.factor, order)
+        else:
+            image = matrix @ _columns(frame)
+            least = float(np.linalg.svd(image, compute_uv=False)[-1])
+            condition = condition or float(np.linalg.norm(matrix)) / max(least, 1e-300)
+            image, order = sorted_rows(image, part)
+            q, r = np.linalg.qr(image)
+            diagonal = r.diagonal()
+            frame = np.empty_like(q)
+            frame[order] = q
+        growth = growth + log_magnitude(diagonal) + top * LN2
+    return frame, growth, condition
+
+
+def _columns(frame: Frame) -> Floats:
+    return formed(frame, len(frame.reflectors)) if isinstance(frame, Reflections) else frame
 
 
 def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats]:
@@ -158,10 +261,15 @@ def _mean_squares(steps: Floats) -> Floats:
         return np.asarray(np.einsum("tij,tij->t", steps, steps) / steps.shape[-1])
 
 
-def _advanced(steps: Floats, length: int, frame: Frame) -> tuple[Sequence[Frame], Floats]:
-    """The frame after each window of `length` steps, and the windows' growth (w, s)."""
+def _advanced(
+    steps: Floats, length: int, frame: Frame, kept: bool
+) -> tuple[Sequence[Frame], Floats]:
+    """The frame after each window of `length` steps, and the windows' growth (w, s).
+
+    The growth of a square frame is held to ``log |det|`` if it is `kept`.
+    """
     if isinstance(frame, Reflections) or frame.shape[0] == frame.shape[1]:
-        return _square_windows(steps, length, frame)
+        return _square_windows(steps, length, frame, kept)
     columns, frames, growth = frame, [], []
     for start in range(0, len(steps), length):
         for step in steps[start : start + length]:
@@ -172,21 +280,49 @@ def _advanced(steps: Floats, length: int, frame: Frame) -> tuple[Sequence[Frame]
     return frames, np.array(growth)
 
 
-def _square_windows(steps: Floats, length: int, frame: Frame) -> tuple[Sequence[Frame], Floats]:
+def _square_windows(
+    steps: Floats, length: int, frame: Frame, kept: bool
+) -> tuple[Sequence[Frame], Floats]:
     """`_advanced` for a square frame.
 
     The products of the windows are made together and transposed, so that each is in Fortran's
-    order; LAPACK works in their memory, which ends up holding the frame after every window.
+    order, and LAPACK works in their memory. Each is made by halves, whose determinants keep twice
+    the digits that the window's own would.
     """
     flipped = steps.swapaxes(1, 2)
-    products = flipped.copy() if length == 1 else flipped[::length] @ flipped[1::length]
-    for k in range(2, length):
-        products = products @ flipped[k::length]
+    middle = (length + 1) // 2
+    first = _products(flipped, 0, middle, length)
+    volume = np.zeros(len(first))
+    if kept:
+        volume = np.linalg.slogdet(first)[1]
+    if length > 1:
+        second = _products(flipped, middle, length, length)
+        if kept:
+            volume = volume + np.linalg.slogdet(second)[1]
+        products = first @ second
+    else:
+        products = first.copy()
     frames = []
     for product in products:
         frame = reflected(applied(product.T, frame))
         frames.append(frame)
-    return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2))
+    growth = log_magnitude([frame.reflectors.diagonal() for frame in frames])
+    if kept:
+        with np.errstate(all="ignore"):
+            gap = volume - growth.sum(axis=1)
+            weight = np.exp(2 * (growth.min(axis=1, keepdims=True) - growth))
+            share = weight * (gap / weight.sum(axis=1))[:, None]
+        # a window that has spread too far has nothing to be mended, and is done again
+        growth = np.where(np.abs(gap)[:, None] < _MENDED, growth + share, growth)
+    return frames, growth
+
+
+def _products(flipped: Floats, start: int, stop: int, length: int) -> Floats:
+    """The products of steps `start` to `stop` of each window of `length`."""
+    products = flipped[start::length]
+    for k in range(start + 1, stop):
+        products = products @ flipped[k::length]
+    return products
 
 
 def _spread(growth: Floats, scale: Floats) -> Floats:
@@ -199,41 +335,16 @@ def _spread(growth: Floats, scale: Floats) -> Floats:
     return np.where((least > LEAST) & (spread < np.inf), spread, np.inf)
 
 
-def applied(matrix: Floats, frame: Frame) -> Floats:
-    """``matrix @ Q`` in place, (d, d) in Fortran's order."""
-    if not isinstance(frame, Reflections):
-        matrix[...] = matrix @ frame
-        return matrix
-    v, factor = frame.reflectors, frame.factor
-    if factor.ndim == 1:
-        work = 64 * len(v)
-        return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
-    return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
-
-
-def reflected(matrix: Floats) -> Reflections:
-    """The Q of a QR, whose R is left above the reflectors: in place, in Fortran's order."""
-    d = len(matrix)
-    if d < _COMPACT:
-        v, tau, _, _ = lapack.dgeqrf(matrix, lwork=64 * d, overwrite_a=1)
-        return Reflections(v, tau)
-    block = 8 if d < _WIDE else 24 if d < 400 else 48 if d < _WIDEST else 64
-    v, t, _ = lapack.dgeqrt(block, matrix, overwrite_a=1)
-    return Reflections(v, t)
-
-
 def _careful(step: Floats, frame: Frame, index: int, where: str) -> tuple[Floats, Floats]:
     """The frame after one step, row by row, and the log growth (s,); s < r if a column is lost.
 
     A column may be lost only to a Jacobian that is singular with rows and columns scaled.
     """
-    columns = frame
-    if isinstance(columns, Reflections):
-        columns = applied(np.eye(len(step), order="F"), columns)
+    columns = _columns(frame)
     modest, exponent = normalized(step, axis=(0, 1))
     turned, triangle, kept = orthonormal_image(modest, columns, where)
     if len(kept) < columns.shape[1]:
-        condition = float(np.linalg.cond(equilibrated(step[None])[1])[0])
+        condition = float(np.linalg.cond(scaled(step)[1]))
         if condition < NEARLY_SINGULAR:
             raise PrecisionError(
                 f"{where}: the Jacobian of step {index + 1} loses a direction to rounding"
