@@ -286,8 +286,8 @@ def _square_windows(
     """`_advanced` for a square frame.
 
     The products of the windows are made together and transposed, so that each is in Fortran's
-    order, and LAPACK works in their memory. Each is made by halves, whose determinants keep twice
-    the digits that the window's own would.
+    order; LAPACK works in their memory, which ends up holding the frame after every window. Each is
+    made by halves, whose determinants keep twice the digits that the window's own would.
     """
     flipped = steps.swapaxes(1, 2)
     middle = (length + 1) // 2
@@ -304,9 +304,13 @@ def _square_windows(
         products = first.copy()
     frames = []
     for product in products:
-        frame = reflected(applied(product.T, frame))
+        image = applied(product.T, frame)
+        if isinstance(frame, Reflections) and frame.order is not None:
+            product.T[...] = image
+            image = product.T
+        frame = reflected(image)
         frames.append(frame)
-    growth = log_magnitude([frame.reflectors.diagonal() for frame in frames])
+    growth = log_magnitude(np.diagonal(products, axis1=1, axis2=2))
     if kept:
         with np.errstate(all="ignore"):
             gap = volume - growth.sum(axis=1)

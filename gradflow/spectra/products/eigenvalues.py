@@ -21,7 +21,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gradflow.codegen.over_time import one_thread
@@ -34,6 +34,7 @@ from gradflow.spectra.numerics.exact import (
 )
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude, normalized
 from gradflow.spectra.products.cycles import EPS, cycle_eigenvalues
+from gradflow.spectra.products.direct import LONGEST, eigenvalues_formed
 from gradflow.spectra.products.judge import SECONDS, affordable
 from gradflow.spectra.products.structure import cycled, part_of, strong_parts
 
@@ -96,11 +97,24 @@ def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
     """
     steps = as_steps(jacobians, _WHERE, batched=True)
     *lead, count, d, _ = steps.shape
-    logs, phases, errors = np.zeros((3, *lead, d))
-    with one_thread(), np.errstate(all="ignore"):
-        for index in np.ndindex(*lead) if count else ():
-            logs[index], phases[index], errors[index] = _of_one(steps[index])
-    return ProductEigenvalues(logs, phases, errors)
+    found = np.zeros((3, math.prod(lead), d))
+    if count:
+        flat = steps.reshape(-1, count, d, d)
+        with one_thread(), np.errstate(all="ignore"):
+            todo = np.arange(len(flat))
+            if count <= LONGEST:
+                good, *found[:] = eigenvalues_formed(flat, 10 * _TARGET)
+                found = np.take_along_axis(found, _order(found[0], found[1])[None], axis=-1)
+                todo = np.flatnonzero(~good)
+            for n in todo:
+                found[:, n] = _of_one(flat[n])
+    logs, phases, errors = found.reshape(3, *lead, d)
+    return ProductEigenvalues(log_abs=logs, phase=phases, error=errors)
+
+
+def _order(logs: Floats, phases: Floats) -> NDArray[np.intp]:
+    """By log descending, those that agree to 1e-9 by phase: conjugates stand together."""
+    return np.lexsort((phases, -np.round(logs, 9)), axis=-1)
 
 
 def _of_one(given: Floats) -> Floats:
@@ -110,8 +124,7 @@ def _of_one(given: Floats) -> Floats:
     found = np.concatenate(parts, axis=1)
     found[0] += int(exponent.sum()) * np.log(2)
     found[2] += EPS * np.where(np.isfinite(found[0]), np.abs(found[0]), 0.0)
-    # those that agree to 1e-9 by phase, so that conjugates stand together
-    return found[:, np.lexsort((found[1], -np.round(found[0], 9)))]
+    return found[:, _order(found[0], found[1])]
 
 
 def _of_part(steps: Floats) -> Floats:

@@ -14,13 +14,14 @@ formed, but for a few steps whose own error bound allows it (`direct`).
 5. Where that is too long, coordinates that are exactly dead at some steps are left out, and frames
    from both ends are compared (`thin`). Else the value stands with its estimate, however large.
 
-A log is ``-inf``, with error 0, only where the product is exactly singular: by longer arithmetic, or
-by its rank modulo two primes. Where a rank is lost to rounding and the judge would take too long,
-the value is refused.
+A log is ``-inf``, with error 0, only where the product is exactly singular: by longer arithmetic,
+or by its rank modulo two primes. Where a rank is lost to rounding and the judge would take too
+long, the value is refused.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,6 +34,7 @@ from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.spectra.numerics.exact import ranks_modulo
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude
+from gradflow.spectra.products.direct import LONGEST, singular_values_formed
 from gradflow.spectra.products.judge import SECONDS, affordable, judge_seconds, judged
 from gradflow.spectra.products.structure import connected_parts, part_of
 from gradflow.spectra.products.sweep import swept
@@ -108,17 +110,32 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
     else:
         chosen = _checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
-    log_sigma = np.zeros((*lead, len(chosen), d))
-    error = np.zeros_like(log_sigma)
+    found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
     if ascending:
-        place = [(k, ascending.index(int(lag))) for k, lag in enumerate(chosen) if lag > 0]
-        at, of = np.array(place).T
+        last = steps.reshape(found.shape[1], length, d, d)[:, length - ascending[-1] :]
         with one_thread(), np.errstate(all="ignore"):
-            for index in np.ndindex(*lead):
-                last = steps[index][length - ascending[-1] :]
-                logs, errors = _of_one(last[::-1], ascending, doubt)
-                log_sigma[index][at], error[index][at] = logs[of], errors[of]
-    return SingularValues(chosen, log_sigma, error)
+            for n in _not_formed(last, ascending, found, doubt / 10):
+                found[:, n] = _of_one(last[n][::-1], ascending, doubt)
+    where = np.searchsorted(ascending, chosen)
+    both = np.zeros((2, *lead, len(chosen), d))
+    both[..., chosen > 0, :] = found.reshape(2, *lead, len(ascending), d)[..., where[chosen > 0], :]
+    return SingularValues(lag=chosen, log_sigma=both[0], error=both[1])
+
+
+def _not_formed(
+    steps: Floats, counts: Sequence[int], found: Floats, most: float
+) -> NDArray[np.intp]:
+    """Fill in log sigma and error (2, n, m, d) of short products; those that are still to be done.
+
+    One that is not good at every lag is none.
+    """
+    good = np.full(len(steps), counts[-1] <= LONGEST)
+    for k, count in enumerate(counts if good.any() else ()):
+        fine, found[0, :, k], found[1, :, k] = singular_values_formed(
+            steps[:, steps.shape[1] - count :], most
+        )
+        good &= fine
+    return np.flatnonzero(~good)
 
 
 def product_log_singular_values(jacobians: ArrayLike) -> Floats:
