@@ -25,46 +25,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.errors import PrecisionError
-from gradflow.spectra.numerics.frames import (
-    Frame,
-    Reflections,
-    applied,
-    formed,
-    inverse_norm,
-    reflected,
-    sorted_rows,
-)
-from gradflow.spectra.numerics.graded import NEARLY_SINGULAR, TOO_GRADED, orthonormal_image
-from gradflow.spectra.numerics.logdomain import (
-    Exponents,
-    Floats,
-    as_finite,
-    log_magnitude,
-    normalized,
-    shifted,
-)
-from gradflow.spectra.numerics.scales import factors, scaled
-from gradflow.spectra.numerics.triangles import LN2
+from gradflow.spectra.numerics.frames import Frame, Reflections, applied, reflected
+from gradflow.spectra.numerics.logdomain import Floats, as_finite, log_magnitude, normalized
+from gradflow.spectra.numerics.scaled_steps import SPREAD, scaled_step, to_join
 
-# 18 nats cost a factor 7e7 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
-SPREAD = 18.0
 # How much the newest window counts in what is known of the spread a step.
 _NEWEST = 0.3
 # e^-570 is 1e-248; an entry of R below it may owe its digits to a subnormal number.
 LEAST = -570.0
 # Windows made in one go, so that their products fit in the cache.
 _MOST_WINDOWS, _WINDOW_BYTES = 64, 2**19
-# A step with a condition number above this, its scales taken out, may have lost a rank.
-_SINGULAR = 1e13
-# Scales of columns that differ by fewer powers of two need not be joined to the step before.
-_MILD = 6
 # A sum of growths further off than this, in nats, is not a matter of rounding.
 _MENDED = 1e-4
 # Nats that the rest of a step is thought to spread by, beside the scales of its rows.
 _OTHERWISE = 6.0
-
-Scaled = tuple[Exponents, Floats, Exponents]
 
 
 @dataclass(frozen=True)
@@ -157,89 +131,12 @@ def windows(
                 room -= done
             following = None
             if room > 1:
-                following = _to_join(as_finite(chunk[start + 1], where, "step Jacobians"))
-            state, row = _scaled_step(chunk[start], split, following, state, taken, where)
+                following = to_join(as_finite(chunk[start + 1], where, "step Jacobians"))
+            state, row = scaled_step(chunk[start], split, following, state, taken, where)
             yield Window(1, row, 0.0)
             split = following
             start += 1
             taken += 1
-
-
-def _to_join(step: Floats) -> Scaled | None:
-    """A step's scales, if those of its columns must be joined to the rows of the step before."""
-    row, y, column = scaled(step)
-    wild = np.ptp(column) > _MILD
-    return (row, y, column) if wild or np.ptp(row) * LN2 > SPREAD - _OTHERWISE else None
-
-
-def _scaled_step(
-    step: Floats,
-    split: Scaled | None,
-    following: Scaled | None,
-    frame: Frame,
-    index: int,
-    where: str,
-) -> tuple[Frame, Floats]:
-    """The frame after one step, its scales taken out, and the log growth (s,).
-
-    With `split`, the step's columns' scale was taken with the step before; that of the `following`
-    step is taken with this one.
-    """
-    row, y, column = split or scaled(step)
-    before, growth = frame, np.zeros(frame_width(frame))
-    if split is None and column.any():
-        before, growth, _ = _by_rows(np.eye(len(y)), column, frame)
-    left = row if following is None else row + following[2]
-    after, more, condition = _by_rows(y, left, before)
-    if not condition < _SINGULAR:
-        turned, growth = _careful(shifted(y, (row - row.max())[:, None]), before, index, where)
-        growth = growth + int(row.max()) * LN2
-        if following is not None:
-            turned, more, _ = _by_rows(np.eye(len(y)), following[2], turned)
-            growth = growth + more
-        return turned, growth
-    growth = growth + more
-    if len(growth) == len(y):
-        exponents = int(left.sum()) + (int(column.sum()) if split is None else 0)
-        volume = float(np.linalg.slogdet(y)[1]) + exponents * LN2
-        growth += (volume - growth.sum()) / len(growth)
-    return after, growth
-
-
-def frame_width(frame: Frame) -> int:
-    """How many columns a frame has."""
-    return len(frame.reflectors) if isinstance(frame, Reflections) else frame.shape[1]
-
-
-def _by_rows(y: Floats, left: Exponents, frame: Frame) -> tuple[Frame, Floats, float]:
-    """``diag(2^left) y frame = frame' R``: the frame, the log growth, and the condition of y."""
-    growth, condition = np.zeros(frame_width(frame)), 0.0
-    for matrix, part, top in factors(y, left):
-        if len(growth) == len(y):
-            image = applied(np.array(matrix, order="F"), frame)
-            size = math.sqrt(float(np.einsum("ij,ij->", image, image)))
-            image, order = sorted_rows(image, part)
-            turned = reflected(image)
-            diagonal = turned.reflectors.diagonal()
-            if not diagonal.all():
-                return frame, growth, math.inf
-            condition = condition or size * inverse_norm(turned, part, order)
-            frame = Reflections(turned.reflectors, turned.factor, order)
-        else:
-            image = matrix @ _columns(frame)
-            least = float(np.linalg.svd(image, compute_uv=False)[-1])
-            condition = condition or float(np.linalg.norm(matrix)) / max(least, 1e-300)
-            image, order = sorted_rows(image, part)
-            q, r = np.linalg.qr(image)
-            diagonal = r.diagonal()
-            frame = np.empty_like(q)
-            frame[order] = q
-        growth = growth + log_magnitude(diagonal) + top * LN2
-    return frame, growth, condition
-
-
-def _columns(frame: Frame) -> Floats:
-    return formed(frame, len(frame.reflectors)) if isinstance(frame, Reflections) else frame
 
 
 def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats]:
@@ -337,23 +234,3 @@ def _spread(growth: Floats, scale: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         spread = np.maximum(growth.max(axis=1), scale) - least
     return np.where((least > LEAST) & (spread < np.inf), spread, np.inf)
-
-
-def _careful(step: Floats, frame: Frame, index: int, where: str) -> tuple[Floats, Floats]:
-    """The frame after one step, row by row, and the log growth (s,); s < r if a column is lost.
-
-    A column may be lost only to a Jacobian that is singular with rows and columns scaled.
-    """
-    columns = _columns(frame)
-    modest, exponent = normalized(step, axis=(0, 1))
-    turned, triangle, kept = orthonormal_image(modest, columns, where)
-    if len(kept) < columns.shape[1]:
-        condition = float(np.linalg.cond(scaled(step)[1]))
-        if condition < NEARLY_SINGULAR:
-            raise PrecisionError(
-                f"{where}: the Jacobian of step {index + 1} loses a direction to rounding"
-                f" though its condition number, rows and columns scaled, is {condition:.1e}, and"
-                f" only a singular one may; {TOO_GRADED}"
-            )
-    growth = log_magnitude(np.diag(triangle[:, kept])) + float(exponent[0, 0]) * np.log(2)
-    return turned, growth

@@ -43,7 +43,11 @@ def affordable(d: int, seconds: float) -> bool:
 def judge_seconds(factors: Floats) -> float:
     """About how long `judged` takes for the product of all factors, measured on one machine."""
     count, d = factors.shape[:2]
-    bits = whole_bits(factors)
+    least = _seconds(count, d, 53.0 * count)
+    return least if least > 10 * SECONDS else _seconds(count, d, whole_bits(factors))
+
+
+def _seconds(count: int, d: int, bits: float) -> float:
     product = count * bits * (2e-11 * d**3 + 1e-9 * d**2)
     return float(product + 4e-11 * d**3 * (bits / 64) ** 1.5)
 

@@ -34,8 +34,12 @@ def _components(steps: Floats, directed: bool) -> list[Part]:
     d = steps.shape[-1]
     if np.count_nonzero(steps[0]) == d * d:
         return [np.arange(d)]
-    pattern = (steps != 0).any(axis=0)
-    count, member = connected_components(pattern, directed=directed, connection="strong")
+    # more steps can only couple more
+    for few in (steps[:1], steps):
+        pattern = (few != 0).any(axis=0)
+        count, member = connected_components(pattern, directed=directed, connection="strong")
+        if count == 1:
+            break
     return [np.flatnonzero(member == k) for k in range(count)]
 
 
@@ -64,8 +68,10 @@ def cycled(steps: Floats) -> list[Floats]:
     They are ``(n_t, n_{t-1})`` each, begun where the fewest n pass, with ``n_T = n_0``; the
     product's other d - n_0 eigenvalues are exactly zero.
     """
-    pattern = steps != 0
     count, d = steps.shape[:2]
+    if np.count_nonzero(steps) == steps.size:
+        return list(steps)
+    pattern = steps != 0
     if pattern.any(axis=1).all() and pattern.any(axis=2).all():
         return list(steps)
     alive = np.ones((count, d), dtype=bool)  # before each step; that after the last is the first

@@ -37,13 +37,13 @@ from gradflow.spectra.numerics.logdomain import (
     shifted,
 )
 from gradflow.spectra.numerics.scales import factors as even_factors
-from gradflow.spectra.numerics.scales import scaled
+from gradflow.spectra.numerics.scales import scaled, wild
 from gradflow.spectra.numerics.triangles import LN2, graded_logs
 from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversals, unit
 
 # What rounding should cost a log at most, in nats; in products from a size on, where a QR is dear,
 # the other one, as a part of the smallest log.
-_SMALL_TARGET, _TARGET, _LARGE = 1e-10, 2.5e-10, 64
+_SMALL_TARGET, _TARGET, _LARGE = 1e-9, 2.5e-10, 64
 # Nats that a window may spread by at most, and in large products always.
 _MOST_SPREAD, _LEAST_SPREAD = 20.0, 17.0
 # Squares of columns outside of this are not trusted.
@@ -95,9 +95,11 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
                     if not here.graded(y, row):
                         return
                 if done + 1 < total:
-                    scales[done + 1] = scaled(factors[done + 1].T)
-                    joined = done + 1
-                    row = row + scales[joined][2]
+                    following = scaled(factors[done + 1].T)
+                    if wild(following):
+                        joined = done + 1
+                        scales[joined] = following
+                        row = row + following[2]
                     if not sweep.graded(y, row):
                         return
                 done += 1
