@@ -32,8 +32,6 @@ from gradflow.spectra.numerics.logdomain import (
 from gradflow.spectra.numerics.scales import Scaled, factors, scaled, wild
 from gradflow.spectra.numerics.triangles import LN2
 
-# 18 nats cost a factor 7e7 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
-SPREAD = 18.0
 # A step with a condition number above this, its scales taken out, may have lost a rank.
 _SINGULAR = 1e13
 
@@ -104,8 +102,9 @@ def _by_rows(y: Floats, left: Exponents, frame: Frame) -> tuple[Frame, Floats, f
             image, order = sorted_rows(image, part)
             q, r = np.linalg.qr(image)
             diagonal = r.diagonal()
-            frame = np.empty_like(q)
-            frame[order] = q
+            back = np.empty_like(q)
+            back[order] = q
+            frame = back
         growth = growth + log_magnitude(diagonal) + top * LN2
     return frame, growth, condition
 

@@ -39,10 +39,10 @@ def scaled(matrix: Floats) -> Scaled:
 
 def _maxima_out(size: Floats, axis: int) -> Exponents:
     """The exponents of the largest sizes along an axis, which are divided by them, in place."""
-    exponent = np.frexp(size.max(axis=axis))[1].astype(np.int64)
+    exponent: Exponents = np.frexp(size.max(axis=axis))[1].astype(np.int64)
     apart = -exponent[:, None] if axis else -exponent
     size[...] = _times(size, apart) if _ordinary(exponent) else shifted(size, apart)
-    return exponent
+    return np.asarray(exponent)
 
 
 def _ordinary(exponent: Exponents) -> bool:

@@ -45,14 +45,15 @@ def graded_logs(exponent: Exponents, rows: Floats) -> tuple[Floats, float]:
     if norm.min() == 0:
         return lost
     order = np.argsort(-(exponent + np.log2(norm)), kind="stable")
-    exponent, rows, norm = exponent[order], rows[order], norm[order]
+    bits, rows, norm = exponent[order].astype(np.float64), rows[order], norm[order]
+    exponent = exponent[order]
     upper = np.triu(_qr(rows.T)[:count])
     diagonal = np.abs(np.diag(upper))
     if diagonal.min() == 0:
         return lost
     inverse_condition, _ = lapack.dtrcon(upper / norm)
-    level: Floats = exponent + np.log2(diagonal)
-    whole: Floats = exponent + np.log2(norm)
+    level = bits + np.log2(diagonal)
+    whole = bits + np.log2(norm)
     steep = np.minimum.accumulate(level)[:-1] - _later(whole) > _CUT
     logs = [
         _block(upper.T[start:stop, start:stop], exponent[start:stop], level[start:stop])

@@ -9,6 +9,7 @@ of their inverse, the relative error of value i is ``w . (E z)`` to first order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Block:
 
 def unit(d: int) -> float:
     """What one rounding of a d x d product comes to, in part of its size."""
-    return EPS * (1 + d**0.5 / 4)
+    return EPS * (1 + math.sqrt(d) / 4)
 
 
 def reversals(history: Floats, costs: Floats, total: Floats) -> Floats:

@@ -48,8 +48,9 @@ _SMALL_TARGET, _TARGET, _LARGE = 1e-9, 2.5e-10, 64
 _MOST_SPREAD, _LEAST_SPREAD = 20.0, 17.0
 # Squares of columns outside of this are not trusted.
 _SMALLEST, _LARGEST = 1e-250, 1e250
-# Triangles are merged after so many nats, far from the end of float64.
-_MERGE = 200.0
+# Triangles are merged after so many nats, far from the end of float64, and less often from a size
+# on at which that takes time.
+_MERGE, _WIDE = 200.0, 96
 # Most factors that share one QR, and how much the newest window counts in what a factor spreads.
 _LONGEST, _NEWEST = 50, 0.2
 # First-order estimates are multiplied by this.
@@ -66,6 +67,7 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
     sweep = Sweep(d)
     sizes = np.sqrt(np.einsum("kij,kij->k", factors, factors) / d).tolist()
     planned, rate, done = 1, 0.0, 0
+    limit = sweep.allowed(1, counts[-1])
     scales: dict[int, tuple[Exponents, Floats, Exponents]] = {}
     joined = -1  # the factor whose columns' scale has been given to the one before
     for count in counts:
@@ -73,12 +75,13 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
         while done < count:
             here = sweep
             length = min(planned, count - done)
-            spread, limit = math.inf, 0.0
+            spread = math.inf
             if joined < done:
                 product = factors[done].copy() if length == 1 else factors[done]
                 for k in range(done + 1, done + length):
                     product = product @ factors[k]
-                limit = sweep.allowed(length, counts[-1] - done)
+                if d < _LARGE:
+                    limit = sweep.allowed(length, counts[-1] - done)
                 spread = sweep.window(product.T, math.prod(sizes[done : done + length]), limit)
             if spread <= limit:
                 done += length
@@ -87,21 +90,19 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
             elif length > 1 and joined < done:
                 longest = max(1, length // 2)
             else:
-                row, y, column = scales.pop(done, None) or scaled(factors[done].T)
+                row, y, column = scales.pop(done) if done in scales else scaled(factors[done].T)
                 if joined < done and not sweep.graded(np.eye(d), column):
                     return
-                if done + 1 == count:
-                    here = sweep.copy()
-                    if not here.graded(y, row):
-                        return
-                if done + 1 < total:
-                    following = scaled(factors[done + 1].T)
-                    if wild(following):
-                        joined = done + 1
-                        scales[joined] = following
-                        row = row + following[2]
-                    if not sweep.graded(y, row):
-                        return
+                if done + 1 < total and wild(following := scaled(factors[done + 1].T)):
+                    if done + 1 == count:
+                        here = sweep.copy()
+                        if not here.graded(y, row):
+                            return
+                    joined = done + 1
+                    scales[joined] = following
+                    row = row + following[2]
+                if not sweep.graded(y, row):
+                    return
                 done += 1
                 longest = planned + 1
             limit = sweep.allowed(planned, max(1, counts[-1] - done))
@@ -231,7 +232,8 @@ class Sweep:
         most, least = float(growth.max()), float(growth.min())
         self.nats += most - least + max(abs(most), abs(least))
         # the pass back needs inner blocks even of a short product
-        if self.nats > _MERGE or self.since > self.taken // (24 if self.d <= 24 else 10):
+        parts = 24 if self.d <= 24 else 10 if self.d < _WIDE else 6
+        if self.nats > _MERGE or self.since > self.taken // parts:
             self._merge()
 
     def _merge(self) -> None:
