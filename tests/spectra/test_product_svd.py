@@ -405,6 +405,34 @@ def test_the_sweep_itself_knows_what_it_does_not_know(monkeypatch, kind):
     assert caught or kind != "triangular"
 
 
+def uncovered(monkeypatch, kind, sizes, steps, name, instead):
+    """How many sweeps are wrong beyond their error: as they are, and with one part replaced."""
+    counts = [0, 0]
+    for d in sizes:
+        jacobians = hostile(kind, d, steps, np.random.default_rng(d))
+        exact = log_singular_values(jacobians, bits=4000)
+        counts[0] += wrong_by_more(*estimates(jacobians), exact) > 0
+        with monkeypatch.context() as patch:
+            patch.setattr(sweep, name, instead)
+            counts[1] += wrong_by_more(*estimates(jacobians), exact) > 0
+    return counts
+
+
+def test_growth_off_the_diagonals_is_counted(monkeypatch):
+    blind = lambda blocks, costs, samples: 0.0  # noqa: E731
+    sizes = [4, 5, 6, 7, 8, 9, 10, 11]
+    seen, unseen = uncovered(monkeypatch, "triangular", sizes, 40, "passed_back", blind)
+    assert seen == 0
+    assert unseen > 0
+
+
+@pytest.mark.parametrize("d", [25, 31])
+def test_inner_blocks_of_short_products(d):
+    jacobians = hostile("Jordan", d, 60, np.random.default_rng(d))
+    logs, error = estimates(jacobians)
+    assert wrong_by_more(logs, error, larger_log_singular_values(jacobians)) == 0
+
+
 def test_tiny_couplings_count():
     # entries under 1e-154, whose squares vanish, couple what must not be cut apart
     rng = np.random.default_rng(8)

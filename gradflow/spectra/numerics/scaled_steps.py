@@ -62,7 +62,9 @@ def scaled_step(
     left = row if following is None else row + following[2]
     after, more, condition = _by_rows(y, left, before)
     if not condition < _SINGULAR:
-        turned, growth = _careful(shifted(y, (row - row.max())[:, None]), before, index, where)
+        even = shifted(y, (row - row.max())[:, None])
+        turned: Frame
+        turned, growth = _careful(even, before, index, where)
         growth = growth + int(row.max()) * LN2
         if following is not None:
             turned, more, _ = _by_rows(np.eye(len(y)), following[2], turned)
