@@ -37,6 +37,8 @@ _NEWEST = 0.3
 LEAST = -570.0
 # Windows made in one go, so that their products fit in the cache.
 _MOST_WINDOWS, _WINDOW_BYTES = 64, 2**19
+# Nats up to which a window's own QR has the sum to rounding.
+_SOUND = 10.0
 # A sum of growths further off than this, in nats, is not a matter of rounding.
 _MENDED = 1e-4
 # Nats that the rest of a step is thought to spread by, beside the scales of its rows.
@@ -165,7 +167,7 @@ def _advanced(
 ) -> tuple[Sequence[Frame], Floats]:
     """The frame after each window of `length` steps, and the windows' growth (w, s).
 
-    The growth of a square frame is held to ``log |det|`` if it is `kept`.
+    The growth of a square frame is held to ``log |det|`` if it is `kept` and has spread far.
     """
     if isinstance(frame, Reflections) or frame.shape[0] == frame.shape[1]:
         return _square_windows(steps, length, frame, kept)
@@ -191,16 +193,8 @@ def _square_windows(
     flipped = steps.swapaxes(1, 2)
     middle = (length + 1) // 2
     first = _products(flipped, 0, middle, length)
-    volume = np.zeros(len(first))
-    if kept:
-        volume = np.linalg.slogdet(first)[1]
-    if length > 1:
-        second = _products(flipped, middle, length, length)
-        if kept:
-            volume = volume + np.linalg.slogdet(second)[1]
-        products = first @ second
-    else:
-        products = first.copy()
+    second = _products(flipped, middle, length, length) if length > 1 else None
+    products = first.copy() if second is None else first @ second
     frames = []
     for product in products:
         image = applied(product.T, frame)
@@ -210,14 +204,27 @@ def _square_windows(
         frame = reflected(image)
         frames.append(frame)
     growth = log_magnitude(np.diagonal(products, axis1=1, axis2=2))
-    if kept:
-        with np.errstate(all="ignore"):
-            gap = volume - growth.sum(axis=1)
-            weight = np.exp(2 * (growth.min(axis=1, keepdims=True) - growth))
-            share = weight * (gap / weight.sum(axis=1))[:, None]
-        # a window that has spread too far has nothing to be mended, and is done again
-        growth = np.where(np.abs(gap)[:, None] < _MENDED, growth + share, growth)
+    with np.errstate(invalid="ignore"):
+        far = np.ptp(growth, axis=1) > _SOUND
+    if kept and far.any():
+        far = slice(None) if far.all() else far
+        volume = np.linalg.slogdet(first[far])[1]
+        if second is not None:
+            volume = volume + np.linalg.slogdet(second[far])[1]
+        growth[far] = _mended(growth[far], volume)
     return frames, growth
+
+
+def _mended(growth: Floats, volume: Floats) -> Floats:
+    """The growth (w, s) of windows, its sums made the volumes (w,).
+
+    A window that has spread too far has nothing to be mended, and is done again.
+    """
+    with np.errstate(all="ignore"):
+        gap = volume - growth.sum(axis=1)
+        weight = np.exp(2 * (growth.min(axis=1, keepdims=True) - growth))
+        share = weight * (gap / weight.sum(axis=1))[:, None]
+    return np.where(np.abs(gap)[:, None] < _MENDED, growth + share, growth)
 
 
 def _products(flipped: Floats, start: int, stop: int, length: int) -> Floats:

@@ -7,7 +7,7 @@ blocks of ``X R_n ... R_1``: sums of logs where a block is one number, the trace
 product and the determinant of the diagonals where it is a pair, so that both roots keep their
 digits, and LAPACK's where moduli are nearly equal. Hessenberg form and shifts are not needed.
 
-The factors are products of a few steps, as many as spread by 12 nats, and single steps with the
+The factors are products of a few steps, as many as spread by 14 nats, and single steps with the
 scales of their rows and columns taken out; the columns' scale of a factor is its predecessor's
 rows', around the cycle.
 
@@ -39,7 +39,7 @@ from gradflow.spectra.numerics.triangles import LN2
 EPS = 1.1e-16
 _SWEEPS = 24
 # Nats that a window may spread by, and steps it may have.
-_SPREAD, _LONGEST = 12.0, 50
+_SPREAD, _LONGEST = 14.0, 50
 # A step that spreads so far once its scales are out has lost a rank to rounding.
 _LOST = 30.0
 # Couplings that are zero, and those that may count as zero once they fall no more.
