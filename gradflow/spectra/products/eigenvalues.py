@@ -176,11 +176,17 @@ def _of_numbers(values: Floats) -> Floats:
 
 
 def _compared(log: Floats, phase: Floats, other_log: Floats, other_phase: Floats) -> Floats:
-    """One run's logs and phases, and an error from how far the other's nearest ones are."""
+    """One run's logs and phases, by log, and an error from how far the other's nearest ones are.
+
+    Neighbours share the larger one, since two runs may agree by luck in one value, not in all.
+    """
     turn = np.abs(np.angle(np.exp(1j * (phase[:, None] - other_phase[None, :]))))
     apart = np.maximum(np.abs(log[:, None] - other_log[None, :]), turn)
     mine, its = linear_sum_assignment(np.nan_to_num(apart, nan=1e300))
-    return np.array([log, phase, _SAFETY * apart[mine, its]])
+    order = np.argsort(-log[mine], kind="stable")
+    error = _SAFETY * apart[mine, its][order]
+    beside = np.maximum(np.append(error[1:], 0.0), np.append(0.0, error[:-1]))
+    return np.array([log[order], phase[order], np.maximum(error, beside)])
 
 
 def _judged(steps: Floats) -> Floats:
