@@ -46,6 +46,8 @@ from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversal
 _SMALL_TARGET, _TARGET, _LARGE = 1e-9, 2.5e-10, 64
 # Nats that a window may spread by at most, and in large products always.
 _MOST_SPREAD, _LEAST_SPREAD = 20.0, 17.0
+# Nats by which the condition of one column may exceed that in large products.
+_SLACK = 3.0
 # Squares of columns outside of this are not trusted.
 _SMALLEST, _LARGEST = 1e-250, 1e250
 # Triangles are merged after so many nats, far from the end of float64, and less often from a size
@@ -170,7 +172,7 @@ class Sweep:
             return spread
         loss = size * np.maximum(inverse_columns(frame), 1 / diagonal)
         spread = max(spread, math.log(float(loss.max())))
-        if spread > limit + 3:
+        if spread > limit + (_SLACK if self.d >= _LARGE else 0.0):
             return spread
         self._take(frame, diagonal, order, loss)
         self.spent += EPS * math.exp(spread)
