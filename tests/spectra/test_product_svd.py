@@ -410,7 +410,7 @@ def uncovered(monkeypatch, kind, sizes, steps, name, instead):
     counts = [0, 0]
     for d in sizes:
         jacobians = hostile(kind, d, steps, np.random.default_rng(d))
-        exact = log_singular_values(jacobians, bits=4000)
+        exact = log_singular_values(jacobians, bits=6000)
         counts[0] += wrong_by_more(*estimates(jacobians), exact) > 0
         with monkeypatch.context() as patch:
             patch.setattr(sweep, name, instead)
@@ -420,8 +420,8 @@ def uncovered(monkeypatch, kind, sizes, steps, name, instead):
 
 def test_growth_off_the_diagonals_is_counted(monkeypatch):
     blind = lambda blocks, costs, samples: 0.0  # noqa: E731
-    sizes = [4, 5, 6, 7, 8, 9, 10, 11]
-    seen, unseen = uncovered(monkeypatch, "triangular", sizes, 40, "passed_back", blind)
+    sizes = [4, 5, 6, 7, 8]
+    seen, unseen = uncovered(monkeypatch, "triangular", sizes, 100, "passed_back", blind)
     assert seen == 0
     assert unseen > 0
 
