@@ -110,16 +110,16 @@ def whole_product(jacobians):
 def exact_log_singular_values(jacobians):
     """log sigma (d,), descending, of matrices (T, d, d), exact zeros ``-inf``: certified."""
     product, shift = whole_product(jacobians)
-    logs = [log / 2 for log, _ in _roots(product.transpose() * product)]
-    return np.sort(np.array(logs))[::-1] + shift * np.log(2)
+    logs = [log / 2 for log, _ in _roots(product.transpose() * product, 2 * shift)]
+    return np.sort(np.array(logs))[::-1]
 
 
 def exact_log_eigenvalues(jacobians):
     """(log |lambda|, phase) (d,), by log descending, exact zeros ``-inf`` and 0: certified."""
     product, shift = whole_product(jacobians)
-    logs, phases = np.array(_roots(product)).T
+    logs, phases = np.array(_roots(product, shift)).T
     order = np.argsort(-logs, kind="stable")
-    return logs[order] + shift * np.log(2), phases[order]
+    return logs[order], phases[order]
 
 
 def larger_log_singular_values(jacobians):
@@ -131,11 +131,13 @@ def larger_log_singular_values(jacobians):
     return run_path(str(path))["log_singular_values"](jacobians, [len(jacobians)])[0]
 
 
-def _roots(whole):
+def _roots(whole, shift):
+    """(log |root|, phase) of the eigenvalues of ``2^shift whole``."""
     found = []
     with flint.ctx.workprec(200):
+        power = shift * flint.arb.const_log2()
         for root, times in whole.charpoly().complex_roots():
-            log = -np.inf if root == 0 else float(abs(root).log().mid())
+            log = -np.inf if root == 0 else float((abs(root).log() + power).mid())
             found += [(log, 0.0 if root == 0 else float(root.arg().mid()))] * times
     return found
 
