@@ -78,10 +78,10 @@ $(DEV): pyproject.toml | $(BIN)/python $(TORCHED)
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(CORE)
 
-# numba is measured beside NumPy; python-flint is the reference of long products.
+# numba is measured beside NumPy.
 $(FAST): pyproject.toml | $(CORE)
-	@echo "Installing numba and python-flint into .venv (once)" >&2
-	@$(PIP) install --editable '.[fast]' 'python-flint>=0.7'
+	@echo "Installing numba into .venv (once)" >&2
+	@$(PIP) install --editable '.[fast]'
 	@touch $@
 
 .venv/.torch-and-jax: | $(BIN)/python

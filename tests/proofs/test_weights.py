@@ -1,7 +1,5 @@
 """Concrete weights: certified singular values, enclosed products, boxes of inputs."""
 
-import importlib
-import sys
 from fractions import Fraction as Q
 
 import mpmath
@@ -223,13 +221,6 @@ def test_boxes_of_a_contraction_stay_useful_and_others_say_so():
     assert "no useful bound" in str(box_bound(wild, 0.1))
     with pytest.raises(UsageError, match="at least 0"):
         box_bound(calm, -1.0)
-
-
-def test_without_flint_one_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "flint", None)
-    monkeypatch.delitem(sys.modules, "gradflow.proofs.weights.balls", raising=False)
-    with pytest.raises(UsageError, match="python-flint"):
-        importlib.import_module("gradflow.proofs.weights.balls")
 
 
 @pytest.mark.parametrize("cell", USER_CELLS, ids=lambda c: c.name)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+import flint
 import sympy as sp
 
 from gradflow.cells.language.elementwise import ElementwiseFunction
@@ -24,13 +25,6 @@ from gradflow.jacobians.terms import Term
 from gradflow.proofs.weights.values import map_array
 from gradflow.registry import located
 from gradflow.spectra import Trajectory
-
-try:
-    import flint
-except ImportError as error:
-    raise UsageError(
-        "certified enclosures need python-flint; install it with: pip install 'gradflow-rnn[prove]'"
-    ) from error
 
 Ball = Any
 Vector = list[Any]

@@ -131,7 +131,7 @@ def log_norms_of_products(jacobians: ArrayLike) -> Floats:
 
     The natural log of the leading singular value, lag 0 (the identity, so 0.0) first; ``-inf``
     where the product is exactly zero. The running product is kept with its largest entry near 1.
-    Its smaller singular values are lost to rounding; `product_svd` has all of them.
+    Its smaller singular values are lost to rounding; `singular_values` has all of them.
 
     Raises
     ------

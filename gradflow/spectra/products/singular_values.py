@@ -1,28 +1,27 @@
-"""All singular values of a long product of step Jacobians, each to about ten digits of its log.
+"""All singular values of a long product of step Jacobians, each to about nine digits of its log.
 
 Formed as a matrix, ``P = J_T ... J_1`` keeps its leading singular value only: the others drown in
 its rounding errors, and after some hundred steps they are wrong by a factor e^1000. Here P is never
-formed. It is carried as ``P V = Q diag(2^e) U`` with Q and V orthogonal, whole exponents e
-and rows of U near length 1, which holds any range of scales; U stays well conditioned, so that
-one-sided Jacobi finds every singular value of ``diag(2^e) U`` to high relative accuracy.
+formed, but for a few steps whose own error bound allows it (`direct`).
 
-1. Every ``J_t`` is split as ``diag(2^r_t) Y_t diag(2^c_t)`` with Y_t as well conditioned as can be,
-   and ``2^c_t`` is handed to the step before. Each factor is then diagonal times well conditioned,
-   and a QR whose rows are sorted by length loses nothing of a short row (a saturated unit).
-2. One sweep of QR through time, the columns sorted by what they have grown to, gives Q, e and U.
-3. If U came out badly conditioned, V is taken from a graded LQ of ``diag(2^e) U`` and the sweep is
-   repeated on the Jacobians themselves, so that the errors of a sweep are not carried on.
-4. One-sided Jacobi, on rows with separate scales.
-5. The same for ``P^T = J_1^T ... J_T^T``, whose rounding errors are others: the answers must agree.
+1. *Structure*. Coordinates that no step couples are separate products (`structure`).
+2. *Sweep*. One sweep of QR from the last step back serves all lags (`sweep`).
+3. *Error*, to first order (`rounding`): each window's condition, enlarged by reversals of growth
+   and by the triangles that follow it, times 20; what the sum misses of the sum of the windows'
+   logs; the rounding of the logs. Neighbours share the larger one.
+4. *Judge*. Where the error exceeds 1e-7 of a log, the product is made in whole numbers (`judge`),
+   while the predicted time of that is at most 10 s (100 s up to d = 16).
+5. Where that is too long, coordinates that are exactly dead at some steps are left out, and frames
+   from both ends are compared (`thin`). Else the value stands with its estimate, however large.
 
-Sources: A. Bojanczyk, M. Ewerbring, F. Luk, P. Van Dooren, Signal Processing 25 (1991) 189 (the
-product SVD); G. W. Stewart, Numer. Math. 73 (1996) 1 and Electron. Trans. Numer. Anal. 3 (1995) 39
-(graded QR of products); A. J. Cox, N. J. Higham, Proc. 17th Dundee Conf. (1998) 57 (QR, row by
-row); J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204 (Jacobi of scaled matrices).
+A log is ``-inf``, with error 0, only where the product is exactly singular: by longer arithmetic,
+or by its rank modulo two primes. Where a rank is lost to rounding and the judge would take too
+long, the value is refused.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -34,32 +33,24 @@ from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
-from gradflow.spectra.numerics.graded import (
-    TOO_GRADED,
-    check_volume,
-    equilibrated,
-    graded_factors,
-    graded_log_singular_values,
-    orthonormal_image,
-)
-from gradflow.spectra.numerics.logdomain import (
-    ZERO_EXPONENT,
-    Exponents,
-    Floats,
-    as_steps,
-    binary_exponent,
-    normalized,
-    shifted,
-    unit_rows,
-)
-from gradflow.spectra.products.shared_sweep import shared_sweep
+from gradflow.spectra.numerics.exact import ranks_modulo
+from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude
+from gradflow.spectra.products.direct import LONGEST, singular_values_formed
+from gradflow.spectra.products.judge import SECONDS, affordable, judge_seconds, judged
+from gradflow.spectra.products.structure import connected_parts, part_of
+from gradflow.spectra.products.sweep import swept
+from gradflow.spectra.products.thin import from_both_ends
 
-_WHERE = "product_log_singular_values"
-# A condition number of U of 1e4 costs four of sixteen digits; one sweep mostly meets it.
-_GOOD_CONDITION = 1e4
-_SWEEPS = 4
-# Sweeps from the two ends round differently, and must agree to this part of each log.
+_WHERE = "singular_values"
+# An error as a part of its log (of 1 if it is smaller) beyond which a value is judged: of a value
+# that comes with its error, and of a bare one.
+_DOUBT, _BARE_DOUBT = 1e-7, 1e-9
+# An error in nats beyond which a value may be what rounding has left of an exact zero.
+_RANK = 1e-3
+# A bare log, without its error, may be off by this part of itself (of 1 if it is smaller).
 _WORST_ERROR = 1e-2
+
+Found = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +61,11 @@ class SingularValues(Drawable):
     ----------
     lag : (m,)
         Number of step Jacobians in the product.
-    log_sigma : (m, d)
+    log_sigma : (..., m, d)
         Natural log of the singular values, descending along d; ``-inf`` for an exact zero.
-    error : (m, d)
-        An estimate of the error of `log_sigma`: of the rounding errors of one sweep added up, or,
-        where it exceeds 1e-9, how far the result is from what a sweep from the other end gives.
-        ``inf`` where the two ends judge the rank otherwise; `log_sigma` is then ``-inf``.
+    error : (..., m, d)
+        What each log may be off by, in nats: a bound to first order of what rounding has cost, or
+        the error of longer arithmetic. 0 for an exact zero.
     """
 
     drawn_by: ClassVar[str] = "singular_values:plot_singular_values"
@@ -86,14 +76,14 @@ class SingularValues(Drawable):
     def __repr__(self) -> str:
         if not self.lag.size:
             return "<SingularValues at 0 lags>"
-        first, last = self.log_sigma[-1][[0, -1]]
+        first, last = self.log_sigma[(0,) * (self.log_sigma.ndim - 2)][-1][[0, -1]]
         return (
             f"<SingularValues at {self.lag.size} lags, at lag {self.lag[-1]}: log sigma from "
             f"{first:.4g} down to {last:.4g}>"
         )
 
     def _repr_html_(self) -> str:
-        first, last = self.log_sigma[-1][[0, -1]]
+        first, last = self.log_sigma[(0,) * (self.log_sigma.ndim - 2)][-1][[0, -1]]
         return (
             f"<b>singular values</b> at lags {int(self.lag[0])} to {int(self.lag[-1])}; at the "
             f"last, log sigma from {first:.4g} down to {last:.4g}"
@@ -105,20 +95,19 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
 
     Parameters
     ----------
-    jacobians : (T, d, d)
-        Step Jacobians ``J_1 .. J_T``, first step first.
+    jacobians : (..., T, d, d)
+        Step Jacobians ``J_1 .. J_T``, first step first; leading axes are trajectories.
     lags : (m,), optional
         Whole numbers from 0 to T, in any order. By default about twelve, evenly spaced on a log
         scale from 1 to T.
 
-    One sweep serves all lags as long as rounding costs their logs less than 1e-9, see
-    `shared_sweep`. A lag beyond that, as where Jacobians are badly conditioned, gets the sweeps of
-    `product_log_singular_values` over its last steps, which take some hundred times as long.
-
     Raises
     ------
     UsageError
-        If a lag is not within 0..T, or as in `product_log_singular_values`.
+        If a lag is not within 0..T, the shape is not (..., T, d, d) with d >= 1, or an entry is not
+        finite.
+    PrecisionError
+        If a step loses a rank to rounding and longer arithmetic would take too long.
 
     Examples
     --------
@@ -127,140 +116,149 @@ def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> 
     >>> found.log_sigma[0].round(4), found.log_sigma[1].round(2)
     (array([ 0.1314, -2.2108]), array([-206.53, -417.3 ]))
     """
-    steps = _steps(jacobians)
-    length = len(steps)
+    return _at_lags(_steps(jacobians), lags, _DOUBT)
+
+
+def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> SingularValues:
+    *lead, length, d, _ = steps.shape
     if lags is None:
         spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
         chosen = _checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
-    with one_thread():
-        swept = dict(zip(ascending, shared_sweep(steps, ascending), strict=False))
-    log_sigma = np.empty((len(chosen), steps.shape[-1]))
-    error = np.empty_like(log_sigma)
-    for k, lag in enumerate(chosen):
-        known = swept.get(int(lag))
-        log_sigma[k], error[k] = known or _from_both_ends(steps[length - lag :])
-    return SingularValues(chosen, log_sigma, error)
+    found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
+    if ascending:
+        last = steps.reshape(found.shape[1], length, d, d)[:, length - ascending[-1] :]
+        with one_thread(), np.errstate(all="ignore"):
+            for n in _not_formed(last, ascending, found, doubt / 10):
+                found[:, n] = _of_one(last[n][::-1], ascending, doubt)
+    where = np.searchsorted(ascending, chosen)
+    both = np.zeros((2, *lead, len(chosen), d))
+    both[..., chosen > 0, :] = found.reshape(2, *lead, len(ascending), d)[..., where[chosen > 0], :]
+    return SingularValues(lag=chosen, log_sigma=both[0], error=both[1])
 
 
-def _steps(jacobians: ArrayLike) -> Floats:
-    """`as_steps`, without a copy of an array whose sum shows that all its entries are finite."""
-    if isinstance(jacobians, np.ndarray) and jacobians.dtype == np.float64 and jacobians.ndim == 3:
-        with np.errstate(over="ignore", invalid="ignore"):
-            square = jacobians.shape[1] == jacobians.shape[2] > 0
-            if square and np.isfinite(jacobians.sum()):
-                return jacobians
-    return as_steps(jacobians, "singular_values")
+def _not_formed(
+    steps: Floats, counts: Sequence[int], found: Floats, most: float
+) -> NDArray[np.intp]:
+    """Fill in log sigma and error (2, n, m, d) of short products; those that are still to be done.
+
+    One that is not good at every lag is none.
+    """
+    good = np.full(len(steps), counts[-1] <= LONGEST)
+    for k, count in enumerate(counts if good.any() else ()):
+        fine, found[0, :, k], found[1, :, k] = singular_values_formed(
+            steps[:, steps.shape[1] - count :], most
+        )
+        good &= fine
+    return np.flatnonzero(~good)
 
 
 def product_log_singular_values(jacobians: ArrayLike) -> Floats:
-    """Natural logs of the singular values of ``P(T, 0) = J_T ... J_1``: (T, d, d) -> (d,).
+    """Natural logs of the singular values of ``P(T, 0) = J_T ... J_1``: (..., T, d, d) -> (..., d).
 
-    Descending; all 0 for T = 0, where P is the identity. Against arithmetic of thousands of bits
-    the error of a log is 1e-12 to 1e-10 over 500 steps of a chaotic RNN or LSTM, whose sigma span
-    10^1649. It grows as ``T`` times the rounding unit times the condition number of the Y_t.
-
-    A log is ``-inf`` where the product loses a rank, as it does to exactly singular Jacobians (a
-    ReLU unit at rest, W = 0). Ranks are judged up to rounding, with rows and columns scaled: a
-    Y_t with a condition number above ``1 / (64 d eps)``, 4e12 for d = 16, counts as singular.
+    Descending; all 0 for T = 0, where P is the identity; ``-inf`` where the product is exactly
+    singular. `singular_values` has the error of each as well.
 
     Raises
     ------
     UsageError
-        If the shape is not (T, d, d) with d >= 1, or an entry is not finite.
+        If the shape is not (..., T, d, d) with d >= 1, or an entry is not finite.
     PrecisionError
-        If rounding spoils a log by more than a hundredth: the answer differs between P and its
-        transpose, or contradicts ``sum log sigma = sum log |det J_t|``, or the Jacobi iteration
-        fails. That takes couplings far below the rounding unit which later steps blow up, such as
-        entries that span 10^20 in a pattern no scaling removes.
+        As `singular_values`, and if a log may be off by more than a hundredth of itself.
     """
-    return _from_both_ends(as_steps(jacobians, _WHERE))[0]
-
-
-def _from_both_ends(steps: Floats) -> tuple[Floats, Floats]:
-    """Log sigma (d,) of the product and, as an estimate of its error (d,), what P^T has otherwise.
-
-    Where only one of the two has lost the rank, log sigma is ``-inf`` and the error inf.
-    """
-    if len(steps) == 0:
-        return np.zeros(steps.shape[-1]), np.zeros(steps.shape[-1])
-    with one_thread():
-        row, balanced, column = equilibrated(steps)
-        log_sigma = _log_sigma(row, balanced, column)
-        mirrored = _log_sigma(column[::-1], balanced[::-1].swapaxes(1, 2), row[::-1])
-        check_volume(_WHERE, log_sigma, balanced, int(row.sum() + column.sum()))
-    alive, mirrored_alive = np.isfinite(log_sigma), np.isfinite(mirrored)
-    both = alive & mirrored_alive
-    error = np.where(alive == mirrored_alive, 0.0, np.inf)
-    error[both] = np.abs(log_sigma[both] - mirrored[both])
-    log_sigma[~both] = -np.inf
-    wrong = np.flatnonzero(both & (error > _WORST_ERROR * np.maximum(1, np.abs(log_sigma))))
-    if len(wrong):
-        k = wrong[0]
+    where = "product_log_singular_values"
+    steps = as_steps(jacobians, where, batched=True)
+    found = _at_lags(steps, [steps.shape[-3]], _BARE_DOUBT)
+    logs, error = found.log_sigma[..., 0, :], found.error[..., 0, :]
+    wrong = error > _WORST_ERROR * np.maximum(1, np.abs(logs))
+    if wrong.any():
+        index = tuple(np.argwhere(wrong)[0])
         raise PrecisionError(
-            f"{_WHERE}: swept from either end, log sigma {k + 1} comes out as {log_sigma[k]:.6g}"
-            f" and {mirrored[k]:.6g}, and {_WORST_ERROR} of it is the most they may differ;"
-            f" {TOO_GRADED}"
+            f"{where}: log sigma {index[-1] + 1} comes out as {logs[index]:.6g} and may be off by"
+            f" {error[index]:.2g}, and {_WORST_ERROR} of it is allowed; give fewer steps, or read"
+            " the error of each from singular_values"
         )
-    return log_sigma, error
+    return logs
 
 
-def _log_sigma(row: Exponents, balanced: Floats, column: Exponents) -> Floats:
-    """Log sigma (d,), descending, of the product of ``diag(2^row_t) Y_t diag(2^column_t)``."""
-    factors, shift = graded_factors(row, balanced, column)
-    frame = np.eye(row.shape[1])
-    for sweep in range(_SWEEPS):
-        exponent, rows = _sweep(factors, frame, sort=sweep == 0)
-        if len(rows) == 0 or np.linalg.cond(unit_rows(rows)[0]) < _GOOD_CONDITION:
-            break
-        frame = frame @ _row_space(exponent, rows)
-    log_sigma = np.full(row.shape[1], -np.inf)
-    log_sigma[: len(rows)] = graded_log_singular_values(exponent, rows, _WHERE) + shift * np.log(2)
-    return log_sigma
+def _of_one(factors: Floats, counts: Sequence[int], doubt: float) -> Found:
+    """Log sigma and error (m, d) of ``F_1 ... F_k`` for ascending counts k >= 1, the last all."""
+    each = [_of_part(part_of(factors, part), counts, doubt) for part in connected_parts(factors)]
+    logs = np.concatenate([found[0] for found in each], axis=1)
+    errors = np.concatenate([found[1] for found in each], axis=1)
+    order = np.argsort(-logs, axis=1, kind="stable")
+    return np.take_along_axis(logs, order, 1), np.take_along_axis(errors, order, 1)
 
 
-def _sweep(factors: list[Floats], frame: Floats, sort: bool) -> tuple[Exponents, Floats]:
-    """``F_n ... F_0 frame = Q diag(2^exponent) rows`` with rows (s, r); Q is not wanted.
+def _of_part(factors: Floats, counts: Sequence[int], doubt: float) -> Found:
+    """The same of coordinates that are coupled."""
+    d = factors.shape[-1]
+    if d == 1:
+        return _of_numbers(factors[:, 0, 0], counts)
+    found = list(swept(factors, counts))
+    lost = np.full(d, np.nan), np.full(d, np.inf)
+    found += [lost] * (len(counts) - len(found))
+    sure = [error <= doubt * np.maximum(1, np.abs(logs)) for logs, error in found]
+    doubted = [k for k, each in enumerate(sure) if not each.all()]
+    if doubted:
+        turned = factors[: counts[doubted[-1]]].swapaxes(1, 2)
+        few = [counts[k] for k in doubted]
+        settle = _judged if affordable(d, judge_seconds(turned)) else _without_judge
+        for k, settled in zip(
+            doubted, settle(turned, few, [found[k] for k in doubted]), strict=True
+        ):
+            found[k] = settled
+    return np.array([logs for logs, _ in found]), np.array([error for _, error in found])
 
-    With `sort` the columns of Q are put in order of what they have grown to before each QR, which
-    keeps `rows` well conditioned whatever the frame; a frame of `_row_space` has its own order.
-    """
-    exponent = np.zeros(frame.shape[1], dtype=np.int64)
-    rows = np.eye(frame.shape[1])
-    for factor in factors:
-        if sort:
-            grown = exponent + unit_rows((factor @ frame).T)[1] / np.log(2)
-            order = np.argsort(-grown, kind="stable")
-            frame, exponent, rows = frame[:, order], exponent[order], rows[order]
-        frame, triangle, _ = orthonormal_image(factor, frame)
-        top = (binary_exponent(triangle) + exponent).max(axis=1, initial=ZERO_EXPONENT)
-        scaled = shifted(triangle, exponent - top[:, None])
-        rows, shift = normalized(scaled @ rows, axis=1)
-        exponent = top + shift[:, 0]
-    return exponent, rows
+
+def _of_numbers(values: Floats, counts: Sequence[int]) -> Found:
+    """Products of numbers (k,): (m, 1) each."""
+    logs = log_magnitude(values)
+    at = np.array(counts) - 1
+    total, size = np.cumsum(logs)[at], np.cumsum(np.abs(logs))[at]
+    error = np.where(np.isfinite(total), 3e-16 * size + 4e-14, 0.0)
+    return total[:, None], error[:, None]
 
 
-def _row_space(exponent: Exponents, rows: Floats) -> Floats:
-    """V (r, s) with orthonormal columns, ``diag(2^exponent) rows V`` a graded lower triangle.
+def _judged(factors: Floats, counts: Sequence[int], found: Sequence[Found]) -> list[Found]:
+    logs, error = found[-1]
+    known = bool(np.isfinite(logs).all() and np.isfinite(error).all())
+    return judged(factors, counts, float(logs[-1]) if known else -np.inf)
 
-    Householder LQ; the longest row that is left goes first. The columns of V are then close to
-    the right singular vectors, in descending order.
-    """
-    count, width = rows.shape
-    rest, left = rows.copy(), exponent.copy()
-    basis = np.eye(width)
-    for k in range(count):
-        lengths = unit_rows(rest[k:, k:])[1] / np.log(2) + left[k:]
-        longest = k + int(np.argmax(lengths))
-        rest[[k, longest]], left[[k, longest]] = rest[[longest, k]], left[[longest, k]]
-        mirror = unit_rows(rest[k, k:])[0]
-        mirror[0] += np.copysign(1.0, mirror[0])
-        mirror /= np.linalg.norm(mirror)
-        for matrix in (rest, basis):
-            matrix[:, k:] -= 2 * np.outer(matrix[:, k:] @ mirror, mirror)
-    return basis[:, :count]
+
+def _without_judge(factors: Floats, counts: Sequence[int], found: Sequence[Found]) -> list[Found]:
+    """By exact zeros and an exact rank what these settle; else as it was found."""
+    doubt = [not (error <= _RANK).all() for _, error in found]
+    if not any(doubt):
+        return list(found)
+    settled = []
+    ranks = ranks_modulo(factors, counts)
+    for count, rank, (logs, error) in zip(counts, ranks, found, strict=True):
+        thin = from_both_ends(factors[:count], rank)
+        if thin is not None and (np.isnan(logs).any() or rank < len(logs)):
+            settled.append(thin)
+            continue
+        if np.isnan(logs).any():
+            seconds = judge_seconds(factors[:count])
+            raise PrecisionError(
+                f"{_WHERE}: at lag {count} a rank is lost to rounding, and longer arithmetic may"
+                f" take {SECONDS:.0f} s and would take {seconds:.0f}; give fewer steps"
+            )
+        beyond = np.arange(len(logs)) >= rank
+        settled.append((np.where(beyond, -np.inf, logs), np.where(beyond, 0.0, error)))
+    return settled
+
+
+def _steps(jacobians: ArrayLike) -> Floats:
+    """`as_steps`, without a copy of an array whose sum shows that all its entries are finite."""
+    if isinstance(jacobians, np.ndarray) and jacobians.dtype == np.float64 and jacobians.ndim >= 3:
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = jacobians.shape[-1] == jacobians.shape[-2] > 0
+            if square and np.isfinite(jacobians.sum()):
+                return jacobians
+    return as_steps(jacobians, _WHERE, batched=True)
 
 
 def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:

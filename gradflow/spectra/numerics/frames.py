@@ -1,0 +1,99 @@
+"""Orthonormal frames that are never formed: Q as LAPACK's reflections, its rows perhaps sorted.
+
+Long rows go first into a QR: reflections then do not add a long row's error to a short row.
+
+Sources: R. Schreiber, C. Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989) 53 (compact WY); A. J. Cox,
+N. J. Higham, Proc. 17th Dundee Conf. Numer. Anal. (1998) 57 (QR, row by row).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import blas, lapack
+
+from gradflow.spectra.numerics.logdomain import Exponents, Floats
+
+# LAPACK's compact WY form is the faster one from the first size on; its blocks grow at the others.
+_COMPACT, _WIDE, _WIDEST = 48, 200, 700
+# Random vectors that sound an inverse. Not signs: two equal rows cancel one probe in two.
+_PROBES = 3
+
+
+@dataclass(frozen=True)
+class Reflections:
+    """An orthogonal matrix (d, d) as LAPACK left it: ``geqrt``'s V and T, or ``geqrf``'s.
+
+    Above V stands R of the QR that made it. With an `order` (d,), the QR was that of the rows in
+    this order, and the orthogonal matrix is the one with its rows put back.
+    """
+
+    reflectors: Floats
+    factor: Floats
+    order: NDArray[np.intp] | None = None
+
+
+Frame = Floats | Reflections
+
+
+def applied(matrix: Floats, frame: Frame) -> Floats:
+    """``matrix @ Q``, (d, d) in Fortran's order, which is overwritten."""
+    if not isinstance(frame, Reflections):
+        matrix[...] = matrix @ frame
+        return matrix
+    v, factor = frame.reflectors, frame.factor
+    if frame.order is not None:
+        matrix = matrix.T[frame.order].T
+    if factor.ndim == 1:
+        work = 64 * len(v)
+        return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
+    return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+
+
+def reflected(matrix: Floats) -> Reflections:
+    """The Q of a QR, whose R is left above the reflectors: in place, in Fortran's order."""
+    d = len(matrix)
+    if d < _COMPACT:
+        v, tau, _, _ = lapack.dgeqrf(matrix, lwork=64 * d, overwrite_a=1)
+        return Reflections(v, tau)
+    block = 8 if d < _WIDE else 24 if d < 400 else 48 if d < _WIDEST else 64
+    v, t, _ = lapack.dgeqrt(block, matrix, overwrite_a=1)
+    return Reflections(v, t)
+
+
+def formed(frame: Frame, d: int) -> Floats:
+    """Q (d, d) itself."""
+    return applied(np.eye(d, order="F"), frame)
+
+
+def sorted_rows(image: Floats, part: Exponents) -> tuple[Floats, NDArray[np.intp]]:
+    """``diag(2^part) image`` with its rows in descending order of `part`, and that order."""
+    order = np.argsort(-part, kind="stable")
+    return np.asfortranarray(image[order] * np.ldexp(1.0, part[order])[:, None]), order
+
+
+@cache
+def probes(d: int) -> Floats:
+    """Three Gaussian vectors (d, 3), the same ones always."""
+    return np.asfortranarray(np.random.default_rng(1).standard_normal((d, _PROBES)))
+
+
+def inverse_columns(frame: Reflections) -> Floats:
+    """About the lengths (d,) of the columns of ``R^-1``, from three random left sides.
+
+    The diagonal of R may belie them by any factor (W. Kahan, Canad. Math. Bull. 9 (1966) 757).
+    """
+    z = blas.dtrsm(1.0, frame.reflectors, probes(len(frame.reflectors)), trans_a=1)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", z, z)))
+
+
+def inverse_norm(frame: Reflections, part: Exponents, order: NDArray[np.intp]) -> float:
+    """About ``|Y^-1|`` where ``diag(2^part) Y Q0 = Q R``, by rows in `order`; three right sides."""
+    d = len(part)
+    right = (probes(d) * np.ldexp(1.0, part)[:, None])[order].T
+    turned = applied(np.asfortranarray(right), Reflections(frame.reflectors, frame.factor))
+    z = blas.dtrsm(1.0, frame.reflectors, np.asfortranarray(turned.T))
+    return float(np.sqrt((z * z).sum(axis=0)).max())
