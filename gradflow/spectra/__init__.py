@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.by_lag import ParameterGradient
     from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
     from gradflow.spectra.decay.paths import PathDecay
+    from gradflow.spectra.decay.reading import Asymptote
     from gradflow.spectra.decay.streaming import stream_gradient_decay
     from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.trajectory import Trajectory
 
 __all__ = [
+    "Asymptote",
     "Decay",
     "Descent",
     "ErrorSurface",
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Asymptote": "decay.reading",
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",

@@ -44,6 +44,7 @@ RESULTS = {
     "decay": lambda: random_run("lstm", 40)[0].decay(),
     "gradient": lambda: batch().gradient_decay(np.ones(10)),
     "dead gradient": lambda: batch().gradient_decay(np.zeros(10)),
+    "asymptote": lambda: random_run("lstm", 40)[0].decay().asymptote(),
     "paths": lambda: random_run("gru", 40)[0].paths(np.ones(5)),
     "parameters": lambda: random_run("lstm", 40)[0].parameter_gradient(np.ones(10)),
     "singular values": lambda: random_run("lstm", 40)[0].singular_values(),
