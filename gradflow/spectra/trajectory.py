@@ -52,15 +52,16 @@ class Analysed(Linearised):
 
     def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
-        self.require_single("paths")
-        return path_decay(self.jacobians(), self.path_jacobians(), self.covector(gradient))
+        row = self.checked_covector(gradient)
+        return path_decay(self.jacobians(), self.path_jacobians(), row)
 
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
         r"""Backpropagate a loss to the parameters, each lag's contribution kept apart.
 
         ``gradient`` is (T, d), the direct gradients :math:`\partial L/\partial s_t` at the steps 1
-        to T, or (d,) for a loss of the last state alone. So many ``lags`` are kept apart, all ``T``
-        by default; the total always has all of them.
+        to T, or (d,) for a loss of the last state alone; either may have the run's batch axes
+        before. So many ``lags`` are kept apart, all ``T`` by default; the total always has all of
+        them.
         """
         return parameter_gradient(self, gradient, lags)
 
