@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.paths import PathDecay
     from gradflow.spectra.decay.reading import Asymptote
     from gradflow.spectra.decay.streaming import stream_gradient_decay
+    from gradflow.spectra.decay.truncation import Truncation
     from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
@@ -53,6 +54,7 @@ __all__ = [
     "ProductEigenvalues",
     "SingularValues",
     "Trajectory",
+    "Truncation",
     "bulk_radius",
     "cross_entropy",
     "descend",
@@ -93,6 +95,7 @@ _HOME = {
     "ProductEigenvalues": "products.eigenvalues",
     "SingularValues": "products.singular_values",
     "Trajectory": "trajectory",
+    "Truncation": "decay.truncation",
     "bulk_radius": "theory.random_matrices",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",

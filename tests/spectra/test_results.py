@@ -47,6 +47,7 @@ RESULTS = {
     "asymptote": lambda: random_run("lstm", 40)[0].decay().asymptote(),
     "paths": lambda: random_run("gru", 40)[0].paths(np.ones(5)),
     "parameters": lambda: random_run("lstm", 40)[0].parameter_gradient(np.ones(10)),
+    "truncation": lambda: batch().truncation(np.ones(10), [1, 20], sliding=False),
     "singular values": lambda: random_run("lstm", 40)[0].singular_values(),
     "no singular values": lambda: random_run("lstm", 4)[0].singular_values([]),
     "product eigenvalues": lambda: random_run("lstm", 12)[0].product_eigenvalues(),
