@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.by_lag import ParameterGradient
     from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
     from gradflow.spectra.decay.paths import PathDecay
+    from gradflow.spectra.decay.reading import Asymptote
     from gradflow.spectra.decay.streaming import stream_gradient_decay
+    from gradflow.spectra.decay.truncation import Truncation
     from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.trajectory import Trajectory
 
 __all__ = [
+    "Asymptote",
     "Decay",
     "Descent",
     "ErrorSurface",
@@ -51,6 +54,7 @@ __all__ = [
     "ProductEigenvalues",
     "SingularValues",
     "Trajectory",
+    "Truncation",
     "bulk_radius",
     "cross_entropy",
     "descend",
@@ -78,6 +82,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Asymptote": "decay.reading",
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
@@ -90,6 +95,7 @@ _HOME = {
     "ProductEigenvalues": "products.eigenvalues",
     "SingularValues": "products.singular_values",
     "Trajectory": "trajectory",
+    "Truncation": "decay.truncation",
     "bulk_radius": "theory.random_matrices",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",

@@ -11,9 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
+from gradflow.spectra.decay.blocks import (
+    Block,
+    block_decay,
+    block_singular_values,
+    block_slices,
+)
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
 from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
 from gradflow.spectra.decay.paths import PathDecay, path_decay
+from gradflow.spectra.decay.truncation import Truncation, truncation
 from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
@@ -35,9 +42,18 @@ class Analysed(Linearised):
         parts = ", ".join(f"{p}: {s.stop - s.start}" for p, s in self.parts.items())
         return f"{self.steps} steps, units {parts}, batch axes {self.batch}"
 
-    def decay(self) -> Decay:
-        r"""Return :math:`\|P(T, T-\ell)\|_2` against lag."""
-        return product_decay(self.jacobians(), f"{self.name}: product of Jacobians")
+    def decay(self, *, block: Block | None = None) -> Decay:
+        r"""Return :math:`\|P(T, T-\ell)\|_2` against lag.
+
+        With ``block=("c", "h")``, that of :math:`\partial c_T/\partial h_{T-\ell}` alone: a block
+        of the product of whole Jacobians, no product of blocks.
+        """
+        if block is None:
+            return product_decay(self.jacobians(), f"{self.name}: product of Jacobians")
+        of, by = block_slices(block, self.parts, "decay")
+        quantity = rf"\|\partial {block[0]}_t / \partial {block[1]}_k\|_2"
+        label = f"{self.name}: block ({block[0]}, {block[1]}) of the product"
+        return block_decay(self.jacobians(), of, by, label, quantity)
 
     def gradient_decay(
         self, gradient: ArrayLike | Mapping[str, ArrayLike], *, units: bool = True
@@ -53,22 +69,41 @@ class Analysed(Linearised):
 
     def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
-        self.require_single("paths")
-        return path_decay(self.jacobians(), self.path_jacobians(), self.covector(gradient))
+        row = self.checked_covector(gradient)
+        return path_decay(self.jacobians(), self.path_jacobians(), row)
 
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
         r"""Backpropagate a loss to the parameters, each lag's contribution kept apart.
 
         ``gradient`` is (T, d), the direct gradients :math:`\partial L/\partial s_t` at the steps 1
-        to T, or (d,) for a loss of the last state alone. So many ``lags`` are kept apart, all ``T``
-        by default; the total always has all of them.
+        to T, or (d,) for a loss of the last state alone; either may have the run's batch axes
+        before. So many ``lags`` are kept apart, all ``T`` by default; the total always has all of
+        them.
         """
         return parameter_gradient(self, gradient, lags)
 
-    def singular_values(self, lags: Sequence[int] | None = None) -> SingularValues:
-        """Return log singular values of ``P(T, T - lag)``, every one accurate."""
+    def truncation(
+        self, gradient: ArrayLike, windows: Sequence[int], *, sliding: bool = True
+    ) -> Truncation:
+        """Return what truncated backpropagation leaves out of the parameter gradient.
+
+        For each of the ``windows``, in steps: every loss reaches back so many, or, not ``sliding``,
+        to the start of its chunk of so many. ``gradient`` as in ``parameter_gradient``.
+        """
+        return truncation(self, gradient, windows, sliding)
+
+    def singular_values(
+        self, lags: Sequence[int] | None = None, *, block: Block | None = None
+    ) -> SingularValues:
+        """Return log singular values of ``P(T, T - lag)``, every one accurate.
+
+        With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`.
+        """
         self.require_single("singular_values")
-        return singular_values(self.jacobians(), lags)
+        if block is None:
+            return singular_values(self.jacobians(), lags)
+        of, by = block_slices(block, self.parts, "singular_values")
+        return block_singular_values(self.jacobians(), of, by, lags)
 
     def eigenvalues(self, t: Steps | None = None) -> NDArray[np.complex128]:
         """Return the eigenvalues (..., steps, d) of every step Jacobian, or of those at ``t``.

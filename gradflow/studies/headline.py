@@ -45,7 +45,10 @@ class Number:
 
 
 def gradient_numbers(gradient: Decay, steps: int) -> dict[str, Number]:
-    """Return what the gradient's decay over a run of ``steps`` says: how far, and how fast."""
+    """Return what the gradient's decay over a run of ``steps`` says: how far, and how fast.
+
+    No ``rate`` is among it where the curve is no line.
+    """
     horizon = gradient.horizon(TOLERANCE)
     lives = np.sort(gradient.unit_half_lives())
     low, middle, high = (float(lives[round(q * (len(lives) - 1))]) for q in (0.1, 0.5, 0.9))
@@ -58,9 +61,9 @@ def gradient_numbers(gradient: Decay, steps: int) -> dict[str, Number]:
         ),
         "half_life": Number(
             value=gradient.half_life(),
-            label="Half-life of the gradient",
+            label="Half-life: lag from which on the gradient stays under one half",
             unit="steps",
-            missing="no decay",
+            missing=f"not within {steps} steps",
         ),
         "unit_half_life": Number(
             value=middle,
@@ -68,8 +71,18 @@ def gradient_numbers(gradient: Decay, steps: int) -> dict[str, Number]:
             unit="steps",
             between=(low, high),
         ),
-        "rate": Number(value=gradient.rate(), label="Decay rate", unit="nats per step"),
+        **_rate(gradient),
     }
+
+
+def _rate(gradient: Decay) -> dict[str, Number]:
+    """Return the asymptotic rate with the lags it was fitted on, or nothing: no line, no rate."""
+    end = gradient.asymptote()
+    if end.rate is None:
+        return {}
+    where = end.reason or f"fitted on lags {end.first} to {end.last}"
+    label = f"Asymptotic rate ({where})"
+    return {"rate": Number(value=end.rate, label=label, unit="nats per step")}
 
 
 def exponent_numbers(

@@ -82,12 +82,14 @@ class Study:
         return plain_numbers(self.headline())
 
     def __repr__(self) -> str:
-        """Return one line with cell, steps, horizon and rate."""
+        """Return one line with cell, steps, horizon and asymptotic rate."""
         ran = self.setup
         reached = "not reached" if self.horizon is None else f"{self.horizon} steps"
+        rate = self.gradient.rate()
+        told = "no line" if rate is None else f"{rate:.4g} nats per step"
         return (
-            f"Study({ran.cell.name}, {ran.trajectory.steps} steps: horizon {reached}, rate "
-            f"{self.gradient.rate():.4g} nats per step)"
+            f"Study({ran.cell.name}, {ran.trajectory.steps} steps: horizon {reached}, asymptotic "
+            f"rate {told})"
         )
 
 

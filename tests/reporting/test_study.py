@@ -20,7 +20,8 @@ def test_every_cell_gets_a_page_with_its_numbers(name, tmp_path):
     cell = gf.cells.get(name)
     assert cell.title in page
     assert "Backpropagation through time" in page
-    assert signed(written.study.gradient.rate()) in page
+    rate = written.study.gradient.rate()
+    assert signed(rate) in page if rate is not None else "No asymptotic rate is given" in page
     assert signed(written.numbers()["lyapunov"]) in page
     assert "pydoc_data.topics" in page or not cell.input_names
     assert "NaN" not in page
@@ -144,3 +145,23 @@ def test_extreme_weights_get_a_page(tmp_path, gain):
         init = {"recurrent": gf.cells.initializers.gaussian(gain)}
         written = gf.report(name, tmp_path / "page.html", hidden=6, steps=30, init=init)
         assert "Spectrum" in written.path.read_text()
+
+
+def test_a_dead_network_is_said_to_be_dead():
+    dead = study(gf.cells.irnn, hidden=4, steps=20, init={"b": -9.0})
+    assert "from lag 0 on the gradient is exactly zero" in answer(dead).text or (
+        "from lag 1 on the gradient is exactly zero" in answer(dead).text
+    )
+    assert answer(dead).tone == "bad"
+    assert dead.numbers()["rate"] == -math.inf
+    assert dead.numbers()["half_life"] == 0.0
+
+
+def test_no_fitted_number_is_called_a_half_life(tmp_path):
+    """The half-life of the page is the lag at which its own curve is under one half."""
+    found = study(gf.cells.lstm, hidden=8, steps=200)
+    life = found.numbers()["half_life"]
+    relative = np.exp(found.gradient.relative())
+    assert relative[math.floor(life)] >= 0.5 > relative[math.ceil(life) :].max()
+    label = found.headline()["rate"].label
+    assert label == "Asymptotic rate (fitted on lags 50 to 200)"

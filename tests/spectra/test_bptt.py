@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.errors import UsageError
+from gradflow.errors import PrecisionError, UsageError
 from oracles.runs import random_run
 
 
@@ -118,3 +118,93 @@ def test_one_unit_one_step():
     found = run.parameter_gradient(np.array([1.0]))
     assert found.total["w"].tolist() == [2.0]
     assert math.exp(found.log_norm["w"][0]) == pytest.approx(2.0, rel=1e-15)
+
+
+def test_an_exploding_gradient_keeps_its_sums():
+    """h' = 3 h + W x, one impulse: dL/dU = 799 W 3^798, and dL/dW = 3^799 is beyond float64."""
+    cell = gf.Cell(
+        name="grows", state="h", inputs="x", maps="U W", equations="h_next = U @ h + W @ x"
+    )
+    impulse = np.zeros((800, 1))
+    impulse[0] = 1
+    params = {"U": np.array([[3.0]]), "W": np.array([[1e-200]])}
+    found = gf.run(cell, params, impulse).parameter_gradient(np.ones(1))
+    # 800 terms, each with the rounding of 800 products
+    by_U = math.log(799) - 200 * math.log(10) + 798 * math.log(3)
+    assert found.log_total["U"] == pytest.approx(by_U, rel=1e-13)
+    assert math.log10(found.total["U"][0, 0]) == pytest.approx(183.6453080456, rel=1e-12)
+    assert found.log_total["W"] == pytest.approx(799 * math.log(3), rel=1e-13)
+    assert found.direction["W"].tolist() == [[1.0]]
+    with pytest.raises(PrecisionError, match=r"gradient by W has norm 10\^381\.22.*log_total"):
+        found.total["W"]
+    assert set(found.total) == {"U", "W"}
+    # the lag of the last step alone sees the state, W 3^798, and that of the first the impulse
+    assert found.log_norm["U"][0] == pytest.approx(by_U - math.log(799), rel=1e-13)
+    assert found.log_norm["W"][-1] == pytest.approx(799 * math.log(3), rel=1e-13)
+    assert np.isneginf(found.log_norm["W"][:-1]).all()
+    for told in (repr(found), found._repr_html_()):
+        assert "10^381.2" in told
+        assert "nan" not in told
+
+
+def test_an_exact_zero_beside_an_explosion_is_a_zero():
+    """An LSTM at rest with U_g = 6: the gradient grows, and no gate but g moves c = 0."""
+    sizes = gf.cells.lstm.init(hidden=1, inputs=1, rng=0)
+    params = {name: np.zeros_like(value) for name, value in sizes.items()} | {"U_g": [[6.0]]}
+    found = gf.run("lstm", params, np.zeros((1026, 1))).parameter_gradient(np.ones(2), lags=2)
+    for name in set(params) - {"b_g"}:
+        assert not found.total[name].any()
+        assert found.log_total[name] == -math.inf
+    with pytest.raises(PrecisionError, match=r"gradient by b_g has norm 10\^308\.73"):
+        found.total["b_g"]
+
+
+def test_a_gradient_under_float64_is_refused_and_no_zero():
+    cell = gf.Cell(name="falls", state="h", inputs="x", maps="W", equations="h_next = h/9 + W @ x")
+    impulse = np.zeros((400, 1))
+    impulse[0] = 1
+    found = gf.run(cell, {"W": np.ones((1, 1))}, impulse).parameter_gradient(np.ones(1))
+    with pytest.raises(PrecisionError, match=r"by W has norm 10\^-380\.74"):
+        found.total["W"]
+    assert found.log_total["W"] == pytest.approx(-399 * math.log(9), rel=1e-13)
+    assert found.direction["W"].tolist() == [[1.0]]
+
+
+def test_a_derivative_that_is_not_finite_is_said():
+    cell = gf.Cell(name="root", state="h", vectors="a", equations="h_next = sqrt(a * h)")
+    run = gf.run(cell, {"a": np.array([1.0])}, state=[0.0], steps=3)
+    with pytest.raises(PrecisionError, match="is not finite in float64"):
+        run.parameter_gradient(np.ones(1))
+
+
+def test_a_batch_is_its_trajectories():
+    cell = gf.cells.lstm
+    params = cell.init(hidden=3, inputs=2, rng=0)
+    rng = np.random.default_rng(1)
+    run = gf.run(cell, params, rng.standard_normal((2, 3, 7, 2)))
+    rows = rng.standard_normal((2, 3, 7, 6))
+    found, last = run.parameter_gradient(rows, lags=4), run.parameter_gradient(rows[..., -1, :])
+    paths = run.paths(rows[..., -1, :])
+    assert found.by_lag["U_f"].shape == (2, 3, 4, 3, 3)
+    assert found.log_norm["U_f"].shape == (2, 3, 4)
+    assert "the first of 6 trajectories" in repr(found)
+    assert "the first of 6 trajectories" in repr(paths)
+    for index in np.ndindex(2, 3):
+        alone = run.one(*index).parameter_gradient(rows[index], lags=4)
+        of_last = run.one(*index).parameter_gradient(rows[index][-1])
+        for name in params:
+            np.testing.assert_array_equal(found.total[name][index], alone.total[name])
+            np.testing.assert_array_equal(found.log_norm[name][index], alone.log_norm[name])
+            np.testing.assert_array_equal(last.total[name][index], of_last.total[name])
+        split = run.one(*index).paths(rows[index][-1])
+        for path, log_norm in split.log_norm.items():
+            # one matrix product or many: rounding alone
+            np.testing.assert_allclose(paths.log_norm[path][index], log_norm, rtol=1e-10)
+        np.testing.assert_allclose(paths.carousel_only[index], split.carousel_only, rtol=1e-10)
+        share = paths.share()["f"][index]
+        np.testing.assert_allclose(share, split.share()["f"], rtol=1e-10)
+    square = gf.run(cell, params, rng.standard_normal((7, 7, 2)))
+    with pytest.raises(UsageError, match="may be one row a step or one a trajectory"):
+        square.parameter_gradient(np.ones((7, 6)))
+    with pytest.raises(UsageError, match=r"with the batch axes \(7,\) before"):
+        square.parameter_gradient(np.ones((6, 6)))

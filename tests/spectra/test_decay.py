@@ -90,12 +90,69 @@ def test_a_dip_is_not_the_horizon_and_growth_has_none():
     assert grows.half_life() == math.inf
 
 
-def test_an_exact_zero_is_said_and_does_not_spoil_the_rate():
+def test_an_exact_zero_is_said_and_has_the_rate_of_minus_infinity():
     with np.errstate(divide="ignore"):
         decay = curve(np.log([8.0, 4.0, 2.0, 0.0, 0.0]), "dies")
     assert decay.zero_lag() == 3
     assert decay.horizon(0.01) == 3
     assert decay.half_life() == pytest.approx(1.0, rel=1e-12)
+    assert decay.rate() == -math.inf
+    assert "exactly zero from lag 3 on" in repr(decay.asymptote())
+
+
+def test_a_gradient_that_is_exactly_zero_is_no_perfect_memory():
+    nothing = gf.Cell(name="nothing", state="y", equations="y_next = 0 * y")
+    run = gf.run(nothing, {}, state=[1.0], steps=20)
+    for decay in (run.decay(), run.gradient_decay([1.0])):
+        assert (decay.rate(), decay.half_life(), decay.zero_lag()) == (-math.inf, 0.0, 1)
+    # unit 0 is never active, and 1 and 2 keep what comes: the weights to them are 0 or 1
+    params = gf.cells.irnn.init(hidden=3, inputs=1, rng=0, W=np.zeros((3, 1)), b=[-1, 0.5, 0.5])
+    decay = gf.run("irnn", params, np.ones((20, 1))).gradient_decay(np.ones(3))
+    assert decay.unit_half_lives().tolist() == [0, math.inf, math.inf]
+    silent = gf.run("irnn", params, np.ones((20, 1))).gradient_decay(np.zeros(3))
+    assert silent.unit_half_lives().tolist() == [0, 0, 0]
+    assert (silent.rate(), silent.half_life(), silent.zero_lag()) == (-math.inf, 0.0, 0)
+
+
+def test_the_half_life_is_read_off_the_curve_and_not_fitted():
+    # under one half at lag 1, then hardly falling: the fitted half-life would be 69
+    lag = np.arange(201.0)
+    log_norm = -lag * math.log(2) / 69
+    log_norm[1:] -= 1.0
+    bend = curve(log_norm, "bend")
+    assert bend.half_life() == pytest.approx(math.log(2) / (1 + math.log(2) / 69), rel=1e-12)
+    assert bend.rate() == pytest.approx(-math.log(2) / 69, rel=1e-12)
+    # at 0.6 at the last lag: no half-life within them, whatever the slope
+    assert curve(lag * math.log(0.6) / 200, "slow").half_life() == math.inf
+    # a dip does not count, as for the horizon
+    assert 2 < curve(np.log([1, 0.1, 1, 0.1, 0.01]), "dip").half_life() < 3
+
+
+def test_the_rate_is_refused_where_the_curve_is_no_line():
+    lag = np.arange(1, 402)
+    for bent in (-np.log(lag), -np.sqrt(lag), 1e-4 * lag**2, np.sin(lag / 30)):
+        found = curve(bent, "bent").asymptote()
+        assert found.rate is None
+        assert (found.first, found.last) == (100, 400)
+        assert "no line on lags 100 to 400" in found.reason
+        assert found.reason in repr(found)
+        assert found.reason in curve(bent, "bent")._repr_html_()
+    # a transient of the first quarter is not fitted, and noise of a hundredth of the fall is a line
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, 401)
+    log_norm = -0.1 * np.arange(401) + noise + 9 * np.exp(-np.arange(401) / 5)
+    found = curve(log_norm, "line").asymptote()
+    # slope of 301 lags with noise of 0.17: a standard deviation of 0.17 sqrt(12 / 301^3) = 1e-4
+    assert found.rate == pytest.approx(-0.1, abs=5e-4)
+    assert found.deviation < 0.35
+    assert curve(np.zeros(2), "short").rate() is None
+
+
+def test_a_unit_reached_late_is_judged_from_there_on():
+    # the loss sees h alone, so that c has no gradient at lag 0
+    cell = gf.Cell(name="late", state="h c", equations="h_next = c\nc_next = 0.5 * c")
+    run = gf.run(cell, {}, state={"h": np.ones(1), "c": np.ones(1)}, steps=9)
+    lives = run.gradient_decay({"h": [1.0]}).unit_half_lives()
+    assert lives.tolist() == [0.0, 1.0]
 
 
 def test_nothing_underflows_at_lag_100_000():

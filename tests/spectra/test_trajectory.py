@@ -233,7 +233,10 @@ def test_every_result_says_its_number_in_a_notebook():
     cell, params, x = small("lstm")
     run = gf.run(cell, params, x)
     decay, spectrum = run.decay(), run.lyapunov()
-    assert f"{decay.rate():.4g} nats a step" in decay._repr_html_()
+    end = decay.asymptote()
+    rate = end.reason if end.rate is None else f"{end.rate:.4g} nats a step"
+    assert f"half-life {decay.half_life():.4g} steps" in decay._repr_html_()
+    assert rate in decay._repr_html_()
     assert f"{spectrum.exponents[0]:.4g}" in spectrum._repr_html_()
     assert "12 steps, units h: 5, c: 5" in run._repr_html_()
     values = run.singular_values([1, 12])

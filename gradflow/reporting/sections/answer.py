@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradflow.reporting.document.blocks import Answer, Block, Table
-from gradflow.reporting.document.numbers import labelled, said
+from gradflow.reporting.document.numbers import labelled, power_of_ten, said
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.sections import all_numbers
 from gradflow.studies.headline import Number
@@ -20,29 +20,40 @@ def answer(study: Study) -> Answer:
     count = ran.trajectory.steps
     name = ran.cell.title or ran.cell.name
     rate, horizon = gradient.rate(), study.horizon
-    zero = gradient.zero_lag()
+    zero, relative = gradient.zero_lag(), gradient.relative()
     if zero is not None and horizon == zero:
+        before = (
+            f"; one lag before it is {power_of_ten(float(relative[zero - 1]))} of its size"
+            if zero > 1
+            else ""
+        )
         return Answer(
-            f"{name}: the gradient keeps its size and then stops: from lag {zero} on it is exactly "
-            "zero, because no active path is left.",
+            f"{name}: from lag {zero} on the gradient is exactly zero, because no active path is "
+            f"left{before}.",
             "bad",
         )
+    last = power_of_ten(float(relative[-1]))
     if horizon is not None:
+        lost = f"; at lag {count} it is {last}"
+        if rate is not None and -math.inf < rate < 0:
+            lost = f", asymptotically losing {100 * (1 - math.exp(rate)):.3g}\u00a0% a step"
         return Answer(
-            f"{name}: the gradient falls below 1\u00a0% of its size after {horizon} steps, losing "
-            f"{100 * (1 - math.exp(rate)):.3g}\u00a0% a step; what lies further back is not "
-            "learned from this loss.",
+            f"{name}: the gradient falls below 1\u00a0% of its size after {horizon} steps{lost}; "
+            "what lies further back is not learned from this loss.",
             "bad" if horizon < count / 4 else "neutral",
         )
-    if rate > 1e-3:
+    if relative[-1] > math.log(2) if rate is None else rate > 1e-3:
+        share = None if rate is None else 100 * math.expm1(rate)
+        how = "" if share is None else f", asymptotically by {share:.3g}\u00a0% a step"
         return Answer(
-            f"{name}: the gradient grows by {100 * (math.exp(rate) - 1):.3g}\u00a0% a step over "
-            f"{count} steps; it explodes rather than vanishes, so clip it or lower the gain.",
+            f"{name}: the gradient grows{how}, and is {last} of its size after {count} steps; it "
+            "explodes rather than vanishes, so clip it or lower the gain.",
             "bad",
         )
+    flat = rate is not None and abs(rate) <= 1e-12
     return Answer(
         f"{name}: the gradient survives {count} steps: it stays above 1\u00a0% of its size "
-        f"({'no decay' if rate > -1e-12 else f'{-rate:.2g} nats lost a step'}).",
+        f"({'no decay at the end, ' if flat else ''}{last} at lag {count}).",
         "good",
     )
 

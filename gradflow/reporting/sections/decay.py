@@ -51,9 +51,14 @@ def _against_lag(study: Study) -> list[Block]:
 
 
 def _where(study: Study) -> str:
+    end = study.gradient.asymptote()
+    refused = f" No asymptotic rate is given: {end.reason}." if end.rate is None else ""
     if study.horizon is None:
-        return f"It does not stay under {TOLERANCE:.0%} within the run."
-    return f"The horizon, {study.horizon} steps, is where it falls under {TOLERANCE:.0%} for good."
+        return f"It does not stay under {TOLERANCE:.0%} within the run.{refused}"
+    return (
+        f"The horizon, {study.horizon} steps, is where it falls under {TOLERANCE:.0%} for good."
+        f"{refused}"
+    )
 
 
 def _paths(study: Study) -> list[Block]:

@@ -16,6 +16,14 @@ from numpy.typing import ArrayLike
 from gradflow.codegen.over_time import Pulled
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError
+from gradflow.spectra.decay.reading import (
+    Asymptote,
+    asymptote,
+    half_life,
+    median_of_logs,
+    relative_logs,
+    zero_from,
+)
 from gradflow.spectra.numerics.logdomain import (
     Floats,
     log_magnitude,
@@ -53,10 +61,11 @@ class Decay(Drawable):
     by_unit: Floats | None = None
 
     def relative(self) -> Floats:
-        """Return (lags,) the log norm over that at lag 0, the median over leading axes."""
-        flat = self.log_norm.reshape(-1, self.log_norm.shape[-1])
-        start = np.where(np.isfinite(flat[:, :1]), flat[:, :1], 0.0)
-        return median_of_logs(flat - start)
+        """Return (lags,) the log norm over its first nonzero one, the median over leading axes.
+
+        That is lag 0 but for a block off the diagonal, which is zero there.
+        """
+        return median_of_logs(relative_logs(self.log_norm.reshape(-1, self.log_norm.shape[-1])))
 
     def horizon(self, tolerance: float = 1e-2) -> int | None:
         """Return the lag from which on the norm stays under ``tolerance`` times that at lag 0.
@@ -70,33 +79,42 @@ class Decay(Drawable):
         first = int(above[-1]) + 1 if len(above) else 0
         return int(self.lag[first]) if first < len(self.lag) else None
 
-    def rate(self) -> float:
-        """Return the slope of the log norm in nats per step, by least squares over the lags.
+    def asymptote(self) -> Asymptote:
+        """Return the line that the log norm ends as, with the lags it was fitted on, if any."""
+        return asymptote(self.lag, self.relative())
 
-        Lags from which on it is exactly zero do not count (see ``zero_lag``); 0.0 where fewer than
-        two lags are left.
+    def rate(self) -> float | None:
+        """Return the asymptotic rate in nats per step, or ``None`` where the curve is no line.
+
+        :meth:`asymptote` has the lags it was fitted on and what is called a line; ``-inf`` where
+        the norm becomes exactly zero.
         """
-        return slope(self.lag, self.relative())
+        return self.asymptote().rate
 
     def zero_lag(self) -> int | None:
-        """Return the first lag at which the norm is exactly zero, if there is one."""
-        zero = np.flatnonzero(np.isneginf(self.relative()))
-        return int(self.lag[zero[0]]) if len(zero) else None
+        """Return the lag from which on the norm is exactly zero, if there is one."""
+        zero = zero_from(self.relative())
+        return None if zero is None else int(self.lag[zero])
 
     def half_life(self) -> float:
-        """Return the lag over which the norm halves, ``log 2 / -rate``; ``inf`` if it does not."""
-        return half_life(self.rate())
+        """Return the lag from which on the norm stays under half of that at lag 0.
+
+        Read off the curve, not fitted: between two lags its logarithm is taken to be linear.
+        ``inf`` if it does not within the lags computed; 0.0 if from lag 1 on it is exactly zero.
+        """
+        return half_life(self.lag, self.relative())
 
     def unit_half_lives(self) -> Floats:
         """Return (d,) half-lives of each unit's gradient, the median over leading axes.
 
-        Raises ``UsageError`` for a decay without units, such as that of a matrix norm.
+        As :meth:`half_life`, from the first lag at which a gradient reaches the unit; 0.0 for a
+        unit that none reaches. Raises ``UsageError`` for a decay without units, such as that of a
+        matrix norm.
         """
         if self.by_unit is None:
             raise UsageError("unit_half_lives: this is the decay of a matrix norm; use a gradient.")
-        flat = self.by_unit.reshape(-1, *self.by_unit.shape[-2:])
-        middle = median_of_logs(flat)
-        return np.array([half_life(slope(self.lag, unit)) for unit in middle.T])
+        units = self.by_unit.reshape(-1, *self.by_unit.shape[-2:]).swapaxes(-1, -2)
+        return np.array([half_life(self.lag, c) for c in median_of_logs(relative_logs(units))])
 
     def __repr__(self) -> str:
         count = self.log_norm[..., 0].size
@@ -107,38 +125,14 @@ class Decay(Drawable):
         )
 
     def _repr_html_(self) -> str:
-        return (
-            f"<b>{self.label}</b>: {self.rate():.4g} nats a step, half-life "
-            f"{self.half_life():.4g} steps, horizon (1 %) {self._horizon()}"
-        )
+        end, life = self.asymptote(), self.half_life()
+        rate = end.reason if end.rate is None else f"asymptotically {end.rate:.4g} nats a step"
+        half = f"{life:.4g} steps" if math.isfinite(life) else "not reached"
+        return f"<b>{self.label}</b>: half-life {half}, horizon (1 %) {self._horizon()}; {rate}"
 
     def _horizon(self) -> str:
         horizon = self.horizon()
         return "not reached" if horizon is None else str(horizon)
-
-
-def median_of_logs(values: Floats) -> Floats:
-    """Return the median over the first axis; ``-inf`` entries count as the smallest."""
-    ordered = np.sort(values, axis=0)
-    count = len(ordered)
-    low, high = ordered[(count - 1) // 2], ordered[count // 2]
-    middle: Floats = np.where(low == high, low, np.logaddexp(low, high) - math.log(2))
-    return middle
-
-
-def slope(lag: ArrayLike, log_norm: Floats) -> float:
-    """Return the least-squares slope of a log norm against lag over the lags where it is finite."""
-    finite = np.isfinite(log_norm)
-    if finite.sum() < 2:
-        return 0.0
-    x = np.asarray(lag, dtype=float)[finite]
-    x = x - x.mean()
-    return float(x @ log_norm[finite] / (x @ x))
-
-
-def half_life(rate: float) -> float:
-    """Return ``log 2 / -rate``, in steps; ``inf`` for a rate of 0 or more."""
-    return math.inf if rate >= 0 else math.log(2) / -rate
 
 
 def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:

@@ -20,18 +20,22 @@ _MOST_TOLD = 3
 class PathDecay(Drawable):
     r"""Gradient against lag, split by the path through the last step taken backward.
 
+    Leading axes (...) are the batch axes of the run; `repr` and shares in it are then of the first
+    trajectory, and a figure takes one: ``run.one(...).paths(...)``.
+
     Parameters
     ----------
     lag
         (T,) lags from 1 on.
     log_norm
-        Path to (T,): log norm of :math:`\frac{\partial L}{\partial s_{k+1}} J^{(p)}_{k+1}`, where
+        Path to (..., T): log norm of
+        :math:`\frac{\partial L}{\partial s_{k+1}} J^{(p)}_{k+1}`, where
         :math:`J = \sum_p J^{(p)}`. The vectors, not their norms, add up to the gradient.
     total
-        (T,) log norm of the whole gradient.
+        (..., T) log norm of the whole gradient.
     carousel_only
-        (T,) log norm of the gradient that, from lag 1 on, never leaves the carousel: all paths of
-        the last step, then only those from a part to itself without a linear map. ``None`` where
+        (..., T) log norm of the gradient that, from lag 1 on, never leaves the carousel: all paths
+        of the last step, then only those from a part to itself without a linear map. ``None`` where
         the cell has no such path.
     """
 
@@ -45,17 +49,26 @@ class PathDecay(Drawable):
         last = sorted(self._last_shares(), key=lambda part: -part[1])
         listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in last[:_MOST_TOLD])
         more = f", {len(last) - _MOST_TOLD} more" if len(last) > _MOST_TOLD else ""
-        return f"<PathDecay lags 1 to {self.lag[-1]}, at the last: {listed}{more}>"
+        return (
+            f"<PathDecay lags 1 to {self.lag[-1]}, at the last: {listed}{more}{self._first_of()}>"
+        )
 
     def _repr_html_(self) -> str:
         listed = ", ".join(f"{name} {100 * value:.3g} %" for name, value in self._last_shares())
-        return f"<b>gradient by path</b> at lag {int(self.lag[-1])}: {listed}"
+        return f"<b>gradient by path</b> at lag {int(self.lag[-1])}: {listed}{self._first_of()}"
+
+    def _first_of(self) -> str:
+        count = self.total[..., 0].size
+        return f" (the first of {count} trajectories)" if self.total.ndim > 1 else ""
 
     def _last_shares(self) -> list[tuple[str, float]]:
-        return [(name, float(values[-1])) for name, values in self.share().items()]
+        return [
+            (name, float(values.reshape(-1, values.shape[-1])[0, -1]))
+            for name, values in self.share().items()
+        ]
 
     def share(self) -> dict[str, Floats]:
-        """Return, by path, the norm of its part over the sum of the norms of all, (T,) each."""
+        """Return, by path, the norm of its part over the sum of the norms of all, (..., T) each."""
         stacked = np.stack(list(self.log_norm.values()))
         most = np.where(np.isfinite(stacked.max(axis=0)), stacked.max(axis=0), 0.0)
         weight = np.exp(stacked - most)
@@ -67,26 +80,29 @@ class PathDecay(Drawable):
 def path_decay(
     jacobians: ArrayLike, by_path: Mapping[str, Floats], covector: ArrayLike
 ) -> PathDecay:
-    """Split the gradient of one trajectory by path.
+    """Split the gradient of one trajectory, or of each of a batch, by path.
 
     Parameters
     ----------
     jacobians
-        (T, d, d) step Jacobians.
+        (..., T, d, d) step Jacobians.
     by_path
-        Path to (T, d, d), adding up to ``jacobians``.
+        Path to (..., T, d, d), adding up to ``jacobians``.
     covector
-        (d,) gradient at the last step.
+        (..., d) gradient at the last step, one a trajectory or one for all.
     """
     unit, log_scale = row_products(jacobians, covector)
     steps = np.asarray(jacobians)
-    arriving = unit[:-1]
-    order = np.arange(len(steps))[::-1]
+    arriving = unit[..., :-1, :]
+    count = steps.shape[-3]
     log_norm = {}
     for path, matrices in by_path.items():
-        rows = np.einsum("ld,lde->le", arriving, matrices[order])
-        log_norm[path] = log_magnitude(np.linalg.norm(rows, axis=-1)) + log_scale[:-1]
+        rows = np.einsum("...ld,...lde->...le", arriving, matrices[..., ::-1, :, :])
+        log_norm[path] = log_magnitude(np.linalg.norm(rows, axis=-1)) + log_scale[..., :-1]
     only = None
     if "carousel" in by_path:
-        only = row_products(by_path["carousel"][:-1], unit[1])[1] + log_scale[1]
-    return PathDecay(np.arange(1, len(steps) + 1), log_norm, log_scale[1:], only)
+        only = (
+            row_products(by_path["carousel"][..., :-1, :, :], unit[..., 1, :])[1]
+            + log_scale[..., 1:2]
+        )
+    return PathDecay(np.arange(1, count + 1), log_norm, log_scale[..., 1:], only)

@@ -1,0 +1,191 @@
+r"""What truncated backpropagation through time leaves out, for each length of its window.
+
+Truncated, a loss at step ``t`` reaches back through ``reach`` steps alone, its own among them:
+``reach = window`` where the window slides along, and ``(t - 1) mod window + 1`` where the sequence
+is cut into chunks. Missing is
+
+.. math::
+
+   \sum_t \sum_{\ell \ge \mathrm{reach}(t)} \frac{\partial L}{\partial s_t} P(t, t-\ell)
+   \frac{\partial^+ s_{t-\ell}}{\partial\theta},
+
+which is summed as such: a difference of two nearly equal gradients would be rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.errors import UsageError
+from gradflow.spectra.decay.by_lag import direct_gradients, trajectories
+from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
+from gradflow.spectra.linearised import Linearised
+from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Truncation:
+    """The part of a parameter gradient that truncation leaves out, against the window.
+
+    Leading axes (...) are the batch axes of the run; all logarithms are natural.
+
+    Parameters
+    ----------
+    window
+        (windows,) lengths in steps, as given.
+    sliding
+        Whether every loss reaches back ``window`` steps, or to the start of its chunk of so many.
+    log_missing
+        (..., windows) log of the norm of the missing part over the norm of the whole gradient,
+        both over all parameters; ``-inf`` where nothing is missing. It may exceed 0: what is left
+        out may point the other way.
+    by_parameter
+        Parameter to (..., windows): log of the Frobenius norm of its missing part.
+    log_whole
+        (...) log of the norm of the whole gradient.
+    """
+
+    window: np.ndarray[Any, np.dtype[np.int64]]
+    sliding: bool
+    log_missing: Floats
+    by_parameter: Mapping[str, Floats]
+    log_whole: Floats
+
+    @property
+    def missing(self) -> Floats:
+        """The share missing (..., windows), in plain floats."""
+        share: Floats = np.exp(self.log_missing)
+        return share
+
+    def __repr__(self) -> str:
+        return f"<Truncation {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>truncated gradient</b>: {self._told()}"
+
+    def _told(self) -> str:
+        shares = self.missing.reshape(-1, len(self.window))
+        first, last = shares[0, 0], shares[0, -1]
+        of = f" (the first of {len(shares)} trajectories)" if self.log_missing.ndim > 1 else ""
+        kind = "sliding" if self.sliding else "in chunks"
+        return (
+            f"{kind}, missing {100 * first:.3g} % at window {self.window[0]}, {100 * last:.3g} % "
+            f"at {self.window[-1]}{of}"
+        )
+
+
+def truncation(
+    run: Linearised, gradient: ArrayLike, windows: Sequence[int], sliding: bool = True
+) -> Truncation:
+    """Return what truncated backpropagation leaves out; see :class:`Truncation`.
+
+    Parameters
+    ----------
+    run
+        A run of ``T`` steps; trajectories along batch axes go one by one.
+    gradient
+        Direct gradients, as ``parameter_gradient`` takes them.
+    windows
+        Lengths in steps, whole numbers from 1 to ``T``.
+    sliding
+        A window that slides along, or chunks from step 1 on.
+
+    Raises
+    ------
+    UsageError
+        If shapes or windows do not fit, or the whole gradient is exactly zero.
+    PrecisionError
+        If a derivative of a single step is not finite.
+    """
+    direct = direct_gradients(run, gradient, "truncation")
+    given = np.asarray(windows)
+    fits = given.ndim == 1 and given.size and given.dtype.kind in "iu"
+    if not fits or given.min() < 1 or given.max() > run.steps:
+        raise UsageError(
+            f"truncation: windows is {windows!r}; give a list of whole numbers from 1 to "
+            f"{run.steps}, the steps of this run."
+        )
+    logs, wholes = [], []
+    for single, rows in trajectories(run, direct):
+        whole, missing = _one(single, covectors(rows), given, sliding)
+        if np.isneginf(whole):
+            raise UsageError(
+                "truncation: the whole parameter gradient is exactly zero, so no share of it is "
+                "missing; give a loss that some parameter moves."
+            )
+        logs.append(missing)
+        wholes.append(whole)
+    batch = run.batch
+    by_parameter = {
+        name: np.reshape([one[name] for one in logs], (*batch, given.size)) for name in logs[0]
+    }
+    log_whole = np.reshape(wholes, batch)
+    log_missing = _joint(np.stack(list(by_parameter.values()))) - log_whole[..., None]
+    return Truncation(
+        window=given.astype(np.int64),
+        sliding=sliding,
+        log_missing=log_missing,
+        by_parameter=by_parameter,
+        log_whole=log_whole,
+    )
+
+
+def _joint(logs: Floats) -> Floats:
+    """Return the log norm of all from the log norms (parameters, ...) of each."""
+    joint: Floats = np.logaddexp.reduce(2 * logs, axis=0) / 2
+    return joint
+
+
+def _one(
+    run: Linearised, direct: Covectors, windows: np.ndarray[Any, Any], sliding: bool
+) -> tuple[float, dict[str, list[float]]]:
+    """Return the log norm of the whole gradient, and of each parameter's missing parts."""
+    arriving = swept(run, direct)
+    every = np.arange(1, run.steps + 1)
+    whole = [s.log_norm() for s in parameter_sums(run, arriving, every).values()]
+    lost = _slid(run, direct, windows) if sliding else _cut(run, arriving, windows)
+    by_parameter: dict[str, list[float]] = {}
+    for window in windows:
+        for name, missing in parameter_sums(run, lost[int(window)], every).items():
+            by_parameter.setdefault(name, []).append(missing.log_norm())
+    return float(_joint(np.array(whole))), by_parameter
+
+
+def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:
+    """Return by window the rows (T, d) that come to each step from ``window`` and more after it."""
+    found = {}
+    rows = direct
+    for lag in range(1, int(max(windows)) + 1):
+        # row i is of step i + 1, and what it becomes is of the step before
+        rows = pulled(run, rows, np.arange(1, len(rows.rows) + 1)).at(slice(1, None))
+        if lag in windows:
+            started = _nothing(run)
+            started.rows[: len(rows.rows)] = rows.rows
+            started.exponent[: len(rows.rows)] = rows.exponent
+            found[lag] = swept(run, started)
+    return found
+
+
+def _cut(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
+    """Return by window the rows (T, d) that come to each step from after its chunk."""
+    found = {}
+    for window in {int(w) for w in windows}:
+        lost = _nothing(run)
+        step = np.arange(window, run.steps, window)  # ends of chunks, all but the last
+        rows = arriving.at(step)  # of the steps after them
+        for back in range(window):
+            rows = pulled(run, rows, step + 1 - back)
+            lost.rows[step - 1 - back] = rows.rows
+            lost.exponent[step - 1 - back] = rows.exponent
+        found[window] = lost
+    return found
+
+
+def _nothing(run: Linearised) -> Covectors:
+    exponent = np.full(run.steps, ZERO_EXPONENT, dtype=np.int64)
+    return Covectors(np.zeros((run.steps, run.width)), exponent)
