@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
     from gradflow.spectra.decay.paths import PathDecay
     from gradflow.spectra.decay.streaming import stream_gradient_decay
-    from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
+    from gradflow.spectra.equilibria.points import FixedPoints
+    from gradflow.spectra.equilibria.search import fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
@@ -81,7 +82,7 @@ _HOME = {
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
-    "FixedPoints": "equilibria.search",
+    "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
     "LyapunovSpectrum": "lyapunov.spectrum",

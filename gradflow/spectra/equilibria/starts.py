@@ -85,6 +85,29 @@ def starting_states(
     return states
 
 
+def further_starts(
+    points: Floats, box: Floats | None, count: int, rng: np.random.Generator
+) -> Floats:
+    """States (count, d) to search from for points that are missing, given those found (m, d).
+
+    A quarter each: anywhere within twice their reach, and in the box ``|s| <= box``; between two
+    of them, a little aside; ``s + s' - s''`` of three or the mirror image; entries of one and of
+    another, as points of units that hardly act on each other are products.
+    """
+    reach = 1 + 2 * np.abs(points).max(axis=0, initial=0.0)
+    reach = reach if box is None else np.minimum(reach, box)
+    anywhere = rng.uniform(-1, 1, (count, points.shape[-1])) * reach
+    if len(points) == 0:
+        return anywhere
+    one, two, three = (points[rng.integers(len(points), size=count)] for _ in range(3))
+    aside = rng.standard_normal(one.shape) * 0.1 * reach
+    share = rng.uniform(0, 1, (count, 1))
+    turned = np.where(share < 0.5, one + two - three, -one)
+    mixed = np.where(rng.uniform(size=one.shape) < 0.5, one, two)
+    kinds = [anywhere, one + share * (two - one) + aside, turned + aside / 10, mixed + aside / 10]
+    return np.asarray(np.choose(np.arange(count)[:, None] % len(kinds), kinds))
+
+
 def given_starts(starts: ArrayLike | int) -> Floats | int:
     """Return a number of starts as it is, states to start from as an array."""
     if isinstance(starts, (int, np.integer)):
