@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
     from gradflow.spectra.decay.paths import PathDecay
     from gradflow.spectra.decay.streaming import stream_gradient_decay
+    from gradflow.spectra.equilibria.branch import FixedPointBranch
+    from gradflow.spectra.equilibria.continuation import continue_fixed_points
     from gradflow.spectra.equilibria.points import FixedPoints
     from gradflow.spectra.equilibria.search import fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
@@ -43,6 +45,7 @@ __all__ = [
     "Decay",
     "Descent",
     "ErrorSurface",
+    "FixedPointBranch",
     "FixedPoints",
     "KreissConstant",
     "Loss",
@@ -53,6 +56,7 @@ __all__ = [
     "SingularValues",
     "Trajectory",
     "bulk_radius",
+    "continue_fixed_points",
     "cross_entropy",
     "descend",
     "error_surface",
@@ -82,6 +86,7 @@ _HOME = {
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
+    "FixedPointBranch": "equilibria.branch",
     "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
@@ -92,6 +97,7 @@ _HOME = {
     "SingularValues": "products.singular_values",
     "Trajectory": "trajectory",
     "bulk_radius": "theory.random_matrices",
+    "continue_fixed_points": "equilibria.continuation",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",
     "error_surface": "landscape.error_surface",
