@@ -43,7 +43,8 @@ class Arc:
     def point(self, length: float) -> Floats | None:
         """The point of the curve over `length` along the direction; None where Newton fails."""
         first = self.z + length * self.along
-        z, last = first, np.inf
+        z: Floats = first
+        last = np.inf
         for _ in range(12):
             matrix = np.vstack([self.family.slope(z), self.along])
             gap = np.append(self.family.shift(z), (z - first) @ self.along)
@@ -53,10 +54,10 @@ class Arc:
                 move = np.linalg.solve(matrix, gap)
             except np.linalg.LinAlgError:
                 return None
-            size = float(norm(move))
+            size = float(np.linalg.norm(move))
             if size >= last:
                 break
-            z, last = np.asarray(z - move, dtype=np.float64), size
+            z, last = z - move, size
         return z if last <= 1e-10 * (1 + norm(z)) else None
 
     def direction(self, z: Floats) -> Floats:
