@@ -129,6 +129,7 @@ def results(run):
     yield from (run.lyapunov(leading=2), run.cell, gf.compile(run.cell, "numpy"), gf.bptt("lstm"))
     yield from (gf.jacobian("lstm"), gf.jacobian("lstm")["c", "h"], gf.jacobian("lstm")["c", "b_f"])
     yield gf.fixed_points("lstm", run.params, starts=4)
+    yield gf.continue_fixed_points("scalar", {"w": 0.5}, "w", (0.5, 0.9))
     claims = gf.prove("scalar", {"w": 0.5})
     yield from (claims, claims[0])
 
@@ -182,6 +183,7 @@ def test_an_array_of_another_kind_is_refused_wherever_it_enters(kind):
         lambda: gf.compile("scalar").step({"w": bad}, start),
         lambda: gf.compile("scalar").step(params, bad),
         lambda: gf.fixed_points("scalar", {"w": bad}),
+        lambda: gf.continue_fixed_points("scalar", {"w": bad}, "w", (0, 1)),
         lambda: gf.leading_exponents("scalar", {"w": bad}, None, steps=3, leading=1),
         lambda: gf.stream_gradient_decay("scalar", {"w": bad}, None, [1.0], start, steps=3),
         lambda: gf.prove("scalar", {"w": bad}),

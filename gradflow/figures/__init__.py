@@ -19,6 +19,7 @@ from gradflow.figures.charts.shares import plot_shares, share_handles
 from gradflow.figures.charts.surface import plot_surface
 from gradflow.figures.look.style import paper_style
 from gradflow.figures.look.venues import VENUES, Venue
+from gradflow.figures.plots.branch import plot_branch
 from gradflow.figures.plots.decay import plot_decay
 from gradflow.figures.plots.eigenvalues import plot_eigenvalues
 from gradflow.figures.plots.fixed_points import plot_fixed_points
@@ -34,6 +35,7 @@ __all__ = [
     "mark_points",
     "outline",
     "paper_style",
+    "plot_branch",
     "plot_decay",
     "plot_density",
     "plot_eigenvalues",

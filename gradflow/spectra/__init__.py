@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.reading import Asymptote
     from gradflow.spectra.decay.streaming import stream_gradient_decay
     from gradflow.spectra.decay.truncation import Truncation
-    from gradflow.spectra.equilibria.search import FixedPoints, fixed_points
+    from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
+    from gradflow.spectra.equilibria.branches.continuation import continue_fixed_points
+    from gradflow.spectra.equilibria.points import FixedPoints
+    from gradflow.spectra.equilibria.search import fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
@@ -45,6 +48,7 @@ __all__ = [
     "Decay",
     "Descent",
     "ErrorSurface",
+    "FixedPointBranch",
     "FixedPoints",
     "KreissConstant",
     "Loss",
@@ -56,6 +60,7 @@ __all__ = [
     "Trajectory",
     "Truncation",
     "bulk_radius",
+    "continue_fixed_points",
     "cross_entropy",
     "descend",
     "error_surface",
@@ -86,7 +91,8 @@ _HOME = {
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
-    "FixedPoints": "equilibria.search",
+    "FixedPointBranch": "equilibria.branches.branch",
+    "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
     "LyapunovSpectrum": "lyapunov.spectrum",
@@ -97,6 +103,7 @@ _HOME = {
     "Trajectory": "trajectory",
     "Truncation": "decay.truncation",
     "bulk_radius": "theory.random_matrices",
+    "continue_fixed_points": "equilibria.branches.continuation",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",
     "error_surface": "landscape.error_surface",

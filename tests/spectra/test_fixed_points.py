@@ -14,6 +14,7 @@ from gradflow.errors import UsageError
 from gradflow.figures import plot_fixed_points
 from gradflow.reporting import draw_svg
 from gradflow.spectra.equilibria.period_map import PeriodMap
+from gradflow.spectra.equilibria.trapping import trapping_box
 
 module = importlib.import_module("gradflow.spectra.equilibria.search")
 descents = importlib.import_module("gradflow.spectra.equilibria.descents")
@@ -588,7 +589,127 @@ def test_the_indices_of_a_bounded_map_sum_to_one(seed):
     params = gf.cells.rnn.init(hidden=4, inputs=2, rng=seed + 5, recurrent=gain)
     found = gf.fixed_points(gf.cells.rnn, params, np.ones(2))
     signs = np.sign(np.prod(1 - found.eigenvalues, axis=1).real)
-    assert signs.sum() == 1
+    assert signs.sum() == found.index == 1
+    np.testing.assert_array_equal(found.indices, signs)
+    assert found.bounded
+    assert found.missing == 0
+
+
+@pytest.mark.parametrize(("units", "w"), [(3, 2.0), (3, 3.0), (4, 2.0), (4, 3.0)])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_all_points_of_uncoupled_units_are_found(units, w, turn):
+    # Each unit has its own three, so there are 3^n; 256 starts alone reach about 24 of 27.
+    signs = np.diag(np.random.default_rng(units).choice([-1.0, 1.0], units))
+    weights = w * np.eye(units)
+    bias = signs @ np.full(units, 0.05) if turn else np.zeros(units)
+    found = gf.fixed_points(gf.cells.rnn, rnn(weights, bias))
+    assert len(found.states) == 3**units
+    assert found.stability.count("stable") == 2**units
+    assert (found.index, found.missing, found.likely) == (1, 0, 0)
+    assert found.reached.sum() == found.ended["fixed"] == found.starts
+    assert "missing" not in f"{found!r} {found}"
+    exact = [[float(r) for r in roots_of_one_unit(w, b)] for b in bias]
+    for state in found.states:
+        near = [min(abs(s - np.array(roots))) for s, roots in zip(state, exact, strict=True)]
+        assert max(near) < 1e-12
+
+
+def test_what_the_indices_say_is_missing_is_said():
+    states = [[0.9, 0.9], [-0.9, 0.9], [0.0, 0.0]]  # two stable of index 1 and one of index 1
+    found = gf.fixed_points(gf.cells.rnn, rnn(2 * np.eye(2), [0, 0]), starts=states)
+    assert found.indices.tolist() == [1, 1, 1]
+    assert (found.index, found.missing, found.starts) == (3, 2, 3)
+    assert "at least 2 missing" in repr(found)
+    for text in (str(found), found._repr_html_()):
+        assert "of this bounded cell at least 2 more fixed points are missing" in text
+        assert "the indices sum to 3, and all sum to 1" in text
+
+
+def test_points_that_one_start_reached_say_that_more_are_likely():
+    few = np.random.default_rng(0).uniform(-1, 1, (20, 4))
+    found = gf.fixed_points(gf.cells.rnn, rnn(3 * np.eye(4), np.zeros(4)), starts=few)
+    once = int((found.reached == 1).sum())
+    assert found.likely >= 1
+    assert f"{once} of them were reached by one start only, so that" in str(found)
+    assert len(found.states) + found.likely <= 81  # a lower bound, and here one that holds
+
+
+@pytest.mark.parametrize("units", [5, 6])
+def test_a_search_that_ends_early_says_so(units):
+    found = gf.fixed_points(gf.cells.rnn, rnn(2 * np.eye(units), np.zeros(units)), starts=40)
+    assert len(found.states) < 3**units
+    assert found.missing or found.likely
+    assert "missing" in str(found) or "likely" in str(found)
+
+
+def test_where_an_index_is_undecided_so_is_what_is_missing():
+    fold = gf.fixed_points(gf.cells.rnn, rnn(2.0, float(FOLD)))
+    assert sorted(fold.indices.tolist()) == [0, 1]
+    assert fold.index is fold.missing is None
+    assert repr(fold).endswith("index undecided>")
+    assert "the index of 1 of them is, as at a fold" in str(fold)
+    line = gf.fixed_points(LINEAR, linear([1.0, 0.5, 0.3, -0.2]), starts=8)
+    assert line.index is line.missing is None
+    assert "undecided" not in repr(line)
+
+
+@pytest.mark.parametrize(
+    ("equation", "bounded"),
+    [
+        ("tanh(3 * h + a)", True),
+        ("0.5 * h + a", True),
+        ("-a * h", True),
+        ("h + a", False),
+        ("2 * a * h", False),
+        ("a * h * h", True),
+        ("2 * a * h * h", False),
+        ("exp(a * h)", False),
+        ("relu(a - h)", False),
+        ("relu(a - 0.5 * h)", True),
+        ("sin(5 * h) + 0.5 * a * h", True),
+        ("sigmoid(h) * h + (1 - sigmoid(h)) * tanh(h + a)", True),
+        ("0.9 * h + a * mean(h)", False),
+        ("0.5 * h + 0.4 * a * mean(h)", True),
+        ("a + 3 if h > 0 else -2 * cos(h)", True),
+    ],
+)
+def test_a_box_that_holds_the_state_is_found_where_there_is_one(equation, bounded):
+    cell = gf.Cell(name="box", state="h", scalars="a", equations=f"h_next = {equation}")
+    bound = gf.compile(cell).bind({"a": np.array([1.0])}, np.zeros(2))
+    box = trapping_box(bound, None)
+    assert (box is not None) == bounded
+    if box is not None:
+        inside = box * np.random.default_rng(0).uniform(-1, 1, (1000, 2))
+        assert (np.abs(bound.step(inside)) <= box).all()
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "gru_reset_after", "clockwork"])
+def test_cells_of_the_library_are_bounded(name):
+    cell = gf.cells.get(name)
+    params = cell.init(hidden=4, inputs=2, rng=0)
+    bound = gf.compile(cell).bind(params)
+    box = trapping_box(bound, {"x": np.array([0.5, -1.0])})
+    inside = box * np.random.default_rng(0).choice([-1.0, 1.0], (1000, len(box)))
+    moved = bound.step(inside, {"x": np.array([0.5, -1.0])}, 3)
+    assert (np.abs(moved) <= box).all()
+
+
+def test_a_relu_network_is_not_shown_to_be_bounded():
+    params = gf.cells.irnn.init(hidden=3, inputs=1, rng=0)
+    assert trapping_box(gf.compile("irnn").bind(params), {"x": np.ones(1)}) is None
+
+
+def test_a_contraction_has_one_point_of_index_one():
+    for cell, params in (
+        ("scalar", {"w": 0.5}),
+        (LINEAR, {"U": np.array([[0.4, 0.3], [-0.2, 0.5]]), "W": np.ones((2, 2))}),
+        (gf.cells.rnn, rnn(0.5, 20.0)),  # saturated: tanh(20.5) rounds to 1
+    ):
+        found = gf.fixed_points(cell, params)
+        assert (len(found.states), found.index, found.missing) == (1, 1, 0)
+        assert found.reached.tolist() == [256]
+    alone = gf.fixed_points("scalar", {"w": 2.0})  # not bounded: nothing is claimed
+    assert (alone.index, alone.bounded, alone.missing) == (-1, False, None)
 
 
 def test_the_seed_decides():

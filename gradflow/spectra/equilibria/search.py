@@ -7,12 +7,11 @@ points); M. D. Golub & D. Sussillo, JOSS 3 (2018) 1003 (starts at visited states
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 
 from gradflow.arrays import real_array
 from gradflow.cells import get
@@ -20,18 +19,25 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
 from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds
 from gradflow.codegen.code import code_of
-from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
 from gradflow.spectra.equilibria.descents import search
 from gradflow.spectra.equilibria.period_map import PeriodMap, uses_time
+from gradflow.spectra.equilibria.points import ELSEWHERE, FixedPoints
 from gradflow.spectra.equilibria.slow_points import minima
-from gradflow.spectra.equilibria.stability import Complexes, eigenvalues, stability
+from gradflow.spectra.equilibria.stability import (
+    eigenvalues,
+    index,
+    stability,
+    uncertain_jacobian,
+)
 from gradflow.spectra.equilibria.starts import (
     constant_input,
+    further_starts,
     given_starts,
     starting_states,
     visited_states,
 )
+from gradflow.spectra.equilibria.trapping import trapping_box
 from gradflow.spectra.equilibria.zeros import Flags, determination, distinct, is_zero, norm
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -41,116 +47,11 @@ _WHERE = "fixed_points"
 _BLOCK_BYTES = 2**26
 # So many steps from every start are what the choice of a backend reckons with.
 _STEPS = 1000
+# So often at most, as many starts again look for points that are missing.
+_FURTHER_LOOKS = 6
 # A zero known worse than this share of 1 + |s| may be one in float64 only.
 _DOUBTFUL = 1e-6
-_ELSEWHERE = {
-    "level": "where the speed is level but not zero",
-    "stuck": "where saturation leaves F(s) = s in float64 only",
-    "lost": "outside the range of float64",
-    "unsettled": "at a kink of the speed or descending still",
-}
-_KINDS = ("fixed", "slow", "continuum", *_ELSEWHERE)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FixedPoints(Drawable):
-    r"""Where the state stays, or nearly stays, under one constant input.
-
-    Attributes
-    ----------
-    states : (m, d)
-        Isolated fixed points, each once, the smallest leading modulus first.
-    residual : (m,)
-        :math:`|F(s) - s|` as computed, Euclidean.
-    error : (m,)
-        Distance within which the true fixed point lies. At a fold two that have just met cannot be
-        told from one or none; they are one point here, with an error that covers both.
-    eigenvalues : (m, d)
-        Of the Jacobian dF/ds there, largest modulus first.
-    stability : tuple of m str
-        ``"stable"``, ``"unstable"``, or ``"undecided"`` where the Jacobian is not known well enough
-        to tell on which side of the unit circle an eigenvalue lies.
-    unstable : (m,)
-        Number of unstable directions, those that are undecided left out.
-    slow_states : (k, d)
-        Isolated minima of the speed that are no fixed points, the slowest first.
-    speed, slow_error : (k,)
-        :math:`|F(s) - s|` there, per period; distance within which the true minimum lies.
-    slow_eigenvalues : (k, d)
-        Of dF/ds there; one of them is 1 at any minimum of the speed.
-    continuum : (c, d)
-        Samples, one a start, of fixed points that are not isolated: lines or surfaces of them, to
-        rounding.
-    dimension : (c,)
-        Of the continuum at each sample.
-    continuum_eigenvalues : (c, d)
-        Of dF/ds there; `dimension` of them are 1.
-    starts : int
-        Number of starts.
-    ended : mapping
-        How many of them ended at a ``"fixed"`` or a ``"slow"`` point, on the ``"continuum"``, where
-        the speed is ``"level"`` but not zero along a line, ``"stuck"`` where ``F(s) = s`` holds in
-        float64 only, as gates are saturated (a GRU's ``1 - z`` below the rounding unit) or the
-        state has outgrown its change, where float64 is left (``"lost"``), or nowhere of the kind
-        (``"unsettled"``: at a kink of the speed, or descending still).
-    period : int
-        Number of steps of the map F.
-    """
-
-    drawn_by: ClassVar[str] = "fixed_points:plot_fixed_points"
-    states: Floats
-    residual: Floats
-    error: Floats
-    eigenvalues: Complexes
-    stability: tuple[str, ...]
-    unstable: NDArray[np.int64]
-    slow_states: Floats
-    speed: Floats
-    slow_error: Floats
-    slow_eigenvalues: Complexes
-    continuum: Floats
-    dimension: NDArray[np.int64]
-    continuum_eigenvalues: Complexes
-    starts: int
-    ended: Mapping[str, int]
-    period: int
-
-    def __repr__(self) -> str:
-        split = self._split()
-        return (
-            f"<FixedPoints {len(self.states)} isolated{f' ({split})' if split else ''}, "
-            f"{len(self.speed)} slow; {_count(len(self.continuum), 'start')} of {self.starts} on a "
-            "continuum>"
-        )
-
-    def _split(self) -> str:
-        kinds = {k: self.stability.count(k) for k in ("stable", "unstable", "undecided")}
-        return ", ".join(f"{n} {k}" for k, n in kinds.items() if n)
-
-    def __str__(self) -> str:
-        """Say in words what was found and what became of the starts."""
-        split = self._split()
-        parts = [_count(len(self.states), "isolated fixed point")]
-        if split:
-            parts[0] += f" ({split}), known to {self.error.max():.0e} or better"
-        if len(self.continuum):
-            dimensions = " and ".join(map(str, sorted(set(self.dimension.tolist()))))
-            parts.append(
-                f"a continuum of fixed points of dimension {dimensions}, on which "
-                f"{_count(len(self.continuum), 'start')} ended (J - I is singular there)"
-            )
-        if len(self.speed):
-            parts.append(
-                f"{_count(len(self.speed), 'slow point')}, the slowest moving {self.speed[0]:.2g}"
-                " a period"
-            )
-        for kind, where in _ELSEWHERE.items():
-            if self.ended[kind]:
-                parts.append(f"{_count(self.ended[kind], 'start')} ended {where}")
-        return f"{'; '.join(parts)}; {_count(self.starts, 'start')} in all"
-
-    def _repr_html_(self) -> str:
-        return f"<b>fixed points</b>: {self}"
+_KINDS = ("fixed", "slow", "continuum", *ELSEWHERE)
 
 
 def fixed_points(
@@ -168,10 +69,13 @@ def fixed_points(
 
     Every start descends to a minimum of :math:`q = \tfrac12 |F(s) - s|^2`; one that ends at none is
     tried again by damped Newton. A minimum is a fixed point if the speed is within four rounding
-    errors of zero, and two of them are one point if their errors overlap. Nothing guarantees that
-    all are found; more starts, and starts at states that the cell visits, find more. Where the
-    cell keeps a bounded state, as with tanh or gates, the signs of ``det(I - J)`` over all isolated
-    points sum to 1 (Lefschetz and Hopf), and another sum says that one is missing.
+    errors of zero, and two of them are one point if their errors overlap.
+
+    Nothing guarantees that all are found, but what is known of those missing is said. Where the
+    cell's equations keep the state in a box, as tanh and gates do, the signs of ``det(I - J)`` over
+    all isolated points sum to 1 (Lefschetz and Hopf): another sum says that some are ``missing``.
+    In any cell, many points that one start alone reached say that more are ``likely``. In either
+    case as many starts again, made from the points found, look for them, six times at most.
 
     Parameters
     ----------
@@ -183,7 +87,7 @@ def fixed_points(
         A run of the same cell, whose states serve as half of the starts.
     starts
         Number of starts: normal ones, of standard deviations from 0.1 to 1, half of them carried
-        on by ten steps unless `run` is given. Or the states (m, d) to start from.
+        on by ten steps unless `run` is given. Or the states (m, d) to start from, and no others.
     rng
         Seed or generator of the starts.
     period
@@ -221,13 +125,30 @@ def fixed_points(
     if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
         raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
     f = PeriodMap(bound, inputs, int(period or 1))
-    first = starting_states(f, seen, given, np.random.default_rng(rng))
+    rng = np.random.default_rng(rng)
+    first = starting_states(f, seen, given, rng)
     if uses_time(cell):
         f.check_period(first[0])
+    box = trapping_box(bound, inputs)
+    ends, level = _searched(f, first)
+    found = _sorted_out(f, ends, level, first, box)
+    count = len(first)
+    for _ in range(_FURTHER_LOOKS if isinstance(given, int) else 0):
+        if not found.missing and not found.likely:
+            break
+        more = further_starts(found.states, box, count, rng)
+        ended = _searched(f, more)
+        first = np.concatenate([first, more])
+        ends, level = np.concatenate([ends, ended[0]]), np.concatenate([level, ended[1]])
+        found = _sorted_out(f, ends, level, first, box)
+    return found
+
+
+def _searched(f: PeriodMap, first: Floats) -> tuple[Floats, Flags]:
     blocks = max(1, len(first) * first.shape[-1] ** 2 * 8 // _BLOCK_BYTES)
     found = [search(f, block) for block in np.array_split(first, blocks)]
     ends, level = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return _sorted_out(f, ends, level, first)
+    return ends, level
 
 
 def _bound(
@@ -252,7 +173,9 @@ def _bound(
     return bound if taken == PLAIN else code(taken).bind(bound.params, shown)
 
 
-def _sorted_out(f: PeriodMap, ends: Floats, level: Flags, first: Floats) -> FixedPoints:
+def _sorted_out(
+    f: PeriodMap, ends: Floats, level: Flags, first: Floats, box: Floats | None
+) -> FixedPoints:
     """Tell the ends of the search from the starts `first` apart."""
     kind = np.full(len(ends), "unsettled")
     zero = is_zero(f, ends)
@@ -269,7 +192,9 @@ def _sorted_out(f: PeriodMap, ends: Floats, level: Flags, first: Floats) -> Fixe
     values = eigenvalues(f.jacobian(states))
     order = np.argsort(np.abs(values[:, 0]), kind="stable")
     states, errors, values = states[order], errors[order], values[order]
-    verdicts = [stability(f, s, e) for s, e in zip(states, errors.tolist(), strict=True)]
+    known = [uncertain_jacobian(f, s, e) for s, e in zip(states, errors.tolist(), strict=True)]
+    verdicts = [stability(*j) for j in known]
+    nearest = cdist(ends[kind == "fixed"], states).argmin(axis=1) if len(states) else order
     continuum = ends[kind == "continuum"]
     ended = {name: int((kind == name).sum()) for name in _KINDS}
     ended["lost"] = len(first) - len(ends)
@@ -280,6 +205,9 @@ def _sorted_out(f: PeriodMap, ends: Floats, level: Flags, first: Floats) -> Fixe
         eigenvalues=values,
         stability=tuple(word for word, _ in verdicts),
         unstable=np.array([n for _, n in verdicts], dtype=np.int64),
+        indices=np.array([index(*j) for j in known], dtype=np.int64),
+        bounded=box is not None and bool((np.abs(states) <= box + errors[:, None]).all()),
+        reached=np.bincount(nearest, minlength=len(states)),
         slow_states=slow,
         speed=norm(f.shift(slow)),
         slow_error=slow_error,
@@ -291,7 +219,3 @@ def _sorted_out(f: PeriodMap, ends: Floats, level: Flags, first: Floats) -> Fixe
         ended=ended,
         period=f.period,
     )
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -25,16 +25,11 @@ def eigenvalues(jacobians: Floats) -> Complexes:
     return np.take_along_axis(found, order, axis=-1)
 
 
-def stability(f: PeriodMap, state: Floats, error: float) -> tuple[str, int]:
-    r"""``"stable"``, ``"unstable"`` or ``"undecided"``, and the number of unstable directions.
+def uncertain_jacobian(f: PeriodMap, state: Floats, error: float) -> tuple[Floats, float]:
+    r"""Return dF/ds (d, d) and :math:`\delta`, within which it is known in the spectral norm.
 
-    The Jacobian J is known to :math:`\delta`: its change within `error` of the state, and rounding.
-    At a kink, where it jumps, it is the mean of both sides and :math:`\delta` half the jump. A
-    change of that size can put an eigenvalue at z if and only if the least singular value of
-    ``J - z I`` is at most :math:`\delta` (Trefethen & Embree, Spectra and Pseudospectra, 2005,
-    section 2). An eigenvalue can cross the unit circle if that holds on the shortest way to it,
-    which is tried at four points for each of the eigenvalues nearest to the circle; one that can
-    cross is not counted as unstable.
+    :math:`\delta` is its change within `error` of the state, and rounding. At a kink, where it
+    jumps, it is the mean of both sides and :math:`\delta` half the jump.
     """
     jacobian = f.jacobian(state)
     d = len(state)
@@ -44,12 +39,31 @@ def stability(f: PeriodMap, state: Floats, error: float) -> tuple[str, int]:
     delta = d * EPS * size
     kink = float(np.linalg.norm(sides[0] - sides[1], 2)) / 2
     if kink > _KINK * (1 + size):
-        jacobian, delta = sides.mean(axis=0), delta + kink
-    else:
-        unit, least = apart[0] / norm(apart[0]), np.linalg.svd(jacobian - np.eye(d))[2][-1]
-        within = max(error, EPS * float(norm(state))) * np.array([unit, -unit, least, -least])
-        changes = f.jacobian(state + within) - jacobian
-        delta += float(np.linalg.norm(changes, 2, axis=(-2, -1)).max())
+        return np.asarray(sides.mean(axis=0)), delta + kink
+    unit, least = apart[0] / norm(apart[0]), np.linalg.svd(jacobian - np.eye(d))[2][-1]
+    within = max(error, EPS * float(norm(state))) * np.array([unit, -unit, least, -least])
+    changes = f.jacobian(state + within) - jacobian
+    return jacobian, delta + float(np.linalg.norm(changes, 2, axis=(-2, -1)).max())
+
+
+def index(jacobian: Floats, delta: float) -> int:
+    r"""The sign of ``det(I - J)``, or 0 where a change of J by :math:`\delta` can turn it."""
+    gap = np.eye(len(jacobian)) - jacobian
+    if np.linalg.svd(gap, compute_uv=False)[-1] <= delta:
+        return 0
+    return int(np.linalg.slogdet(gap)[0])
+
+
+def stability(jacobian: Floats, delta: float) -> tuple[str, int]:
+    r"""``"stable"``, ``"unstable"`` or ``"undecided"``, and the number of unstable directions.
+
+    The Jacobian J is known to :math:`\delta`. A change of that size can put an eigenvalue at z if
+    and only if the least singular value of ``J - z I`` is at most :math:`\delta` (Trefethen &
+    Embree, Spectra and Pseudospectra, 2005, section 2). An eigenvalue can cross the unit circle if
+    that holds on the shortest way to it, which is tried at four points for each of the eigenvalues
+    nearest to the circle; one that can cross is not counted as unstable.
+    """
+    d = len(jacobian)
     values = eigenvalues(jacobian)
     crossing = np.zeros(d, dtype=bool)
     for i in np.argsort(np.abs(np.abs(values) - 1), kind="stable")[:_NEAREST]:

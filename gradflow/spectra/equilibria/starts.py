@@ -22,7 +22,7 @@ _FARTHEST = 1e3
 
 
 def constant_input(
-    bound: Bound, x: Mapping[str, ArrayLike] | ArrayLike | None
+    bound: Bound, x: Mapping[str, ArrayLike] | ArrayLike | None, where: str = _WHERE
 ) -> dict[str, Floats] | None:
     """The input (input,) by name, zeros if `x` is None; None for a cell without input."""
     cell, sizes = bound.cell, bound.sizes
@@ -30,19 +30,19 @@ def constant_input(
         unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
         if unknown:
             raise UsageError(
-                f"{_WHERE}: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow"
+                f"{where}: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow"
                 " from its parameters; pass x."
             )
         return {n: np.zeros(sizes[cell.spaces[n]]) for n in cell.input_names} or None
     if not cell.input_names:
-        raise UsageError(f"{_WHERE}: cell {cell.name!r} has no input; leave x out.")
+        raise UsageError(f"{where}: cell {cell.name!r} has no input; leave x out.")
     given = x if isinstance(x, Mapping) else {cell.input_names[0]: x}
     arrays = {}
     for name, value in given.items():
-        arrays[name] = real_array(value, _WHERE, f"entries of input {name}", many=True)
+        arrays[name] = real_array(value, where, f"entries of input {name}", many=True)
         if arrays[name].ndim != 1:
             raise UsageError(
-                f"{_WHERE}: input {name} has shape {arrays[name].shape}, and one constant row"
+                f"{where}: input {name} has shape {arrays[name].shape}, and one constant row"
                 " (input,) is allowed; search once for each input."
             )
     return arrays
@@ -83,6 +83,29 @@ def starting_states(
     half = min(len(seen), (count + 1) // 2)
     states[:half] = seen[rng.choice(len(seen), half, replace=False)]
     return states
+
+
+def further_starts(
+    points: Floats, box: Floats | None, count: int, rng: np.random.Generator
+) -> Floats:
+    """States (count, d) to search from for points that are missing, given those found (m, d).
+
+    A quarter each: anywhere within twice their reach, and in the box ``|s| <= box``; between two
+    of them, a little aside; ``s + s' - s''`` of three or the mirror image; entries of one and of
+    another, as points of units that hardly act on each other are products.
+    """
+    reach = 1 + 2 * np.abs(points).max(axis=0, initial=0.0)
+    reach = reach if box is None else np.minimum(reach, box)
+    anywhere: Floats = rng.uniform(-1, 1, (count, points.shape[-1])) * reach
+    if len(points) == 0:
+        return anywhere
+    one, two, three = (points[rng.integers(len(points), size=count)] for _ in range(3))
+    aside = rng.standard_normal(one.shape) * 0.1 * reach
+    share = rng.uniform(0, 1, (count, 1))
+    turned = np.where(share < 0.5, one + two - three, -one)
+    mixed = np.where(rng.uniform(size=one.shape) < 0.5, one, two)
+    kinds = [anywhere, one + share * (two - one) + aside, turned + aside / 10, mixed + aside / 10]
+    return np.asarray(np.choose(np.arange(count)[:, None] % len(kinds), kinds))
 
 
 def given_starts(starts: ArrayLike | int) -> Floats | int:
