@@ -12,9 +12,9 @@ from gradflow.cells.library.rnn import rnn_with
 from gradflow.errors import UsageError
 from gradflow.figures import plot_branch
 from gradflow.reporting import draw_svg
-from gradflow.spectra.equilibria.family import Family
+from gradflow.spectra.equilibria.branches.family import Family
 
-module = importlib.import_module("gradflow.spectra.equilibria.continuation")
+module = importlib.import_module("gradflow.spectra.equilibria.branches.continuation")
 mp = mpmath.mp.clone()
 mp.dps = 50
 

@@ -1,0 +1,1 @@
+"""A fixed point followed along one parameter, through its folds."""
