@@ -2,19 +2,11 @@
 
 Several steps share one QR: ``J_m ... J_1 Q = Q' R``. The digits that costs are the spread of
 ``log |R[i, i]|``, so the number of steps m follows the spread met, and every window is looked at
-afterwards. A square frame is never formed, see `frames`.
+afterwards. A square frame is never formed: Q stays a product of Householder reflections
+``I - V T V^T``, which LAPACK applies to the next window from the right.
 
-A step that alone spreads too far has its scales taken out, ``J = diag(2^r) Y diag(2^c)``, and goes
-through QR with the rows sorted; c is joined to the r of the step before, since what is graded on
-both sides of a frame loses its digits to it. So a saturated unit is as healthy in a column,
-``x' = J tanh(x)``, as in a row.
-
-What a square frame grows by in all is ``log |det J|``, known from LU to more digits than the sum of
-the columns' growths: the difference is given to the columns by the squares of what rounding may
-have cost each.
-
-Sources: R. Engelken, F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044, appendix (the
-interval); A. J. Cox, N. J. Higham, Proc. 17th Dundee Conf. (1998) 57 (QR, row by row).
+Sources: R. Schreiber, C. Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989) 53 (compact WY); R.
+Engelken, F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044, appendix (the interval).
 """
 
 from __future__ import annotations
@@ -26,9 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradflow.arrays import real_array
+from gradflow.errors import PrecisionError
 from gradflow.spectra.numerics.frames import Frame, Reflections, applied, reflected
+from gradflow.spectra.numerics.graded import (
+    NEARLY_SINGULAR,
+    TOO_GRADED,
+    equilibrated,
+    orthonormal_image,
+)
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude, normalized
-from gradflow.spectra.numerics.scaled_steps import scaled_step, to_join
 
 # 18 nats cost a factor 7e7 of the rounding unit 1.1e-16, which leaves an accuracy of 1e-8.
 SPREAD = 18.0
@@ -38,12 +36,6 @@ _NEWEST = 0.3
 LEAST = -570.0
 # Windows made in one go, so that their products fit in the cache.
 _MOST_WINDOWS, _WINDOW_BYTES = 64, 2**19
-# Nats up to which a window's own QR has the sum to rounding.
-_SOUND = 18.0
-# A sum of growths further off than this, in nats, is not a matter of rounding.
-_MENDED = 1e-4
-# Nats that the rest of a step is thought to spread by, beside the scales of its rows.
-_OTHERWISE = 6.0
 
 
 @dataclass(frozen=True)
@@ -96,9 +88,8 @@ def windows(
     """Carry `frame` (d, k), orthonormal, through chunks (m, d, d) of steps; the windows in order.
 
     A window ends with the transient and with its chunk, and has at most `longest` steps. One that
-    has spread by more than 18 nats is done again with fewer steps; a single step that does so has
-    its scales taken out. One that is then singular to rounding goes through `orthonormal_image`,
-    which finds exact zeros.
+    has spread by more than 18 nats is done again with fewer steps; a single step that does so goes
+    through `orthonormal_image`, which sees to rows of unlike size and to exact zeros.
 
     Raises
     ------
@@ -109,41 +100,31 @@ def windows(
     plan, planned, together, taken = Plan(), 1, 1, 0
     most = max(1, min(_MOST_WINDOWS, _WINDOW_BYTES // (8 * len(frame) ** 2)))
     for chunk in chunks:
-        start, split = 0, None
+        start = 0
         while start < len(chunk):
             room = len(chunk) - start
             room = min(room, transient - taken) if taken < transient else room
             length = min(planned, room)
-            kept = taken >= transient
-            if split is None:
-                stop = start + length * min(together, room // length)
-                steps, exponent, scale = _modest(chunk, slice(start, stop), where)
-                turned, growth = _advanced(steps, length, state, kept)
-                spread = _spread(growth, scale.reshape(-1, length).sum(axis=1))
-                failed = bool(spread.max() > SPREAD)
-                done = int(np.argmax(spread > SPREAD)) if failed else len(growth)
-                for k in range(done):
-                    row = growth[k] + length * exponent * np.log(2)
-                    yield Window(length, row, float(spread[k]))
-                state = turned[done - 1] if done else state
-                plan = plan.after(spread[: done + 1].tolist(), length)
-                planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
-                together = max(1, together // 4) if failed else min(2 * together, most)
-                start += done * length
-                taken += done * length
-                if not failed or length > 1:
-                    continue
-                room -= done
-            following = None
-            if room > 1:
-                following = to_join(
-                    real_array(chunk[start + 1], where, "step Jacobians", many=True)
-                )
-            state, row = scaled_step(chunk[start], split, following, state, taken, where)
-            yield Window(1, row, 0.0)
-            split = following
-            start += 1
-            taken += 1
+            stop = start + length * min(together, room // length)
+            steps, exponent, scale = _modest(chunk, slice(start, stop), where)
+            turned, growth = _advanced(steps, length, state)
+            spread = _spread(growth, scale.reshape(-1, length).sum(axis=1))
+            failed = bool(spread.max() > SPREAD)
+            done = int(np.argmax(spread > SPREAD)) if failed else len(growth)
+            for k in range(done):
+                row = growth[k] + length * exponent * np.log(2)
+                yield Window(length, row, float(spread[k]))
+            state = turned[done - 1] if done else state
+            plan = plan.after(spread[: done + 1].tolist(), length)
+            planned = min(plan.length, longest, max(1, length // 2) if failed else longest)
+            together = max(1, together // 4) if failed else min(2 * together, most)
+            start += done * length
+            taken += done * length
+            if failed and length == 1:
+                state, row = _careful(chunk[start], state, taken, where)
+                yield Window(1, row, 0.0)
+                start += 1
+                taken += 1
 
 
 def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats]:
@@ -165,15 +146,10 @@ def _mean_squares(steps: Floats) -> Floats:
         return np.asarray(np.einsum("tij,tij->t", steps, steps) / steps.shape[-1])
 
 
-def _advanced(
-    steps: Floats, length: int, frame: Frame, kept: bool
-) -> tuple[Sequence[Frame], Floats]:
-    """The frame after each window of `length` steps, and the windows' growth (w, s).
-
-    The growth of a square frame is held to ``log |det|`` if it is `kept` and has spread far.
-    """
+def _advanced(steps: Floats, length: int, frame: Frame) -> tuple[Sequence[Frame], Floats]:
+    """The frame after each window of `length` steps, and the windows' growth (w, s)."""
     if isinstance(frame, Reflections) or frame.shape[0] == frame.shape[1]:
-        return _square_windows(steps, length, frame, kept)
+        return _square_windows(steps, length, frame)
     columns, frames, growth = frame, [], []
     for start in range(0, len(steps), length):
         for step in steps[start : start + length]:
@@ -184,58 +160,21 @@ def _advanced(
     return frames, np.array(growth)
 
 
-def _square_windows(
-    steps: Floats, length: int, frame: Frame, kept: bool
-) -> tuple[Sequence[Frame], Floats]:
+def _square_windows(steps: Floats, length: int, frame: Frame) -> tuple[Sequence[Frame], Floats]:
     """`_advanced` for a square frame.
 
     The products of the windows are made together and transposed, so that each is in Fortran's
-    order; LAPACK works in their memory, which ends up holding the frame after every window. Each is
-    made by halves, whose determinants keep twice the digits that the window's own would.
+    order; LAPACK works in their memory, which ends up holding the frame after every window.
     """
     flipped = steps.swapaxes(1, 2)
-    middle = (length + 1) // 2
-    first = _products(flipped, 0, middle, length)
-    second = _products(flipped, middle, length, length) if length > 1 else None
-    products = first.copy() if second is None else first @ second
+    products = flipped.copy() if length == 1 else flipped[::length] @ flipped[1::length]
+    for k in range(2, length):
+        products = products @ flipped[k::length]
     frames = []
     for product in products:
-        image = applied(product.T, frame)
-        if isinstance(frame, Reflections) and frame.order is not None:
-            product.T[...] = image
-            image = product.T
-        frame = reflected(image)
+        frame = reflected(applied(product.T, frame))
         frames.append(frame)
-    growth = log_magnitude(np.diagonal(products, axis1=1, axis2=2))
-    with np.errstate(invalid="ignore"):
-        far = np.ptp(growth, axis=1) > _SOUND
-    if kept and far.any():
-        far = slice(None) if far.all() else far
-        volume = np.linalg.slogdet(first[far])[1]
-        if second is not None:
-            volume = volume + np.linalg.slogdet(second[far])[1]
-        growth[far] = _mended(growth[far], volume)
-    return frames, growth
-
-
-def _mended(growth: Floats, volume: Floats) -> Floats:
-    """The growth (w, s) of windows, its sums made the volumes (w,).
-
-    A window that has spread too far has nothing to be mended, and is done again.
-    """
-    with np.errstate(all="ignore"):
-        gap = volume - growth.sum(axis=1)
-        weight = np.exp(2 * (growth.min(axis=1, keepdims=True) - growth))
-        share = weight * (gap / weight.sum(axis=1))[:, None]
-    return np.where(np.abs(gap)[:, None] < _MENDED, growth + share, growth)
-
-
-def _products(flipped: Floats, start: int, stop: int, length: int) -> Floats:
-    """The products of steps `start` to `stop` of each window of `length`."""
-    products = flipped[start::length]
-    for k in range(start + 1, stop):
-        products = products @ flipped[k::length]
-    return products
+    return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2))
 
 
 def _spread(growth: Floats, scale: Floats) -> Floats:
@@ -246,3 +185,25 @@ def _spread(growth: Floats, scale: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         spread = np.maximum(growth.max(axis=1), scale) - least
     return np.where((least > LEAST) & (spread < np.inf), spread, np.inf)
+
+
+def _careful(step: Floats, frame: Frame, index: int, where: str) -> tuple[Floats, Floats]:
+    """The frame after one step, row by row, and the log growth (s,); s < r if a column is lost.
+
+    A column may be lost only to a Jacobian that is singular with rows and columns scaled.
+    """
+    columns = frame
+    if isinstance(columns, Reflections):
+        columns = applied(np.eye(len(step), order="F"), columns)
+    modest, exponent = normalized(step, axis=(0, 1))
+    turned, triangle, kept = orthonormal_image(modest, columns, where)
+    if len(kept) < columns.shape[1]:
+        condition = float(np.linalg.cond(equilibrated(step[None])[1])[0])
+        if condition < NEARLY_SINGULAR:
+            raise PrecisionError(
+                f"{where}: the Jacobian of step {index + 1} loses a direction to rounding"
+                f" though its condition number, rows and columns scaled, is {condition:.1e}, and"
+                f" only a singular one may; {TOO_GRADED}"
+            )
+    growth = log_magnitude(np.diag(triangle[:, kept])) + float(exponent[0, 0]) * np.log(2)
+    return turned, growth
