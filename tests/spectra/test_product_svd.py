@@ -305,7 +305,7 @@ def test_a_rank_only_one_end_has_lost_is_reported():
 
 @pytest.mark.parametrize("lags", [[51], [-1], [2.5]])
 def test_a_lag_outside_the_trajectory_is_refused(lags):
-    with pytest.raises(ValueError, match="whole numbers from 0 to 50 is allowed"):
+    with pytest.raises(ValueError, match="whole number from 0 to 50"):
         singular_values(rnn_jacobians(3, 1.0, 50, seed=3), lags)
 
 
