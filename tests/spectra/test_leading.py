@@ -198,8 +198,8 @@ def test_a_scale_far_above_the_growth_is_no_digit_lost(backend):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"leading": 0}, "leading is 0, and 1 to 12 is allowed"),
-        ({"leading": 13}, "leading is 13, and 1 to 12 is allowed"),
+        ({"leading": 0}, "leading is 0; it must be a whole number of at least 1"),
+        ({"leading": 13}, "leading is 13; it must be a whole number from 1 to 12"),
         ({"transient": 150}, "at least one step must be left"),
         ({"steps": 20}, "150 and 20 steps given|20 and 150 steps given"),
         ({"x": None}, "needs its input x"),

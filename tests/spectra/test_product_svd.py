@@ -308,7 +308,7 @@ def test_nearly_dependent_columns_are_not_taken_for_a_lost_rank():
 
 @pytest.mark.parametrize("lags", [[51], [-1], [2.5]])
 def test_a_lag_outside_the_trajectory_is_refused(lags):
-    with pytest.raises(ValueError, match="whole numbers from 0 to 50 is allowed"):
+    with pytest.raises(ValueError, match="whole number from 0 to 50"):
         singular_values(rnn_jacobians(3, 1.0, 50, seed=3), lags)
 
 
