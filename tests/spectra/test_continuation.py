@@ -182,8 +182,8 @@ def test_a_pitchfork_is_a_crossing_on_both_of_its_branches():
     assert bent.end == "start"
     for found in (straight, bent):
         assert len(found.fold_values) == 0
-        np.testing.assert_allclose(found.crossing_values, [1.0], atol=1e-5)
-        assert "another branch crosses at 1" in str(found)
+        np.testing.assert_allclose(found.crossing_values, [1.0], atol=1e-3)
+        assert "another branch crosses near 1" in str(found)
     assert straight.stability[0] == "stable"
     assert straight.stability[-1] == "unstable"
     assert bent.states[-1, 0] == pytest.approx(-bent.states[0, 0])

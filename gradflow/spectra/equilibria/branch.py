@@ -43,7 +43,7 @@ class FixedPointBranch(Drawable):
         the curve's slope and curvature, twice. No enclosure.
     crossing_values, crossing_states : (c,), (c, d)
         Where another branch crosses (at a pitchfork, for one): the determinant of slope and tangent
-        changes sign. To about a millionth of the span. The curve is followed smoothly, which on
+        changes sign. To about a thousandth of the span only. The curve is followed smoothly, which on
         one branch of a pitchfork is straight on and on the other turns back.
     end : str
         ``"stop"`` or ``"start"``, the end of the span by which the curve leaves; ``"far"``,
@@ -86,7 +86,7 @@ class FixedPointBranch(Drawable):
             f"a fold at {value:.12g}, known to {error:.0e}"
             for value, error in zip(self.fold_values, self.fold_value_error, strict=True)
         ]
-        parts += [f"another branch crosses at {value:.6g}" for value in self.crossing_values]
+        parts += [f"another branch crosses near {value:.3g}" for value in self.crossing_values]
         return "; ".join([*parts, f"the branch {ENDS[self.end]}"])
 
     def _repr_html_(self) -> str:
