@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gradflow.spectra.decay.decay import Decay, gradient_decay, product_decay
     from gradflow.spectra.decay.paths import PathDecay
     from gradflow.spectra.decay.streaming import stream_gradient_decay
-    from gradflow.spectra.equilibria.branch import FixedPointBranch
-    from gradflow.spectra.equilibria.continuation import continue_fixed_points
+    from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
+    from gradflow.spectra.equilibria.branches.continuation import continue_fixed_points
     from gradflow.spectra.equilibria.points import FixedPoints
     from gradflow.spectra.equilibria.search import fixed_points
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
@@ -86,7 +86,7 @@ _HOME = {
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
-    "FixedPointBranch": "equilibria.branch",
+    "FixedPointBranch": "equilibria.branches.branch",
     "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
@@ -97,7 +97,7 @@ _HOME = {
     "SingularValues": "products.singular_values",
     "Trajectory": "trajectory",
     "bulk_radius": "theory.random_matrices",
-    "continue_fixed_points": "equilibria.continuation",
+    "continue_fixed_points": "equilibria.branches.continuation",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",
     "error_surface": "landscape.error_surface",

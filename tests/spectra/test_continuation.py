@@ -12,9 +12,9 @@ from gradflow.cells.library.rnn import rnn_with
 from gradflow.errors import UsageError
 from gradflow.figures import plot_branch
 from gradflow.reporting import draw_svg
-from gradflow.spectra.equilibria.family import Family
+from gradflow.spectra.equilibria.branches.family import Family
 
-module = importlib.import_module("gradflow.spectra.equilibria.continuation")
+module = importlib.import_module("gradflow.spectra.equilibria.branches.continuation")
 mp = mpmath.mp.clone()
 mp.dps = 50
 
@@ -267,8 +267,8 @@ def test_bad_arguments_are_one_sentence(change, says):
 
 
 def test_no_point_to_begin_with_is_said():
-    cell = gf.Cell(name="up", state="h", scalars="a", equations="h_next = h + exp(a * h)")
+    cell = gf.Cell(name="up", state="h", vectors="a", equations="h_next = h + exp(a * h)")
     with pytest.raises(UsageError, match="no isolated fixed point is found with a at its first"):
-        gf.continue_fixed_points(cell, {"a": 0.0}, "a", (0, 1))
+        gf.continue_fixed_points(cell, {"a": [0.0]}, "a", (0, 1))
     with pytest.raises(UsageError, match="Newton finds no fixed point near the given state"):
-        gf.continue_fixed_points(cell, {"a": 0.0}, "a", (0, 1), state=[1.0])
+        gf.continue_fixed_points(cell, {"a": [0.0]}, "a", (0, 1), state=[1.0])

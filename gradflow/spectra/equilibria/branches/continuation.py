@@ -14,10 +14,9 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.backends import PLAIN, chosen
 from gradflow.codegen.code import code_of
 from gradflow.errors import UsageError
-from gradflow.spectra.equilibria.branch import FixedPointBranch
-from gradflow.spectra.equilibria.descents import newton
-from gradflow.spectra.equilibria.family import Entry, Family, family
-from gradflow.spectra.equilibria.following import (
+from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
+from gradflow.spectra.equilibria.branches.family import Entry, Family, family
+from gradflow.spectra.equilibria.branches.following import (
     Arc,
     crossing,
     fold_errors,
@@ -25,6 +24,7 @@ from gradflow.spectra.equilibria.following import (
     follow,
     off_curve,
 )
+from gradflow.spectra.equilibria.descents import newton
 from gradflow.spectra.equilibria.period_map import uses_time
 from gradflow.spectra.equilibria.search import fixed_points
 from gradflow.spectra.equilibria.stability import eigenvalues, stability, uncertain_jacobian

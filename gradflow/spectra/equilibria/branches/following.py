@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from gradflow.errors import PrecisionError
-from gradflow.spectra.equilibria.family import Family
+from gradflow.spectra.equilibria.branches.family import Family
 from gradflow.spectra.equilibria.zeros import norm
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats

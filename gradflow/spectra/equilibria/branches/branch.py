@@ -43,8 +43,8 @@ class FixedPointBranch(Drawable):
         the curve's slope and curvature, twice. No enclosure.
     crossing_values, crossing_states : (c,), (c, d)
         Where another branch crosses (at a pitchfork, for one): the determinant of slope and tangent
-        changes sign. To about a thousandth of the span only. The curve is followed smoothly, which on
-        one branch of a pitchfork is straight on and on the other turns back.
+        changes sign. To about a thousandth of the span only. The curve is followed smoothly,
+        which on one branch of a pitchfork is straight on and on the other turns back.
     end : str
         ``"stop"`` or ``"start"``, the end of the span by which the curve leaves; ``"far"``,
         ``"turn"`` or ``"steps"`` where it is not followed so far.

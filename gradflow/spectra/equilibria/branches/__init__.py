@@ -1,0 +1,1 @@
+"""Branches of fixed points over one parameter: followed through folds."""
