@@ -5,7 +5,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradflow.spectra.lyapunov.spectrum import initial_frame, lyapunov_spectrum
 from gradflow.spectra.numerics.exact import (
     characteristic_roots,
     exact_products,
@@ -76,26 +75,6 @@ def test_the_columns_of_an_inverse_are_sounded_where_the_diagonal_belies_them():
     assert (found < 30 * exact).all()
     # the diagonal alone would have it at 1.7e6 times less
     assert exact.max() > 1e6 / np.abs(np.diag(kahan)).min()
-
-
-def test_an_ordinary_product_in_other_units_has_its_exponents():
-    rng = np.random.default_rng(2)
-    units = np.exp(rng.uniform(-18, 18, (61, 5)))
-    plain = rng.normal(size=(60, 5, 5))
-    jacobians = plain * units[1:, :, None] / units[:-1, None, :]
-    frame = initial_frame(5, None, None)
-    turned = frame / units[0][:, None]
-    exact = lyapunov_spectrum(plain, transient=0, initial=turned).exponents
-    exact = exact + np.log(np.abs(np.diag(np.linalg.qr(turned)[1]))) / 60
-    found = lyapunov_spectrum(jacobians, transient=0, initial=frame).exponents
-    volume = np.linalg.slogdet(jacobians)[1].mean()
-    assert abs(found.sum() - volume) < 1e-12
-    # the last frame has other units: each exponent moves by at most 36 nats / 60 steps
-    assert np.abs(found - exact).max() < 36 / 60 + 1e-9
-    units[60] = 1.0
-    jacobians = plain * units[1:, :, None] / units[:-1, None, :]
-    found = lyapunov_spectrum(jacobians, transient=0, initial=frame).exponents
-    np.testing.assert_allclose(found, exact, atol=1e-9)
 
 
 def test_exact_products_are_exact_and_cuts_are_not():

@@ -1,1 +1,1 @@
-"""A fixed point followed along one parameter, through its folds."""
+"""Branches of fixed points over one parameter: followed through folds."""

@@ -43,11 +43,18 @@ class FixedPointBranch(Drawable):
         the curve's slope and curvature, twice. No enclosure.
     crossing_values, crossing_states : (c,), (c, d)
         Where another branch crosses (at a pitchfork, for one): the determinant of slope and tangent
-        changes sign. To about a millionth of the span. The curve is followed smoothly, which on
-        one branch of a pitchfork is straight on and on the other turns back.
+        changes sign. To about a thousandth of the span only. The curve is followed smoothly,
+        which on one branch of a pitchfork is straight on and on the other turns back.
     end : str
         ``"stop"`` or ``"start"``, the end of the span by which the curve leaves; ``"far"``,
         ``"turn"`` or ``"steps"`` where it is not followed so far.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> unit = gf.Cell(name="unit", state="h", vectors="b", equations="h_next = sigmoid(5 * h + b)")
+    >>> gf.continue_fixed_points(unit, {"b": [-4.0]}, "b", (-4, -1))
+    <FixedPointBranch b from -4 to -1: ... points, 2 folds at -2.34438966, -2.65561034>
     """
 
     drawn_by: ClassVar[str] = "branch:plot_branch"
@@ -86,7 +93,7 @@ class FixedPointBranch(Drawable):
             f"a fold at {value:.12g}, known to {error:.0e}"
             for value, error in zip(self.fold_values, self.fold_value_error, strict=True)
         ]
-        parts += [f"another branch crosses at {value:.6g}" for value in self.crossing_values]
+        parts += [f"another branch crosses near {value:.3g}" for value in self.crossing_values]
         return "; ".join([*parts, f"the branch {ENDS[self.end]}"])
 
     def _repr_html_(self) -> str:
