@@ -96,7 +96,9 @@ def test_a_wrong_factor_is_seen(monkeypatch):
     monkeypatch.setattr(
         PushText,
         "text",
-        lambda self, name: printed(self, name).replace("k0_ = 1.0 - ", "k0_ = 1.000001 - "),
+        lambda self, name: printed(self, name).replace(
+            "k0_ = tanh_slope", "k0_ = 1.000001 * tanh_slope"
+        ),
     )
     cell = gf.Cell(
         name="seen", state="h", inputs="x", maps="W U", equations="h_next = tanh(U @ h + W @ x)"
