@@ -21,7 +21,7 @@ from gradflow.proofs.coq import rules as coq_rules
 from gradflow.proofs.solvers.questions import questions
 from gradflow.provenance import versions
 
-_TEXT = ("name", "cell", "words", "formula", "proof", "theorem", "witness", "false", "scope")
+_TEXT = ("name", "cell", "words", "formula", "theorem", "witness", "false", "scope")
 _FILES = ("claim.json", "evidence.json", "proof.v", "questions.smt2")
 
 
@@ -50,6 +50,7 @@ def write(claim: Claim, out: Path) -> Path:
     said = claim.plain()
     plain: dict[str, Any] = {k: getattr(said, k) for k in _TEXT}
     plain["hypotheses"] = list(said.hypotheses)
+    plain["proof"] = "\n".join(said.proof)
     plain["statement"] = coq_rules.statement(claim.coq, claim.theorem)
     if claim.margin:
         plain["margin"] = {f.name: getattr(claim.margin, f.name) for f in fields(Margin)}
@@ -102,7 +103,7 @@ def _claim(data: dict[str, Any], texts: dict[str, str]) -> Claim:
         formula=str(data["formula"]),
         hypotheses=tuple(str(h) for h in data["hypotheses"]),
         evidence=tuple(json.loads(texts["evidence.json"])),
-        proof=str(data["proof"]),
+        proof=tuple(str(data["proof"]).splitlines()),
         coq=texts.get("proof.v", ""),
         theorem=str(data["theorem"]),
         witness=str(data["witness"]),

@@ -104,7 +104,7 @@ class Claim:
     words: str
     formula: str
     hypotheses: tuple[str, ...] = ()
-    proof: str = ""
+    proof: tuple[str, ...] = ()
     evidence: tuple[Mapping[str, Any], ...] = ()
     coq: str = ""
     theorem: str = ""
@@ -150,7 +150,7 @@ class Claim:
         """Return the statement as a LaTeX theorem, with its proof."""
         given = "".join(f"\n\\item {latex_text(h)}" for h in self.hypotheses)
         listed = f"\n\\begin{{itemize}}{given}\n\\end{{itemize}}" if given else ""
-        proof = "\\\\\n".join(latex_text(line) for line in self.proof.splitlines())
+        proof = "\\\\\n".join(latex_text(line) for line in self.proof)
         return (
             f"\\begin{{theorem}}[{latex_text(self.name)}]\n{latex_text(self.words)}{listed}\n"
             f"\\[ {self.formula} \\]\n\\end{{theorem}}\n"
@@ -163,7 +163,7 @@ class Claim:
             self,
             words=ascii_text(self.words),
             hypotheses=tuple(map(ascii_text, self.hypotheses)),
-            proof=ascii_text(self.proof),
+            proof=tuple(map(ascii_text, self.proof)),
             witness=ascii_text(self.witness),
             false=ascii_text(self.false),
             scope=ascii_text(self.scope),
@@ -174,7 +174,7 @@ class Claim:
         said = self.plain()
         lines = [f"{said.name}: {said.words}"]
         lines += [f"  assumes   {h}" for h in said.hypotheses]
-        lines += [f"  proof     {line}" for line in said.proof.splitlines()]
+        lines += [f"  proof     {line}" for line in said.proof]
         for word, value in (
             ("instance", said.witness),
             ("false", said.false),

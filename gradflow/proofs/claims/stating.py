@@ -43,7 +43,7 @@ def told(said: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
     if "hypotheses" in said:
         found["hypotheses"] = tuple(filled(h, values) for h in said["hypotheses"])
     if "proof" in said:
-        found["proof"] = "\n".join(filled(line, values) for line in said["proof"])
+        found["proof"] = tuple(filled(line, values) for line in said["proof"])
     return found
 
 

@@ -57,7 +57,7 @@ def upper(cell: Cell) -> Claim:
         name=f"{cell.name}.upper",
         cell=cell.name,
         hypotheses=(*assumed(prose, bound.variables), *kept),
-        proof="\n".join(derivation(prose, bound)),
+        proof=tuple(derivation(prose, bound)),
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
         coq=coq,
         measure=partial(_above, bound),
@@ -79,11 +79,9 @@ def lower(cell: Cell, found: Carousel) -> Claim:
         name=f"{cell.name}.lower",
         cell=cell.name,
         hypotheses=assumed(prose, found.variables),
-        proof="\n".join(
-            [
-                *derivation(prose, found.step),
-                *(filled(line, values) for line in texts(SAID)["along"]["proof"]),
-            ]
+        proof=(
+            *derivation(prose, found.step),
+            *(filled(line, values) for line in texts(SAID)["along"]["proof"]),
         ),
         evidence=(evidence.step(found.step), *near),
         coq=coq,

@@ -63,7 +63,7 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
         name=f"{cell.name}.weights",
         cell=cell.name,
         hypotheses=tuple(norms),
-        proof="\n".join([*blocks, f"column sums at these norms: at most {text_of(rate)}"]),
+        proof=(*blocks, f"column sums at these norms: at most {text_of(rate)}"),
         evidence=(data,),
         **told(texts("any_cell")["weights"], values),
     )

@@ -65,7 +65,7 @@ def _details(claim: Claim) -> Details:
     blocks: list[Block] = [Paragraph(f"{claim.words}."), Equation(claim.formula)]
     if claim.hypotheses:
         blocks.append(Paragraph("Assumes: " + "; ".join(claim.hypotheses) + "."))
-    blocks.append(Paragraph("Proof: " + "; ".join(claim.proof.splitlines()) + "."))
+    blocks.append(Paragraph("Proof: " + "; ".join(claim.proof) + "."))
     if claim.false:
         blocks.append(Paragraph(f"Not true: {claim.false}."))
     if claim.scope:
