@@ -215,6 +215,8 @@ def test_declaration(case):
 
 
 # right-hand side that is added to a good one -> what the message must say
+# from 3.13 on Python itself reads what is nested so deep, and the count of operations refuses it
+DEEP = ("cannot read", "nests more than 100")
 EXPRESSIONS = {
     "nan": "'nan' is not declared",
     "1e999": "no finite value",
@@ -294,9 +296,9 @@ EXPRESSIONS = {
     "Piecewise(b, True)": "needs pairs",
     "Piecewise((b, h), (0, True))": "is no condition",
     "tanh(" * 150 + "h" + ")" * 150: "nests more than 100",
-    "-" * 5000 + "h": "cannot read",
+    "-" * 5000 + "h": DEEP,
     "(" * 300 + "h" + ")" * 300: "cannot read",
-    "+".join(["h"] * 3000): "cannot read",
+    "+".join(["h"] * 3000): DEEP,
     "h\0": "cannot read",
     "(h": "cannot read",
     "h +": "cannot read",
@@ -307,7 +309,8 @@ EXPRESSIONS = {
 @pytest.mark.parametrize("text", EXPRESSIONS, ids=lambda text: text[:30].replace("\0", "NUL"))
 def test_expression(text):
     message = refusal(equations=f"h_next = {SUM} + {text}")
-    assert EXPRESSIONS[text] in message, message
+    wanted = EXPRESSIONS[text]
+    assert any(w in message for w in ([wanted] if isinstance(wanted, str) else wanted)), message
     assert (
         "equation 'h_next'" in message
         or "cell 'mine', line 1" in message
