@@ -281,3 +281,11 @@ def test_figure_refuses_in_one_sentence(tmp_path, capsys, arguments, code, said)
     assert found == code
     assert said in sentence
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_report_prints_holds_no_latex(tmp_path, capsys):
+    """At 200 steps the answer has a power of ten in it."""
+    assert ask(["report", "lstm", "--out", tmp_path / "r.html"]) == 0
+    said = capsys.readouterr().out
+    assert "at lag 200 it is 4.7" in " ".join(said.split())
+    assert not set("$\\{}") & set(said)

@@ -130,7 +130,7 @@ def write_report(
             progress=advance,
         )
     console = Console()
-    console.print(plain(answer(written.study).text))
+    console.print(plain(plain_text(answer(written.study).text)))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(overflow="fold")
     table.add_column(no_wrap=True)
