@@ -24,18 +24,8 @@ class Bound(Arguments):
     States, inputs and step numbers are as in :class:`gradflow.codegen.Code`. Contiguous float64 is
     not copied, so leave such arrays as they are while they are bound.
 
-    Parameters
-    ----------
-    code
-        The compiled cell.
-    params
-        Parameters and constants in declared order, as arrays of the target; scalars (1,).
-    sizes
-        Number of units of each space that the parameters show, or the state given with them.
-    given
-        The parameters as they came.
-    arrays
-        The kind of arrays of ``params``.
+    Its fields are those of :class:`gradflow.codegen.arguments.Arguments`; `gf.compile(cell).bind`
+    makes one.
     """
 
     def step(self, state: Array, x: Array = None, t: Array = 1) -> Array:

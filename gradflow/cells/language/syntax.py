@@ -20,7 +20,6 @@ from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
 
 TIME = sp.Symbol("t", real=True)
-INDEX = sp.Symbol("index", real=True)
 REDUCTIONS = ("mean", "sum")
 _WORDS = {"t", "index", "row", "column", "identity", "Piecewise", *REDUCTIONS}
 

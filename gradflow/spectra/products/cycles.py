@@ -35,8 +35,8 @@ from gradflow.spectra.numerics.frames import (
 from gradflow.spectra.numerics.logdomain import Exponents, Floats, log_magnitude
 from gradflow.spectra.numerics.scales import factors, scaled
 from gradflow.spectra.numerics.triangles import LN2
+from gradflow.spectra.products.rounding import EPS
 
-EPS = 1.1e-16
 _SWEEPS = 24
 # Nats that a window may spread by, and steps it may have.
 _SPREAD, _LONGEST = 14.0, 50

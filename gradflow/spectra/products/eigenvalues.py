@@ -33,9 +33,10 @@ from gradflow.spectra.numerics.exact import (
     whole_bits,
 )
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude, normalized
-from gradflow.spectra.products.cycles import EPS, cycle_eigenvalues
+from gradflow.spectra.products.cycles import cycle_eigenvalues
 from gradflow.spectra.products.direct import LONGEST, eigenvalues_formed
 from gradflow.spectra.products.judge import SECONDS, affordable
+from gradflow.spectra.products.rounding import EPS
 from gradflow.spectra.products.structure import cycled, part_of, strong_parts
 
 _WHERE = "product_eigenvalues"
