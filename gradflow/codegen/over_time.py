@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg.blas  # noqa: F401  loads the BLAS that compiled loops call
@@ -19,6 +19,8 @@ from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
 Inputs = Mapping[str, Floats]
+# what is not finite is told by whoever asked for the run
+_QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 class Pulled(NamedTuple):
@@ -53,7 +55,7 @@ def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 
     """
     require_loops(bound.code)
     run = _run(bound, states, inputs, first_step)
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(**_QUIET):
         bound.code.loops.forward(run)
     if not np.shares_memory(run.states, states):
         states[...] = run.states.reshape(states.shape)
@@ -76,7 +78,7 @@ def pull_back(
     require_loops(bound.code)
     run = _run(bound, states, inputs, first_step)
     results = _results(run, len(bound.cell.states), rows)
-    with one_thread(), np.errstate(over="ignore"):
+    with one_thread(), np.errstate(**_QUIET):
         bound.code.loops.pullback(run, _covectors(states, covector), *results)
     return _shaped(states, *results)
 
@@ -102,7 +104,7 @@ def run_and_pull_back(
     run = _run(bound, states, inputs, first_step)
     tape = np.empty((run.states.shape[1] - 1, len(run.states), loops.tape_width(run.sizes)))
     results = _results(run, len(bound.cell.states), rows)
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(**_QUIET):
         loops.taped(run, tape)
         loops.replay(run, _covectors(states, covector), *results, tape)
     return _shaped(states, *results)
@@ -140,7 +142,7 @@ def push_forward(
             )
         image = np.array(frame.reshape(-1, width), dtype=np.float64, order="C")
         log_size, exponent = np.empty((count, stop - start)), np.zeros(count)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(**_QUIET):
             advance(start, stop, image, log_size, exponent)
         return Pushed(image.reshape(frame.shape), log_size.T, exponent * np.log(2))
 

@@ -18,6 +18,7 @@ from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
 from gradflow.errors import UsageError
+from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
@@ -62,7 +63,8 @@ def run(
     UsageError
         If shapes do not fit, there is no step, an array is no array of real numbers or holds a
         value that is not finite, the backend has no loops over time, or the state stops being
-        finite: at which step, and what to do.
+        finite: at which step, by which operation of which equation, and what to do;
+        :func:`gradflow.locate` returns that as data.
 
     Examples
     --------
@@ -94,11 +96,14 @@ class Start:
         """Raise ``UsageError`` if ``states`` (..., m, d), of step ``before`` on, are not finite."""
         if np.isfinite(states).all():
             return
-        bad = np.argwhere(~np.isfinite(states))
+        # streamed analyses run with all batch axes as one
+        shaped = states.reshape(*self.first.shape[:-1], *states.shape[-2:])
+        found = fault_of_states(self.bound, shaped, self.inputs, before)
+        assert found is not None
+        which = f", trajectory {found.batch}" if found.batch else ""
         raise UsageError(
-            f"{place(self.bound.cell)}: the state stops being finite at step "
-            f"{before + int(bad[:, -2].min())} of {self.count}, it grows without bound; use "
-            "smaller weights or fewer steps."
+            f"{place(self.bound.cell)}: the state stops being finite at step {found.step} of "
+            f"{self.count}{which}: {found.told}; {found.advice}."
         )
 
 
@@ -111,10 +116,12 @@ def prepared(
     backend: str,
     kernels: Sequence[str] = KERNELS,
     repeats: int = 1,
+    finite: bool = True,
 ) -> Start:
     """Return what a run begins from. Parameters and errors as those of :func:`run`.
 
     ``kernels`` are the functions it needs of a backend that compiles, and it is made so many times.
+    Unless ``finite``, what is not finite may go in.
     """
     cell = get(cell)
     code = partial(code_of, cell, digits=50)
@@ -122,14 +129,14 @@ def prepared(
     require_loops(plain)
     bound = plain.bind(params, state)
     for name, array in bound.params.items():
-        real_array(array, place(cell), name)
-    inputs = _sequences(cell, x)
+        real_array(array, place(cell), name, finite=finite)
+    inputs = _sequences(cell, x, finite)
     count = _count(cell, inputs, steps)
     if state is None:
         first = np.zeros(sum(bound.part_sizes().values()))
     else:
         first = bound.join(bound.split(state))
-        real_array(first, place(cell), "state")
+        real_array(first, place(cell), "state", finite=finite)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
     if backend == "auto":
@@ -140,7 +147,7 @@ def prepared(
     return Start(bound=bound, inputs=inputs, first=first, count=count)
 
 
-def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
+def _sequences(cell: Cell, x: Inputs, finite: bool) -> dict[str, Floats]:
     if x is None:
         if cell.input_names:
             raise UsageError(f"{place(cell)}: needs its input {', '.join(cell.input_names)}.")
@@ -150,7 +157,8 @@ def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
         wanted = ", ".join(cell.input_names) or "none"
         raise UsageError(f"{place(cell)}: inputs given do not match; it needs {wanted}.")
     arrays = {
-        name: real_array(value, place(cell), f"input {name}") for name, value in given.items()
+        name: real_array(value, place(cell), f"input {name}", finite=finite)
+        for name, value in given.items()
     }
     for name, array in arrays.items():
         if array.ndim < 2:
