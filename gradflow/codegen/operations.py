@@ -78,6 +78,16 @@ def evaluated(expression: sp.Basic, values: Values) -> Operation:
         return _node(expression, values)
 
 
+def slope_of(node: Operation, place: int) -> Floats:
+    """Return the derivative (units,) or (1,) of an operation by one operand, the others held."""
+    assert node.formula is not None
+    symbols = [sp.Symbol(f"a{k}", real=True) for k in range(len(node.operands))]
+    pairs = list(zip(symbols, node.operands, strict=True))
+    held = [o.expression if o.word == NUMBER else s for s, o in pairs]
+    derivative = sp.diff(node.formula(*held), symbols[place])
+    return evaluated(derivative, {s.name: o.value for s, o in pairs}).value
+
+
 def _node(expression: sp.Basic, values: Values) -> Operation:
     if expression.is_Symbol:
         value = np.atleast_1d(np.asarray(values[expression.name], dtype=np.float64))

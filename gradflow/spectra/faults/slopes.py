@@ -11,13 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 
 from gradflow.cells.language.program import Product
-from gradflow.codegen.operations import CHOICE, NUMBER, SYMBOL, Bools, Operation, evaluated
+from gradflow.codegen.operations import CHOICE, NUMBER, SYMBOL, Bools, Operation, slope_of
 from gradflow.spectra.faults.fault import Fault, cause_of
 from gradflow.spectra.faults.tracing import Step, at, fault, operation_fault, renamed
-from gradflow.spectra.numerics.logdomain import Floats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -131,22 +129,11 @@ def _suspects(name: str, node: Operation, mask: Bools, moved: set[str]) -> Itera
     for place, operand in enumerate(node.operands):
         if not any(s.name in moved for s in operand.expression.free_symbols):
             continue
-        slope = _slope(node, place)
+        slope = slope_of(node, place)
         bad = np.flatnonzero(mask & ~(np.isfinite(slope) & np.isfinite(node.value)))
         if bad.size:
             unit = int(bad[0])
             yield _Suspect(name=name, node=node, place=place, unit=unit, slope=at(slope, unit))
-
-
-def _slope(node: Operation, place: int) -> Floats:
-    """Return the derivative of an operation by one operand, others held."""
-    assert node.formula is not None
-    symbols = [sp.Symbol(f"a{k}", real=True) for k in range(len(node.operands))]
-    pairs = list(zip(symbols, node.operands, strict=True))
-    held = [o.expression if o.word == NUMBER else s for s, o in pairs]
-    derivative = sp.diff(node.formula(*held), symbols[place])
-    values = {s.name: o.value for s, o in pairs}
-    return evaluated(derivative, values).value
 
 
 def _read(node: Operation, mask: Bools) -> Iterator[tuple[str, Bools]]:
