@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 from gradflow.codegen import border
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.targets.target import Compiled, Run
+from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,9 @@ class Pushed(NamedTuple):
     log_scale: Floats
 
 
-def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 1) -> None:
+def fill_states(
+    bound: Bound | Varying, states: Floats, inputs: Inputs, first_step: int = 1
+) -> None:
     """Fill ``states`` (..., T + 1, d) from its first entry on, in place.
 
     ``inputs`` are (..., T, units) by name; ``first_step`` is the number of the first step. Overflow
@@ -56,13 +59,13 @@ def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 
     require_loops(bound.code)
     run = _run(bound, states, inputs, first_step)
     with one_thread(), np.errstate(**_QUIET):
-        bound.code.loops.forward(run)
+        bound.loops.forward(run)
     if not np.shares_memory(run.states, states):
         states[...] = run.states.reshape(states.shape)
 
 
 def pull_back(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -79,12 +82,12 @@ def pull_back(
     run = _run(bound, states, inputs, first_step)
     results = _results(run, len(bound.cell.states), rows)
     with one_thread(), np.errstate(**_QUIET):
-        bound.code.loops.pullback(run, _covectors(states, covector), *results)
+        bound.loops.pullback(run, _covectors(states, covector), *results)
     return _shaped(states, *results)
 
 
 def run_and_pull_back(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -97,7 +100,7 @@ def run_and_pull_back(
     The tape holds every factor of the step's transposed Jacobian, so it is a few times the size of
     the states. ``states`` must be contiguous float64.
     """
-    loops = bound.code.loops
+    loops = bound.loops
     if loops.tape_width is None or loops.taped is None or loops.replay is None:
         fill_states(bound, states, inputs, first_step)
         return pull_back(bound, states, inputs, covector, rows=rows, first_step=first_step)
@@ -111,7 +114,7 @@ def run_and_pull_back(
 
 
 def push_forward(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     *,
@@ -126,7 +129,7 @@ def push_forward(
     It limits no threads, since it may be called for a few steps at a time.
     """
     require_loops(bound.code)
-    loops = bound.code.loops
+    loops = bound.loops
     push = loops.push_known if known else loops.push
     run = _run(bound, states, inputs, first_step)
     if not np.shares_memory(run.states, states) or run.states.dtype != np.float64:
@@ -192,7 +195,7 @@ def _shaped(states: Floats, log_norm: Floats, log_part: Floats, rows: Floats) ->
     )
 
 
-def _run(bound: Bound, states: Floats, inputs: Inputs, first_step: int) -> Run:
+def _run(bound: Bound | Varying, states: Floats, inputs: Inputs, first_step: int) -> Run:
     *lead, length, width = states.shape
     flat = np.ascontiguousarray(states).reshape(-1, length, width)
     bound, cell = bound.with_state(states), bound.cell

@@ -13,6 +13,7 @@ from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
 from gradflow.codegen.over_time import Pulled, pull_back
+from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
@@ -30,14 +31,15 @@ class LinearisedCell(Linearised):
     Parameters
     ----------
     bound
-        The compiled cell with its parameters, which ran it and runs what follows.
+        The compiled cell with its parameters, which ran it and runs what follows; one of
+        :class:`gradflow.codegen.varying.Varying` where they change from step to step.
     flat_states
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs
         (..., T, input) by name.
     """
 
-    bound: Bound
+    bound: Bound | Varying
     inputs: Mapping[str, Floats]
 
     @property

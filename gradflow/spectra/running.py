@@ -17,6 +17,7 @@ from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds
 from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
+from gradflow.codegen.varying import Varying, bind_over_time
 from gradflow.errors import UsageError
 from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
@@ -44,7 +45,10 @@ def run(
     cell
         The declared cell.
     params
-        Its arrays, as ``cell.init`` makes them; a number will do for a scalar.
+        Its arrays, as ``cell.init`` makes them; a number will do for a scalar. One with an axis of
+        steps before its own changes at every step: a map (T, out, in), a vector (T, units), a
+        scalar (T, 1). Its gradient has that axis too. The same weights hold for all trajectories
+        of a batch.
     x
         (..., T, input), or a mapping for several inputs, or ``None`` for a cell without input.
     state
@@ -83,7 +87,7 @@ def run(
 class Start:
     """What a run begins from, checked: inputs (..., T, units), first state (..., d)."""
 
-    bound: Bound
+    bound: Bound | Varying
     inputs: dict[str, Floats]
     first: Floats
     count: int
@@ -127,11 +131,11 @@ def prepared(
     code = partial(code_of, cell, digits=50)
     plain = code(PLAIN if backend == "auto" else chosen(backend, code))
     require_loops(plain)
-    bound = plain.bind(params, state)
+    bound = bind_over_time(plain, params, state)
     for name, array in bound.params.items():
         real_array(array, place(cell), name, finite=finite)
     inputs = _sequences(cell, x, finite)
-    count = _count(cell, inputs, steps)
+    count = _count(cell, inputs, steps, bound.steps if isinstance(bound, Varying) else None)
     if state is None:
         first = np.zeros(sum(bound.part_sizes().values()))
     else:
@@ -139,7 +143,7 @@ def prepared(
         real_array(first, place(cell), "state", finite=finite)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
-    if backend == "auto":
+    if isinstance(bound, Bound) and backend == "auto":
         trajectories = int(np.prod(lead, dtype=int))
         seconds = repeats * estimated_seconds(count, trajectories, first.shape[-1])
         taken = chosen(backend, code, kernels, seconds)
@@ -169,8 +173,10 @@ def _sequences(cell: Cell, x: Inputs, finite: bool) -> dict[str, Floats]:
     return arrays
 
 
-def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None) -> int:
+def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None, of_params: int | None) -> int:
     lengths = {v.shape[-2] for v in inputs.values()}
+    if of_params is not None:
+        lengths.add(of_params)
     if steps is not None:
         lengths.add(whole_number(steps, f"{place(cell)}: steps", 1))
     if len(lengths) != 1:

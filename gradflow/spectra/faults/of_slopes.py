@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from gradflow.codegen.bound import Bound
+from gradflow.codegen.varying import Varying
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_states import inputs_at, step_of
 from gradflow.spectra.faults.slopes import slope_fault
@@ -17,7 +18,9 @@ from gradflow.spectra.numerics.logdomain import Floats
 _CHUNK_BYTES = 2**26
 
 
-def fault_of_slopes(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) -> Fault | None:
+def fault_of_slopes(
+    bound: Bound | Varying, states: Floats, inputs: Mapping[str, Floats]
+) -> Fault | None:
     """Return the first step at which a derivative is not finite, None where all are finite.
 
     ``states`` (..., T + 1, d) are finite, ``inputs`` (..., T, units). Derivatives by the state come
@@ -25,7 +28,7 @@ def fault_of_slopes(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) 
     """
     lead, width = states.shape[:-2], states.shape[-1]
     names = bound.cell.parameters
-    entries = width * width + sum(int(np.prod(bound.params[name].shape)) for name in names)
+    entries = width * width + sum(int(np.prod(bound.at(1).params[name].shape)) for name in names)
     count = max(1, _CHUNK_BYTES // (8 * entries * max(1, int(np.prod(lead, dtype=int)))))
     for start in range(0, states.shape[-2] - 1, count):
         piece = slice(start, min(start + count, states.shape[-2] - 1))
@@ -42,7 +45,7 @@ def fault_of_slopes(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) 
 
 
 def _bad(
-    bound: Bound, states: Floats, inputs: Mapping[str, Floats], piece: slice
+    bound: Bound | Varying, states: Floats, inputs: Mapping[str, Floats], piece: slice
 ) -> Iterator[tuple[int, tuple[int, ...], str, Floats]]:
     """Yield row of the piece, trajectory, by what, and 1.0 at the entries of the new state (d,).
 

@@ -10,6 +10,7 @@ import numpy as np
 from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.code import code_of
+from gradflow.codegen.varying import Varying
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.growth import with_growth
 from gradflow.spectra.faults.tracing import Step, fault, renamed, value_fault
@@ -17,7 +18,7 @@ from gradflow.spectra.numerics.logdomain import Floats
 
 
 def fault_of_states(
-    bound: Bound, states: Floats, inputs: Mapping[str, Floats], before: int = 0
+    bound: Bound | Varying, states: Floats, inputs: Mapping[str, Floats], before: int = 0
 ) -> Fault | None:
     """Return the first fault of states (..., m, d) from step ``before`` on, None if all are finite.
 
@@ -48,10 +49,12 @@ def inputs_at(
     }
 
 
-def step_of(bound: Bound, state: Floats, inputs: Mapping[str, Floats], number: int) -> Step:
+def step_of(
+    bound: Bound | Varying, state: Floats, inputs: Mapping[str, Floats], number: int
+) -> Step:
     """Return one step from ``state`` (d,) with inputs (units,), computed by NumPy."""
     cell = bound.cell
-    plain = code_of(cell, PLAIN, digits=50).bind(bound.params, state)
+    plain = code_of(cell, PLAIN, digits=50).bind(bound.at(number).params, state)
     with np.errstate(all="ignore"):
         named = plain.values(state, dict(inputs) or None, number)
     maps = {name: array for name, array in plain.params.items() if name in cell.linear_maps}
@@ -60,7 +63,7 @@ def step_of(bound: Bound, state: Floats, inputs: Mapping[str, Floats], number: i
     return Step(cell, number, {**vectors, **plain.split(state), **inputs, "t": time, **named}, maps)
 
 
-def _at_the_start(bound: Bound, state: Floats, number: int) -> Fault:
+def _at_the_start(bound: Bound | Varying, state: Floats, number: int) -> Fault:
     part, values = next((p, v) for p, v in bound.split(state).items() if not np.isfinite(v).all())
     unit = int(np.flatnonzero(~np.isfinite(values))[0])
     word = "NaN" if np.isnan(values[unit]) else "infinity"
