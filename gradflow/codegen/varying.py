@@ -257,6 +257,8 @@ def bind_over_time(code: Compiled, params: Params, state: Array = None) -> Bound
     UsageError
         As :func:`bind`; for two axes too many, and for parameters of different T.
     """
+    if not isinstance(params, Mapping):
+        return bind(code, params, state)
     cell, where = code.cell, border.place(code.cell)
     names = (*cell.parameters, *cell.constant_names)
     ranks = {n: _rank(params[n]) - len(cell.shape_of(n)) for n in names if n in params}

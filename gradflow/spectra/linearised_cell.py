@@ -67,6 +67,15 @@ class LinearisedCell(Linearised):
         """The cell's name."""
         return self.cell.name
 
+    def require_constant(self, what: str) -> None:
+        """Raise ``UsageError`` if a parameter changes from step to step."""
+        if isinstance(self.bound, Varying):
+            moving = ", ".join(self.bound.moving)
+            raise UsageError(
+                f"{what}: its statement is about weights that stay, and {moving} of cell "
+                f"{self.name!r} change at every step; run the cell with one array for each."
+            )
+
     def part_sizes(self) -> Mapping[str, int]:
         """Return the number of units of each state part, in flattening order."""
         return self.bound.part_sizes(self.flat_states)

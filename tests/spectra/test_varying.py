@@ -226,3 +226,28 @@ def test_a_bad_weight_is_located_at_its_step():
     assert (fault.step, fault.operation, fault.cause) == (5, name, "NaN in a parameter")
     with pytest.raises(UsageError, match=rf"{name} holds nan at index \(4, 1, 0\)"):
         gf.run(cell, params, x)
+
+
+@pytest.mark.parametrize("what", ["prove", "bound_above", "bound_below", "enclose", "box_bound"])
+def test_statements_about_weights_that_stay_refuse_others(what):
+    from gradflow.proofs.weights import along
+    from gradflow.proofs.weights.boxes import box_bound
+    from gradflow.proofs.weights.enclosing import enclose
+
+    cell, _, params, names, x = given("rnn")
+    run = gf.run(cell, params, x)
+    calls = {
+        "prove": lambda: gf.prove(cell, params, x),
+        "bound_above": lambda: along.bound_above(run),
+        "bound_below": lambda: along.bound_below(run),
+        "enclose": lambda: enclose(run),
+        "box_bound": lambda: box_bound(run, 0.1),
+    }
+    with pytest.raises(UsageError, match=f"weights that stay, and {', '.join(names)} of cell 'rn"):
+        calls[what]()
+
+
+def test_fixed_points_say_where_an_axis_of_steps_belongs():
+    cell, _, params, _, _ = given("rnn")
+    with pytest.raises(UsageError, match="An axis of steps before is for gf"):
+        gf.fixed_points(cell, params)
