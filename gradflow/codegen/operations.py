@@ -60,9 +60,12 @@ class Operation:
     formula: Callable[..., sp.Expr] | None = None
     taken: Bools | None = None
 
-    def branches(self, mask: Bools) -> tuple[tuple[Operation, Bools], ...]:
-        """Return each operand with the units of ``mask`` (units,) that use it."""
-        if self.taken is None:
+    def branches(self, mask: Bools, untaken: bool = False) -> tuple[tuple[Operation, Bools], ...]:
+        """Return each operand with the units of ``mask`` (units,) that use it.
+
+        With ``untaken`` a branch is used by the units that do not take it, too.
+        """
+        if self.taken is None or untaken:
             return tuple((operand, mask) for operand in self.operands)
         first, other = self.operands
         return (first, mask & self.taken), (other, mask & ~self.taken)

@@ -23,7 +23,7 @@ def loops(cell: Cell, at: Callable[[int], Bound]) -> Loops:
     def forward(run: Run) -> None:
         for k in range(run.states.shape[1] - 1):
             t = run.first_step + k
-            run.states[:, k + 1] = at(t).step(run.states[:, k], _inputs(run, k), t)
+            run.states[:, k + 1] = at(t).step(run.states[:, k], _plain(_inputs(run, k)), t)
 
     def pullback(run: Run, u: Floats, log_norm: Floats, log_part: Floats, rows: Floats) -> None:
         (row,), exponent = rescaled([u], np.zeros(len(u)))
@@ -32,7 +32,7 @@ def loops(cell: Cell, at: Callable[[int], Bound]) -> Loops:
             if lag:
                 k = last - lag
                 t = run.first_step + k
-                row = np.asarray(at(t).vjp(run.states[:, k], row, _inputs(run, k), t))
+                row = np.asarray(at(t).vjp(run.states[:, k], row, _plain(_inputs(run, k)), t))
                 (row,), exponent = rescaled([row], exponent)
             shift = exponent * np.log(2)
             whole = log_length(row)
@@ -53,10 +53,10 @@ def loops(cell: Cell, at: Callable[[int], Bound]) -> Loops:
             for k in range(start, stop):
                 t = run.first_step + k
                 here, x = at(t), _inputs(run, k)
-                wide = None if x is None else {n: value[:, None] for n, value in x.items()}
+                wide = {n: value[:, None] for n, value in x.items()} if x else None
                 image = np.asarray(here.jvp(run.states[:, k, None], image, wide, t))
                 if not known:
-                    run.states[:, k + 1] = here.step(run.states[:, k], x, t)
+                    run.states[:, k + 1] = here.step(run.states[:, k], _plain(x), t)
                 peak = np.abs(image).max(axis=(1, 2))
                 power = np.where((peak > 0) & np.isfinite(peak), np.frexp(peak)[1], 0)
                 image = np.ldexp(image, -power[:, None, None])
@@ -75,6 +75,11 @@ def loops(cell: Cell, at: Callable[[int], Bound]) -> Loops:
     )
 
 
-def _inputs(run: Run, k: int) -> Mapping[str, Any] | None:
+def _inputs(run: Run, k: int) -> Mapping[str, Any]:
     """Return the inputs (trajectories, units) of the k-th step, from 0."""
-    return {name: value[:, k] for name, value in run.inputs.items()} or None
+    return {name: value[:, k] for name, value in run.inputs.items()}
+
+
+def _plain(x: Mapping[str, Any]) -> Any:
+    """Return one input as an array, which compiled code checks faster than a mapping."""
+    return next(iter(x.values())) if len(x) == 1 else x or None

@@ -89,8 +89,14 @@ class Varying:
                 f"steps 1 to {self.steps}."
             )
         now = {name: array[t - 1] for name, array in self.moving.items()}
-        given = {**self.first.given, **now}
-        return replace(self.first, params={**self.first.params, **now}, given=given)
+        first = self.first
+        return Bound(
+            code=first.code,
+            params={**first.params, **now},
+            sizes=first.sizes,
+            given={**first.given, **now},
+            arrays=first.arrays,
+        )
 
     def with_state(self, state: Array) -> Self:
         """Return this with the sizes of all state parts known."""
@@ -242,7 +248,8 @@ def _row(x: Array, k: int) -> Array:
     if x is None:
         return None
     if isinstance(x, Mapping):
-        return {name: value[..., k, :] for name, value in x.items()}
+        now = {name: value[..., k, :] for name, value in x.items()}
+        return next(iter(now.values())) if len(now) == 1 else now
     return x[..., k, :]
 
 

@@ -18,7 +18,7 @@ from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
 from gradflow.codegen.varying import Varying, bind_over_time
-from gradflow.errors import UsageError
+from gradflow.errors import NotFiniteError, UsageError
 from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -161,7 +161,7 @@ def _sequences(cell: Cell, x: Inputs, finite: bool) -> dict[str, Floats]:
         wanted = ", ".join(cell.input_names) or "none"
         raise UsageError(f"{place(cell)}: inputs given do not match; it needs {wanted}.")
     arrays = {
-        name: real_array(value, place(cell), f"input {name}", finite=finite)
+        name: real_array(value, place(cell), f"input {name}", finite=False)
         for name, value in given.items()
     }
     for name, array in arrays.items():
@@ -169,6 +169,12 @@ def _sequences(cell: Cell, x: Inputs, finite: bool) -> dict[str, Floats]:
             raise UsageError(
                 f"{place(cell)}: input {name} has shape {array.shape}; it needs "
                 "(..., T, input), one row a step."
+            )
+        if finite and not np.isfinite(array).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NotFiniteError(
+                f"{place(cell)}: input {name} holds {array[index]} at index {index}, which is step "
+                f"{index[-2] + 1}; every entry must be finite, so clean the input."
             )
     return arrays
 

@@ -263,6 +263,37 @@ def test_a_product_of_slopes_that_is_too_large():
     assert fault.cause == "overflow"
 
 
+def test_a_branch_that_is_an_equation_of_its_own():
+    """Frameworks give NaN here, and so does a Jacobian whose equations keep their names."""
+    cell = gf.Cell(
+        name="aside",
+        state="h",
+        scalars="a",
+        equations="y = sqrt(a*h)\nh_next = y if h > 0 else 0.5*h",
+    )
+    fault = gf.locate(cell, {"a": 1.0}, state=[4.0, -1.0], steps=2)
+    assert (fault.kind, fault.step, fault.equation, fault.unit) == ("slope", 1, "y", 1)
+    assert (fault.operation, fault.untaken) == ("sqrt", True)
+    assert "write it inside the branch" in str(fault)
+    inside = gf.Cell(
+        name="inside",
+        state="h",
+        scalars="a",
+        equations="h_next = sqrt(a*h) if h > 0 else 0.5*h",
+    )
+    assert gf.locate(inside, {"a": 1.0}, state=[4.0, -1.0], steps=2) is None
+
+
+def test_a_power_that_varies():
+    cell = gf.Cell(name="power", state="h", scalars="p", equations="h_next = h**p")
+    fault = gf.locate(cell, {"p": 1.5}, state=[4.0, 0.0], steps=1)
+    assert (fault.unit, fault.wrt, fault.cause) == (1, "h", "0/0")
+    fault = gf.locate(cell, {"p": 2.0}, state=[-1.0, 4.0], steps=1)
+    assert (fault.unit, fault.wrt, fault.cause) == (0, "p", "logarithm of a negative number")
+    fault = gf.locate(cell, {"p": 0.5}, state=[0.0, 4.0], steps=1)
+    assert (fault.unit, fault.wrt, fault.cause) == (0, "h", "slope of a root at 0")
+
+
 def test_a_product_with_a_map_overflows_or_mixes_infinities():
     cell = gf.Cell(
         name="mixes",
@@ -290,7 +321,7 @@ def test_what_is_given_is_named_where_it_enters(value, word):
     fault = gf.locate(cell, whole, hit(value))
     assert (fault.step, fault.equation, fault.unit, fault.batch) == (STEP, "z", UNIT, (WHICH,))
     assert (fault.operation, fault.cause) == ("x", f"{word} in the input")
-    with pytest.raises(UsageError, match="input x holds"):
+    with pytest.raises(UsageError, match=rf"input x holds .* which is step {STEP};"):
         gf.run(cell, whole, hit(value))
     for name, index in (("U", (1, 3)), ("b", (3,))):
         wrong = {n: array.copy() for n, array in whole.items()}

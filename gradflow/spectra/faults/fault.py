@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-GROWTH = "growth"
+GROWTH, CHAIN_RULE = "growth", "the chain rule"
 _ADVICE: Mapping[str, str] = {
     GROWTH: "use smaller weights or fewer steps",
     "overflow": "keep what goes in smaller, or bound it by a tanh or a Min",
@@ -67,6 +67,8 @@ class Fault:
         Of a slope, the state part or parameter by which it is.
     growth, since
         Where the state has grown: the mean factor a step, and the step since which it has.
+    untaken
+        Whether a branch reads it that is not taken, so that it is 0 times this in the derivative.
     origin
         Where an infinity that is among the arguments came from.
     """
@@ -85,6 +87,7 @@ class Fault:
     wrt: str | None = None
     growth: float | None = None
     since: int | None = None
+    untaken: bool = False
     origin: Fault | None = None
 
     def __repr__(self) -> str:
@@ -101,6 +104,8 @@ class Fault:
     @property
     def advice(self) -> str:
         """What to do about it, in words."""
+        if self.untaken:
+            return "write it inside the branch, which is then not computed, and not as an equation"
         root = self
         while root.origin is not None:
             root = root.origin
@@ -113,9 +118,12 @@ class Fault:
 
     def _found(self) -> str:
         said = self._said() + f" in unit {self.unit}"
-        if self.kind == "slope":
+        if self.operation == CHAIN_RULE:
+            said = f"{self.expression} overflows in unit {self.unit}"
+        elif self.kind == "slope":
             said = f"the slope of {said} is {_number(self.result)}, and so the derivative by "
             said += f"{self.wrt} is not finite"
+            said += ", though no unit takes that branch" if self.untaken else ""
         elif not _given(self.cause):
             said += f" is {_number(self.result)} ({self.cause})"
         if self.origin is not None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.bound import Bound
-from gradflow.codegen.varying import Varying
+from gradflow.codegen.code import code_of
+from gradflow.codegen.varying import Varying, bind_over_time
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_states import inputs_at, step_of
 from gradflow.spectra.faults.slopes import slope_fault
@@ -24,8 +26,10 @@ def fault_of_slopes(
     """Return the first step at which a derivative is not finite, None where all are finite.
 
     ``states`` (..., T + 1, d) are finite, ``inputs`` (..., T, units). Derivatives by the state come
-    before those by parameters at the same step; of those by inputs nothing is asked.
+    before those by parameters at the same step; of those by inputs nothing is asked. NumPy computes
+    them, whatever ran the states, so that nothing is compiled for it.
     """
+    bound = bind_over_time(code_of(bound.cell, PLAIN, digits=50), bound.params, states)
     lead, width = states.shape[:-2], states.shape[-1]
     names = bound.cell.parameters
     entries = width * width + sum(int(np.prod(bound.at(1).params[name].shape)) for name in names)

@@ -8,13 +8,13 @@ is too large. Branches that are not taken have no slope here, as in what gradflo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradflow.cells.language.program import Product
 from gradflow.codegen.operations import CHOICE, NUMBER, SYMBOL, Bools, Operation, slope_of
-from gradflow.spectra.faults.fault import Fault, cause_of
+from gradflow.spectra.faults.fault import CHAIN_RULE, Fault, cause_of
 from gradflow.spectra.faults.tracing import Step, at, fault, operation_fault, renamed
 
 
@@ -35,14 +35,17 @@ def slope_fault(step: Step, wanted: Mapping[str, Bools], by: str) -> Fault:
     ``wanted`` are the units (units,) of new state parts, by the name of their equation, whose
     derivatives by the state part or parameter ``by`` are not finite.
     """
-    found = _first(step, wanted, _moved(step, by))
+    moved = _moved(step, by)
+    found, beside = _first(step, wanted, moved, False), False
+    if found is None:  # an equation of its own is computed where no branch takes it, and 0 times it
+        found, beside = _first(step, wanted, moved, True), True
     if found is None:
         part = next(iter(wanted))
         return fault(
             step,
             kind="slope",
             equation=step.equations[part],
-            operation="the chain rule",
+            operation=CHAIN_RULE,
             expression=f"the product of the slopes from {by} to {step.equations[part]}",
             arguments=(),
             result=np.inf,
@@ -50,7 +53,7 @@ def slope_fault(step: Step, wanted: Mapping[str, Bools], by: str) -> Fault:
             cause="overflow",
             wrt=by,
         )
-    return _told(step, found, by)
+    return replace(_told(step, found, by), untaken=beside)
 
 
 def _told(step: Step, found: _Suspect, by: str) -> Fault:
@@ -69,17 +72,17 @@ def _told(step: Step, found: _Suspect, by: str) -> Fault:
         arguments=arguments,
         result=found.slope,
         unit=unit,
-        cause=_cause(node.word, arguments),
+        cause=_cause(node.word, found.place, arguments),
         wrt=by,
     )
 
 
-def _cause(word: str, arguments: tuple[float, ...]) -> str:
-    root = word == "sqrt" or (word == "**" and 0 < arguments[1] < 1)
-    if root and arguments[0] == 0:
-        return "slope of a root at 0"
-    if word == "**" and arguments[0] <= 0:
+def _cause(word: str, place: int, arguments: tuple[float, ...]) -> str:
+    if word == "**" and place == 1 and arguments[0] <= 0:
         return "logarithm of 0" if arguments[0] == 0 else "logarithm of a negative number"
+    if word in ("sqrt", "**") and arguments[0] == 0:
+        root = word == "sqrt" or 0 < arguments[1] < 1
+        return "slope of a root at 0" if root else "0/0"
     if word == "/" and arguments[1] == 0:
         return cause_of(word, arguments)
     return "overflow"
@@ -98,7 +101,9 @@ def _moved(step: Step, by: str) -> set[str]:
     return found
 
 
-def _first(step: Step, wanted: Mapping[str, Bools], moved: set[str]) -> _Suspect | None:
+def _first(
+    step: Step, wanted: Mapping[str, Bools], moved: set[str], untaken: bool
+) -> _Suspect | None:
     """Return the first operation in the order of the program that the wanted units pass through."""
     masks = dict(wanted)
     last = None
@@ -112,18 +117,20 @@ def _first(step: Step, wanted: Mapping[str, Bools], moved: set[str]) -> _Suspect
             masks[statement.operand.name] = reached
             continue
         tree = step.tree(name)
-        last = next(_suspects(name, tree, mask, moved), last)
-        for used, units in _read(tree, mask):
+        last = next(_suspects(name, tree, mask, moved, untaken), last)
+        for used, units in _read(tree, mask, untaken):
             masks[used] = masks[used] | units if used in masks else units
     return last
 
 
-def _suspects(name: str, node: Operation, mask: Bools, moved: set[str]) -> Iterator[_Suspect]:
+def _suspects(
+    name: str, node: Operation, mask: Bools, moved: set[str], untaken: bool
+) -> Iterator[_Suspect]:
     """Yield operations with slope or value not finite at units of ``mask``, operands first."""
     if node.word in (SYMBOL, NUMBER):
         return
-    for operand, units in node.branches(mask):
-        yield from _suspects(name, operand, units, moved)
+    for operand, units in node.branches(mask, untaken):
+        yield from _suspects(name, operand, units, moved, untaken)
     if node.word == CHOICE:
         return
     for place, operand in enumerate(node.operands):
@@ -136,11 +143,11 @@ def _suspects(name: str, node: Operation, mask: Bools, moved: set[str]) -> Itera
             yield _Suspect(name=name, node=node, place=place, unit=unit, slope=at(slope, unit))
 
 
-def _read(node: Operation, mask: Bools) -> Iterator[tuple[str, Bools]]:
+def _read(node: Operation, mask: Bools, untaken: bool) -> Iterator[tuple[str, Bools]]:
     """Yield the names an expression reads with the units of them that ``mask`` reaches."""
     if node.word == SYMBOL:
         shared = len(node.value) == 1 and len(mask) > 1
         yield node.expression.name, np.array([mask.any()]) if shared else mask
         return
-    for operand, units in node.branches(mask):
-        yield from _read(operand, units)
+    for operand, units in node.branches(mask, untaken):
+        yield from _read(operand, units, untaken)
