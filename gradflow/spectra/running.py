@@ -17,7 +17,7 @@ from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds
 from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
-from gradflow.codegen.varying import Varying, bind_over_time
+from gradflow.codegen.varying import Varying
 from gradflow.errors import NotFiniteError, UsageError
 from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
@@ -131,7 +131,7 @@ def prepared(
     code = partial(code_of, cell, digits=50)
     plain = code(PLAIN if backend == "auto" else chosen(backend, code))
     require_loops(plain)
-    bound = bind_over_time(plain, params, state)
+    bound = plain.bind_over_time(params, state)
     for name, array in bound.params.items():
         real_array(array, place(cell), name, finite=finite)
     inputs = _sequences(cell, x, finite)

@@ -126,10 +126,8 @@ def test_the_gradient_is_that_of_autograd():
 def test_arrays_of_other_libraries_are_differentiated_through():
     torch = pytest.importorskip("torch")
     cell, _, params, names, x = given("gru")
-    from gradflow.codegen.varying import bind_over_time
-
     tensors = {n: torch.tensor(a, requires_grad=True) for n, a in params.items()}
-    bound = bind_over_time(gf.compile(cell, "array-api"), tensors)
+    bound = gf.compile(cell, "array-api").bind_over_time(tensors)
     inputs = torch.tensor(x)
     states = [torch.zeros(HIDDEN, dtype=torch.float64)]
     for t in range(1, STEPS + 1):

@@ -71,6 +71,13 @@ class Fault:
         Whether a branch reads it that is not taken, so that it is 0 times this in the derivative.
     origin
         Where an infinity that is among the arguments came from.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> cell = gf.Cell(name="drain", state="h", scalars="a", equations="h_next = sqrt(h) - a")
+    >>> gf.locate(cell, {"a": 0.5}, state=[1.0, 0.01], steps=9)
+    <Fault value at step 2, equation h, unit 1: sqrt, root of a negative number>
     """
 
     cell: str

@@ -9,7 +9,7 @@ import numpy as np
 from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.code import code_of
-from gradflow.codegen.varying import Varying, bind_over_time
+from gradflow.codegen.varying import Varying
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_states import inputs_at, step_of
 from gradflow.spectra.faults.slopes import slope_fault
@@ -29,7 +29,7 @@ def fault_of_slopes(
     before those by parameters at the same step; of those by inputs nothing is asked. NumPy computes
     them, whatever ran the states, so that nothing is compiled for it.
     """
-    bound = bind_over_time(code_of(bound.cell, PLAIN, digits=50), bound.params, states)
+    bound = code_of(bound.cell, PLAIN, digits=50).bind_over_time(bound.params, states)
     lead, width = states.shape[:-2], states.shape[-1]
     names = bound.cell.parameters
     entries = width * width + sum(int(np.prod(bound.at(1).params[name].shape)) for name in names)
