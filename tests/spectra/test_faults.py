@@ -7,6 +7,7 @@ import pytest
 
 import gradflow as gf
 from gradflow.errors import NotFiniteError, PrecisionError, UsageError
+from gradflow.spectra.faults.of_states import fault_of_states
 
 STEPS, HIDDEN, STEP, UNIT, WHICH = 20, 4, 13, 2, 1
 
@@ -365,6 +366,17 @@ def test_long_runs_that_keep_nothing_say_it_too():
         gf.leading_exponents(*given, backend="numpy")
     with pytest.raises(UsageError, match=said):
         gf.stream_gradient_decay(*given, np.ones(HIDDEN), memory=1500, backend="numpy")
+
+
+def test_a_state_that_numpy_would_not_lose_is_placed_all_the_same():
+    """Another backend may leave the numbers by a rounding unit where NumPy does not."""
+    run = gf.run("lstm", gf.cells.lstm.init(hidden=3, inputs=2, rng=0), np.ones((2, 3, 9, 2)))
+    states = run.flat_states.copy()
+    states[1, 2, 5:, 4] = np.nan  # the second unit of c
+    fault = fault_of_states(run.bound, states, run.inputs)
+    assert (fault.step, fault.equation, fault.unit, fault.batch) == (5, "c", 1, (1, 2))
+    later = fault_of_states(run.bound, states[..., 3:, :], run.inputs, before=3)
+    assert later == fault
 
 
 def test_a_fault_is_data():
