@@ -16,8 +16,12 @@ LAYOUTS: Registry[Layout] = Registry(
     group="gradflow.layouts",
     type="gradflow.networks.layouts.layout:Layout",
     own={
-        name: f"gradflow.networks.layouts.{name}:LAYOUT"
-        for name in ("onnx", "keras", "torch", "flax", "unnamed", "own")
+        "onnx": "gradflow.networks.layouts.onnx.finding:LAYOUT",
+        "keras": "gradflow.networks.layouts.keras.finding:LAYOUT",
+        **{
+            name: f"gradflow.networks.layouts.{name}:LAYOUT"
+            for name in ("torch", "flax", "unnamed", "own")
+        },
     },
     advice="make your own by Layout(name=..., find=...)",
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gradflow.errors import UsageError
-from gradflow.networks.layouts.kinds import ACTIVATIONS
+from gradflow.networks.layouts.making.kinds import ACTIVATIONS
 
 __all__ = ["Facts", "facts_of"]
 

@@ -1,4 +1,4 @@
-"""Arrays as Flax names them, a kernel a gate (``ii``, ``hf``, ``ir``, ``hn``), or nnx's stacked ones.
+"""Arrays as Flax names them: a kernel a gate (``ii``, ``hf``, ``ir``), or nnx' stacked ones.
 
 Kernels are (inputs, units) and are transposed here. z keeps the old state, and the reset gate acts
 after the product.
@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.networks.layouts.building import gated_params, layer_of
-from gradflow.networks.layouts.chain import chained
-from gradflow.networks.layouts.kinds import ACTIVATIONS, gru_cell, lstm_cell, minimal_cell, rnn_cell
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
-from gradflow.networks.layouts.surroundings import surroundings
+from gradflow.networks.layouts.making.building import gated_params, layer_of
+from gradflow.networks.layouts.making.chain import chained
+from gradflow.networks.layouts.making.kinds import (
+    ACTIVATIONS,
+    gru_cell,
+    lstm_cell,
+    minimal_cell,
+    rnn_cell,
+)
+from gradflow.networks.layouts.making.surroundings import surroundings
 from gradflow.networks.network import Layer
 
 __all__ = ["LAYOUT"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gradflow.cells.registry import CELLS
 from gradflow.codegen.code import code_of
 from gradflow.errors import InputError, UsageError
-from gradflow.networks.layouts.building import layer_of
 from gradflow.networks.layouts.layout import Finding, Layout, Reading
+from gradflow.networks.layouts.making.building import layer_of
 
 __all__ = ["LAYOUT"]
 

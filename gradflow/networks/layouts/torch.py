@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
-from gradflow.networks.layouts.building import gated_params, layer_of
-from gradflow.networks.layouts.kinds import ACTIVATIONS, gru_cell, lstm_cell, rnn_cell
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
-from gradflow.networks.layouts.surroundings import surroundings
+from gradflow.networks.layouts.making.building import gated_params, layer_of
+from gradflow.networks.layouts.making.kinds import ACTIVATIONS, gru_cell, lstm_cell, rnn_cell
+from gradflow.networks.layouts.making.surroundings import surroundings
 from gradflow.networks.network import Layer
 
 __all__ = ["LAYOUT", "unnamed_layer"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradflow.networks.layouts.chain import chained
-from gradflow.networks.layouts.keras import bare_layer
+from gradflow.networks.layouts.keras.arrays import bare_layer
 from gradflow.networks.layouts.layout import Finding, Layout, Reading
+from gradflow.networks.layouts.making.chain import chained
 from gradflow.networks.layouts.torch import unnamed_layer
 from gradflow.networks.network import Layer
 

@@ -27,7 +27,7 @@ class Global:
     name: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Call:
     """A call that was not made: of what, with which arguments, and what was put into its result."""
 
@@ -213,15 +213,15 @@ class _Machine:
 
     def do_inst(self, argument: Any) -> None:
         module, _, name = str(argument).partition(" ")
-        self.stack.append(Call(Global(module, name), tuple(self.marked())))
+        self.stack.append(Call(of=Global(module, name), arguments=tuple(self.marked())))
 
     def do_obj(self, argument: Any) -> None:
         found = self.marked()
-        self.stack.append(Call(found[0], tuple(found[1:])))
+        self.stack.append(Call(of=found[0], arguments=tuple(found[1:])))
 
     def do_reduce(self, argument: Any) -> None:
         arguments = self.stack.pop()
-        self.stack.append(Call(self.stack.pop(), arguments))
+        self.stack.append(Call(of=self.stack.pop(), arguments=arguments))
 
     do_newobj = do_reduce
 

@@ -8,36 +8,26 @@ directions are those of the configuration where the file has one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
-from gradflow.networks.layouts.building import gated_params, layer_of
-from gradflow.networks.layouts.chain import chained
-from gradflow.networks.layouts.keras_model import Recurrent, recurrent_layers
-from gradflow.networks.layouts.kinds import activated, gru_cell, lstm_cell, rnn_cell
-from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
+from gradflow.networks.layouts.keras.arrays import Arrays, of_arrays
+from gradflow.networks.layouts.keras.model import Recurrent, recurrent_layers
+from gradflow.networks.layouts.layout import Finding, Layout, Reading, require
+from gradflow.networks.layouts.making.chain import chained
+from gradflow.networks.layouts.making.kinds import activated
 from gradflow.networks.network import Dense, Layer
 
-__all__ = ["LAYOUT", "bare_layer"]
+__all__ = ["LAYOUT"]
 
 Floats = NDArray[np.float64]
 
 _CELL = re.compile(r"(^|[._/])(?P<kind>lstm|gru|simple_?rnn|cu_?dnn_?lstm|cu_?dnn_?gru)", re.I)
 _LEAF = re.compile(r"(^|\.)(?P<what>recurrent_kernel|kernel|bias)(:0)?$")
-_ROWS = {"lstm": 4, "gru": 3, "rnn": 1}
-
-
-@dataclass(frozen=True)
-class _Arrays:
-    """The names of the arrays of one cell."""
-
-    kernel: str
-    recurrent: str
-    bias: str | None
 
 
 def find(reading: Reading) -> Finding | None:
@@ -60,7 +50,7 @@ def find(reading: Reading) -> Finding | None:
     return Finding(layers=layers, used=used | more, head=head, skipped=skipped)
 
 
-def _groups(reading: Reading) -> dict[str, _Arrays]:
+def _groups(reading: Reading) -> dict[str, Arrays]:
     """Return the cells by the place of their arrays in the file."""
     found: dict[str, dict[str, str]] = {}
     for name in reading.contents.arrays:
@@ -78,14 +68,12 @@ def _groups(reading: Reading) -> dict[str, _Arrays]:
             continue
         shapes = [reading.stored(arrays[w]).shape for w in ("kernel", "recurrent_kernel")]
         if all(len(s) == 2 for s in shapes):
-            groups[place] = _Arrays(
-                arrays["kernel"], arrays["recurrent_kernel"], arrays.get("bias")
-            )
+            groups[place] = Arrays(arrays["kernel"], arrays["recurrent_kernel"], arrays.get("bias"))
     return groups
 
 
 def _configured(
-    reading: Reading, config: dict[str, Any], groups: dict[str, _Arrays], version: str
+    reading: Reading, config: dict[str, Any], groups: dict[str, Arrays], version: str
 ) -> tuple[list[Layer], set[str], list[str]]:
     layers: list[Layer] = []
     used: set[str] = set()
@@ -110,7 +98,7 @@ def _configured(
     return layers, used, [*skipped, *left]
 
 
-def _place_of(reading: Reading, one: Recurrent, left: dict[str, _Arrays]) -> str | None:
+def _place_of(reading: Reading, one: Recurrent, left: dict[str, Arrays]) -> str | None:
     """Return where a layer of the configuration has its arrays.
 
     In Keras 3 a group bears the name of its class; the layer's own name is an attribute below it.
@@ -143,7 +131,7 @@ def _place_of(reading: Reading, one: Recurrent, left: dict[str, _Arrays]) -> str
     return ordered[0]
 
 
-def _layer(reading: Reading, one: Recurrent, arrays: _Arrays, version: str) -> Layer:
+def _layer(reading: Reading, one: Recurrent, arrays: Arrays, version: str) -> Layer:
     where = reading.where(one.name)
     settings = one.cell or {}
 
@@ -158,7 +146,7 @@ def _layer(reading: Reading, one: Recurrent, arrays: _Arrays, version: str) -> L
 
     usual = "hard_sigmoid" if version.startswith("1") else "sigmoid"
     after = settings.get("reset_after")
-    layer = _of_arrays(
+    layer = of_arrays(
         reading,
         one.kind,
         arrays,
@@ -172,69 +160,7 @@ def _layer(reading: Reading, one: Recurrent, arrays: _Arrays, version: str) -> L
     return replace(layer, direction="reverse" if one.reverse else "forward")
 
 
-def _of_arrays(
-    reading: Reading,
-    kind: str,
-    arrays: _Arrays,
-    *,
-    candidate: str,
-    gate: str,
-    after: bool | None,
-    name: str,
-) -> Layer:
-    kernel = reading.array(arrays.kernel, (None, None))
-    recurrent = reading.array(arrays.recurrent, (None, None))
-    hidden, rows = recurrent.shape
-    where = reading.where(arrays.recurrent)
-    require(
-        rows == _ROWS[kind] * hidden and kernel.shape[1] == rows and 0 not in kernel.shape,
-        where,
-        f"has the shape {recurrent.shape} beside a kernel of {kernel.shape}, where a layer of "
-        f"this kind has {_ROWS[kind]} columns a unit in both",
-    )
-    stored = np.zeros(rows) if arrays.bias is None else reading.array(arrays.bias)
-    if stored.shape == (2 * rows,):  # as cuDNN keeps them
-        stored = stored.reshape(2, rows)
-    both = stored.shape == (2, rows) and rows > 0
-    require(both or stored.shape == (rows,), where, f"has a bias of shape {stored.shape}")
-    first, second = stored if both else (stored, np.zeros(rows))
-    said: dict[str, Any] = {
-        "name": name,
-        "level": 0,
-        "direction": "forward",
-        "bias": arrays.bias is not None,
-        "dtype": reading.stored(arrays.kernel).dtype,
-    }
-    if kind == "rnn":
-        params = {"W": kernel.T.copy(), "U": recurrent.T.copy(), "b": first + second}
-        return layer_of(rnn_cell(candidate), params, **said)
-    order = reading.facts.order("ifgo" if kind == "lstm" else "zrn")
-    named = {"n": "g"} if kind == "gru" else {}
-    w, u, b, d = (
-        {named.get(g, g): block for g, block in split(array, order).items()}
-        for array in (kernel.T, recurrent.T, first, second)
-    )
-    if kind == "lstm":
-        params = gated_params(w, u, {g: b[g] + d[g] for g in b})
-        return layer_of(lstm_cell(gate=gate, candidate=candidate, output=candidate), params, **said)
-    if after is None:
-        after = both
-        if arrays.bias is None:
-            reading.facts.assume(
-                f"a GRU without bias does not show where its reset gate acts; after the product is "
-                f"assumed for {name!r}, say reset_after=False where it is before",
-                warn=True,
-            )
-            after = True
-    require(arrays.bias is None or after == both, where, "has biases of the other form of GRU")
-    cell = gru_cell(after=after, gate=gate, candidate=candidate)
-    if after:
-        params = gated_params(w, u, {"r": b["r"] + d["r"], "z": b["z"] + d["z"], "g": b["g"]})
-        return layer_of(cell, params | {"d_g": d["g"]}, **said)
-    return layer_of(cell, gated_params(w, u, b), **said)
-
-
-def _bare(reading: Reading, groups: dict[str, _Arrays]) -> tuple[list[Layer], set[str], list[str]]:
+def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set[str], list[str]]:
     """Read weights without a configuration: kinds by names and shapes, usual activations."""
     facts = reading.facts
     layers, used, skipped = [], set(), []
@@ -244,7 +170,7 @@ def _bare(reading: Reading, groups: dict[str, _Arrays]) -> tuple[list[Layer], se
         if kind is None:
             skipped.append(place)
             continue
-        one = _of_arrays(
+        one = of_arrays(
             reading,
             kind,
             arrays,
@@ -291,7 +217,7 @@ def _label(reading: Reading, place: str) -> str:
     return place.removeprefix("layers.").removesuffix(".cell")
 
 
-def _kind_of(reading: Reading, arrays: _Arrays, place: str) -> str | None:
+def _kind_of(reading: Reading, arrays: Arrays, place: str) -> str | None:
     """Return the kind that names and shapes agree on."""
     hidden, rows = reading.stored(arrays.recurrent).shape
     count = rows / hidden if hidden else 0
@@ -328,20 +254,6 @@ def _head(reading: Reading, layers: list[Layer]) -> tuple[Dense | None, set[str]
     reading.facts.assume(f"{label!r} is taken as the head, since its shape fits")
     used = {fitting[0], *([name] if vector is not None else [])}
     return Dense(name=label, weight=np.ascontiguousarray(kernel.T), bias=vector), used
-
-
-def bare_layer(reading: Reading, names: tuple[str, ...], kind: str, name: str) -> Layer:
-    """Return a layer of ``layer.get_weights()``: kernel, recurrent kernel and perhaps a bias."""
-    facts = reading.facts
-    return _of_arrays(
-        reading,
-        kind,
-        _Arrays(names[0], names[1], names[2] if len(names) > 2 else None),
-        candidate=activated(facts.nonlinearity or "tanh", reading.path),
-        gate=activated(facts.recurrent_activation or "sigmoid", reading.path),
-        after=facts.reset_after,
-        name=name,
-    )
 
 
 LAYOUT = Layout(name="Keras", find=find)
