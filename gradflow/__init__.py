@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
     from gradflow.jacobians import bptt, jacobian
-    from gradflow.networks import Network, read
+    from gradflow.networks import Network, read, stack
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
     from gradflow.spectra import (
@@ -88,6 +88,7 @@ __all__ = [
     "reporting",
     "run",
     "spectra",
+    "stack",
     "stream_gradient_decay",
     "studies",
     "to_jax",
@@ -131,6 +132,7 @@ _HOME = {
     "read": "networks",
     "report": "reporting",
     "run": "spectra",
+    "stack": "networks",
     "stream_gradient_decay": "spectra",
     "to_jax": "codegen",
     "to_torch": "codegen",

@@ -1,6 +1,6 @@
 """READ: what comes from outside: trained networks from files of weights, and input sequences."""
 
-from gradflow.networks.network import Dense, Layer, Network
+from gradflow.networks.network import Dense, Layer, Network, stack
 from gradflow.networks.readers import READERS, Reader
 from gradflow.networks.reading import read
 from gradflow.networks.sequence import InputSequence, read_sequence
@@ -14,4 +14,5 @@ __all__ = [
     "Reader",
     "read",
     "read_sequence",
+    "stack",
 ]

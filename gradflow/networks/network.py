@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import whole_number
+from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.errors import UsageError
+from gradflow.networks.between import Between, Normalisation
+from gradflow.networks.joined import NetworkTrajectory, joined
+from gradflow.spectra.running import run as run_cell
+from gradflow.spectra.trajectory import Trajectory
 
-__all__ = ["Dense", "Layer", "Network"]
+__all__ = ["Dense", "Layer", "Network", "stack"]
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +49,8 @@ class Layer:
         Type of the numbers in the file.
     initial : mapping of str to array, or None
         First state by part, where the file holds one.
+    between : Between
+        What stands behind the layer: normalisation, residual connection.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Layer:
     bias: bool
     dtype: str
     initial: Mapping[str, Floats] | None = None
+    between: Between = field(default_factory=Between)
 
     def __repr__(self) -> str:
         """Return one line: place, kind and sizes."""
@@ -122,3 +133,167 @@ class Network:
             f"<Network {self.source}: {count} layer{'s' * (count != 1)} ({kinds}), "
             f"{self.layers[0].inputs} inputs, {widths} units{', both directions' * both}>"
         )
+
+    def run(
+        self,
+        x: ArrayLike,
+        state: Sequence[Mapping[str, ArrayLike] | None] | None = None,
+        *,
+        backend: str = "auto",
+    ) -> NetworkTrajectory:
+        """Run all layers over an input, as one run with one step Jacobian.
+
+        Parameters
+        ----------
+        x : (..., T, inputs)
+        state
+            First state of each layer by part; that of the file where there is one, else zeros.
+        backend
+            As in :func:`gradflow.run`.
+
+        Raises
+        ------
+        UsageError
+            A network that reads its input from both ends (its state after a step needs the whole
+            input, so that there is no Jacobian of one step; run its layers), layers that do not
+            read what the ones below give, or what ``gradflow.run`` refuses.
+
+        Examples
+        --------
+        >>> import gradflow as gf, numpy as np
+        >>> network = gf.stack("rnn", 2, hidden=3, inputs=2, rng=0)
+        >>> run = network.run(np.ones((5, 2)))
+        >>> run
+        <NetworkTrajectory rnn, 2 layers: 5 steps, units 1.h: 3, 2.h: 3, batch axes ()>
+        >>> run.jacobian(5).shape
+        (6, 6)
+        """
+        back = [layer for layer in self.layers if layer.direction == "reverse"]
+        if back:
+            raise UsageError(
+                f"{self.source}: {back[0].name or 'a layer'!r} reads its input from the end, so "
+                "that no step of the whole network has a Jacobian of its own; take "
+                "layer_runs(x), one run a layer and direction."
+            )
+        runs = self.layer_runs(x, state, backend=backend)
+        return joined(self.source, runs, [layer.between for layer in self.layers])
+
+    def layer_runs(
+        self,
+        x: ArrayLike,
+        state: Sequence[Mapping[str, ArrayLike] | None] | None = None,
+        *,
+        backend: str = "auto",
+    ) -> tuple[Trajectory, ...]:
+        """Run the layers over an input (..., T, inputs), each on what the ones below give.
+
+        A reverse layer's run goes from the end of the input to its beginning. Parameters as in
+        :meth:`run`.
+        """
+        given = np.asarray(x, dtype=np.float64)
+        starts = [layer.initial for layer in self.layers] if state is None else list(state)
+        if len(starts) != len(self.layers):
+            raise UsageError(
+                f"{self.source}: state has {len(starts)} entries; give one a layer, "
+                f"{len(self.layers)}, or None for zeros."
+            )
+        runs: list[Trajectory] = []
+        levels = sorted({layer.level for layer in self.layers})
+        for level in levels:
+            outputs = []
+            for layer, start in zip(self.layers, starts, strict=True):
+                if layer.level != level:
+                    continue
+                if given.shape[-1:] != (layer.inputs,):
+                    raise UsageError(
+                        f"{self.source}: layer {level + 1} reads {layer.inputs} entries and is "
+                        f"given an array of shape {given.shape}; the last axis must have "
+                        f"{layer.inputs}."
+                    )
+                turned = given[..., ::-1, :] if layer.direction == "reverse" else given
+                run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
+                runs.append(run)
+                h = run.states["h"][..., 1:, :]
+                h = h[..., ::-1, :] if layer.direction == "reverse" else h
+                outputs.append(layer.between.value(h, given))
+            given = np.concatenate(outputs, axis=-1)
+        return tuple(runs)
+
+
+def stack(
+    cell: Cell | str | Sequence[Cell | str],
+    layers: int | None = None,
+    *,
+    hidden: int,
+    inputs: int,
+    rng: int | np.random.Generator | None = None,
+    residual: bool = False,
+    norm: bool = False,
+    **init: Any,
+) -> Network:
+    """Return a network of stacked layers with freshly drawn weights.
+
+    Parameters
+    ----------
+    cell
+        The cell of every layer, or one cell a layer, first the one that reads the input.
+    layers
+        Number of layers, where one cell is given for all.
+    hidden, inputs
+        Units of every layer, entries of an input.
+    rng
+        Seed or generator that the layers draw from in turn.
+    residual
+        Whether each layer but the first adds its input to its output.
+    norm
+        Whether each output goes through layer normalisation, with gain 1 and shift 0.
+    **init
+        What else ``cell.init`` takes, for every layer: ``forget_bias=3.0``.
+
+    Raises
+    ------
+    UsageError
+        A cell whose output ``h`` or input is not one vector, a number of layers below 1, or what
+        ``cell.init`` refuses.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
+    <Network lstm, 2 layers: 2 layers (lstm), 3 inputs, 4 units>
+    """
+    given = (
+        [cell] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
+        if (isinstance(cell, Cell | str))
+        else list(cell)
+    )
+    cells = [get(one) for one in given]
+    generator = np.random.default_rng(rng)
+    built = []
+    for level, one in enumerate(cells):
+        if "h" not in one.states or len(one.input_names) != 1:
+            raise UsageError(
+                f"stack: cell {one.name!r} has the state {', '.join(one.states)} and "
+                f"{len(one.input_names)} inputs; a layer gives its part h and reads one input."
+            )
+        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=generator, **init)
+        scale = Normalisation(gain=np.ones(hidden), shift=np.zeros(hidden)) if norm else None
+        built.append(
+            Layer(
+                name=str(level + 1),
+                level=level,
+                direction="forward",
+                kind=one.name,
+                cell=one,
+                params=params,
+                inputs=hidden if level else inputs,
+                hidden=hidden,
+                bias=True,
+                dtype="float64",
+                between=Between(norm=scale, residual=residual and level > 0),
+            )
+        )
+    names = ", ".join(dict.fromkeys(one.name for one in cells))
+    return Network(
+        source=f"{names}, {len(cells)} layer{'s' * (len(cells) != 1)}", layers=tuple(built)
+    )
