@@ -22,6 +22,7 @@ from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
 from gradflow.networks.between import Between
+from gradflow.networks.nodes import within_step
 from gradflow.spectra.linearised import Where
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
@@ -132,6 +133,9 @@ class NetworkTrajectory(Analysed):
             nodes = self._nodes(states, t)
             found[..., t, :] = nodes
             states = self._from_nodes(nodes, t)
+        for run, own in zip(self.runs, self.layers, strict=True):
+            if len(run.parts) > 1:
+                found[..., own] = np.einsum("...i,...ij->...j", found[..., own], within_step(run))
         return {p: found[..., s] for p, s in self.parts.items()}
 
     def path_jacobians(self) -> dict[str, Floats]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gradflow.errors import InputError, UsageError
 from gradflow.networks.formats import contents_of
+from gradflow.networks.formats.live import contents_of_module, is_module
 from gradflow.networks.layouts import LAYOUTS
 from gradflow.networks.layouts.facts import facts_of
 from gradflow.networks.layouts.layout import Reading
@@ -17,8 +18,8 @@ from gradflow.networks.network import Network
 __all__ = ["read"]
 
 
-def read(path: str | os.PathLike[str], **facts: Any) -> Network:
-    """Read the recurrent layers of a trained network from a file of weights.
+def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
+    """Read the recurrent layers of a trained network from a file of weights, or of a torch module.
 
     safetensors (one file or the index of shards), torch's .pt and .pth, .npz, Keras' .keras,
     .weights.h5 and .h5, Flax' msgpack, folders of Orbax, Equinox' leaves and ONNX are read without
@@ -30,7 +31,7 @@ def read(path: str | os.PathLike[str], **facts: Any) -> Network:
     Parameters
     ----------
     path
-        The file, or the folder of Orbax.
+        The file, the folder of Orbax, or a torch module in memory.
     **facts
         What the file does not say: ``nonlinearity`` of a vanilla network (or of the candidate of a
         gated one), ``recurrent_activation`` of the gates, ``reset_after`` of a GRU, order of the
@@ -60,13 +61,18 @@ def read(path: str | os.PathLike[str], **facts: Any) -> Network:
     <Network lstm.npz (npz): 1 layer (lstm), 3 inputs, 5 units>
     """
     said = facts_of(facts)
-    if not isinstance(path, str | os.PathLike):
+    if is_module(path):
+        contents, where = contents_of_module(path), type(path).__name__
+        source = f"{where} (torch module)"
+    elif isinstance(path, str | os.PathLike):
+        form, contents = contents_of(Path(path))
+        where, source = str(path), f"{Path(path).name} ({form.name})"
+    else:
         raise UsageError(
-            f"read: path is {type(path).__name__}; pass the name of a file of weights."
+            f"read: path is {type(path).__name__}; pass the name of a file of weights, or a torch "
+            "module."
         )
-    where = Path(path)
-    form, contents = contents_of(where)
-    reading = Reading(path=str(path), contents=contents, facts=said)
+    reading = Reading(path=where, contents=contents, facts=said)
     for _, layout in LAYOUTS.usable():
         found = layout.find(reading)
         if found is not None:
@@ -75,15 +81,15 @@ def read(path: str | os.PathLike[str], **facts: Any) -> Network:
         names = [n for n in contents.arrays if n.isprintable() and n.isascii() and len(n) < 60]
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         raise InputError(
-            f"{path} holds no recurrent layer that is laid out as torch, Keras, Flax, Equinox or "
+            f"{where} holds no recurrent layer that is laid out as torch, Keras, Flax, Equinox or "
             f"ONNX have it (its arrays: {shown or 'none'}); save the state_dict of a module with "
             "an LSTM, GRU or RNN, or declare the cell and pass its arrays."
         )
     for sentence in said.warned:
-        warnings.warn(f"{path}: {sentence}.", UserWarning, stacklevel=2)
+        warnings.warn(f"{where}: {sentence}.", UserWarning, stacklevel=2)
     left = [n for n in contents.arrays if n not in found.used]
     return Network(
-        source=f"{where.name} ({form.name})",
+        source=source,
         layers=tuple(found.layers),
         head=found.head,
         embedding=found.embedding,

@@ -27,7 +27,7 @@ __all__ = ["LAYOUT", "unnamed_layer"]
 Floats = NDArray[np.float64]
 
 _NAME = re.compile(
-    r"^(?P<prefix>(?:.*\.)?)(?P<norm>parametrizations\.)?"
+    r"^(?P<prefix>(?:.*\.)?)"
     r"(?P<what>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"
     r"(?:_l(?P<level>\d+)(?P<reverse>_reverse)?)?"
     r"(?P<part>\.original[01]?|_g|_v)?$"
@@ -36,7 +36,7 @@ _EQUINOX = re.compile(r"^(?P<prefix>(?:.*\.)?)(?P<what>bias|bias_n)$")
 _WRAPPERS = re.compile(
     r"^(?:(?:state_dict|model_state_dict|model_state|model|module|_orig_mod|net|network|weights)\.)+"
 )
-_PARTS = {".original0": "g", ".original1": "v", ".original": "", "_g": "g", "_v": "v", None: ""}
+_PARTS = {".original0": "g", ".original1": "v", ".original": "raw", "_g": "g", "_v": "v", None: ""}
 _ROWS = {4: "ifgo", 3: "rzn", 1: "h"}
 
 
@@ -54,7 +54,7 @@ def find(reading: Reading) -> Finding | None:
     """Find the recurrent layers of torch and Equinox by their names."""
     groups: dict[tuple[str, int, bool], _Group] = {}
     for name in reading.contents.arrays:
-        match = _NAME.match(name)
+        match = _NAME.match(name.replace("parametrizations.", ""))
         if match is None or _is_state_of_an_optimizer(name):
             continue
         prefix = match["prefix"].removesuffix(".")
@@ -196,6 +196,11 @@ def _layer(reading: Reading, group: _Group) -> Layer:
                 "does not scale the rows of its matrix",
             )
             return np.asarray((size / norms)[:, None] * direction)
+        require(
+            f"{what}.raw" not in names,
+            reading.where(names.get(f"{what}.raw", what)),
+            "is what a parametrization makes the weights from (only weight norm is read)",
+        )
         return reading.array(f"{prefix}{what}{end}")
 
     inputs, recurrent = weight("weight_ih"), weight("weight_hh")
@@ -242,7 +247,8 @@ def _layer(reading: Reading, group: _Group) -> Layer:
         "bias": bool(have),
         "dtype": reading.stored(next(iter(names.values()))).dtype,
     }
-    return _of_blocks(reading, count, blocks, projection, said)
+    known = reading.contents.facts.get("torch", {}).get(group.prefix)
+    return _of_blocks(reading, count, blocks, projection, said, known)
 
 
 def _of_blocks(
@@ -251,11 +257,12 @@ def _of_blocks(
     blocks: list[dict[str, Floats]],
     projection: Floats | None,
     said: dict[str, object],
+    known: str | None,
 ) -> Layer:
     inputs, recurrent, first, second = blocks
     facts = reading.facts
     if count == 1:
-        name = facts.nonlinearity
+        name = facts.nonlinearity or known
         if name is None:
             facts.assume(
                 "nn.RNN does not save its nonlinearity; tanh is assumed, say nonlinearity='relu' "
