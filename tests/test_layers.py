@@ -46,8 +46,8 @@ TRADE = {
     "proofs": {"sympy": "*", "numpy": "*", "scipy": "*", "flint": "*/balls.py"},
     "networks": {
         "numpy": "*",
-        "h5py": "networks/formats/hdf5.py",
-        "tensorstore": "networks/formats/orbax.py",
+        "h5py": "*/encodings/hdf5_process.py",
+        "tensorstore": "*/formats/orbax.py",
     },
     "studies": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*/venues.py"},

@@ -2,129 +2,86 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import subprocess
+import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
 from gradflow.errors import InputError
+from gradflow.networks.formats.encodings import hdf5_process
 from gradflow.networks.formats.encodings.stored import Contents, Stored
 from gradflow.networks.formats.format import Format
 
-__all__ = ["FORMAT", "held"]
+__all__ = ["FORMAT", "held", "held_bytes"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
-_MOST = 100_000
-_SMALL = 64 * 2**20
+_MEMORY = 2**32
+_SECONDS = 5
+_RATE = 50 * 2**20  # bytes a second that even a slow disk gives
 
 
 def read(path: Path) -> Contents:
-    """Read the names and shapes of all arrays, and what Keras says of the model beside them.
+    """Read all arrays, and what Keras says of the model beside them.
 
-    Raises ``InputError`` for a damaged file and for links to other files, which are not followed.
+    Raises ``InputError`` for a damaged file, one over 2 GiB, and arrays that lie in other files.
     """
-    if path.stat().st_size > 2**34:
-        raise InputError(f"{path} is over 16 GB; save the recurrent layers alone.")
-    return held(path.read_bytes() if path.stat().st_size < _SMALL else None, path)
+    return held(path, str(path))
 
 
-def held(
-    content: bytes | None, path: Path, config: Any = None, version: str | None = None
-) -> Contents:
-    """Return what the HDF5 file at ``path``, or of those bytes, holds.
+def held(path: Path, where: str, config: Any = None, version: str | None = None) -> Contents:
+    """Return what the HDF5 file at ``path`` holds; ``where`` names it in messages.
 
     ``config`` and ``version`` are those of the Keras model, where they stand outside this file.
     """
-    arrays: dict[str, Stored] = {}
-    labels: dict[str, str] = {}
-    with _opened(content, path) as file:
-        root = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
-        order = _texts(root.attrs.get("layer_names"))
-        version = version or _text(root.attrs.get("keras_version", file.attrs.get("keras_version")))
-        if config is None and "model_config" in file.attrs:
-            config = _json(_text(file.attrs["model_config"]))
-        for name, item in _members(root, path):
-            if isinstance(item, h5py.Group):
-                if "name" in item.attrs:
-                    labels[name] = _text(item.attrs["name"]) or ""
-                continue
-            if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
-                continue
-            size = item.size * item.dtype.itemsize
-            outside = item.is_virtual or item.external
-            if outside or (size > _SMALL and size > 1000 * item.id.get_storage_size()):
-                raise InputError(
-                    f"{path} holds an array whose numbers lie elsewhere or nowhere; save the "
-                    "weights again."
-                )
-            arrays[name] = Stored(
-                shape=tuple(int(n) for n in item.shape),
-                dtype=item.dtype.name,
-                raw=partial(_bytes, content, path, item.name),
-            )
-    facts = {"config": config, "version": version, "labels": labels, "order": order}
+    seconds = _SECONDS + path.stat().st_size // _RATE
+    program = [sys.executable, "-P", hdf5_process.__file__]
+    try:
+        done = subprocess.run(
+            [*program, os.fspath(path), str(seconds), str(_MEMORY)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=12 * seconds,
+            check=False,
+        )
+        line, _, numbers = done.stdout.partition(b"\n")
+        told = json.loads(line) if done.returncode == 0 else None
+    except (subprocess.TimeoutExpired, ValueError, OSError):
+        told = None
+    if told is None:
+        raise InputError(
+            f"{where}: its HDF5 is damaged, truncated, over 2 GiB, or has its numbers in other "
+            "files; copy or save it again."
+        )
+    arrays, at = {}, 0
+    for name, shape, dtype, size in told["arrays"]:
+        arrays[name] = Stored(
+            shape=tuple(shape), dtype=dtype, raw=partial(_part, numbers, at, at + size)
+        )
+        at += size
+    facts = {
+        "config": _json(told["config"]) if config is None else config,
+        "version": version or told["version"],
+        "labels": told["labels"],
+        "order": told["order"],
+    }
     return Contents(arrays=arrays, facts={"keras": facts})
 
 
-@contextmanager
-def _opened(content: bytes | None, path: Path) -> Iterator[h5py.File]:
-    try:
-        with h5py.File(path if content is None else io.BytesIO(content), "r") as file:
-            yield file
-    except InputError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError):
-        raise InputError(
-            f"{path} is a damaged or truncated HDF5 file; copy or save it again."
-        ) from None
+def held_bytes(content: bytes, where: str, config: Any, version: str | None) -> Contents:
+    """Return what these bytes of an HDF5 file hold; see :func:`held`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.h5"
+        path.write_bytes(content)
+        return held(path, where, config, version)
 
 
-def _members(root: h5py.Group, path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield groups and arrays by dotted name, each once, links to elsewhere left out."""
-    todo: list[tuple[str, h5py.Group]] = [("", root)]
-    count = 0
-    seen = set()
-    while todo:
-        prefix, group = todo.pop()
-        below = []
-        for key in group:
-            count += 1
-            if count > _MOST:
-                raise InputError(f"{path} holds over {_MOST:,} arrays; save the network again.")
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                continue
-            item = group[key]
-            name = f"{prefix}.{key}" if prefix else key
-            yield name, item
-            place = h5py.h5o.get_info(item.id).addr
-            if isinstance(item, h5py.Group) and place not in seen:
-                seen.add(place)
-                below.append((name, item))
-        todo.extend(reversed(below))
-
-
-def _bytes(content: bytes | None, path: Path, name: str) -> bytes:
-    with _opened(content, path) as file:
-        found = file[name]
-        return np.ascontiguousarray(found[()], found.dtype.newbyteorder("<")).tobytes()
-
-
-def _texts(value: Any) -> list[str] | None:
-    if value is None:
-        return None
-    return [_text(v) or "" for v in np.ravel(value)]
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, str) else None
+def _part(numbers: bytes, begin: int, end: int) -> bytes:
+    return numbers[begin:end]
 
 
 def _json(text: str | None) -> Any:

@@ -11,7 +11,7 @@ from gradflow.errors import InputError
 from gradflow.networks.formats.encodings.stored import Contents
 from gradflow.networks.formats.encodings.zipped import member, opened
 from gradflow.networks.formats.format import Format
-from gradflow.networks.formats.hdf5 import held
+from gradflow.networks.formats.hdf5 import held_bytes
 
 __all__ = ["FORMAT"]
 
@@ -34,7 +34,7 @@ def read(path: Path) -> Contents:
         about = _json(archive, "metadata.json", path) if "metadata.json" in names else {}
         content = member(archive, "model.weights.h5")
     version = about.get("keras_version") if isinstance(about, dict) else None
-    return held(content, path, config, version if isinstance(version, str) else None)
+    return held_bytes(content, str(path), config, version if isinstance(version, str) else None)
 
 
 def _json(archive: zipfile.ZipFile, name: str, path: Path) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -59,7 +58,9 @@ def read(path: Path) -> Contents:
         A damaged file, tensors that lie outside their storage, TorchScript, or a pickled module
         (the message says how to save its state_dict).
     """
-    found = _zipped(path) if zipfile.is_zipfile(path) else _legacy(path)
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    found = _zipped(path) if zipped else _legacy(path)
     if not found:
         raise InputError(
             f"{path} holds no table of tensors but a whole pickled object, which can only be made "
