@@ -262,12 +262,16 @@ def stack(
     >>> gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
     <Network lstm, 2 layers: 2 layers (lstm), 3 inputs, 4 units>
     """
-    given = (
-        [cell] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
-        if (isinstance(cell, Cell | str))
-        else list(cell)
-    )
-    cells = [get(one) for one in given]
+    if isinstance(cell, list | tuple):
+        cells = [get(one) for one in cell]
+        if layers not in (None, len(cells)) or not cells:
+            raise UsageError(
+                f"stack: {len(cells)} cells are given and layers is {layers}; give one cell a "
+                "layer, or one cell and the number of layers."
+            )
+    else:
+        one = get(cell)  # type: ignore[arg-type]
+        cells = [one] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
     generator = np.random.default_rng(rng)
     built = []
     for level, one in enumerate(cells):
