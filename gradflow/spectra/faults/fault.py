@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -107,6 +107,15 @@ class Fault:
         """Return one sentence: where, what was found, what to do."""
         of = f" of trajectory {self.batch}" if self.batch else ""
         return f"cell {self.cell!r}: step {self.step}{of}, {self.told}; {self.advice}."
+
+    def of_layer(self, level: int) -> Fault:
+        """Return this as a fault of a layer of a stack, whose names are ``2.h``."""
+        return replace(
+            self,
+            equation=f"{level}.{self.equation}",
+            wrt=None if self.wrt is None else f"{level}.{self.wrt}",
+            origin=None if self.origin is None else self.origin.of_layer(level),
+        )
 
     @property
     def advice(self) -> str:
