@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         run,
         stream_gradient_decay,
     )
+    from gradflow.studies import diagnose
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "codegen",
     "compile",
     "continue_fixed_points",
+    "diagnose",
     "figures",
     "fixed_points",
     "jacobian",
@@ -130,6 +132,7 @@ _HOME = {
     "bptt": "jacobians",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
+    "diagnose": "studies",
     "fixed_points": "spectra",
     "jacobian": "jacobians",
     "leading_exponents": "spectra",
