@@ -6,7 +6,7 @@ for all of them; they are orthonormalised together, when the first of them needs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +18,12 @@ from gradflow.spectra.lyapunov.spectrum import (
     initial_frame,
     longest_window,
     lyapunov_spectrum,
+    stacked,
     summary,
 )
+from gradflow.spectra.numerics.advance import LEAST, SPREAD
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude
-from gradflow.spectra.numerics.orthonormal import LEAST, SPREAD, Plan, Window
+from gradflow.spectra.numerics.orthonormal import Plan, Window
 
 # The states of the steps handled together hold about so many numbers, and a window ends with them.
 _NUMBERS, _LEAST_STEPS, _MOST_STEPS = 2**20, 4, 1024
@@ -101,26 +103,6 @@ def _one(result: LyapunovSpectrum, b: int) -> LyapunovSpectrum:
         exponents=result.exponents[b],
         stderr=result.stderr[b],
         history=result.history[b],
-    )
-
-
-def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> LyapunovSpectrum:
-    """The spectra of single trajectories as one, with leading axes `lead`."""
-    arrays = [
-        np.stack(values).reshape(*lead, *values[0].shape)
-        for values in (
-            [one.exponents for one in each],
-            [one.stderr for one in each],
-            [one.history for one in each],
-        )
-    ]
-    return replace(
-        each[0],
-        exponents=arrays[0],
-        stderr=arrays[1],
-        history=arrays[2],
-        interval=max(one.interval for one in each),
-        spread=max(one.spread for one in each),
     )
 
 

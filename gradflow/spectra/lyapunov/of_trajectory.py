@@ -15,8 +15,13 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
-from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans, stacked
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
+from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
+from gradflow.spectra.lyapunov.spectrum import (
+    LyapunovSpectrum,
+    longest_window,
+    lyapunov_spectrum,
+    stacked,
+)
 from gradflow.spectra.numerics.logdomain import Floats
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 A frame of orthonormal columns is carried along, ``J_t Q_{t-1} = Q_t R_t``, and the exponents are
 the means of ``log |R_t[i, i]|``. Several steps may share one QR as long as the columns have not
-collapsed onto each other: the digits lost are the spread of ``log |R[i, i]|`` over the window.
+collapsed onto each other: the digits lost are the spread of ``log |R[i, i]|`` over the window. A
+step that spreads too far alone has the scales of its rows and columns taken out. The sum of all
+exponents is held to the mean of ``log |det J_t|``, see `numerics.orthonormal`.
 
 Sources: G. Benettin, L. Galgani, A. Giorgilli, J.-M. Strelcyn, Meccanica 15 (1980) 9; K. Geist,
 U. Parlitz, W. Lauterborn, Prog. Theor. Phys. 83 (1990) 875; for recurrent networks R. Engelken,
@@ -13,9 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,9 +104,10 @@ def lyapunov_spectrum(
 
     Parameters
     ----------
-    jacobians : (T, d, d), or an iterable of such chunks
-        Step Jacobians, first step first. A list or tuple of matrices counts as one array; any other
-        iterable (a generator) yields chunks (m, d, d) of any lengths m, and is read once.
+    jacobians : (..., T, d, d), or an iterable of chunks (m, d, d)
+        Step Jacobians, first step first; leading axes are trajectories. A list or tuple of matrices
+        counts as one array; any other iterable (a generator) yields chunks (m, d, d) of any lengths
+        m, and is read once.
     transient : int, optional
         Steps to discard while the frame turns to its final order and the trajectory settles. By
         default a tenth of the first chunk (of the array, if it is one).
@@ -129,8 +132,8 @@ def lyapunov_spectrum(
         If a shape or a number is not as above, an entry is not finite, or no step is left after
         the transient.
     PrecisionError
-        If a Jacobian is far from singular and yet loses a direction to rounding, as it can when
-        parts of the state are measured in units many powers of ten apart.
+        If a Jacobian is far from singular, with the scales of rows and columns taken out, and yet
+        loses a direction to rounding. One that is singular to rounding loses it for good: -inf.
 
     Examples
     --------
@@ -139,6 +142,21 @@ def lyapunov_spectrum(
     >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
     array([ 0.9624, -0.9624])
     """
+    if getattr(jacobians, "ndim", 0) > 3:
+        batch = as_steps(cast("ArrayLike", jacobians), _WHERE, batched=True)
+        *lead, steps, _, _ = batch.shape
+        discard = steps // 10 if transient is None else transient
+        # known for all, so that all have as many blocks
+        options: dict[str, Any] = {
+            "transient": discard,
+            "interval": longest_window(steps, discard, interval, blocks),
+            "leading": leading,
+            "blocks": blocks,
+            "initial": initial,
+            "label": label,
+        }
+        each = [lyapunov_spectrum(batch[index], **options) for index in np.ndindex(*lead)]
+        return stacked(each, tuple(lead))
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))
     discard = len(first) // 10 if transient is None else transient
@@ -192,6 +210,26 @@ def summary(
         history=np.moveaxis(history, 0, -2),
         label=label,
         spread=spread,
+    )
+
+
+def stacked(each: Sequence[LyapunovSpectrum], lead: tuple[int, ...]) -> LyapunovSpectrum:
+    """The spectra of single trajectories as one, with leading axes `lead`."""
+    arrays = [
+        np.stack(values).reshape(*lead, *values[0].shape)
+        for values in (
+            [one.exponents for one in each],
+            [one.stderr for one in each],
+            [one.history for one in each],
+        )
+    ]
+    return replace(
+        each[0],
+        exponents=arrays[0],
+        stderr=arrays[1],
+        history=arrays[2],
+        interval=max(one.interval for one in each),
+        spread=max(one.spread for one in each),
     )
 
 
