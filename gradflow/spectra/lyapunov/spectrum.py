@@ -196,9 +196,12 @@ def summary(
             " transient, and at least one step must be left; give more steps or a shorter transient"
         )
     lengths = np.array([window.length for window in kept])
-    growth = np.full((len(kept), *kept[0].growth.shape[:-1], width), -np.inf)
-    for row, window in zip(growth, kept, strict=True):
-        row[..., : window.growth.shape[-1]] = window.growth
+    if kept[-1].growth.shape[-1] == width:
+        growth = np.array([window.growth for window in kept])
+    else:
+        growth = np.full((len(kept), *kept[0].growth.shape[:-1], width), -np.inf)
+        for row, window in zip(growth, kept, strict=True):
+            row[..., : window.growth.shape[-1]] = window.growth
     exponents, stderr, history = _averages(lengths, growth, blocks)
     spread = max(window.spread for window in kept)
     return LyapunovSpectrum(
@@ -237,19 +240,22 @@ def _averages(
     lengths: NDArray[np.int64], growth: Floats, blocks: int
 ) -> tuple[Floats, Floats, Floats]:
     """(exponents, stderr, history) of windows with `lengths` (w,) steps and growth (w, ..., k)."""
-    groups = np.array_split(np.arange(len(lengths)), min(blocks, len(lengths)))
-    steps = np.array([lengths[group].sum() for group in groups], dtype=np.float64)
+    count = min(blocks, len(lengths))
+    # as even as can be, the larger ones first
+    first = np.arange(count) * (len(lengths) // count)
+    first += np.minimum(np.arange(count), len(lengths) % count)
+    steps = np.add.reduceat(lengths, first).astype(np.float64)
     steps = steps.reshape(-1, *[1] * (growth.ndim - 1))
-    sums = np.array([growth[group].sum(axis=0) for group in groups])
+    sums = np.add.reduceat(growth, first, axis=0)
     history = np.cumsum(sums, axis=0) / np.cumsum(steps, axis=0)
     exponents = history[-1]
     stderr = np.zeros_like(exponents)
     finite = np.isfinite(exponents)
-    if len(groups) == 1:
+    if count == 1:
         stderr[finite] = np.inf
     else:
         deviation = np.where(finite, sums / steps, 0.0) - np.where(finite, exponents, 0.0)
-        variance = np.sum(steps * deviation**2, axis=0) / (len(groups) - 1)
+        variance = np.sum(steps * deviation**2, axis=0) / (count - 1)
         stderr[finite] = np.sqrt(variance / steps.sum())[finite]
     return exponents, stderr, history
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.arrays import real_array
 from gradflow.spectra.numerics.frames import (
@@ -36,9 +35,11 @@ SPREAD = 18.0
 LEAST = -570.0
 # From this size on an LU and its L are cheaper than a QR and its reflections.
 _COMPACT = 24
-# Nats of spread from which on, and of difference between columns, the volume is known better from
-# the steps: e^16 rounding units in the smallest growths are 1e-12 of a sum over some hundred parts.
-_FAR, _UNEVEN = 16.0, 3.0
+# Nats of spread from which on the volume is known better from the steps: e^16 rounding units in the
+# smallest growths are 1e-12 of a sum over some hundred parts.
+_FAR = 16.0
+# So it is where squared lengths of a step's columns have this ratio: 3 nats.
+_UNEVEN = 400.0
 
 
 def advanced(
@@ -60,8 +61,10 @@ def advanced(
     else:
         frames, growth = _square_parts(steps, length, frame, ends)
         spread = _spread(growth, scale)
-        far = np.flatnonzero(((spread > _FAR) | _uneven(columns, length)) & (spread <= SPREAD))
-        if len(far):
+        if spread.max() > _FAR or columns.max() > _UNEVEN * columns.min():
+            uneven = columns.max(axis=1) > _UNEVEN * columns.min(axis=1)
+            doubt = (spread > _FAR) | uneven.reshape(-1, length).any(axis=1)
+            far = np.flatnonzero(doubt & (spread <= SPREAD))
             each = steps.reshape(-1, length, d, d)[far]
             growth[far] = _mended(growth[far], np.linalg.slogdet(each)[1].sum(axis=1))
     if exponent:
@@ -97,15 +100,6 @@ def _squares(steps: Floats) -> Floats:
         return np.asarray(np.einsum("tij,tij->tj", steps, steps))
 
 
-def _uneven(columns: Floats, length: int) -> NDArray[np.bool_]:
-    """Which parts have a step with columns of very different squared lengths (m, d)."""
-    most = float(np.exp(2 * _UNEVEN))
-    if columns.max() <= most * columns.min():
-        return np.zeros(len(columns) // length, dtype=bool)
-    uneven = columns.max(axis=1) > most * columns.min(axis=1)
-    return np.asarray(uneven.reshape(-1, length).any(axis=1))
-
-
 def _thin_parts(steps: Floats, length: int, frame: Floats) -> tuple[Sequence[Floats], Floats]:
     """Frames (d, s) with s < d after each part, orthonormal, and growth (w, s)."""
     frames, growth = [], []
@@ -131,17 +125,27 @@ def _square_parts(
     for k in range(2, length):
         products = products @ flipped[k::length]
     frames: list[SquareFrame] = []
+    if steps.shape[-1] < _COMPACT:
+        for product in products:
+            frame = reflected(_image(product, frame))
+            frames.append(frame)
+        return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2))
     more = np.zeros(products.shape[:2])
     for k, (product, end) in enumerate(zip(products, ends, strict=True)):
-        image = applied(product.T, frame)
-        if isinstance(frame, Reflections) and frame.order is not None:
-            product.T[...] = image
-            image = product.T
-        frame = reflected(image) if len(image) < _COMPACT else eliminated(image)
+        frame = eliminated(_image(product, frame))
         if end:
             frame, more[k] = made_orthonormal(frame)
         frames.append(frame)
     return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2)) + more
+
+
+def _image(product: Floats, frame: SquareFrame) -> Floats:
+    """``product.T @ frame``, in the product's memory."""
+    image = applied(product.T, frame)
+    if isinstance(frame, Reflections) and frame.order is not None:
+        product.T[...] = image
+        return product.T
+    return image
 
 
 def _spread(growth: Floats, scale: Floats) -> Floats:

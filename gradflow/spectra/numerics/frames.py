@@ -58,20 +58,20 @@ SquareFrame = Frame | Eliminated
 
 def applied(matrix: Floats, frame: SquareFrame) -> Floats:
     """``matrix @ Q``, (d, d) in Fortran's order, which is overwritten."""
+    if isinstance(frame, Reflections):
+        v, factor = frame.reflectors, frame.factor
+        if frame.order is not None:
+            matrix = matrix.T[frame.order].T
+        if factor.ndim == 1:
+            work = 64 * len(v)
+            return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
+        return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
     if isinstance(frame, Eliminated):
         matrix.T[...] = matrix.T.take(frame.order, axis=0)
         lower = frame.factors
         return np.asarray(blas.dtrmm(1.0, lower, matrix, 1, 1, 0, 1, overwrite_b=1))
-    if not isinstance(frame, Reflections):
-        matrix[...] = matrix @ frame
-        return matrix
-    v, factor = frame.reflectors, frame.factor
-    if frame.order is not None:
-        matrix = matrix.T[frame.order].T
-    if factor.ndim == 1:
-        work = 64 * len(v)
-        return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
-    return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+    matrix[...] = matrix @ frame
+    return matrix
 
 
 def reflected(matrix: Floats) -> Reflections:
