@@ -66,7 +66,7 @@ def advanced(
             doubt = (spread > _FAR) | uneven.reshape(-1, length).any(axis=1)
             far = np.flatnonzero(doubt & (spread <= SPREAD))
             each = steps.reshape(-1, length, d, d)[far]
-            growth[far] = _mended(growth[far], np.linalg.slogdet(each)[1].sum(axis=1))
+            growth[far] = with_volume(growth[far], np.linalg.slogdet(each)[1].sum(axis=1))
     if exponent:
         growth += length * exponent * LN2
     return frames, growth, spread
@@ -158,7 +158,7 @@ def _spread(growth: Floats, scale: Floats) -> Floats:
     return np.where((least > LEAST) & (spread < np.inf), spread, np.inf)
 
 
-def _mended(growth: Floats, volume: Floats) -> Floats:
+def with_volume(growth: Floats, volume: Floats) -> Floats:
     """Growth (w, d) of square frames, its sums made the volumes (w,)."""
     weight = np.exp(2 * (growth.min(axis=1, keepdims=True) - growth))
     gap = volume - growth.sum(axis=1)
