@@ -6,7 +6,7 @@ import pytest
 from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
 from gradflow.spectra.numerics import advance, orthonormal
 from gradflow.spectra.numerics.advance import SPREAD
-from gradflow.spectra.numerics.frames import applied, reflected
+from gradflow.spectra.numerics.frames import applied, eliminated, formed, reflected
 from gradflow.spectra.numerics.orthonormal import Plan, windows
 from oracles.precision import lstm_jacobians, rnn_jacobians
 
@@ -42,6 +42,20 @@ def test_a_frame_that_is_never_formed_is_an_orthogonal_matrix(d):
     np.testing.assert_allclose(applied(np.asfortranarray(other), frame), other @ q, atol=1e-12)
 
 
+@pytest.mark.parametrize("d", [1, 7, 48, 210])
+def test_a_frame_by_elimination_is_well_conditioned_and_spans_the_same(d):
+    rng = np.random.default_rng(d)
+    scales = 10.0 ** -rng.uniform(0, 12, (d, 1))
+    given, other = scales * rng.normal(size=(d, d)), rng.normal(size=(d, d))
+    matrix = np.asfortranarray(given)
+    frame = eliminated(matrix)
+    lower = formed(frame, d)
+    assert np.linalg.cond(lower) < 10 * d
+    # row by row, however small the row is
+    np.testing.assert_allclose((lower @ np.triu(matrix)) / scales, given / scales, atol=1e-12)
+    np.testing.assert_allclose(applied(np.asfortranarray(other), frame), other @ lower, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("jacobians", "k"),
     [
@@ -70,6 +84,7 @@ def test_windows_that_nobody_looks_at_are_wrong(monkeypatch):
     for module in (orthonormal, advance):
         monkeypatch.setattr(module, "SPREAD", 80.0)
     monkeypatch.setattr(advance, "_FAR", 80.0)
+    monkeypatch.setattr(advance, "_COLUMNS_APART", np.inf)
     monkeypatch.setattr(orthonormal, "_AIM", 80.0)
     lengths, growth, _ = carried(jacobians, frame, longest=10)
     exact = np.add.reduceat(every_step(jacobians, frame), np.cumsum([0, *lengths[:-1]]), axis=0)

@@ -13,6 +13,7 @@ F. Wolf, L. Abbott, Phys. Rev. Research 5 (2023) 043044.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -122,7 +123,7 @@ def lyapunov_spectrum(
 def _of_batch(batch: Floats, options: dict[str, Any]) -> LyapunovSpectrum:
     """The spectra of a batch: small ones together, but those that meet a step of their own kind."""
     lead = batch.shape[:-3]
-    flat = batch.reshape(-1, *batch.shape[-3:])
+    flat = batch.reshape(math.prod(lead), *batch.shape[-3:])
     if len(flat) == 0:
         raise UsageError(
             f"{_WHERE}: the step Jacobians have shape {batch.shape}, and at least one trajectory is"

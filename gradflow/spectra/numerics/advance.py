@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.arrays import real_array
 from gradflow.spectra.numerics.frames import (
@@ -36,10 +37,11 @@ LEAST = -570.0
 # From this size on an LU and its L are cheaper than a QR and its reflections.
 _COMPACT = 24
 # Nats of spread from which on the volume is known better from the steps: e^16 rounding units in the
-# smallest growths are 1e-12 of a sum over some hundred parts.
-_FAR = 16.0
-# So it is where squared lengths of a step's columns have this ratio: 3 nats.
-_UNEVEN = 400.0
+# smallest growths are 1e-12 of a sum over some hundred parts, and of a small sum somewhat more.
+_FAR, _FAR_SMALL = 16.0, 15.0
+# So it is where squared lengths of a step's columns have this ratio, 3 nats, or those of its rows, 4
+# nats, if these are not eliminated but reflected.
+_COLUMNS_APART, _ROWS_APART = 400.0, 3e3
 
 
 def advanced(
@@ -61,10 +63,13 @@ def advanced(
     else:
         frames, growth = _square_parts(steps, length, frame, ends)
         spread = _spread(growth, scale)
-        if spread.max() > _FAR or columns.max() > _UNEVEN * columns.min():
-            uneven = columns.max(axis=1) > _UNEVEN * columns.min(axis=1)
-            doubt = (spread > _FAR) | uneven.reshape(-1, length).any(axis=1)
-            far = np.flatnonzero(doubt & (spread <= SPREAD))
+        uneven = _uneven(columns, _COLUMNS_APART)
+        far = spread > (_FAR if d >= _COMPACT else _FAR_SMALL)
+        if d < _COMPACT:
+            uneven = uneven | _uneven(_squares(steps.swapaxes(1, 2)), _ROWS_APART)
+        far |= uneven.reshape(-1, length).any(axis=1)
+        if far.any():
+            far &= spread <= SPREAD
             each = steps.reshape(-1, length, d, d)[far]
             growth[far] = with_volume(growth[far], np.linalg.slogdet(each)[1].sum(axis=1))
     if exponent:
@@ -98,6 +103,13 @@ def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats
 def _squares(steps: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.einsum("tij,tij->tj", steps, steps))
+
+
+def _uneven(squares: Floats, ratio: float) -> NDArray[np.bool_]:
+    """Which rows of squares (m, d) have entries further apart than the ratio."""
+    if squares.max() <= ratio * squares.min():
+        return np.zeros(len(squares), dtype=bool)
+    return np.asarray(squares.max(axis=1) > ratio * squares.min(axis=1))
 
 
 def _thin_parts(steps: Floats, length: int, frame: Floats) -> tuple[Sequence[Floats], Floats]:
