@@ -39,8 +39,8 @@ _COMPACT = 24
 # Nats of spread from which on the volume is known better from the steps: e^16 rounding units in the
 # smallest growths are 1e-12 of a sum over some hundred parts, and of a small sum somewhat more.
 _FAR, _FAR_SMALL = 16.0, 15.0
-# So it is where squared lengths of a step's columns have this ratio, 3 nats, or those of its rows, 4
-# nats, if these are not eliminated but reflected.
+# So it is where squared lengths of a step's columns have this ratio, 3 nats, or those of its rows,
+# 4 nats, if these are not eliminated but reflected.
 _COLUMNS_APART, _ROWS_APART = 400.0, 3e3
 
 
