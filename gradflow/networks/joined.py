@@ -24,7 +24,8 @@ from gradflow.errors import UsageError
 from gradflow.networks.between import Between
 from gradflow.networks.nodes import within_step
 from gradflow.spectra.linearised import Where
-from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Analysed, Trajectory
 
