@@ -26,7 +26,8 @@ from gradflow.networks.nodes import within_step
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Analysed, Trajectory
 

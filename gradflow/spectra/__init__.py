@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
     from gradflow.spectra.locating import locate
+    from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
     from gradflow.spectra.lyapunov.long_runs import leading_exponents
-    from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+    from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
     from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
     from gradflow.spectra.products.singular_values import SingularValues, singular_values
     from gradflow.spectra.running import run
@@ -100,7 +101,7 @@ _HOME = {
     "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
-    "LyapunovSpectrum": "lyapunov.spectrum",
+    "LyapunovSpectrum": "lyapunov.exponents",
     "ParameterGradient": "decay.by_lag",
     "PathDecay": "decay.paths",
     "ProductEigenvalues": "products.eigenvalues",

@@ -24,8 +24,8 @@ from gradflow.spectra.decay.truncation import Truncation, truncation
 from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
 from gradflow.spectra.products.singular_values import SingularValues, singular_values
 
