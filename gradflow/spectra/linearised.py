@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
+from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
 from gradflow.spectra.faults.fault import Fault
@@ -65,6 +66,14 @@ class Linearised(ABC):
     @abstractmethod
     def fault(self) -> Fault | None:
         """Return where a derivative first stops being finite, ``None`` where none does."""
+
+    @abstractmethod
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+
+    @abstractmethod
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
 
     @abstractmethod
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats: ...

@@ -249,3 +249,15 @@ def test_fixed_points_say_where_an_axis_of_steps_belongs():
     cell, _, params, _, _ = given("rnn")
     with pytest.raises(UsageError, match="An axis of steps before is for gf"):
         gf.fixed_points(cell, params)
+
+
+def test_saturated_units_keep_their_slopes():
+    """Slopes that float64 does not hold, at biases that change: log 4 - 2 |a| each."""
+    cell = gf.Cell(name="pushed", state="h", vectors="b", equations="h_next = tanh(h + b)")
+    bias = np.array([[3.0], [400.0], [-500.0], [2.0], [450.0]])
+    run = gf.run(cell, {"b": bias}, state=[0.0])
+    a = run.flat_states[:-1, 0] + bias[:, 0]
+    slopes = np.log(4) - 2 * np.abs(a) - 2 * np.log1p(np.exp(-2 * np.abs(a)))
+    expected = np.concatenate([[0.0], np.cumsum(slopes[::-1])])
+    np.testing.assert_allclose(run.decay().log_norm, expected, rtol=1e-12)
+    np.testing.assert_allclose(run.gradient_decay([1.0]).log_norm, expected, rtol=1e-12)
