@@ -5,12 +5,22 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
 from gradflow.errors import UsageError
 
-__all__ = ["RANGES", "SOURCE_WORDS", "TARGETS", "ElementwiseFunction", "Formula", "checked"]
+__all__ = [
+    "RANGES",
+    "SOURCE_WORDS",
+    "TARGETS",
+    "ElementwiseFunction",
+    "Formula",
+    "checked",
+    "named",
+    "ours",
+]
 
 Formula = Callable[..., sp.Expr]
 
@@ -62,6 +72,10 @@ class ElementwiseFunction:
         Where its values lie: a word of ``RANGES``.
     increasing
         Whether it never falls, so that an interval's ends go to ends.
+    rest
+        ``(p, f)`` where ``1 - value**p`` is computed as ``f`` of the argument, which keeps the
+        digits that the subtraction loses where the value is near 1; ``f`` makes a SymPy expression.
+        What is printed stays ``1 - value**p``.
     code
         The word in generated source, where the language's cannot stand there.
     numpy, numba
@@ -81,6 +95,7 @@ class ElementwiseFunction:
     most: int = 1
     range: str = "any"
     increasing: bool = False
+    rest: tuple[int, Formula] | None = None
     code: str = ""
     numpy: str = ""
     numba: str = ""
@@ -126,3 +141,18 @@ def checked(record: ElementwiseFunction) -> ElementwiseFunction:
             "a SymPy expression of them."
         )
     return record
+
+
+def named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
+    """Return the record of a function that every target has under one name."""
+    own = {"mpmath": name, "array_api": name, "balls": name}
+    code = more.get("code", name)
+    both = {"numpy": f"numpy:{code}", "numba": f"numpy:{code}"}
+    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**both, **own, **more})
+
+
+def ours(name: str, sympy: Any, latex: str = "", **more: Any) -> ElementwiseFunction:
+    """Return the record of a function that gradflow's modules for the targets bring."""
+    code = more.get("code", name)
+    own = dict.fromkeys(("numpy", "numba", "array_api"), code)
+    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**own, **more})

@@ -19,7 +19,13 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from gradflow.cells.language.elementwise import ElementwiseFunction, Formula, checked
+from gradflow.cells.language.elementwise import (
+    ElementwiseFunction,
+    Formula,
+    checked,
+    named,
+    ours,
+)
 from gradflow.cells.language.nodes import choose
 from gradflow.registry import Registry
 
@@ -70,8 +76,7 @@ class _Extreme(UnitFunction):
 
 
 def _called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
-    record = MODULO if name == MODULO.name else FUNCTIONS.get(name)
-    return record.sympy(*args)
+    return (_UNCALLED.get(name) or FUNCTIONS.get(name)).sympy(*args)
 
 
 def unit_function(
@@ -95,6 +100,8 @@ def _zero(a: sp.Expr) -> sp.Expr:
 
 
 sigmoid: Any = unit_function("sigmoid", lambda a: sigmoid(a) * (1 - sigmoid(a)))
+sigmoid_rest: Any = unit_function("sigmoid_rest", lambda a: -sigmoid(a) * sigmoid_rest(a))
+tanh_slope: Any = unit_function("tanh_slope", lambda a: -2 * sp.tanh(a) * tanh_slope(a))
 step = unit_function("step", _zero, value=lambda a: int(bool(a > 0)))
 relu = unit_function("relu", lambda a: step(a), value=lambda a: max(a, sp.S.Zero))
 softplus = unit_function("softplus", lambda a: sigmoid(a))
@@ -147,21 +154,6 @@ def define(
     return checked(record)
 
 
-def _named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
-    """Return the record of a function that every target has under one name."""
-    own = {"mpmath": name, "array_api": name, "balls": name}
-    code = more.get("code", name)
-    both = {"numpy": f"numpy:{code}", "numba": f"numpy:{code}"}
-    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**both, **own, **more})
-
-
-def _ours(name: str, sympy: Any, latex: str = "", **more: Any) -> ElementwiseFunction:
-    """Return the record of a function that gradflow's modules for the targets bring."""
-    code = more.get("code", name)
-    own = dict.fromkeys(("numpy", "numba", "array_api"), code)
-    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**own, **more})
-
-
 def _fold(binary: Formula) -> Formula:
     return lambda *args: reduce(binary, args)
 
@@ -176,7 +168,7 @@ def _extreme(name: str, binary: Any, latex: str, code: str) -> ElementwiseFuncti
 
 _BARS, _FEET = (r"\left| ", r" \right|"), (r"\left\lfloor ", r" \right\rfloor")
 _TABLE = (
-    _ours(
+    ours(
         "sigmoid",
         sigmoid,
         r"\sigma",
@@ -184,10 +176,20 @@ _TABLE = (
         numpy="scipy.special:expit",
         range="unit",
         increasing=True,
+        rest=(1, sigmoid_rest),
         coq="sigmoid",
     ),
-    _named("tanh", sp.tanh, r"\tanh", numba="tanh", range="symmetric", increasing=True, coq="tanh"),
-    _ours(
+    named(
+        "tanh",
+        sp.tanh,
+        r"\tanh",
+        numba="tanh",
+        range="symmetric",
+        increasing=True,
+        rest=(2, tanh_slope),
+        coq="tanh",
+    ),
+    ours(
         "relu",
         relu,
         r"\operatorname{ReLU}",
@@ -197,14 +199,14 @@ _TABLE = (
         increasing=True,
         coq="relu",
     ),
-    _ours(
+    ours(
         "softplus",
         softplus,
         definition=lambda a: sp.log(1 + sp.exp(a)),
         range="positive",
         increasing=True,
     ),
-    _ours(
+    ours(
         "step",
         step,
         definition=lambda a: choose(a > 0, 1, 0),
@@ -214,18 +216,18 @@ _TABLE = (
         increasing=True,
         coq="step",
     ),
-    _named("sign", sign, "", range="symmetric", increasing=True, balls="sgn"),
-    _named("exp", sp.exp, r"\exp", numba="exp", range="positive", increasing=True),
-    _named("log", sp.log, r"\log", increasing=True),
-    _named("sqrt", sp.sqrt, r"\sqrt", fences=(r"\sqrt{", "}"), increasing=True),
-    _named("sin", sp.sin, r"\sin", range="symmetric"),
-    _named("cos", sp.cos, r"\cos", range="symmetric"),
-    _named("tan", sp.tan, r"\tan"),
-    _named("sinh", sp.sinh, r"\sinh", increasing=True),
-    _named("cosh", sp.cosh, r"\cosh", range="positive"),
-    _named("asinh", sp.asinh, r"\operatorname{arsinh}", code="arcsinh", increasing=True),
-    _named("atan", sp.atan, r"\arctan", code="arctan", increasing=True),
-    _named(
+    named("sign", sign, "", range="symmetric", increasing=True, balls="sgn"),
+    named("exp", sp.exp, r"\exp", numba="exp", range="positive", increasing=True),
+    named("log", sp.log, r"\log", increasing=True),
+    named("sqrt", sp.sqrt, r"\sqrt", fences=(r"\sqrt{", "}"), increasing=True),
+    named("sin", sp.sin, r"\sin", range="symmetric"),
+    named("cos", sp.cos, r"\cos", range="symmetric"),
+    named("tan", sp.tan, r"\tan"),
+    named("sinh", sp.sinh, r"\sinh", increasing=True),
+    named("cosh", sp.cosh, r"\cosh", range="positive"),
+    named("asinh", sp.asinh, r"\operatorname{arsinh}", code="arcsinh", increasing=True),
+    named("atan", sp.atan, r"\arctan", code="arctan", increasing=True),
+    named(
         "erf",
         sp.erf,
         "",
@@ -234,8 +236,8 @@ _TABLE = (
         range="symmetric",
         increasing=True,
     ),
-    _named("floor", floor, "", fences=_FEET, increasing=True),
-    _named(
+    named("floor", floor, "", fences=_FEET, increasing=True),
+    named(
         "Abs",
         Abs,
         r"\operatorname{abs}",
@@ -263,6 +265,16 @@ MODULO = ElementwiseFunction(
 )
 """The operator ``%``: a record as any other, but no word that equations call."""
 
+SIGMOID_REST = ours(
+    "sigmoid_rest", sigmoid_rest, definition=lambda a: 1 / (1 + sp.exp(a)), range="unit"
+)
+"""``1 - sigmoid(a)``, which the subtraction calls 0 from a of 37 on; generated source alone."""
+
+TANH_SLOPE = ours("tanh_slope", tanh_slope, definition=lambda a: 1 / sp.cosh(a) ** 2, range="unit")
+"""``1 - tanh(a)^2``, which the subtraction calls 0 from \\|a| of 19 on; generated source alone."""
+
+_UNCALLED = {record.name: record for record in (MODULO, SIGMOID_REST, TANH_SLOPE)}
+
 FUNCTIONS: Registry[ElementwiseFunction] = Registry(
     kind="elementwise function",
     group="gradflow.functions",
@@ -274,14 +286,14 @@ FUNCTIONS: Registry[ElementwiseFunction] = Registry(
 
 def records() -> tuple[ElementwiseFunction, ...]:
     """Return the record of every function that generated source may call."""
-    return (*(record for _, record in FUNCTIONS.usable()), MODULO)
+    return (*(record for _, record in FUNCTIONS.usable()), *_UNCALLED.values())
 
 
 def record_of(expression: sp.Basic) -> ElementwiseFunction | None:
     """Return the record of a call, by the name of its class; ``None`` for anything else."""
     name = type(expression).__name__
-    if name == MODULO.name:
-        return MODULO
+    if name in _UNCALLED:
+        return _UNCALLED[name]
     is_call = isinstance(expression, sp.Function) and name in FUNCTIONS
     return FUNCTIONS.get(name) if is_call else None
 

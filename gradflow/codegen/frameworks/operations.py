@@ -20,7 +20,7 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks import library_jax
 from gradflow.codegen.frameworks.blocks import assemble
 from gradflow.codegen.frameworks.source import elementwise, from_elsewhere
-from gradflow.codegen.frameworks.special import series_erf, two_sided_sigmoid
+from gradflow.codegen.frameworks.special import one_over_cosh, series_erf, two_sided_sigmoid
 from gradflow.errors import UsageError
 
 Array = Any
@@ -203,6 +203,14 @@ class Operations:
     def sigmoid(self, a: Any) -> Array:
         """Return ``1 / (1 + exp(-a))`` without overflow, accurate in both tails."""
         return _special(self.library, "sigmoid")(self.array(a))
+
+    def sigmoid_rest(self, a: Any) -> Array:
+        """Return ``1 - sigmoid(a)``, whose digits the subtraction would lose."""
+        return self.sigmoid(-self.array(a))
+
+    def tanh_slope(self, a: Any) -> Array:
+        """Return ``1 - tanh(a)^2``, whose digits the subtraction would lose."""
+        return one_over_cosh(self.library, self.array(a)) ** 2
 
     def erf(self, a: Any) -> Array:
         """Return the error function: the library's own, or a series in standard functions."""

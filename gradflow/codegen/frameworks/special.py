@@ -17,6 +17,12 @@ def two_sided_sigmoid(xp: Any, a: Array) -> Array:
     return xp.where(a >= 0, 1 / (1 + small), small / (1 + small))
 
 
+def one_over_cosh(xp: Any, a: Array) -> Array:
+    """Return ``1 / cosh(a)``; the exponential never overflows and no digits cancel."""
+    small = xp.exp(-xp.abs(a))
+    return 2 * small / (1 + small * small)
+
+
 def series_erf(xp: Any, a: Array) -> Array:
     r"""Return the error function.
 

@@ -26,6 +26,7 @@ from gradflow.codegen.lowering.routine import (
     live,
     share,
 )
+from gradflow.codegen.lowering.slopes import with_slopes
 from gradflow.jacobians.partials import partial
 from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term, collect
@@ -67,8 +68,10 @@ def _finish(
     extra: Sequence[sp.Symbol] = (),
     matrix: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> Routine:
-    """Drop what is not needed and share subexpressions."""
+    """Let slopes keep their digits, drop what is not needed and share subexpressions."""
     spaces = dict(names.spaces)
+    if name != "step":
+        statements = with_slopes(statements)
     kept = tuple(share(live(statements, set(returns)), spaces, names.names))
     pairs = tuple((s, spaces[s.name]) for s in extra)
     return Routine(

@@ -99,6 +99,21 @@ def sigmoid(x: float) -> float:
 
 
 @inline
+def sigmoid_rest(x: float) -> float:
+    """Return ``1 - sigmoid(x)``, to rounding in both tails; the exponential is that of both."""
+    e = exp(-abs(x))
+    return (e if x >= 0.0 else 1.0) / (1.0 + e) if x == x else x
+
+
+@inline
+def tanh_slope(x: float) -> float:
+    """Return ``1 - tanh(x)^2``, to rounding, as the square of ``1 / cosh(x)``."""
+    e = exp(-abs(x))
+    root = 2.0 * e / (1.0 + e * e)
+    return root * root
+
+
+@inline
 def relu(x: float) -> float:
     """Return ``max(x, 0)``."""
     return 0.0 if x < 0.0 else x

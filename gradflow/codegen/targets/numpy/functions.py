@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 
 def step_(a: Any) -> Any:
@@ -21,6 +22,18 @@ def relu(a: Any) -> Any:
 def softplus(a: Any) -> Any:
     """Return ``log(1 + exp(a))`` without overflow."""
     return np.logaddexp(a, 0.0)
+
+
+def sigmoid_rest(a: Any) -> Any:
+    """Return ``1 - sigmoid(a)`` to rounding, from the exponential and not by subtraction."""
+    return expit(np.negative(a))
+
+
+def tanh_slope(a: Any) -> Any:
+    """Return ``1 - tanh(a)^2`` to rounding, from the exponential and not by subtraction."""
+    e = np.exp(-np.abs(a))
+    root = 2 * e / (1 + e * e)
+    return root * root
 
 
 def ratio(p: int, q: int) -> float:
