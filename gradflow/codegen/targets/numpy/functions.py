@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 
 def step_(a: Any) -> Any:
@@ -26,13 +25,14 @@ def softplus(a: Any) -> Any:
 
 def sigmoid_rest(a: Any) -> Any:
     """Return ``1 - sigmoid(a)`` to rounding, from the exponential and not by subtraction."""
-    return expit(np.negative(a))
+    e = np.exp(-np.abs(a))
+    return np.where(a > 0, e, 1.0) / (1.0 + e)
 
 
 def tanh_slope(a: Any) -> Any:
     """Return ``1 - tanh(a)^2`` to rounding, from the exponential and not by subtraction."""
     e = np.exp(-np.abs(a))
-    root = 2 * e / (1 + e * e)
+    root = 2.0 * e / (1.0 + e * e)
     return root * root
 
 
