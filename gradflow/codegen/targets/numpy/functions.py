@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# exp and cosh of it are below overflow, and what lies beyond has rounded to 1 or to 0
+_MOST = 709.0
+
 
 def step_(a: Any) -> Any:
     """Return the indicator ``a > 0`` as 0.0 or 1.0."""
