@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
+from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.logdomain import Floats
@@ -60,6 +61,14 @@ class Linearised(ABC):
     @abstractmethod
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
+
+    @abstractmethod
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+
+    @abstractmethod
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
 
     @abstractmethod
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -12,10 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
+from gradflow.codegen.logarithms.numbers import Logs
+from gradflow.codegen.logarithms.steps import in_doubt, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.errors import UsageError
+from gradflow.spectra.beyond.rows import kept
 from gradflow.spectra.linearised import Linearised, Where
 from gradflow.spectra.numerics.logdomain import Floats
+
+# So many steps are looked at together.
+_TOGETHER = 4096
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -88,7 +95,33 @@ class LinearisedCell(Linearised):
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
-        return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
+        pulled = pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
+        return kept(self, covector, pulled, rows)
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+        return self._in_doubt
+
+    @cached_property
+    def _in_doubt(self) -> NDArray[np.bool_]:
+        *batch, steps, width = self.flat_states[..., 1:, :].shape
+        states = self.flat_states[..., :-1, :].reshape(-1, width)
+        inputs = {
+            n: np.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, x.shape[-1])
+            for n, x in self.inputs.items()
+        }
+        t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
+        bound = self.bound.with_state(self.flat_states)
+        found = [
+            in_doubt(bound, states[some], {n: x[some] for n, x in inputs.items()}, t[some])
+            for some in (slice(i, i + _TOGETHER) for i in range(0, len(states), _TOGETHER))
+        ]
+        return np.concatenate(found).reshape(*batch, steps)
+
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+        states, inputs, t = self._at(where)
+        return log_jacobians(self.bound.with_state(self.flat_states), states, inputs or {}, t)
 
     def _at(self, where: Where) -> tuple[Floats, dict[str, Floats] | None, NDArray[np.int64]]:
         states = self.flat_states[..., :-1, :][..., where, :]

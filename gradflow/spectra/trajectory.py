@@ -11,22 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
-from gradflow.spectra.decay.blocks import (
-    Block,
-    block_decay,
-    block_singular_values,
-    block_slices,
-)
+from gradflow.spectra.beyond import products
+from gradflow.spectra.beyond.paths import paths
+from gradflow.spectra.decay.blocks import Block
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
-from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
-from gradflow.spectra.decay.paths import PathDecay, path_decay
+from gradflow.spectra.decay.decay import Decay, pulled_decay
+from gradflow.spectra.decay.paths import PathDecay
 from gradflow.spectra.decay.truncation import Truncation, truncation
 from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
-from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.products.singular_values import SingularValues, singular_values
+from gradflow.spectra.products.eigenvalues import ProductEigenvalues
+from gradflow.spectra.products.singular_values import SingularValues
 
 
 class Analysed(Linearised):
@@ -48,12 +45,7 @@ class Analysed(Linearised):
         With ``block=("c", "h")``, that of :math:`\partial c_T/\partial h_{T-\ell}` alone: a block
         of the product of whole Jacobians, no product of blocks.
         """
-        if block is None:
-            return product_decay(self.jacobians(), f"{self.name}: product of Jacobians")
-        of, by = block_slices(block, self.parts, "decay")
-        quantity = rf"\|\partial {block[0]}_t / \partial {block[1]}_k\|_2"
-        label = f"{self.name}: block ({block[0]}, {block[1]}) of the product"
-        return block_decay(self.jacobians(), of, by, label, quantity)
+        return products.decay(self, block)
 
     def gradient_decay(
         self, gradient: ArrayLike | Mapping[str, ArrayLike], *, units: bool = True
@@ -70,7 +62,7 @@ class Analysed(Linearised):
     def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
         row = self.checked_covector(gradient)
-        return path_decay(self.jacobians(), self.path_jacobians(), row)
+        return paths(self, row)
 
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
         r"""Backpropagate a loss to the parameters, each lag's contribution kept apart.
@@ -100,10 +92,7 @@ class Analysed(Linearised):
         With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`.
         """
         self.require_single("singular_values")
-        if block is None:
-            return singular_values(self.jacobians(), lags)
-        of, by = block_slices(block, self.parts, "singular_values")
-        return block_singular_values(self.jacobians(), of, by, lags)
+        return products.values(self, lags, block)
 
     def eigenvalues(self, t: Steps | None = None) -> NDArray[np.complex128]:
         """Return the eigenvalues (..., steps, d) of every step Jacobian, or of those at ``t``.
@@ -117,7 +106,7 @@ class Analysed(Linearised):
         self.require_single("product_eigenvalues")
         given = self.steps if lag is None else lag
         count = whole_number(given, "product_eigenvalues: lag", 0, self.steps)
-        return product_eigenvalues(self.jacobians(range(self.steps - count + 1, self.steps + 1)))
+        return products.eigenvalues(self, count)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

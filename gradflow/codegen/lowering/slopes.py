@@ -26,21 +26,26 @@ def with_slopes(statements: Iterable[Statement]) -> list[Statement]:
     meanings = {s.target: s.expression for s in statements if isinstance(s, Let)}
     found: dict[sp.Basic, sp.Basic] = {}
 
-    def kept(expression: sp.Expr) -> sp.Expr:
+    def whole(expression: sp.Expr) -> sp.Expr:
         return _kept(expression, meanings, found)
 
     def rewritten(statement: Statement) -> Statement:
         match statement:
             case Let():
-                return replace(statement, expression=kept(statement.expression))
+                return replace(statement, expression=whole(statement.expression))
             case Fill():
                 terms = (
-                    replace(t, diagonals=tuple(map(kept, t.diagonals))) for t in statement.terms
+                    replace(t, diagonals=tuple(map(whole, t.diagonals))) for t in statement.terms
                 )
                 return replace(statement, terms=tuple(terms))
         return statement
 
     return [rewritten(s) for s in statements]
+
+
+def kept(expression: sp.Expr, meanings: Meanings) -> sp.Expr:
+    """Return an expression with each such difference as the function; names are ``meanings``."""
+    return _kept(expression, meanings, {})
 
 
 def _kept(expression: sp.Expr, meanings: Meanings, found: dict[sp.Basic, sp.Basic]) -> sp.Expr:

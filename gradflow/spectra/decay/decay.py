@@ -203,12 +203,14 @@ def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) 
             "look at the Jacobian of that step."
         )
     by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
-    by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
+    logs = pulled.log_rows
+    if logs is None:
+        logs = log_magnitude(pulled.rows) + pulled.log_norm[..., None]
     return Decay(
         lag=np.arange(pulled.log_norm.shape[-1]),
         log_norm=pulled.log_norm,
         quantity=r"\|\partial L / \partial s_k\|",
         label=label,
         by_part=by_part,
-        by_unit=by_unit,
+        by_unit=logs if units else None,
     )

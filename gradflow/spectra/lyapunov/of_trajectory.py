@@ -15,6 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
+from gradflow.spectra.beyond import lyapunov as beyond
 from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans, stacked
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
@@ -35,6 +36,8 @@ def trajectory_spectrum(
     leading = options.get("leading")
     if leading is not None:
         whole_number(leading, "lyapunov: leading", 1)
+    if trajectory.in_doubt().any():
+        return beyond.spectrum(trajectory, trajectory.parts.get(part or "", slice(None)), options)
     if part is None and leading is not None and _unformed(trajectory, leading):
         return _without_jacobians(trajectory, options)
     # known for all of the run and not from its first chunk, so that all have as many blocks
