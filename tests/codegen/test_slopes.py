@@ -9,7 +9,13 @@ import pytest
 import sympy as sp
 
 import gradflow as gf
-from gradflow.cells.language.functions import sigmoid, sigmoid_rest, tanh_slope
+from gradflow.cells.language.functions import (
+    erf_rest,
+    sigmoid,
+    sigmoid_rest,
+    softplus,
+    tanh_slope,
+)
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.code import Code
 from gradflow.codegen.lowering import calculus
@@ -267,9 +273,14 @@ NAMED = [Let(s, sigmoid(a + b), "hidden"), Let(g, sp.tanh(a * b), "hidden")]
         (1 - s + x * s, sigmoid_rest(a + b) + x * s),
         (x * (1 - sp.tanh(x) ** 2), x * tanh_slope(x)),
         (sp.exp(1 - sigmoid(x)), sp.exp(sigmoid_rest(x))),
+        (1 - g, 2 * sigmoid_rest(2 * a * b)),
+        (x * (1 + g), 2 * x * sigmoid_rest(-2 * a * b)),
+        ((1 + sp.erf(x)) / 2, erf_rest(-x) / 2),
+        (x * (1 - sp.erf(x)), x * erf_rest(x)),
+        (x * sp.log(s), -x * softplus(a + b)),
         # what is no slope, or loses nothing, stays
         (1 + s, 1 + s),
-        (1 - g, 1 - g),
+        (1 + g**2, 1 + g**2),
         (1 - s**2, 1 - s**2),
         (1 - g**4, 1 - g**4),
         (3 - s, 3 - s),

@@ -15,50 +15,23 @@ the derivatives a framework uses and stay whole:
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any
 
 import sympy as sp
 
 from gradflow.cells.language.elementwise import (
     ElementwiseFunction,
     Formula,
+    UnitFunction,
     checked,
     named,
     ours,
+    unit_function,
 )
 from gradflow.cells.language.nodes import choose
 from gradflow.registry import Registry
 
 __all__ = ["FUNCTIONS", "MODULO", "define", "record_of", "records", "register"]
-
-
-class UnitFunction(sp.Function):
-    """A function of one unit's values that SymPy keeps whole."""
-
-    is_real = True
-    value: ClassVar[Formula | None] = None
-    derivatives: ClassVar[tuple[Formula, ...]] = ()
-    definition: ClassVar[Formula | None] = None
-
-    @classmethod
-    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
-        """Work out fractions."""
-        if cls.value is None or not all(a.is_Rational for a in args):
-            return None
-        return sp.sympify(cls.value(*args))
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """Return the derivative with respect to one argument, of the definition if none is told."""
-        if self.derivatives:
-            return sp.sympify(self.derivatives[argindex - 1](*self.args))
-        assert self.definition is not None
-        free = [sp.Dummy(real=True) for _ in self.args]
-        slope = sp.diff(self.definition(*free), free[argindex - 1])
-        return slope.xreplace(dict(zip(free, self.args, strict=True)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the name of the function, which is looked up on loading."""
-        return _called, (type(self).__name__, self.args)
 
 
 class _Extreme(UnitFunction):
@@ -75,24 +48,9 @@ class _Extreme(UnitFunction):
         return super().eval(a, b)
 
 
-def _called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
+def called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
+    """Return a call of the function of that name."""
     return (_UNCALLED.get(name) or FUNCTIONS.get(name)).sympy(*args)
-
-
-def unit_function(
-    name: str,
-    *derivatives: Formula,
-    value: Formula | None = None,
-    definition: Formula | None = None,
-    base: type[UnitFunction] = UnitFunction,
-) -> Any:
-    """Return the SymPy class of a function from its value at fractions and its derivatives."""
-    body: dict[str, Any] = {"derivatives": derivatives, "__module__": __name__}
-    if value is not None:  # a fixed number of arguments, by which SymPy orders calls too
-        body |= {"value": staticmethod(value), "nargs": len(derivatives)}
-    if definition is not None:
-        body["definition"] = staticmethod(definition)
-    return type(name, (base,), body)
 
 
 def _zero(a: sp.Expr) -> sp.Expr:
@@ -102,6 +60,7 @@ def _zero(a: sp.Expr) -> sp.Expr:
 sigmoid: Any = unit_function("sigmoid", lambda a: sigmoid(a) * (1 - sigmoid(a)))
 sigmoid_rest: Any = unit_function("sigmoid_rest", lambda a: -sigmoid(a) * sigmoid_rest(a))
 tanh_slope: Any = unit_function("tanh_slope", lambda a: -2 * sp.tanh(a) * tanh_slope(a))
+erf_rest: Any = unit_function("erf_rest", lambda a: -2 * sp.exp(-(a**2)) / sp.sqrt(sp.pi))
 step = unit_function("step", _zero, value=lambda a: int(bool(a > 0)))
 relu = unit_function("relu", lambda a: step(a), value=lambda a: max(a, sp.S.Zero))
 softplus = unit_function("softplus", lambda a: sigmoid(a))
@@ -176,7 +135,8 @@ _TABLE = (
         numpy="scipy.special:expit",
         range="unit",
         increasing=True,
-        rest=(1, sigmoid_rest),
+        rest=((1, sigmoid_rest),),
+        log=lambda a: -softplus(-a),
         coq="sigmoid",
     ),
     named(
@@ -186,7 +146,8 @@ _TABLE = (
         numba="tanh",
         range="symmetric",
         increasing=True,
-        rest=(2, tanh_slope),
+        odd=True,
+        rest=((1, lambda a: 2 * sigmoid_rest(2 * a)), (2, tanh_slope)),
         coq="tanh",
     ),
     ours(
@@ -235,6 +196,8 @@ _TABLE = (
         numba="math:erf",
         range="symmetric",
         increasing=True,
+        odd=True,
+        rest=((1, erf_rest),),
     ),
     named("floor", floor, "", fences=_FEET, increasing=True),
     named(
@@ -273,7 +236,18 @@ SIGMOID_REST = ours(
 TANH_SLOPE = ours("tanh_slope", tanh_slope, definition=lambda a: 1 / sp.cosh(a) ** 2, range="unit")
 """``1 - tanh(a)^2``, which the subtraction calls 0 from \\|a| of 19 on; generated source alone."""
 
-_UNCALLED = {record.name: record for record in (MODULO, SIGMOID_REST, TANH_SLOPE)}
+ERF_REST = ElementwiseFunction(
+    name="erf_rest",
+    sympy=erf_rest,
+    definition=lambda a: 1 - sp.erf(a),
+    numpy="scipy.special:erfc",
+    numba="math:erfc",
+    mpmath="erfc",
+    array_api="erf_rest",
+)
+"""``1 - erf(a)``, which the subtraction calls 0 from a of 6 on; generated source alone."""
+
+_UNCALLED = {record.name: record for record in (MODULO, SIGMOID_REST, TANH_SLOPE, ERF_REST)}
 
 FUNCTIONS: Registry[ElementwiseFunction] = Registry(
     kind="elementwise function",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from scipy.special import erf, erfc, erfcx
 
 from gradflow.codegen.logarithms.numbers import (
     Floats,
@@ -57,6 +58,17 @@ def _sinh(a: Logs) -> Logs:
     return either(np.abs(a.value) < _LARGE, near, signed(a.sign, np.abs(a.value) - math.log(2)))
 
 
+def _erf(a: Logs) -> Logs:
+    near = signed(a.sign, a.log + math.log(2) - math.log(math.pi) / 2)
+    return either(a.log < _TINY, near, logs(erf(a.value)))
+
+
+def _erf_rest(a: Logs) -> Logs:
+    positive_part = np.maximum(a.value, 0.0)
+    tail = positive(np.log(erfcx(positive_part)) - positive_part**2)
+    return either(a.value > 0, tail, logs(erfc(a.value)))
+
+
 def _larger(a: Logs, b: Logs) -> Logs:
     return either(added([a, opposite(b)]).sign > 0, a, b)
 
@@ -69,6 +81,8 @@ FUNCTIONS: Mapping[str, Callable[..., Logs]] = {
     "sigmoid_rest": lambda a: _sigmoid(opposite(a)),
     "tanh_slope": _tanh_slope,
     "softplus": _softplus,
+    "erf": _erf,
+    "erf_rest": _erf_rest,
     "cosh": _cosh,
     "sinh": _sinh,
     "relu": lambda a: either(a.sign > 0, a, logs(0.0)),

@@ -1,7 +1,7 @@
 """Numbers as a sign and a natural log beside their float64, so that 10^-600 is one of them.
 
-What float64 holds is computed in float64 as well, and is exact where that is (a clock counts in it).
-A sum keeps what float64 would keep of it at the scale of its largest term. The log of ``e^-1400`` is
+What float64 holds is computed in float64 as well, and is exact where that is (a clock counts so). A
+sum keeps what float64 would keep of it at the scale of its largest term. The log of ``e^-1400`` is
 right to rounding, which is a relative error of 1e-13 of the number.
 """
 

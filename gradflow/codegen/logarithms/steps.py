@@ -16,7 +16,15 @@ from gradflow.cells.language.program import Elementwise, Map
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.code import code_of
 from gradflow.codegen.logarithms.evaluation import Evaluation
-from gradflow.codegen.logarithms.numbers import Floats, Logs, added, least, logs, multiplied, product
+from gradflow.codegen.logarithms.numbers import (
+    Floats,
+    Logs,
+    added,
+    least,
+    logs,
+    multiplied,
+    product,
+)
 from gradflow.codegen.lowering.slopes import kept
 from gradflow.jacobians.labels import path_labels
 
@@ -26,7 +34,7 @@ _LEAST = -690.0
 _TOGETHER = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Term:
     """A term of the normal form with the block and the path it belongs to."""
 
@@ -41,7 +49,13 @@ class _Term:
 def _terms(cell: Cell) -> tuple[_Term, ...]:
     meanings = {s.target: s.expression for s in cell.program if isinstance(s, Elementwise)}
     return tuple(
-        _Term(out, wrt, path, tuple(kept(d, meanings) for d in term.diagonals), term.maps)
+        _Term(
+            out=out,
+            wrt=wrt,
+            path=path,
+            diagonals=tuple(kept(d, meanings) for d in term.diagonals),
+            maps=term.maps,
+        )
         for (out, wrt, term), path in path_labels(cell).items()
     )
 
@@ -87,9 +101,10 @@ def in_doubt(
 
 
 def _bound(term: _Term, size: Mapping[sp.Expr, Any], matrices: Mapping[str, float]) -> Any:
-    """The log of the least entry a term can have."""
-    diagonals = [size[d] if d.free_symbols else float(np.log(abs(float(d)))) for d in term.diagonals]
-    return sum(diagonals) + sum(matrices[m.name] for m in term.maps)
+    """The log of the least entry a term can have; nan where a factor is zero all over."""
+    found = [size[d] if d.free_symbols else float(np.log(abs(float(d)))) for d in term.diagonals]
+    with np.errstate(invalid="ignore"):
+        return sum(found) + sum(matrices[m.name] for m in term.maps)
 
 
 def _least_entries(

@@ -54,7 +54,8 @@ def _kept(expression: sp.Expr, meanings: Meanings, found: dict[sp.Basic, sp.Basi
     if expression not in found:
         parts = [_kept(part, meanings, found) for part in expression.args]
         whole = expression.func(*parts) if tuple(parts) != expression.args else expression
-        found[expression] = _rests(whole, meanings) if whole.is_Add else whole
+        whole = _rests(whole, meanings) if whole.is_Add else whole
+        found[expression] = _log(whole, meanings) if isinstance(whole, sp.log) else whole
     return found[expression]
 
 
@@ -68,24 +69,37 @@ def _rests(whole: sp.Expr, meanings: Meanings) -> sp.Expr:
     left, others, rests = constant, [], []
     for term in terms:
         factor, value = term.as_coeff_Mul()
-        rest = _rest(value, meanings) if left != 0 and -factor / left > 0 else None
+        rest = _rest(value, meanings, -factor / left) if left != 0 else None
         if rest is None or abs(factor) > abs(left):
             others.append(term)
         else:
-            left += factor
-            rests.append(-factor * rest)
+            left -= abs(factor) * sp.sign(left)
+            rests.append(abs(factor) * sp.sign(constant) * rest)
     return sp.Add(*rests, *others) if rests and left == 0 else whole
 
 
-def _rest(value: sp.Expr, meanings: Meanings) -> sp.Expr | None:
-    """Return ``1 - value`` as a function of what ``value`` was computed from, if there is one."""
+def _rest(value: sp.Expr, meanings: Meanings, sign: sp.Expr) -> sp.Expr | None:
+    """Return ``1 - value`` as a function of what ``value`` was computed from, if there is one.
+
+    With a negative sign, ``1 + value``, where the value is of a function that is odd.
+    """
     value = _meant(value, meanings)
     base, power = value.as_base_exp() if value.is_Pow else (value, sp.S.One)
     call = _meant(base, meanings)
     record = record_of(call)
-    if record is None or record.rest is None or record.rest[0] != power:
+    if record is None or (sign < 0 and not (record.odd and power % 2)):
         return None
-    return sp.sympify(record.rest[1](*call.args))
+    for p, made in record.rest:
+        if p == power:
+            return sp.sympify(made(*(a if sign > 0 else -a for a in call.args)))
+    return None
+
+
+def _log(whole: sp.Expr, meanings: Meanings) -> sp.Expr:
+    """Return the log of a value as a function of the value's argument, if there is one."""
+    call = _meant(whole.args[0], meanings)
+    record = record_of(call)
+    return whole if record is None or record.log is None else sp.sympify(record.log(*call.args))
 
 
 def _meant(value: sp.Expr, meanings: Meanings) -> sp.Expr:

@@ -1,4 +1,4 @@
-"""Steps that float64 does not hold: saturated slopes under 10^-308, seen and computed with no range.
+"""Steps that float64 does not hold: saturated slopes under 10^-308, computed with no range.
 
 A step is in doubt where an entry of its Jacobian may have underflowed: a term of the normal form
 comes near 10^-308, and is no zero of the cell's own (a ReLU that is off, W = 0). Such steps are

@@ -86,7 +86,7 @@ def factored(run: Linearised, start: int = 0, part: slice = slice(None)) -> Fact
 
 
 def _scaled(found: Logs) -> tuple[Floats, NDArray[np.float64], NDArray[np.float64], bool]:
-    """Return float64 matrices, logs of powers of two of rows and of columns, whether any is lost."""
+    """Return float64 matrices, powers of two of rows and of columns, whether any is lost."""
     log, scales = found.log, []
     for axis in (-2, -1):
         top = log.max(axis=axis)
@@ -102,7 +102,7 @@ def _scaled(found: Logs) -> tuple[Floats, NDArray[np.float64], NDArray[np.float6
 
 
 def _diagonals(scale: Floats) -> list[Floats]:
-    """Return diagonal matrices of powers of two (..., d, d) whose product has the logs ``scale``."""
+    """Return diagonal matrices (..., d, d) whose product is ``2**scale``."""
     most = _MOST / np.log(2)
     parts = int(np.ceil(np.abs(scale).max(initial=0.0) / most))
     found, done = [], np.zeros_like(scale)

@@ -31,9 +31,7 @@ def decay(run: Linearised, block: Block | None) -> Decay:
     return replace(found, lag=np.arange(run.steps + 1), log_norm=log_norm)
 
 
-def values(
-    run: Linearised, lags: Sequence[int] | None, block: Block | None
-) -> SingularValues:
+def values(run: Linearised, lags: Sequence[int] | None, block: Block | None) -> SingularValues:
     """Return log singular values of ``P(T, T - lag)``, or of one block of it."""
     place = None if block is None else block_slices(block, run.parts, "singular_values")
     steps = factored(run)

@@ -24,7 +24,7 @@ _FALL = -600.0
 _ENTRIES = 2**22
 
 
-def kept(run: Linearised, covector: Floats, pulled: Pulled, rows: bool) -> Pulled:
+def without_loss(run: Linearised, covector: Floats, pulled: Pulled, rows: bool) -> Pulled:
     """Return a covector pulled back as it is, or done again where float64 has lost some of it.
 
     What a step loses is under 10^-308 of what arrives at it. So all is well unless the gradient, a
@@ -58,7 +58,8 @@ def _pulled(run: Linearised, covector: Floats, rows: bool) -> Pulled:
     level = np.where(np.isfinite(norm), norm, 0.0)[:, None]
     with np.errstate(under="ignore"):
         unit = row.sign * np.exp(row.log - level)
-    return Pulled(norm, np.stack(parts), unit if rows else unit[-1:], row.log if rows else unit[-1:])
+    last = slice(None) if rows else slice(-1, None)
+    return Pulled(norm, np.stack(parts), unit[last], row.log[last])
 
 
 def log_rows(run: Linearised, covector: Floats) -> Iterator[Logs]:

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from gradflow.arrays import real_array, whole_number
 from gradflow.errors import PrecisionError, UsageError
+from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.sums import Scaled, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats, shifted, unit_rows
@@ -156,6 +157,9 @@ def parameter_gradient(
     given = steps if lags is None else lags
     kept = whole_number(given, "parameter_gradient: lags", 1, steps)
     found = [_one(single, rows, kept) for single, rows in trajectories(run, direct)]
+
+    lags_of = [np.stack([one.log_norm[n] for one in found]) for n in found[0].log_norm]
+    require_seen(run, lags_of, "parameter_gradient")
 
     def stacked(values: list[Any]) -> Floats:
         whole: Floats = np.stack(values)

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.syntax import TIME
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
+from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.decay import Decay, pulled_decay
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
@@ -94,6 +97,8 @@ def stream_gradient_decay(
     log_norm = np.empty((*lead, count + 1))
     log_part = np.empty((*lead, len(declared.states), count + 1))
     shift = np.zeros(lead)
+    equations = [s.expression for s in declared.program if isinstance(s, Elementwise)]
+    timed = any(TIME in e.free_symbols for e in equations)
     for i in range(len(marks) - 1, -1, -1):
         begin = marks[i]
         inputs = _cut(start.inputs, begin, stretch)
@@ -104,6 +109,8 @@ def stream_gradient_decay(
             fill_states(start.bound, piece, inputs, begin + 1)
         pulled = pull(start.bound, piece, inputs, row, first_step=begin + 1)
         start.require_finite(piece, begin)
+        if not timed:  # a piece counts its steps from 1
+            pulled = without_loss(start.trajectory(piece, inputs), row, pulled, rows=False)
         lags = slice(count - begin - piece.shape[-2] + 1, count - begin + 1)
         log_norm[..., lags] = pulled.log_norm + shift[..., None]
         log_part[..., lags] = pulled.log_part + shift[..., None, None]
