@@ -76,7 +76,7 @@ class Evaluation:
             operand = self.value(statement.operand)
             wide = operand.over((*operand.sign.shape[:-1], self._sizes[statement.linear_map.into]))
             return applied(self.matrix(statement.linear_map), wide)
-        if e.is_number:
+        if e.is_number and not e.free_symbols:
             return logs([float(e)])
         if e.is_Add:
             return added([self.value(a) for a in e.args])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.errors import PrecisionError
 from gradflow.spectra.beyond.factors import factored
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.lyapunov.leading import stacked
@@ -20,7 +21,13 @@ def spectrum(run: Linearised, part: slice, options: dict[str, Any]) -> LyapunovS
     """
     given, blocks = options.get("interval"), options.get("blocks", 20)
     longest_window(run.steps, options["transient"], given, blocks)  # says what is wrong, in steps
-    steps = factored(run, part=part)
+    steps = factored(run, part=part, every=False)
+    if steps.lost and options.get("leading") != 1:
+        raise PrecisionError(
+            "lyapunov: the Jacobian of a step has entries beside which float64 loses others (below "
+            "10^-308 a step), and all exponents but the first may depend on them; ask for "
+            "leading=1, or for run.singular_values, which keeps them."
+        )
     each, transient = steps.each, options["transient"] * steps.each
     interval = None if given is None else given * each
     longest = longest_window(run.steps * each, transient, interval, blocks)
@@ -29,7 +36,6 @@ def spectrum(run: Linearised, part: slice, options: dict[str, Any]) -> LyapunovS
         [lyapunov_spectrum(steps.matrices[i], **options) for i in np.ndindex(*run.batch)],
         run.batch,
     )
-    steps.require(found.exponents, "lyapunov")
     return replace(
         found,
         exponents=each * found.exponents,

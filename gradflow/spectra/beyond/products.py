@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradflow.spectra.beyond.factors import Factors, factored
+from gradflow.spectra.beyond.factors import factored
 from gradflow.spectra.decay.blocks import Block, block_decay, block_singular_values, block_slices
 from gradflow.spectra.decay.decay import Decay, product_decay
 from gradflow.spectra.linearised import Linearised
@@ -17,17 +17,15 @@ from gradflow.spectra.products.singular_values import SingularValues, singular_v
 
 def decay(run: Linearised, block: Block | None) -> Decay:
     r"""Return the decay of :math:`\|P(T, T-\ell)\|_2`, or of one block of the product."""
+    steps = factored(run)
     if block is None:
-        steps = factored(run)
         found = product_decay(steps.matrices, f"{run.name}: product of Jacobians")
     else:
         of, by = block_slices(block, run.parts, "decay")
-        steps = factored(run)
         quantity = rf"\|\partial {block[0]}_t / \partial {block[1]}_k\|_2"
         label = f"{run.name}: block ({block[0]}, {block[1]}) of the product"
         found = block_decay(steps.matrices, of, by, label, quantity)
     log_norm = found.log_norm[..., :: steps.each]
-    steps.require(log_norm[..., 1:], "decay")
     return replace(found, lag=np.arange(run.steps + 1), log_norm=log_norm)
 
 
@@ -38,19 +36,21 @@ def values(run: Linearised, lags: Sequence[int] | None, block: Block | None) -> 
     wanted = steps.lags(lags, run.steps)
     if place is None:
         found = singular_values(steps.matrices, wanted)
+        least = run.width
     else:
         found = block_singular_values(steps.matrices, *place, wanted)
-    steps.require(found.log_sigma[..., found.lag > 0, :], "singular_values")
-    return _in_steps(found, steps)
-
-
-def _in_steps(found: SingularValues, steps: Factors) -> SingularValues:
-    return found if steps.each == 1 else replace(found, lag=found.lag // steps.each)
+        least = found.log_sigma.shape[-1]
+    if steps.each == 1:
+        return found
+    log_sigma, error = found.log_sigma[..., :least], found.error[..., :least]
+    return SingularValues(found.lag // steps.each, log_sigma, error)
 
 
 def eigenvalues(run: Linearised, lag: int) -> ProductEigenvalues:
     """Return the eigenvalues of ``P(T, T - lag)``."""
     steps = factored(run, run.steps - lag)
     found = product_eigenvalues(steps.matrices)
-    steps.require(found.log_abs, "product_eigenvalues")
-    return found
+    count = run.width
+    return ProductEigenvalues(
+        found.log_abs[..., :count], found.phase[..., :count], found.error[..., :count]
+    )
