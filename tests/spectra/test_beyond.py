@@ -195,7 +195,7 @@ def exact_product(matrices):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_factors_of_a_step_are_its_jacobian(seed):
-    """Entry by entry, whatever lies beside it; the logs themselves are held against mpmath above."""
+    """Entry by entry, whatever lies beside it; the logs are held against mpmath above."""
     padded = 0
     for run in saturated_runs(seed, steps=6):
         found = added(list(run.log_path_jacobians(np.arange(6)).values()))

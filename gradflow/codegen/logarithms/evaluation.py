@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import sympy as sp
 from numpy.typing import NDArray
 from sympy.logic.boolalg import Boolean
 
+from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Map, Product
@@ -27,8 +29,19 @@ from gradflow.codegen.logarithms.numbers import (
     power,
     product,
 )
-from gradflow.codegen.targets.numpy.maps import filled_maps
+from gradflow.codegen.lowering.calculus import primal
+from gradflow.codegen.lowering.routine import Routine
+from gradflow.codegen.targets.numpy.maps import maps_function
 from gradflow.codegen.targets.numpy.target import runtime
+
+
+@lru_cache(maxsize=64)
+def _filling(cell: Cell) -> Callable[..., dict[str, Floats]] | None:
+    """A function of all arguments that gives masked and fixed maps by name, if there are any."""
+    statements = tuple(primal(cell))
+    return maps_function(
+        cell, Routine(name="maps", summary="", statements=statements, spaces=dict(cell.spaces))
+    )
 
 
 class Evaluation:
@@ -42,10 +55,14 @@ class Evaluation:
         self, bound: Bound, states: Floats, inputs: Mapping[str, Floats], t: NDArray[Any]
     ) -> None:
         cell = bound.cell
-        self._filled = bound.once("filled maps", lambda: filled_maps(cell, bound.params))
-        self._bound, self._maps = bound, {m.name: m for m in cell.linear_maps.values()}
-        given: dict[str, Any] = {**bound.split(states), **inputs}
-        given |= {n: bound.params[n] for n in bound.params if n not in self._maps}
+        parts = bound.split(states)
+        given: dict[str, Any] = {**parts, **inputs}
+        rows = [*parts.values(), *(inputs[n] for n in cell.input_names)]
+        arguments = [*(a[0] for a in rows), None, *bound.params.values()]
+        function = _filling(cell)
+        self._bound = bound
+        self._filled = bound.once("filled maps", lambda: function(*arguments) if function else {})
+        given |= {n: bound.params[n] for n in bound.params if n not in cell.linear_maps}
         self._known: dict[sp.Basic, Logs] = {symbol(n): logs(v) for n, v in given.items()}
         self._known[TIME] = logs(np.asarray(t, dtype=np.float64)[:, None])
         self._meanings = {s.target: s for s in cell.program}
@@ -76,7 +93,7 @@ class Evaluation:
             operand = self.value(statement.operand)
             wide = operand.over((*operand.sign.shape[:-1], self._sizes[statement.linear_map.into]))
             return applied(self.matrix(statement.linear_map), wide)
-        if e.is_number and not e.free_symbols:
+        if e.is_Number or e.is_NumberSymbol:
             return logs([float(e)])
         if e.is_Add:
             return added([self.value(a) for a in e.args])

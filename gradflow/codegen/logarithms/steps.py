@@ -63,7 +63,7 @@ def _terms(cell: Cell) -> tuple[_Term, ...]:
 @lru_cache(maxsize=64)
 def _diagonals(cell: Cell) -> tuple[tuple[sp.Expr, ...], Any]:
     """The diagonals that are no number, and a function of arrays that gives them in float64."""
-    found = dict.fromkeys(d for t in _terms(cell) for d in t.diagonals if d.free_symbols)
+    found = dict.fromkeys(d for t in _terms(cell) for d in t.diagonals if not d.is_Number)
     return tuple(found), code_of(cell, "numpy", 50).function_of(found)
 
 
@@ -102,7 +102,7 @@ def in_doubt(
 
 def _bound(term: _Term, size: Mapping[sp.Expr, Any], matrices: Mapping[str, float]) -> Any:
     """The log of the least entry a term can have; nan where a factor is zero all over."""
-    found = [size[d] if d.free_symbols else float(np.log(abs(float(d)))) for d in term.diagonals]
+    found = [float(np.log(abs(float(d)))) if d.is_Number else size[d] for d in term.diagonals]
     with np.errstate(invalid="ignore"):
         return sum(found) + sum(matrices[m.name] for m in term.maps)
 
