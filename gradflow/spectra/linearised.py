@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
-from gradflow.codegen.logarithms.numbers import Logs, logs
+from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.logdomain import Floats
@@ -63,6 +63,14 @@ class Linearised(ABC):
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
 
     @abstractmethod
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+
+    @abstractmethod
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+
+    @abstractmethod
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats: ...
 
     @abstractmethod
@@ -70,17 +78,6 @@ class Linearised(ABC):
 
     @abstractmethod
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]: ...
-
-    def in_doubt(self) -> NDArray[np.bool_]:
-        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero.
-
-        Nowhere where the Jacobians are given as they are.
-        """
-        return np.zeros((*self.batch, self.steps), dtype=bool)
-
-    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
-        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
-        return {path: logs(share[where]) for path, share in self.path_jacobians().items()}
 
     @property
     def batch(self) -> tuple[int, ...]:
