@@ -18,7 +18,6 @@ from gradflow.codegen.logarithms.steps import in_doubt, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
-from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
 from gradflow.spectra.linearised import Linearised, Where
@@ -122,8 +121,7 @@ class LinearisedCell(Linearised):
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
-        pulled = pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
-        return without_loss(self, covector, pulled, rows)
+        return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
 
     def in_doubt(self) -> NDArray[np.bool_]:
         """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""

@@ -13,6 +13,7 @@ from gradflow.arrays import real_array, whole_number
 from gradflow.errors import UsageError
 from gradflow.spectra.beyond import products
 from gradflow.spectra.beyond.paths import paths
+from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.blocks import Block
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
 from gradflow.spectra.decay.decay import Decay, pulled_decay
@@ -59,7 +60,7 @@ class Analysed(Linearised):
         are zero. ``units`` keeps the gradient of every unit too, as large as the states.
         """
         row = self.checked_covector(gradient)
-        pulled = self.pull_back(row, rows=units)
+        pulled = without_loss(self, row, self.pull_back(row, rows=units), units)
         return pulled_decay(pulled, list(self.parts), f"{self.name}: gradient", units)
 
     @told

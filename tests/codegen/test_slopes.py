@@ -277,7 +277,7 @@ NAMED = [Let(s, sigmoid(a + b), "hidden"), Let(g, sp.tanh(a * b), "hidden")]
         (x * (1 + g), 2 * x * sigmoid_rest(-2 * a * b)),
         ((1 + sp.erf(x)) / 2, erf_rest(-x) / 2),
         (x * (1 - sp.erf(x)), x * erf_rest(x)),
-        (x * sp.log(s), -x * softplus(a + b)),
+        (x * sp.log(s), -x * softplus(-a - b)),
         # what is no slope, or loses nothing, stays
         (1 + s, 1 + s),
         (1 + g**2, 1 + g**2),

@@ -67,8 +67,16 @@ def everything(run, steps=100):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", UNITS)
-def test_every_analysis_of_one_unit_agrees_with_60_digits(name, backend):
-    for b in [*BIASES, *(-b for b in BIASES)]:
+@pytest.mark.parametrize(
+    "biases",
+    [
+        [19.0, 371.0, -700.0, 740.0],
+        pytest.param([*BIASES, *(-b for b in BIASES)], marks=pytest.mark.slow),
+    ],
+    ids=["few", "all"],
+)
+def test_every_analysis_of_one_unit_agrees_with_60_digits(name, backend, biases):
+    for b in biases:
         run = gf.run(UNITS[name], {"b": np.array([b])}, state=[0.0], steps=100, backend=backend)
         for what, found in everything(run).items():
             assert found == pytest.approx(exact_unit(name, b), rel=1e-12), (what, b)
@@ -295,3 +303,25 @@ def test_sums_that_come_out_as_zero_are_refused_by_name():
     ordinary = gf.run(TANH, {"b": [30.0]}, state=[0.0], steps=10)
     found = ordinary.parameter_gradient([1.0]).log_norm["b"]
     np.testing.assert_allclose(found, np.arange(1, 11) * exact_unit("tanh", 30.0) / 100, rtol=1e-2)
+
+
+def test_a_stack_of_one_layer_is_that_layer_and_more_are_refused_by_name():
+    one = gf.stack("gru", 1, hidden=2, inputs=2, rng=0)
+    two = gf.stack("gru", 2, hidden=2, inputs=2, rng=0)
+    x = np.random.default_rng(0).normal(size=(10, 2))
+    for network in (one, two):
+        network.layers[-1].params["b_z"][:] = -800.0
+    run = one.run(x)
+    layer = run.runs[0]
+    assert run.in_doubt().all()
+    u = np.array([1.0, -2.0])
+    for found, wanted in (
+        (run.decay().log_norm, layer.decay().log_norm),
+        (run.gradient_decay(u).log_norm, layer.gradient_decay(u).log_norm),
+        (run.singular_values([10]).log_sigma, layer.singular_values([10]).log_sigma),
+        (run.lyapunov().exponents, layer.lyapunov().exponents),
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+    for of in (lambda r: r.decay(), lambda r: r.lyapunov()):
+        with pytest.raises(PrecisionError, match="take that layer by itself"):
+            of(two.run(x))

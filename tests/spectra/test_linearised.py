@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradflow as gf
+from gradflow.codegen.logarithms.numbers import logs
 from gradflow.codegen.over_time import Pulled
 from gradflow.spectra.decay.by_lag import parameter_gradient
 from gradflow.spectra.linearised import Linearised
@@ -34,6 +35,12 @@ class Linear(Analysed):
 
     def fault(self):
         return None
+
+    def in_doubt(self):
+        return np.zeros((*self.batch, self.steps), dtype=bool)
+
+    def log_path_jacobians(self, where):
+        return {path: logs(share[where]) for path, share in self.path_jacobians().items()}
 
     def pull_back(self, covector, *, rows=False):
         unit, log_norm = row_products(self.jacobians(), covector)

@@ -83,7 +83,7 @@ def in_doubt(
     arguments = [*given, np.asarray(t, dtype=np.float64)[:, None], *bound.params.values()]
     with np.errstate(all="ignore"):
         values = function(*arguments)
-        size = [np.log(np.abs(v)).min(axis=-1) for v in values]
+        size = [np.log(np.abs(v).min(axis=-1)) for v in values]
     found = dict(zip(expressions, size, strict=True))
     matrices = bound.once("least entries", lambda: _least_entries(bound, states, inputs, t))
     doubt = np.zeros(len(states), dtype=bool)

@@ -9,7 +9,7 @@ import numpy as np
 from gradflow.codegen.over_time import fill_states
 from gradflow.errors import PrecisionError
 from gradflow.spectra.beyond.lyapunov import spectrum
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.running import Start
 
 # A run is made and kept to judge an exponent of -inf up to so many numbers.

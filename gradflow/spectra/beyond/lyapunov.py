@@ -10,8 +10,8 @@ import numpy as np
 from gradflow.errors import PrecisionError
 from gradflow.spectra.beyond.factors import factored
 from gradflow.spectra.linearised import Linearised
-from gradflow.spectra.lyapunov.leading import stacked
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, stacked
+from gradflow.spectra.lyapunov.spectrum import longest_window, lyapunov_spectrum
 
 
 def spectrum(run: Linearised, part: slice, options: dict[str, Any]) -> LyapunovSpectrum:

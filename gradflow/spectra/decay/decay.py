@@ -204,7 +204,7 @@ def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) 
         )
     by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
     logs = pulled.log_rows
-    if logs is None:
+    if units and logs is None:
         logs = log_magnitude(pulled.rows) + pulled.log_norm[..., None]
     return Decay(
         lag=np.arange(pulled.log_norm.shape[-1]),
