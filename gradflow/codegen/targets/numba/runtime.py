@@ -25,6 +25,8 @@ from gradflow.codegen.targets.numba.folder import keep, kept, versions
 # no reassociation: sums keep their order, NaN and infinity their meaning
 _FAST = {"contract", "nsz"}
 inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
+_rebuilt: Any = CompileResult._rebuild
+_dumps: Any = dumps
 _STAMP = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
@@ -52,19 +54,19 @@ class _Kept:
         if payload is None:
             return None
         try:
-            return CompileResult._rebuild(context, *pickle.loads(payload))
+            return _rebuilt(context, *pickle.loads(payload))
         except Exception:  # whole, and yet of no use: a package it was made with is another
             return None
 
     def save_overload(self, arguments: Any, result: Any) -> None:
         """Keep compiled code, where it can be."""
         if not result.lifted and not result.library.has_dynamic_globals:
-            keep(self._name(arguments, result.codegen), dumps(result._reduce()))
+            keep(self._name(arguments, result.codegen), _dumps(result._reduce()))
 
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called, or take what has been kept of it."""
-    compiled = njit(fastmath=_FAST, error_model="numpy", nogil=True)(function)
+    compiled: Any = njit(fastmath=_FAST, error_model="numpy", nogil=True)(function)
     compiled._cache = _Kept(function)
     return compiled
 
