@@ -138,7 +138,7 @@ class Linearised(ABC):
         # one of each is made to see how many there are
         paths = len(self._path_jacobians(slice(0, 1)))
         self._require_steps(
-            paths * self._count(where), "path_jacobians", "ask for fewer steps at once"
+            self._count(where), "path_jacobians", "ask for fewer steps at once", paths
         )
         return self._path_jacobians(where)
 
@@ -175,7 +175,7 @@ class Linearised(ABC):
     def _path_chunks(self) -> Iterator[tuple[Floats, dict[str, Floats]]]:
         """Yield step Jacobians and their shares by path, in blocks from the last steps back."""
         paths = 1 + len(self._path_jacobians(slice(0, 1)))
-        self._require_steps(paths, "paths", "take fewer trajectories at once, by run.one(...)")
+        self._require_steps(1, "paths", "take fewer trajectories at once, by run.one(...)", paths)
         for piece in self._pieces(self.steps, backward=True, of=paths):
             yield self._jacobians(piece), self._path_jacobians(piece)
 
@@ -191,13 +191,14 @@ class Linearised(ABC):
     def _bytes_of_one(self) -> int:
         return FLOAT * math.prod(self.batch) * self.width**2
 
-    def _require_steps(self, count: int, where: str, instead: str) -> None:
+    def _require_steps(self, count: int, where: str, instead: str, copies: float = 1) -> None:
         """Raise ``UsageError`` if so many Jacobians a trajectory are more than memory may hold."""
+        of = f" of {math.prod(self.batch)} trajectories" if self.batch else ""
+        steps = f"{count} steps" if count != 1 else "one step"
         require(
-            count * self._bytes_of_one(),
+            math.ceil(copies * count * self._bytes_of_one()),
             where,
-            f"{count} Jacobians of {self.width} x {self.width} numbers"
-            + (f" for each of {math.prod(self.batch)} trajectories" if self.batch else ""),
+            f"the Jacobians of {steps}{of}, {self.width} x {self.width} numbers each,",
             instead,
         )
 

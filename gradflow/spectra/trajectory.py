@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,14 +161,14 @@ class Analysed(Linearised):
     def _streamed(self, where: str) -> Iterator[Floats]:
         """Yield the step Jacobians from the last block back, if a few of them can be held."""
         advice = "take fewer trajectories at once, by run.one(...)"
-        self._require_steps(_STREAMED_COPIES, where, advice)
+        self._require_steps(1, where, advice, _STREAMED_COPIES)
         return self.chunks(backward=True)
 
     def _last(self, count: int, where: str, shorter: str, copies: float) -> Floats:
         """Return the Jacobians of the last ``count`` steps, if so many copies can be held."""
         most = self._most_steps(copies)
         advice = f"ask for {shorter} {most}" if most else "no lag is short enough"
-        self._require_steps(math.ceil(copies * count), where, advice)
+        self._require_steps(count, where, advice, copies)
         return self._jacobians(slice(self.steps - count, self.steps))
 
 
