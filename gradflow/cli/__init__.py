@@ -1,7 +1,7 @@
 """ASK: the command line, ``gradflow cells | derive | report | figure | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
-cannot be read, 130 interrupted, 141 nobody reads the output any more.
+cannot be read, 130 interrupted.
 """
 
 from __future__ import annotations

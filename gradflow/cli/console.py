@@ -18,8 +18,8 @@ __all__ = ["output", "plain", "progress", "table"]
 
 # Errors of writing to what is open already.
 _UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT}
-# 128 and the number of the signal that ends others.
-_PIPE_CLOSED = 141
+# What rich exits with as well.
+_PIPE_CLOSED = 1
 
 
 def table(*columns: str) -> Table:
@@ -40,7 +40,7 @@ def output() -> Iterator[None]:
     """Write what is printed meanwhile to stdout, in whatever encoding and however far it goes.
 
     A letter that the terminal's encoding lacks is escaped. Where nobody reads on (``| head``) the
-    process ends as others do, with 141 and without a word.
+    process ends with 1 and without a word.
 
     Raises
     ------
