@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | figure | prove | verify``.
+"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
 cannot be read, 130 interrupted.
@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
-from gradflow.cli import figure, theorems
+from gradflow.cli import diagnose, figure, theorems
 from gradflow.cli.console import output, plain, progress
 from gradflow.errors import GradflowError
 from gradflow.provenance import command
@@ -29,6 +29,7 @@ app = App(
     version_flags=["--version"],
 )
 
+app.command(diagnose.diagnose)
 app.command(figure.figure)
 app.command(theorems.prove)
 app.command(theorems.verify)

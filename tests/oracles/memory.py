@@ -24,6 +24,7 @@ CALLS = {
     "checked_covector": [lambda run, u: run.checked_covector(u)],
     "decay": [lambda run, u: run.decay(), lambda run, u: run.decay(block=("c", "h"))],
     "eigenvalues": [lambda run, u: run.eigenvalues(1), lambda run, u: run.eigenvalues()],
+    "fault": [lambda run, u: run.fault()],
     "gradient_decay": [lambda run, u: run.gradient_decay(u)],
     "jacobian": [lambda run, u: run.jacobian(1)],
     "jacobians": [lambda run, u: run.jacobians(), lambda run, u: run.jacobians(range(1, 11))],
@@ -47,6 +48,7 @@ CALLS = {
         lambda run, u: run.product_eigenvalues(10),
     ],
     "pull_back": [lambda run, u: run.pull_back(u, rows=True)],
+    "require_constant": [lambda run, u: run.require_constant("this")],
     "require_single": [lambda run, u: run.require_single("this")],
     "singular_values": [
         lambda run, u: run.singular_values(),
