@@ -16,6 +16,8 @@ from gradflow.errors import NotFiniteError, UsageError
 
 __all__ = ["real_array", "real_numbers", "whole_number", "writable"]
 
+# Whole numbers from which on no size or step is, and longer ones are not even printed.
+_LARGEST = 2**62
 # kinds of NumPy types that are real numbers: floating, signed, unsigned, truth values
 _REAL = "fiub"
 _ADVICE = {
@@ -119,6 +121,12 @@ def whole_number(value: Any, name: str, least: int, most: int | None = None) -> 
         number = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         number = least - 1
+    if number > _LARGEST:
+        upto = "2^62" if most is None else most
+        raise UsageError(
+            f"{name} is a number of {number.bit_length()} bits; it must be a whole number from "
+            f"{least} to {upto}."
+        )
     if number < least or (most is not None and number > most):
         allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise UsageError(f"{name} is {value!r}; it must be a whole number {allowed}.")

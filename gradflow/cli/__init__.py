@@ -1,6 +1,7 @@
 """ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
-Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
+Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
+cannot be read, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from gradflow import __version__
 from gradflow.cli import diagnose, figure, theorems
-from gradflow.cli.console import plain, progress
+from gradflow.cli.console import output, plain, progress
 from gradflow.errors import GradflowError
 from gradflow.provenance import command
 
@@ -159,13 +160,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     console = Console(stderr=True)
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        with output():
+            app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except GradflowError as error:
         console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        console.print("gradflow: the memory is used up; ask for fewer units or steps.", style="red")
+        sys.exit(1)
     except KeyboardInterrupt:
         console.print("gradflow: interrupted", style="red")
         sys.exit(130)

@@ -155,19 +155,15 @@ class NetworkTrajectory(Analysed):
                 found[..., own] = np.einsum("...i,...ij->...j", found[..., own], within_step(run))
         return {p: found[..., s] for p, s in self.parts.items()}
 
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them.
-
-        ``"1: carousel"`` stays within a layer; ``"depth"`` leads from a layer to those above it.
-        """
-        shape = (*self.batch, self.steps, self.width, self.width)
-        whole = self.jacobians()
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]:
+        # "1: carousel" stays within a layer; "depth" leads from a layer to those above it
+        whole = self._jacobians(where)
         found: dict[str, Floats] = {}
         depth = whole.copy()
         for level, (run, own) in enumerate(zip(self.runs, self.layers, strict=True), 1):
             depth[..., own, own] = 0.0
-            for path, share in run.path_jacobians().items():
-                found[f"{level}: {path}"] = np.zeros(shape)
+            for path, share in run._path_jacobians(where).items():
+                found[f"{level}: {path}"] = np.zeros(whole.shape)
                 found[f"{level}: {path}"][..., own, own] = share
         if len(self.runs) > 1:
             found["depth"] = depth

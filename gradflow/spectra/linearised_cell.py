@@ -113,12 +113,6 @@ class LinearisedCell(Linearised):
         }
         return replace(self, flat_states=self.flat_states[index], inputs=inputs)
 
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
-        states, inputs, t = self._at(slice(0, self.steps))
-        with np.errstate(**_QUIET):
-            return self.bound.path_jacobians(states, inputs, t)
-
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
@@ -172,6 +166,11 @@ class LinearisedCell(Linearised):
         states, inputs, t = self._at(where)
         with np.errstate(**_QUIET):
             return np.asarray(self.bound.jacobian(states, inputs, t, out))
+
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]:
+        states, inputs, t = self._at(where)
+        with np.errstate(**_QUIET):
+            return self.bound.path_jacobians(states, inputs, t)
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
         states, inputs, t = self._at(where)

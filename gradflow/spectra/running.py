@@ -19,6 +19,7 @@ from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
 from gradflow.codegen.varying import Varying
 from gradflow.errors import NotFiniteError, UsageError
+from gradflow.memory import FLOAT, require
 from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -76,6 +77,12 @@ def run(
     array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)
+    require(
+        FLOAT * (start.count + 1) * start.first.size,
+        place(start.bound.cell),
+        f"the states of {start.count} steps",
+        "give fewer steps, or use gf.stream_gradient_decay or gf.leading_exponents instead",
+    )
     states = np.empty((*start.first.shape[:-1], start.count + 1, start.first.shape[-1]))
     states[..., 0, :] = start.first
     fill_states(start.bound, states, start.inputs)

@@ -28,8 +28,8 @@ class Linear(Analysed):
     def one(self, *index):
         return replace(self, flat_states=self.flat_states[index])
 
-    def path_jacobians(self):
-        whole = self.jacobians()
+    def _path_jacobians(self, where):
+        whole = self._jacobians(where)
         own = np.stack([np.diag(np.diag(step)) for step in whole])
         return {"carousel": own, "others": whole - own}
 

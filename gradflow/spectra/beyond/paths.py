@@ -8,15 +8,13 @@ import numpy as np
 
 from gradflow.codegen.logarithms.numbers import Logs, added, log_norm, logs
 from gradflow.spectra.beyond.rows import through
-from gradflow.spectra.decay.paths import PathDecay, path_decay
+from gradflow.spectra.decay.paths import PathDecay
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats
 
 
 def paths(run: Linearised, row: Floats) -> PathDecay:
     """Return the gradient against lag split by path, of every trajectory of a run."""
-    if not run.in_doubt().any():
-        return path_decay(run.jacobians(), run.path_jacobians(), row)
     given = np.broadcast_to(row, (*run.batch, run.width))
     found = [_one(run.one(*i), given[i]) for i in np.ndindex(*run.batch)]
 

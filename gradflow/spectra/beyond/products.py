@@ -8,8 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from gradflow.spectra.beyond.factors import factored
-from gradflow.spectra.decay.blocks import Block, block_decay, block_singular_values, block_slices
-from gradflow.spectra.decay.decay import Decay, product_decay
+from gradflow.spectra.decay.blocks import (
+    Block,
+    block_log_norms,
+    block_singular_values,
+    block_slices,
+)
+from gradflow.spectra.decay.decay import Decay, matrix_decay, product_decay
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
 from gradflow.spectra.products.singular_values import SingularValues, singular_values
@@ -24,7 +29,8 @@ def decay(run: Linearised, block: Block | None) -> Decay:
         of, by = block_slices(block, run.parts, "decay")
         quantity = rf"\|\partial {block[0]}_t / \partial {block[1]}_k\|_2"
         label = f"{run.name}: block ({block[0]}, {block[1]}) of the product"
-        found = block_decay(steps.matrices, of, by, label, quantity)
+        logs = block_log_norms([steps.matrices], steps.matrices.shape[-1], of, by)
+        found = matrix_decay(logs, quantity, label)
     log_norm = found.log_norm[..., :: steps.each]
     return replace(found, lag=np.arange(run.steps + 1), log_norm=log_norm)
 

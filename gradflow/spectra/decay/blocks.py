@@ -5,13 +5,12 @@ It is no product of blocks: every way through the other parts counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
-from gradflow.spectra.decay.decay import Decay
 from gradflow.spectra.numerics.logdomain import (
     ZERO_EXPONENT,
     Floats,
@@ -39,20 +38,18 @@ def block_slices(block: Block, parts: Mapping[str, slice], where: str) -> tuple[
     return parts[of], parts[by]
 
 
-def block_decay(jacobians: ArrayLike, of: slice, by: slice, label: str, quantity: str) -> Decay:
-    r"""Return the decay of the spectral norm of one block of ``P(T, T - lag)``.
+def block_log_norms(blocks: Iterable[Floats], d: int, of: slice, by: slice) -> Floats:
+    r"""Return log spectral norms (..., T + 1) of one block of ``P(T, T - lag)``, lag 0 first.
 
-    ``jacobians`` (..., T, d, d); ``of`` are its rows, ``by`` its columns. Each column of the rows
-    kept has a power of two of its own, so a block that falls beside one that grows is not lost.
+    ``blocks`` are step Jacobians (..., m, d, d), those of the last steps first; ``of`` are the
+    block's rows, ``by`` its columns. Each column of the rows kept has a power of two of its own, so
+    a block that falls beside one that grows is not lost.
     """
-    steps = as_steps(jacobians, "decay", batched=True)
-    *batch, length, d, _ = steps.shape
-    columns = np.broadcast_to(np.eye(d)[of], (*batch, of.stop - of.start, d))
+    columns = np.eye(d)[of]
     exponent = np.where(columns.any(axis=-2), 0, ZERO_EXPONENT)
-    log_norm = np.empty((*batch, length + 1))
-    for lag in range(length + 1):
-        if lag:
-            step = steps[..., length - lag, :, :]
+    log_norm = []
+    for step in itertools.chain([None], _backward(blocks)):
+        if step is not None:
             reach = exponent[..., :, None] + binary_exponent(step)
             top = reach.max(axis=-2)
             top = np.where(top < ZERO_EXPONENT // 2, ZERO_EXPONENT, top)
@@ -63,8 +60,16 @@ def block_decay(jacobians: ArrayLike, of: slice, by: slice, label: str, quantity
         scale = exponent[..., by].max(axis=-1)
         found = shifted(columns[..., by], (exponent[..., by] - scale[..., None])[..., None, :])
         norm = log_magnitude(np.linalg.norm(found, ord=2, axis=(-2, -1)))
-        log_norm[..., lag] = norm + np.where(np.isneginf(norm), 0, scale) * np.log(2)
-    return Decay(lag=np.arange(length + 1), log_norm=log_norm, quantity=quantity, label=label)
+        log_norm.append(norm + np.where(np.isneginf(norm), 0, scale) * np.log(2))
+    return np.stack(np.broadcast_arrays(*log_norm), axis=-1)
+
+
+def _backward(blocks: Iterable[Floats]) -> Iterator[Floats]:
+    """Yield the Jacobians (..., d, d) of single steps, the last first."""
+    for block in blocks:
+        steps = as_steps(block, "decay", batched=True)
+        for t in range(steps.shape[-3] - 1, -1, -1):
+            yield steps[..., t, :, :]
 
 
 def block_singular_values(

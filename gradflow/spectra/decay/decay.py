@@ -147,13 +147,19 @@ def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
     >>> np.exp(decay.log_norm[-1]).round(6), round(decay.half_life(), 6)
     (np.float64(0.003906), 1.0)
     """
-    log_norm = log_norms_of_products(jacobians)
+    return matrix_decay(
+        log_norms_of_products(jacobians), r"\|P(t,k)\|_2", label or "product of Jacobians"
+    )
+
+
+def matrix_decay(log_norm: Floats, quantity: str, label: str) -> Decay:
+    """Return the log norms (..., T + 1) of a matrix against lag, 0 first, as a decay."""
     lag = np.arange(log_norm.shape[-1])
     return Decay(
         lag=lag,
         log_norm=log_norm,
-        quantity=r"\|P(t,k)\|_2",
-        label=label or "product of Jacobians",
+        quantity=quantity,
+        label=label,
     )
 
 

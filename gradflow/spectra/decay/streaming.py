@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import TIME
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
+from gradflow.memory import FLOAT, require
 from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.decay import Decay, pulled_decay
 from gradflow.spectra.numerics.logdomain import Floats
@@ -75,8 +77,15 @@ def stream_gradient_decay(
     >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
     np.float64(-1386.294)
     """
+    memory = whole_number(memory, "stream_gradient_decay: memory", 1)
     start = prepared(cell, params, x, state, steps, backend, _KERNELS, 3)
     lead, count, declared = start.first.shape[:-1], start.count, start.bound.cell
+    require(
+        2 * FLOAT * (1 + len(declared.states)) * (count + 1) * math.prod(lead),
+        "stream_gradient_decay",
+        f"the logs at {count + 1} lags",
+        "give fewer steps",
+    )
     stretch, taped = _plan(start, memory)
     marks = range(0, count, stretch)
     kept = np.empty((len(marks), *start.first.shape))

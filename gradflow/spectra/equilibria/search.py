@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
@@ -42,6 +42,8 @@ from gradflow.spectra.equilibria.zeros import Flags, determination, distinct, is
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
+# Steps of a period at most: each evaluation of its map takes them all.
+_LONGEST = 1_000_000
 _WHERE = "fixed_points"
 # Starts descend in blocks whose Jacobians take this many bytes.
 _BLOCK_BYTES = 2**26
@@ -126,9 +128,8 @@ def fixed_points(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
             " to step; give period=, the number of steps after which its equations repeat."
         )
-    if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
-        raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
-    f = PeriodMap(bound, inputs, int(period or 1))
+    length = 1 if period is None else whole_number(period, f"{_WHERE}: period", 1, _LONGEST)
+    f = PeriodMap(bound, inputs, length)
     rng = np.random.default_rng(rng)
     first = starting_states(f, seen, given, rng)
     if state is not None:

@@ -125,7 +125,7 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
         spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
-        chosen = _checked_lags(lags, length)
+        chosen = checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
     found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
     if ascending:
@@ -261,7 +261,8 @@ def _steps(jacobians: ArrayLike) -> Floats:
     return as_steps(jacobians, _WHERE, batched=True)
 
 
-def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+def checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+    """Return lags as an array (m,). Raises ``UsageError`` unless they are within 0..length."""
     if not isinstance(lags, Iterable):
         raise UsageError(
             f"singular_values: lags is {lags!r}; it must be a list of whole numbers, such as "
