@@ -131,7 +131,7 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
     if ascending:
         last = steps.reshape(found.shape[1], length, d, d)[:, length - ascending[-1] :]
         with one_thread(), np.errstate(all="ignore"):
-            for n in _not_formed(last, ascending, found, doubt / 10):
+            for n in _not_formed(last, ascending, found, doubt):
                 found[:, n] = _of_one(last[n][::-1], ascending, doubt)
     where = np.searchsorted(ascending, chosen)
     both = np.zeros((2, *lead, len(chosen), d))
