@@ -4,6 +4,7 @@
 #   make figures     every figure of analyses/ and their gallery; writes reports/gallery/index.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
+#   make fuzz        a minute of random attempts to get a wrong number; SECONDS=, SEED= say otherwise
 #   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
 #   make clean       remove what was generated; the environment in .venv stays
 #
@@ -14,6 +15,8 @@ TORCH      ?= torch==2.13.0
 JAX        ?= jax==0.10.2
 WITH_TORCH ?= $(if $(filter true,$(CI)),1)
 WORKERS    ?= 2
+SECONDS    ?= 60
+SEED       ?= 0
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -26,7 +29,7 @@ TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
 # One BLAS thread a worker: more of them fight over the same cores.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
-.PHONY: help report figures test test-all lint bench clean
+.PHONY: help report figures test test-all fuzz lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -49,6 +52,10 @@ lint: $(DEV) $(TORCHED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+fuzz: $(DEV)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=tests \
+	  $(BIN)/python -W error -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 bench: $(CORE) $(FAST) $(TORCHED)
 	@$(BIN)/python benchmarks/run.py

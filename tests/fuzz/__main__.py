@@ -22,6 +22,10 @@ import fuzz
 from fuzz.attempt import Told
 
 
+# Faults of one kind that are printed; all are counted.
+SHOWN = 3
+
+
 def subjects():
     """Those of all files of this folder, by name."""
     names = [m.name for m in pkgutil.iter_modules(fuzz.__path__) if m.name != "__main__"]
@@ -39,14 +43,18 @@ def once(subject, kind, seed, number):
         return Told("", wrong=f"raised {words[:300]}")
 
 
+def each(subject, kind, numbers):
+    for number in numbers:
+        for which in subject.kinds:
+            if kind in (None, which):
+                yield subject, which, number
+
+
 def turns(chosen, kind, numbers, spent, until):
     """``(subject, kind, number)``: the subject that had the least time next, its kinds in turn."""
-    left = {
-        name: iter([(s, k, n) for n in numbers for k in s.kinds if kind in (None, k)])
-        for name, s in chosen.items()
-    }
+    left = {name: each(s, kind, numbers) for name, s in chosen.items()}
     while left and time.perf_counter() < until:
-        name = min(left, key=lambda each: spent[each])
+        name = min(left, key=spent.__getitem__)
         turn = next(left[name], None)
         if turn is None:
             del left[name]
@@ -68,9 +76,11 @@ def run(chosen, kind, numbers, seconds, seed):
         for verdict in ("wrong", "refused", "doubtful"):
             said = getattr(told, verdict)
             counts[subject.name, which, verdict] += bool(said)
-            if said and verdict != "doubtful":
+            few = counts[subject.name, which, verdict] <= SHOWN
+            if said and few and verdict != "doubtful":
                 again = f"--only {subject.name!r} --kind {which!r} --seed {seed}"
-                print(f"{verdict.upper()}: {subject.name}, {which}, {told.asked}: {said}")
+                line = f"{verdict.upper()}: {subject.name}, {which}, {told.asked}: {said}"
+                print(" ".join(line.split()))
                 print(f"  python -m fuzz {again} --numbers {number} {number + 1}", flush=True)
         faults += bool(told.wrong)
     table(counts, spent)

@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import real_array, whole_number
+from gradflow.arrays import real_array, real_numbers, whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
@@ -218,11 +218,13 @@ def _averages(
 
 def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
     """The chunks (m, d, d) of a trajectory, checked; an array or a sequence is one chunk."""
-    whole = isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
+    streamed = isinstance(jacobians, Iterable) and not (
+        isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
+    )
     size = None
-    for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
+    for chunk in cast("Iterable[ArrayLike]", jacobians) if streamed else [jacobians]:
+        given = real_numbers(chunk, _WHERE, "step Jacobians", many=True)
         # whether the entries are finite is seen when they are used
-        given = np.asarray(cast("ArrayLike", chunk))
         square = given.ndim == 3 and 0 < given.shape[1] == given.shape[2]
         steps = given if square and given.dtype == np.float64 else as_steps(given, _WHERE)
         size = size or steps.shape[-1]
