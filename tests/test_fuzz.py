@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fuzz.__main__ import once, run, subjects
 from fuzz.attempt import Subject, Told
 from fuzz.products import compared

@@ -8,7 +8,6 @@ Prints what was tried and, of each fault, the command that repeats it; exits 1 i
 """
 
 import argparse
-import os
 import pkgutil
 import sys
 import time
@@ -20,7 +19,6 @@ import numpy as np
 
 import fuzz
 from fuzz.attempt import Told
-
 
 # Faults of one kind that are printed; all are counted.
 SHOWN = 3
@@ -116,5 +114,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.exit(main())

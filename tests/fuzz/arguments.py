@@ -1,9 +1,9 @@
 """Arrays that are none, at every call of `gf.spectra` that takes one: one sentence, nothing raw."""
 
 import numpy as np
-from fuzz.attempt import Subject, Told
 
 import gradflow as gf
+from fuzz.attempt import Subject, Told
 from gradflow.errors import GradflowError
 
 GOOD = np.random.default_rng(0).normal(size=(6, 3, 3))

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Told:
-    """One attempt: what was asked; what was wrong, why it was refused, what is in doubt, or nothing."""
+    """One attempt: what was asked; what was wrong, refused or in doubt, empty if it was not."""
 
     asked: str
     wrong: str = ""

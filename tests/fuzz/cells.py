@@ -5,8 +5,8 @@ those of mpmath with central differences, by their order.
 """
 
 import numpy as np
-from fuzz.attempt import Subject, Told
 
+from fuzz.attempt import Subject, Told
 from oracles.agreement import check, draw
 from oracles.random_cells import SIZES, rolled
 

@@ -1,8 +1,8 @@
 """Singular values and eigenvalues of random products, against exact whole numbers."""
 
 import numpy as np
-from fuzz.attempt import Subject, Told
 
+from fuzz.attempt import Subject, Told
 from gradflow.errors import PrecisionError
 from gradflow.spectra import product_eigenvalues, singular_values
 from oracles.hostile import (

@@ -4,9 +4,9 @@ from importlib.util import find_spec
 
 import mpmath
 import numpy as np
-from fuzz.attempt import Subject, Told
 
 import gradflow as gf
+from fuzz.attempt import Subject, Told
 
 BACKENDS = ("numpy", "numba") if find_spec("numba") else ("numpy",)
 STEPS = 60

@@ -1,10 +1,11 @@
 """Products of a few steps, many at once: formed, where their own error bound allows it.
 
-A rounded product of two is off by ``d u |J_k|_F |P_{k-1}|_F`` at most, which the later steps enlarge
-by the norm of their own product; the sum of these is what ``fl(P)`` is off by, to first order, and
-a singular value by no more (Weyl); an eigenvalue by that times its condition (F. L. Bauer, C. T.
-Fike, Numer. Math. 2 (1960) 137). Where this is a small part of the value the formed product is as good as any, and NumPy
-does thousands of them in one call. The rest is left to the careful path.
+A rounded product of two is off by ``d u |J_k|_F |P_{k-1}|_F`` at most, which the later steps
+enlarge by the norm of their own product. The sum of these is what ``fl(P)`` is off by, to first
+order, and a singular value by no more (Weyl); an eigenvalue by that times its condition (F. L.
+Bauer, C. T. Fike, Numer. Math. 2 (1960) 137). Where this is a small part of the value the formed
+product is as good as any, and NumPy does thousands of them in one call. The rest is left to the
+careful path.
 """
 
 from __future__ import annotations

@@ -271,11 +271,12 @@ def _steps(jacobians: ArrayLike) -> Floats:
 
 
 def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
-    if not isinstance(lags, Iterable) or isinstance(lags, str) or (isinstance(lags, np.ndarray) and lags.ndim != 1):
-        shape = f" of shape {lags.shape}" if isinstance(lags, np.ndarray) else f" {lags!r}"
+    listed = isinstance(lags, Iterable) and not isinstance(lags, str)
+    if not listed or getattr(lags, "ndim", 1) != 1:
+        shaped = hasattr(lags, "shape")
         raise UsageError(
-            f"singular_values: lags is {type(lags).__name__}{shape}; it must be a list of whole"
-            f" numbers, such as [1, {length}]."
+            f"singular_values: lags is {f'of shape {lags.shape}' if shaped else repr(lags)}; it"
+            f" must be a list of whole numbers, such as [1, {length}]."
         )
     checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
     return np.array(checked, dtype=np.int64)
