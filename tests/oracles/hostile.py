@@ -36,7 +36,13 @@ KINDS = (
     "saturated lstm run",
 )
 # of these a rank may be lost exactly
-SINGULAR = ("dead ReLU", "low rank", "small whole numbers")
+SINGULAR = (
+    "dead ReLU",
+    "low rank",
+    "small whole numbers",
+    "saturated rnn run",
+    "saturated lstm run",
+)
 # of these all steps are triangular
 TRIANGULAR = ("triangular", "lower triangular", "Jordan", "masked tanh", "two gated layers")
 

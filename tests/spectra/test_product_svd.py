@@ -14,6 +14,7 @@ from gradflow.spectra.products import sweep
 from gradflow.spectra.products.singular_values import product_log_singular_values, singular_values
 from oracles.hostile import (
     KINDS,
+    SINGULAR,
     exact_log_singular_values,
     hostile,
     larger_log_singular_values,
@@ -33,8 +34,8 @@ from oracles.precision import (
 
 # What the package promises for a chaotic RNN or LSTM over 500 steps.
 PROMISE = 1e-8
-# What it keeps: T d eps is 2e-12 for these trajectories, times condition numbers of Y_t up to 100.
-KEPT = 2e-10
+# What it keeps: rounding may cost 2e-11 of what the logs spread over, 2000 nats, and some of that adds.
+KEPT = 5e-9
 
 
 @cache
@@ -538,7 +539,7 @@ def test_two_thousand_products_against_exact_ones():
     fuzz(rng, 100, [1, 2, 3], [500, 1000])
 
 
-REGULAR = [kind for kind in KINDS if kind not in ("dead ReLU", "low rank", "small whole numbers")]
+REGULAR = [kind for kind in KINDS if kind not in SINGULAR]
 
 
 @pytest.mark.slow

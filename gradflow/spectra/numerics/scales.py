@@ -44,7 +44,7 @@ def scaled(matrix: Floats) -> Scaled:
 
 def _maxima(size: Floats, axis: int) -> NDArray[np.int32]:
     """The exponents of the largest sizes along an axis; 0 where all are 0."""
-    return np.frexp(size.max(axis=axis))[1]
+    return np.asarray(np.frexp(size.max(axis=axis))[1], dtype=np.int32)
 
 
 def _divide(matrix: Floats, exponent: NDArray[np.int32]) -> None:

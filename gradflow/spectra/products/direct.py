@@ -45,7 +45,7 @@ def formed(steps: Floats) -> tuple[Floats, Floats]:
 
 
 def _size(matrices: Floats) -> Floats:
-    return np.sqrt(np.einsum("nij,nij->n", matrices, matrices))
+    return np.asarray(np.sqrt(np.einsum("nij,nij->n", matrices, matrices)))
 
 
 def singular_values_formed(steps: Floats, most: float) -> tuple[NDArray[np.bool_], Floats, Floats]:

@@ -41,9 +41,10 @@ from gradflow.spectra.numerics.scales import scaled, wild
 from gradflow.spectra.numerics.triangles import LN2, graded_logs
 from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversals, unit
 
-# What rounding should cost a log at most, as a part of the smallest: the larger one in products
-# from a size on, where a QR is dear. In smaller ones so many nats are allowed always.
-_SMALL_TARGET, _TARGET, _LARGE = 1e-10, 2.5e-10, 64
+# What rounding should cost a log at most: as a part of what the logs spread over; in products from a
+# size on, where a QR is dear, the other one, as a part of the smallest log. In smaller ones so many
+# nats are allowed always.
+_SMALL_TARGET, _TARGET, _LARGE = 2e-11, 2.5e-10, 64
 _NATS = 1e-9
 # Nats that a window may spread by at most, and in large products always.
 _MOST_SPREAD, _LEAST_SPREAD = 20.0, 17.0
@@ -150,11 +151,12 @@ class Sweep:
 
         All windows together are to keep to the target.
         """
-        fallen = -float(self.grown.min())
+        least = float(self.grown.min())
         if self.d < _LARGE:
-            a_step = max((_NATS - self.spent) / (total - done), _SMALL_TARGET * fallen / (done + 1))
+            apart = (float(self.grown.max()) - least) / (done + 1)
+            a_step = max((_NATS - self.spent) / (total - done), _SMALL_TARGET * apart)
             return min(_MOST_SPREAD, math.log(max(a_step * length, EPS) / EPS))
-        cost = _TARGET * max(1.0, fallen) - self.spent
+        cost = _TARGET * max(1.0, -least) - self.spent
         return min(_MOST_SPREAD, max(_LEAST_SPREAD, math.log(max(cost, EPS) / EPS)))
 
     def window(self, product: Floats, size: float, limit: float) -> float:
