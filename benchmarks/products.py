@@ -12,7 +12,6 @@ from problems import Problem
 
 from gradflow.spectra import SingularValues, singular_values
 
-
 CASES = (
     ("rnn", 16, 500, 1.5),
     ("rnn", 64, 500, 1.5),

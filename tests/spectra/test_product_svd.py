@@ -34,7 +34,7 @@ from oracles.precision import (
 
 # What the package promises for a chaotic RNN or LSTM over 500 steps.
 PROMISE = 1e-8
-# What it keeps: rounding may cost 2e-11 of what the logs spread over, 2000 nats, and some of that adds.
+# What it keeps: the sweep aims at 2e-11 of what the logs spread over, some 2000 nats.
 KEPT = 5e-9
 
 

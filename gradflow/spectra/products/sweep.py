@@ -41,9 +41,8 @@ from gradflow.spectra.numerics.scales import scaled, wild
 from gradflow.spectra.numerics.triangles import LN2, graded_logs
 from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversals, unit
 
-# What rounding should cost a log at most: as a part of what the logs spread over; in products from a
-# size on, where a QR is dear, the other one, as a part of the smallest log. In smaller ones so many
-# nats are allowed always.
+# What rounding should cost a log at most: a part of what the logs spread over, but always so many
+# nats; in products from a size on, where a QR is dear, the larger part, of the smallest log.
 _SMALL_TARGET, _TARGET, _LARGE = 2e-11, 2.5e-10, 64
 _NATS = 1e-9
 # Nats that a window may spread by at most, and in large products always.
