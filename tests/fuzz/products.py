@@ -28,8 +28,8 @@ def drawn(kind, rng, cost):
     """A product whose truth is affordable: ``cost(d, steps)`` at most 1."""
     while True:
         d, steps = int(rng.choice(SIZES)), int(rng.choice(STEPS))
-        if "scaled" in kind:  # 60 bits a step, of which the reference holds 60,000
-            steps = min(steps, 500)
+        if "scaled" in kind:  # 60 bits a step, of which the reference holds some 30,000
+            steps = min(steps, 200)
         if cost(d, steps) <= 1:
             return hostile(kind, d, steps, rng)
 
