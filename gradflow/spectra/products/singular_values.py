@@ -271,11 +271,11 @@ def _steps(jacobians: ArrayLike) -> Floats:
 
 
 def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+    shape = lags.shape if isinstance(lags, np.ndarray) else None
     listed = isinstance(lags, Iterable) and not isinstance(lags, str)
-    if not listed or getattr(lags, "ndim", 1) != 1:
-        shaped = hasattr(lags, "shape")
+    if not listed or (shape is not None and len(shape) != 1):
         raise UsageError(
-            f"singular_values: lags is {f'of shape {lags.shape}' if shaped else repr(lags)}; it"
+            f"singular_values: lags is {repr(lags) if shape is None else f'of shape {shape}'}; it"
             f" must be a list of whole numbers, such as [1, {length}]."
         )
     checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
