@@ -5,6 +5,7 @@
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
 #   make test-minimum  the tests with every package at the lower bound that pyproject.toml states
+#   make fuzz        a minute of random attempts to get a wrong number; SECONDS=, SEED= say otherwise
 #   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
 #   make clean       remove what was generated; the environment in .venv stays
 #
@@ -15,6 +16,8 @@ TORCH      ?= torch==2.13.0
 JAX        ?= jax==0.10.2
 WITH_TORCH ?= $(if $(filter true,$(CI)),1)
 WORKERS    ?= 2
+SECONDS    ?= 60
+SEED       ?= 0
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -34,7 +37,7 @@ SMOKE := tests/test_cli.py tests/test_minimum.py tests/codegen/test_order.py \
   tests/codegen/test_kept_code.py tests/spectra/test_known_systems.py tests/spectra/test_sweep.py \
   tests/figures/test_figure_decay.py tests/figures/test_figure_page.py
 
-.PHONY: help report figures test test-all test-minimum smoke-minimum lint bench clean
+.PHONY: help report figures test test-all test-minimum smoke-minimum fuzz lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -65,6 +68,10 @@ lint: $(DEV) $(TORCHED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+fuzz: $(DEV)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=tests \
+	  $(BIN)/python -W error -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 bench: $(CORE) $(FAST) $(TORCHED)
 	@$(BIN)/python benchmarks/run.py

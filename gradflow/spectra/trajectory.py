@@ -128,11 +128,11 @@ class Analysed(Linearised):
     def singular_values(
         self, lags: Sequence[int] | None = None, *, block: Block | None = None
     ) -> SingularValues:
-        """Return log singular values of ``P(T, T - lag)``, every one accurate.
+        """Return log singular values (..., m, d) of ``P(T, T - lag)``, every one accurate.
 
-        With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`.
+        With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`. Every
+        trajectory of a batch has its own.
         """
-        self.require_single("singular_values")
         if self.in_doubt().any():
             return products.values(self, lags, block)
         longest = self.steps
@@ -170,8 +170,10 @@ class Analysed(Linearised):
 
     @told
     def product_eigenvalues(self, lag: int | None = None) -> ProductEigenvalues:
-        """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes."""
-        self.require_single("product_eigenvalues")
+        """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes.
+
+        Every trajectory of a batch has its own (..., d).
+        """
         given = self.steps if lag is None else lag
         count = whole_number(given, "product_eigenvalues: lag", 0, self.steps)
         if self.in_doubt().any():

@@ -75,13 +75,13 @@ def _backward(blocks: Iterable[Floats]) -> Iterator[Floats]:
 def block_singular_values(
     jacobians: Floats, of: slice, by: slice, lags: Sequence[int] | None
 ) -> SingularValues:
-    """Return log singular values (m, least of the block's sizes) of blocks of ``P(T, T - lag)``.
+    """Return log singular values (..., m, least of the block's sizes) of blocks of ``P``.
 
     Those of the product with all other rows of its last Jacobian and all other columns of its
     first set to zero, which has no others but exact zeros. Arguments and errors as in
     :func:`gradflow.spectra.singular_values`; every lag has sweeps of its own.
     """
-    count, width = len(jacobians), jacobians.shape[-1]
+    *batch, count, width, _ = jacobians.shape
     lag = singular_values(jacobians, lags).lag if lags is None else np.asarray(lags)
     if any(n != int(n) or not 0 <= n <= count for n in lag):
         raise UsageError(
@@ -89,16 +89,18 @@ def block_singular_values(
             "is allowed; leave out the lags that reach before the first step"
         )
     least = min(of.stop - of.start, by.stop - by.start)
-    log_sigma, error = np.full((len(lag), least), -np.inf), np.zeros((len(lag), least))
+    log_sigma = np.full((*batch, len(lag), least), -np.inf)
+    error = np.zeros(log_sigma.shape)
     rows, columns = np.zeros((width, 1)), np.zeros(width)
     rows[of], columns[by] = 1.0, 1.0
     for i, n in enumerate(lag):
         if n == 0:
-            log_sigma[i] = 0.0 if of == by else -np.inf
+            log_sigma[..., i, :] = 0.0 if of == by else -np.inf
             continue
-        product = jacobians[count - int(n) :].copy()
-        product[-1] *= rows
-        product[0] *= columns
+        product = jacobians[..., count - int(n) :, :, :].copy()
+        product[..., -1, :, :] *= rows
+        product[..., 0, :, :] *= columns
         found = singular_values(product, [int(n)])
-        log_sigma[i], error[i] = found.log_sigma[0, :least], found.error[0, :least]
+        log_sigma[..., i, :] = found.log_sigma[..., 0, :least]
+        error[..., i, :] = found.error[..., 0, :least]
     return SingularValues(lag.astype(np.int64), log_sigma, error)
