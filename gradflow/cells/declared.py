@@ -12,7 +12,15 @@ from gradflow.cells.declaration import Declaration
 from gradflow.cells.language.algebra import check_expression, to_sympy
 from gradflow.cells.language.checks import check_names
 from gradflow.cells.language.lists import read_lists
-from gradflow.cells.language.program import Map, Product, Statement, build_program
+from gradflow.cells.language.maps import Parts
+from gradflow.cells.language.names import Names
+from gradflow.cells.language.program import (
+    Map,
+    Product,
+    Statement,
+    build_program,
+    named_maps,
+)
 from gradflow.cells.language.spaces import ONE, infer_spaces
 from gradflow.cells.language.syntax import Line, parse_equations, symbol
 from gradflow.errors import UsageError
@@ -31,7 +39,7 @@ class Declared:
     states, input_names, parameters, constant_names, output_names
         Names by what they are, in the order of declaration; parameters are the trained ones.
     linear_maps
-        Every named linear map with its sizes, mask and rule.
+        Every named linear map with its sizes, mask and rule, then those made of them by sums.
     spaces
         The space of every vector, those of the program included.
     program
@@ -77,7 +85,7 @@ class Declared:
             if isinstance(statement, Product):
                 if statement.operand in depends:
                     depends.add(statement.target)
-                    found.setdefault(statement.linear_map.name)
+                    found |= dict.fromkeys(m.name for m in statement.linear_map.bases)
             elif statement.expression.free_symbols & depends:
                 depends.add(statement.target)
         return tuple(n for n in found if n in self.linear_maps)
@@ -89,7 +97,7 @@ def read(declaration: Declaration) -> Declared:
     lines = parse_equations(declaration.equations, declaration.name)
     # what is outside the language is said before names and sizes, which the SymPy form needs
     for line in lines:
-        check_expression(line.tree, line.place)
+        check_expression(line.tree, line.place, names.maps)
     check_names(declaration.name, lines, names)
     states = names.of("state part")
     new_values = {f"{part}_next": names.vectors[part] for part in states}
@@ -105,8 +113,15 @@ def read(declaration: Declaration) -> Declared:
             mask=names.masks.get(name),
             entries=names.entries.get(name),
         )
-    expressions = [(line.target, to_sympy(line.tree, line.place, inferred.nodes)) for line in lines]
-    program, spaces = build_program(expressions, linear_maps, inferred.vectors)
+    sums: dict[str, Parts] = {}
+    expressions = [
+        (line.target, to_sympy(line.tree, line.place, inferred.nodes, names.maps, sums))
+        for line in lines
+    ]
+    taken = Names([*names.kinds, *inferred.vectors])
+    combined = named_maps(sums.values(), linear_maps, taken)
+    program, spaces = build_program(expressions, linear_maps | combined, inferred.vectors)
+    linear_maps |= {m.name: m for m in combined.values()}
     declared = Declared(
         lines=lines,
         states=states,

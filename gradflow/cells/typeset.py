@@ -10,6 +10,7 @@ from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import translate
 
 from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.maps import IDENTITY
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import REDUCTIONS, Line
 
@@ -81,6 +82,12 @@ def time_index(
     return name, step if name in moving else ""
 
 
+def transposed_latex(name: str) -> str:
+    """Return the LaTeX of the transpose of a named map."""
+    text = name_latex(name)
+    return rf"\left( {text} \right)^{{\top}}" if is_raised(name) else rf"{text}^{{\top}}"
+
+
 def equation_latex(
     line: Line,
     states: tuple[str, ...],
@@ -105,10 +112,13 @@ def equation_latex(
             case ast.Constant(value=int() | float() as value):
                 return number_latex(value), _PRODUCT if _digits(value)[1] else _ATOM
             case ast.Name(id=name):
-                return symbol(name), _ATOM
-            case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):
-                left = "I" if name == "identity" else name_latex(name)
-                return f"{left} \\, {wrap(right, _POWER)}", _UNARY
+                return "I" if name == IDENTITY else symbol(name), _ATOM
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return f"{wrap(left, _UNARY)} \\, {wrap(right, _POWER)}", _UNARY
+            case ast.Attribute(value=ast.Name(id=name), attr="T") if name != IDENTITY:
+                return transposed_latex(name), _POWER
+            case ast.Attribute(value=value, attr="T"):
+                return rf"{wrap(value, _ATOM)}^{{\top}}", _POWER
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return f"{wrap(left, _SUM)} + {wrap(right, _SUM)}", _SUM
             case ast.BinOp(left=left, op=ast.Sub(), right=right):

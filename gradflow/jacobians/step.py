@@ -76,7 +76,7 @@ class StepJacobian:
         sources += [
             s.target
             for s in self.cell.program
-            if isinstance(s, Product) and s.linear_map.kind == "learned"
+            if isinstance(s, Product) and any(m.kind == "learned" for m in s.linear_map.bases)
         ]
         return accumulate(self.cell, sources)
 
@@ -126,14 +126,32 @@ class StepJacobian:
     def _parameter_block(self, out: str, target: sp.Symbol, parameter: str) -> ParameterBlock:
         found = self._by_parameter.get(target, {})
         rows: list[tuple[Term, sp.Symbol | None]] = []
+        turned: list[tuple[Term, sp.Symbol]] = []
         if parameter in self.cell.linear_maps:
             for statement in self.cell.program:
-                if isinstance(statement, Product) and statement.linear_map.name == parameter:
-                    terms = found.get(statement.target, ())
-                    rows += [(term, statement.operand) for term in terms]
+                if not isinstance(statement, Product):
+                    continue
+                terms, v = found.get(statement.target, ()), statement.operand
+                if statement.linear_map.name == parameter:
+                    rows += [(term, v) for term in terms]
+                for part in statement.linear_map.summands:
+                    if part.linear_map.name != parameter:
+                        continue
+                    factor = Term((part.factor,))
+                    scaled = [(term.after(factor), v) for term in terms]
+                    if part.transposed:
+                        turned += scaled
+                    else:
+                        rows += scaled
         else:
             rows += [(term, None) for term in found.get(symbol(parameter), ())]
-        return ParameterBlock(cell=self.cell, out=out, parameter=parameter, terms=tuple(rows))
+        return ParameterBlock(
+            cell=self.cell,
+            out=out,
+            parameter=parameter,
+            terms=tuple(rows),
+            turned=tuple(turned),
+        )
 
     def blocks(self) -> dict[tuple[str, str], Block]:
         """Return all blocks of the whole-state Jacobian, zero ones included, by (out, in)."""

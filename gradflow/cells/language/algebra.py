@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from gradflow.cells.language.functions import FUNCTIONS, modulo
+from gradflow.cells.language.maps import (
+    IDENTITY,
+    NotAMapError,
+    Parts,
+    grouped,
+    has_map,
+    shares,
+    spelled,
+)
 from gradflow.cells.language.nodes import Apply, choose
 from gradflow.cells.language.syntax import (
     REDUCTIONS,
@@ -47,17 +56,27 @@ _LARGEST = 10**308  # a float64 ends a little above
 _LONGEST = 10_000  # bits of an exact power that SymPy may be left to work out
 
 
-def check_expression(tree: ast.expr, place: str) -> None:
-    """Raise ``UsageError`` if an equation's right-hand side is outside the language."""
-    _Reader(place).number(tree)
+def check_expression(tree: ast.expr, place: str, maps: Collection[str]) -> None:
+    """Raise ``UsageError`` if an equation's right-hand side is outside the language.
+
+    ``maps`` are the names of the linear maps.
+    """
+    _Reader(place=place, maps=maps).number(tree)
 
 
-def to_sympy(tree: ast.expr, place: str, sizes: Mapping[int, str]) -> sp.Expr:
+def to_sympy(
+    tree: ast.expr,
+    place: str,
+    sizes: Mapping[int, str],
+    maps: Collection[str],
+    sums: dict[str, Parts],
+) -> sp.Expr:
     """Return the SymPy form of an equation's right-hand side; ``W @ v`` becomes ``Apply``.
 
-    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node.
+    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node; ``sums``
+    is given the sums of maps met, each by how it is spelled.
     """
-    return _Reader(place, sizes=sizes).number(tree)
+    return _Reader(place=place, sizes=sizes, maps=maps, sums=sums).number(tree)
 
 
 def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
@@ -65,17 +84,19 @@ def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
 
     Vectors stand inside ``row`` and ``column``. Raises ``UsageError``.
     """
-    reader = _Reader(place, of_entries=True)
+    reader = _Reader(place=place, of_entries=True)
     return reader.condition(tree) if mask else reader.number(tree)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Reader:
     """Reads one expression of the equation ``place``, or the rule for the entries of a map."""
 
     place: str
     of_entries: bool = False
     sizes: Mapping[int, str] = field(default_factory=dict)
+    maps: Collection[str] = ()
+    sums: dict[str, Parts] = field(default_factory=dict)
 
     def refuse(self, node: ast.AST, why: str) -> UsageError:
         return UsageError(f"{self.place}: {shorten(ast.unparse(node))!r} {why}.")
@@ -121,6 +142,12 @@ class _Reader:
                 return self._name(node, name)
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 return self._product(node, left, right)
+            case ast.Attribute(value=value, attr="T"):
+                if has_map(value, self.maps):
+                    raise self.refuse(node, "stands alone; a map acts on a vector: `W.T @ v`")
+                raise self.refuse(
+                    node, "transposes what is no map; the inner product is `dot(a, b)`"
+                )
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _BINARY:
                 return self._binary(node, type(operator), self.number(left), self.number(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -149,15 +176,33 @@ class _Reader:
     def _product(self, node: ast.expr, left: ast.expr, right: ast.expr) -> sp.Expr:
         if self.of_entries:
             raise self.refuse(node, "is a product, which a rule for single entries cannot have")
-        if not isinstance(left, ast.Name):
-            raise self.refuse(
-                node,
-                "multiplies by an expression: the left of `@` is the name of one map, so write "
-                "`A @ (B @ v)`",
-            )
-        if left.id == "identity":
-            return self.number(right)
-        return self._apply(self.number(left).name, right)
+        if isinstance(left, ast.Name):
+            if left.id == IDENTITY:
+                return self.number(right)
+            return self._apply(self.number(left).name, right)
+        try:
+            groups = grouped(shares(left, self.maps), self.number)
+        except NotAMapError as error:
+            raise self.refuse(error.node, error.why) from None
+        if not groups:
+            raise self.refuse(node, "multiplies by maps that cancel; leave it out")
+        return sp.Add(*(scalar * self._sum(own, right) for scalar, own in groups.items()))
+
+    def _sum(self, factors: dict[tuple[str, bool], sp.Rational], right: ast.expr) -> sp.Expr:
+        """Return a sum of maps, by name and whether transposed, on ``right``.
+
+        The identity and a single map need no map of their own.
+        """
+        own = factors.get((IDENTITY, False), sp.S.Zero) * self.number(right)
+        parts = tuple((*key, c) for key, c in factors.items() if key[0] != IDENTITY)
+        if not parts:
+            return own
+        whole = parts[0][2] if len(parts) == 1 else sp.S.One
+        parts = tuple((name, turned, c / whole) for name, turned, c in parts)
+        if len(parts) == 1 and not parts[0][1]:
+            return own + whole * self._apply(parts[0][0], right)
+        self.sums[spelled(parts)] = parts
+        return own + whole * self._apply(spelled(parts), right)
 
     def _apply(self, name: str, operand: ast.expr) -> sp.Expr:
         return Apply(symbol(name), self.number(operand), Str(self.sizes.get(id(operand), "")))

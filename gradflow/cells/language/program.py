@@ -7,14 +7,25 @@ expressions and never meet a matrix.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
+from gradflow.cells.language.maps import Parts, spelled
 from gradflow.cells.language.names import Names
 from gradflow.cells.language.nodes import Apply
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import REDUCTIONS, symbol
+
+
+@dataclass(frozen=True)
+class Summand:
+    """``factor W``, or ``factor W^T`` where ``transposed``, in a sum of maps."""
+
+    factor: sp.Rational
+    linear_map: Map
+    transposed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +33,8 @@ class Map:
     """A named linear map from the space ``into`` to the space ``out``.
 
     ``kind`` is ``learned``, ``constant`` (given as an array, not trained), ``fixed`` (entries
-    follow from ``entries``), ``mean``, ``sum`` or ``spread`` (one value to every unit).
+    follow from ``entries``), ``combined`` (the sum of ``summands``: ``W.T``, ``A + B``), ``mean``,
+    ``sum`` or ``spread`` (one value to every unit).
     ``mask`` is the condition under which an entry may be non-zero, in ``row`` and ``column``.
     """
 
@@ -32,11 +44,17 @@ class Map:
     kind: str
     mask: sp.Basic | None = None
     entries: sp.Basic | None = None
+    summands: tuple[Summand, ...] = ()
 
     @property
     def stored(self) -> bool:
         """Whether the entries lie in an array; those of a mean, sum or copy are all alike."""
-        return self.kind in ("learned", "constant", "fixed")
+        return self.kind in ("learned", "constant", "fixed", "combined")
+
+    @property
+    def bases(self) -> tuple[Map, ...]:
+        """The named maps it is made of: itself, unless it is combined."""
+        return tuple(dict.fromkeys(s.linear_map for s in self.summands)) or (self,)
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,26 @@ def spread(space: str) -> Map:
     return Map(name=f"ones_{space}", out=space, into=ONE, kind="spread")
 
 
+def named_maps(sums: Iterable[Parts], maps: Mapping[str, Map], taken: Names) -> dict[str, Map]:
+    """Return each sum of maps as one map with a name of its own, by how it is spelled."""
+    made = {}
+    for parts in dict.fromkeys(sums):
+        first, turned, _ = parts[0]
+        out, into = maps[first].out, maps[first].into
+        if turned:
+            out, into = into, out
+        bases = list(dict.fromkeys(name for name, _, _ in parts))
+        stem = f"{first}_transposed" if len(parts) == 1 else "_".join([*bases, "combined"])
+        made[spelled(parts)] = Map(
+            name=taken.fresh(stem),
+            out=out,
+            into=into,
+            kind="combined",
+            summands=tuple(Summand(c, maps[name], turned) for name, turned, c in parts),
+        )
+    return made
+
+
 def build_program(
     equations: list[tuple[str, sp.Expr]],
     maps: dict[str, Map],
@@ -76,7 +114,7 @@ def build_program(
     equations
         Pairs of target name and SymPy expression, in a usable order.
     maps
-        The linear maps by name.
+        The linear maps by name, those made of others by how they are spelled.
     spaces
         Space of every named vector.
 
@@ -90,7 +128,7 @@ def build_program(
     statements: list[Statement] = []
     spaces = dict(spaces)
     seen: dict[tuple[Map, sp.Basic], sp.Symbol] = {}
-    names = Names([*spaces, *maps])
+    names = Names([*spaces, *(m.name for m in maps.values())])
 
     def fresh(name: str, space: str) -> sp.Symbol:
         name = names.fresh(name)
@@ -116,10 +154,10 @@ def build_program(
             named = isinstance(operand, sp.Symbol) and spaces[operand.name] == linear_map.into
             suffix = operand.name if named else "out"
             if not named:
-                inner = fresh(f"{name}_in", linear_map.into)
+                inner = fresh(f"{linear_map.name}_in", linear_map.into)
                 statements.append(Elementwise(inner, operand))
                 operand = inner
-            seen[key] = fresh(f"{name}_{suffix}", linear_map.out)
+            seen[key] = fresh(f"{linear_map.name}_{suffix}", linear_map.out)
             statements.append(Product(seen[key], linear_map, operand))
         return seen[key]
 

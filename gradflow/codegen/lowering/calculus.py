@@ -215,9 +215,18 @@ def lower_parameter_vjp(cell: Cell) -> Routine:
     for statement in cell.program:
         if not isinstance(statement, Product) or statement.target not in adjoints:
             continue
-        if statement.linear_map.kind == "learned":
-            adjoint = adjoints[statement.target]
-            statements.append(Gradient(statement.linear_map.name, adjoint, statement.operand))
+        linear_map, adjoint = statement.linear_map, adjoints[statement.target]
+        if linear_map.kind == "learned":
+            statements.append(Gradient(linear_map.name, adjoint, statement.operand))
+        for share in linear_map.summands:
+            if share.linear_map.kind != "learned":
+                continue
+            scaled = adjoint
+            if share.factor != 1:
+                scaled = names.fresh(f"f_{share.linear_map.name}", linear_map.out)
+                statements.append(Let(scaled, share.factor * adjoint, linear_map.out))
+            pair = (statement.operand, scaled) if share.transposed else (scaled, statement.operand)
+            statements.append(Gradient(share.linear_map.name, *pair))
     summary = "Immediate gradient u d+s/dtheta by every parameter, earlier states held."
     return _finish("parameter_vjp", summary, statements, names, (), seeds)
 

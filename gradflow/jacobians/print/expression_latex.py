@@ -10,10 +10,16 @@ from sympy.printing.latex import LatexPrinter
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, record_of, step
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Product, Statement
+from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
-from gradflow.cells.typeset import is_raised, name_latex, number_latex, time_index
+from gradflow.cells.typeset import (
+    is_raised,
+    name_latex,
+    number_latex,
+    time_index,
+    transposed_latex,
+)
 from gradflow.jacobians.print.signed import Signed, in_sum
 
 
@@ -21,6 +27,25 @@ def generated(cell: Cell) -> dict[sp.Symbol, Statement]:
     """Return the statements whose targets the program named itself: they print written out."""
     named = {symbol(line.target) for line in cell.lines}
     return {s.target: s for s in cell.program if s.target not in named}
+
+
+def map_latex(linear_map: Map) -> str:
+    """Return the symbol of a linear map; a mean is a row of ``1/n``, a spread a column of ones.
+
+    A sum of maps stands in parentheses.
+    """
+    fixed = {"spread": r"\mathbf{1}", "sum": r"\mathbf{1}^{\top}"}
+    fixed["mean"] = r"\tfrac{1}{n} \mathbf{1}^{\top}"
+    if not linear_map.summands:
+        return fixed.get(linear_map.kind) or name_latex(linear_map.name)
+    found = []
+    for part in linear_map.summands:
+        name = part.linear_map.name
+        matrix = transposed_latex(name) if part.transposed else name_latex(name)
+        factor = abs(part.factor)
+        number = number_latex(float(factor)) if decimal(factor) else sp.latex(factor)
+        found.append(Signed(part.factor < 0, matrix if factor == 1 else rf"{number} \, {matrix}"))
+    return str(found[0]) if len(found) == 1 else rf"\left( {' '.join(in_sum(found))} \right)"
 
 
 def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
@@ -74,7 +99,7 @@ class ExpressionLatex(LatexPrinter):
             inner = self._written_out.get(statement.operand)
             if isinstance(inner, Elementwise) and not inner.expression.is_Function:
                 operand = rf"\left( {operand} \right)"
-            return rf"{name_latex(name)} \, {operand}"
+            return rf"{map_latex(statement.linear_map)} \, {operand}"
         if expr == TIME:
             return self._step
         return name_latex(*time_index(expr.name, self._cell.states, self._moving, self._step))

@@ -9,9 +9,22 @@ from sympy.printing.str import StrPrinter
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, step
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Product
+from gradflow.cells.language.program import Elementwise, Map, Product
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
 from gradflow.jacobians.print.signed import Signed, in_sum
+
+
+def map_text(linear_map: Map) -> str:
+    """Return a linear map in the words of the language, a sum of maps in parentheses."""
+    fixed = {"spread": "1", "mean": "(1/n) 1^T", "sum": "1^T"}
+    if not linear_map.summands:
+        return fixed.get(linear_map.kind, linear_map.name)
+    found = []
+    for part in linear_map.summands:
+        factor, matrix = abs(part.factor), f"{part.linear_map.name}{'.T' * part.transposed}"
+        number = repr(float(factor)) if decimal(factor) else str(factor)
+        found.append(Signed(part.factor < 0, matrix if factor == 1 else f"{number}*{matrix}"))
+    return str(found[0]) if len(found) == 1 else f"({' '.join(in_sum(found))})"
 
 
 class ExpressionText(StrPrinter):
@@ -31,7 +44,7 @@ class ExpressionText(StrPrinter):
             name, operand = statement.linear_map.name, self._print(statement.operand)
             if statement.linear_map.kind in ("mean", "sum"):
                 return f"{name}({operand})"
-            return f"{name} @ {self.operand(statement.operand)}"
+            return f"{map_text(statement.linear_map)} @ {self.operand(statement.operand)}"
         part = expr.name.removesuffix("_next")
         return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
 

@@ -11,7 +11,7 @@ from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import names_in
 from gradflow.cells.typeset import name_latex, time_index
-from gradflow.jacobians.print.expression_latex import ExpressionLatex
+from gradflow.jacobians.print.expression_latex import ExpressionLatex, map_latex
 from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
@@ -21,17 +21,6 @@ def part_latex(cell: Cell, name: str, new: bool) -> str:
     """Return ``h_t`` for the new value of a part (or an output, input), ``h_{t-1}`` for the old."""
     key = f"{name}_next" if new and name in cell.states else name
     return name_latex(*time_index(key, cell.states, cell.moving))
-
-
-def map_latex(linear_map: Map) -> str:
-    """Return the symbol of a linear map; a mean is a row of ``1/n``, a spread a column of ones."""
-    if linear_map.kind == "spread":
-        return r"\mathbf{1}"
-    if linear_map.kind == "mean":
-        return r"\tfrac{1}{n} \mathbf{1}^{\top}"
-    if linear_map.kind == "sum":
-        return r"\mathbf{1}^{\top}"
-    return name_latex(linear_map.name)
 
 
 def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
@@ -96,11 +85,16 @@ def block_latex(cell: Cell, out: str, wrt: str, nested: Iterable[tuple[Term, str
 
 
 def parameter_latex(
-    cell: Cell, out: str, parameter: str, terms: Iterable[tuple[Term, sp.Symbol | None]]
+    cell: Cell,
+    out: str,
+    parameter: str,
+    terms: Iterable[tuple[Term, sp.Symbol | None]],
+    turned: Iterable[tuple[Term, sp.Symbol]] = (),
 ) -> str:
     r"""Return one immediate parameter derivative as an aligned equation.
 
-    ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``.
+    ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``, and
+    ``v \\otimes A`` of the ``turned`` ones entries ``v[i] A[a, j]``.
     """
     printer = ExpressionLatex(cell)
     above, below = part_latex(cell, out, new=True), name_latex(parameter)
@@ -113,6 +107,11 @@ def parameter_latex(
                 vector = rf"\left( {vector} \right)"
             row = row.times([rf"{vector}^{{\top}}"], r" \otimes ")
         rows.append(row)
+    for term, operand in turned:
+        row, vector = term_latex(cell, term, cell.spaces[out]), str(printer.doprint(operand))
+        if not printer.is_name(operand):
+            vector = rf"\left( {vector} \right)"
+        rows.append(Signed(row.negative, rf"{vector} \otimes {row.body}"))
     return _aligned(_derivative(above, below, r"\partial^{+}"), rows)
 
 

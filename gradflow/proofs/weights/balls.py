@@ -17,7 +17,7 @@ import sympy as sp
 from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME
 from gradflow.errors import UsageError
@@ -92,12 +92,21 @@ class BallCell:
             for n in given
             if n not in self.cell.linear_maps
         }
-        self.matrices = {
-            m.name: _matrix(
-                map_array(self.cell, m, run.params, (self.sizes[m.out], self.sizes[m.into]))
-            )
-            for m in self.cell.linear_maps.values()
-        }
+        self.matrices: dict[str, Any] = {}
+        for m in self.cell.linear_maps.values():
+            shape = self.sizes[m.out], self.sizes[m.into]
+            if m.summands:  # of exact arrays: a sum in floats would be rounded
+                self.matrices[m.name] = self._sum(m, shape)
+            else:
+                self.matrices[m.name] = _matrix(map_array(self.cell, m, run.params, shape))
+
+    def _sum(self, linear_map: Map, shape: tuple[int, int]) -> Any:
+        whole = flint.arb_mat(*shape)
+        for part in linear_map.summands:
+            matrix = self.matrices[part.linear_map.name]
+            factor = flint.arb(flint.fmpq(int(part.factor.p), int(part.factor.q)))
+            whole += (matrix.transpose() if part.transposed else matrix) * factor
+        return whole
 
     def values(
         self, state: Mapping[str, Vector], x: Mapping[str, Vector], t: int
