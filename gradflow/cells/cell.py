@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared, read
+from gradflow.cells.language.defined import Call
 from gradflow.cells.language.program import Map, Statement
 from gradflow.cells.language.syntax import Line
 from gradflow.cells.parameters import initialize
@@ -34,6 +35,10 @@ class Cell:
         ``h_next`` its new value; every other target is a named intermediate that later equations
         may use. The language is that of :mod:`gradflow.cells.language.syntax`; ``docs/declare.md``
         teaches it.
+    define
+        Functions of one's own, one ``name(arguments) = expression`` a line, which equations and
+        later lines call: ``"LN(v) = (v - mean(v)) / sqrt(mean((v - mean(v))**2) + 1e-5)"``. One
+        that mixes units, as this does, stays one factor of every derivative.
     state
         Names of the state parts in the order in which the whole state is flattened, each with its
         size in brackets where it is not ``hidden``: ``"h s[context]"``.
@@ -95,6 +100,7 @@ class Cell:
         name: str,
         equations: str,
         state: str,
+        define: str = "",
         inputs: str = "",
         maps: str = "",
         vectors: str = "",
@@ -113,6 +119,7 @@ class Cell:
         declaration = Declaration(
             name=name,
             equations=equations,
+            define=define,
             state=state,
             inputs=inputs,
             maps=maps,
@@ -224,6 +231,11 @@ class Cell:
     def moving(self) -> frozenset[str]:
         """Names that carry the time index ``t``: inputs and what an equation defines."""
         return self.declared.moving
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls of defined functions that mix units."""
+        return self.declared.calls
 
     def shape_of(self, name: str) -> tuple[str, ...]:
         """Return the spaces of the axes of a parameter, constant, state part or input."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import translate
 
+from gradflow.cells.language.defined import ALIASES
 from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.cells.language.maps import IDENTITY
 from gradflow.cells.language.spaces import ONE
@@ -80,6 +81,16 @@ def time_index(
     if part != name and part in states:
         return part, step
     return name, step if name in moving else ""
+
+
+def call_latex(name: str, arguments: Iterable[str], prime: str = "") -> str:
+    """Return the LaTeX of a call of a defined function, ``prime`` behind its name."""
+    inner = ", ".join(arguments)
+    if name == "norm" and not prime:
+        return rf"\left\| {inner} \right\|"
+    escaped = name.replace("_", r"\_")
+    plain = name if len(name) == 1 else rf"\mathrm{{{escaped}}}"
+    return rf"{plain}{prime}\left( {inner} \right)"
 
 
 def transposed_latex(name: str) -> str:
@@ -164,6 +175,11 @@ def equation_latex(
         inner = ", ".join(show(a)[0] for a in args)
         if name in REDUCTIONS or name in ("row", "column"):
             return rf"\operatorname{{{name}}}\left( {inner} \right)", _POWER
+        if name == "dot":
+            return rf"{wrap(args[0], _ATOM)}^{{\top}} {wrap(args[1], _ATOM)}", _PRODUCT
+        name = name if name in FUNCTIONS else ALIASES.get(name, name)
+        if name not in FUNCTIONS:
+            return call_latex(name, [show(a)[0] for a in args]), _POWER
         function = FUNCTIONS.get(name)
         if function.fences:
             return inner.join(function.fences), _ATOM

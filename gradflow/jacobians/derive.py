@@ -61,7 +61,8 @@ def accumulate(
             links = [(local_term(cell, statement, v), v) for v in used if v in result]
         else:
             whole = Term((sp.S.One, sp.S.One), (statement.linear_map,))
-            links = [(whole, statement.operand)] if statement.operand in result else []
+            known = statement.operand in result and statement.linear_map.linear
+            links = [(whole, statement.operand)] if known else []
         found: dict[sp.Symbol, list[Term]] = {}
         if statement.target not in stops:
             for link, variable in links:

@@ -101,6 +101,18 @@ CELLS = {
             y = W.T @ h_next
         """,
     ),
+    "attention": gf.Cell(
+        name="attention",
+        state="h s[context]",
+        inputs="x",
+        maps="W U V P",
+        vectors="b",
+        equations="""
+            a = softmax(U @ h + W @ x)
+            h_next = silu(a * h + b) + norm(s) * dot(a, h) * leaky_relu(h)
+            s_next = softmax(V @ (a * h)) + elu(P @ h_next) * pi
+        """,
+    ),
     "kinks": gf.Cell(
         name="kinks",
         state="h",

@@ -7,6 +7,7 @@ for the other. Numbers written out must be real and fit a float64.
 from __future__ import annotations
 
 import ast
+import difflib
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy.core.symbol import Str
 
+from gradflow.cells.language.defined import ALIASES, Definitions
+from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import FUNCTIONS, modulo
 from gradflow.cells.language.maps import (
     IDENTITY,
@@ -26,6 +29,8 @@ from gradflow.cells.language.maps import (
 )
 from gradflow.cells.language.nodes import Apply, choose
 from gradflow.cells.language.syntax import (
+    LARGEST,
+    PI,
     REDUCTIONS,
     column,
     is_reserved,
@@ -56,12 +61,14 @@ _LARGEST = 10**308  # a float64 ends a little above
 _LONGEST = 10_000  # bits of an exact power that SymPy may be left to work out
 
 
-def check_expression(tree: ast.expr, place: str, maps: Collection[str]) -> None:
+def check_expression(
+    tree: ast.expr, place: str, maps: Collection[str], functions: Definitions
+) -> None:
     """Raise ``UsageError`` if an equation's right-hand side is outside the language.
 
-    ``maps`` are the names of the linear maps.
+    ``maps`` are the names of the linear maps, ``functions`` what is defined in the language.
     """
-    _Reader(place=place, maps=maps).number(tree)
+    _Reader(place=place, maps=maps, functions=functions, written=True).number(tree)
 
 
 def to_sympy(
@@ -70,13 +77,14 @@ def to_sympy(
     sizes: Mapping[int, str],
     maps: Collection[str],
     sums: dict[str, Parts],
+    has_pi: bool,
 ) -> sp.Expr:
     """Return the SymPy form of an equation's right-hand side; ``W @ v`` becomes ``Apply``.
 
     Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node; ``sums``
-    is given the sums of maps met, each by how it is spelled.
+    is given the sums of maps met, each by how it is spelled; ``has_pi`` says that pi is the number.
     """
-    return _Reader(place=place, sizes=sizes, maps=maps, sums=sums).number(tree)
+    return _Reader(place=place, sizes=sizes, maps=maps, sums=sums, has_pi=has_pi).number(tree)
 
 
 def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
@@ -97,6 +105,9 @@ class _Reader:
     sizes: Mapping[int, str] = field(default_factory=dict)
     maps: Collection[str] = ()
     sums: dict[str, Parts] = field(default_factory=dict)
+    functions: Definitions = field(default_factory=dict)
+    written: bool = False
+    has_pi: bool = False
 
     def refuse(self, node: ast.AST, why: str) -> UsageError:
         return UsageError(f"{self.place}: {shorten(ast.unparse(node))!r} {why}.")
@@ -142,6 +153,8 @@ class _Reader:
                 return self._name(node, name)
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 return self._product(node, left, right)
+            case ast.BinOp(op=ast.BitXor()):
+                raise self.refuse(node, "has a `^`, which is no power here; write `**`")
             case ast.Attribute(value=value, attr="T"):
                 if has_map(value, self.maps):
                     raise self.refuse(node, "stands alone; a map acts on a vector: `W.T @ v`")
@@ -171,7 +184,7 @@ class _Reader:
             raise self.refuse(node, "is a word of the language, not a vector (see docs/declare.md)")
         if self.of_entries:
             raise self.refuse(node, f"stands alone; write row({name}) or column({name})")
-        return symbol(name)
+        return sp.pi if name == PI and self.has_pi else symbol(name)
 
     def _product(self, node: ast.expr, left: ast.expr, right: ast.expr) -> sp.Expr:
         if self.of_entries:
@@ -235,7 +248,7 @@ class _Reader:
         return result
 
     def _call(self, node: ast.expr, name: str, args: list[ast.expr]) -> sp.Expr:
-        if name in (*REDUCTIONS, *_ENTRIES):
+        if name in (*REDUCTIONS, *_ENTRIES) and not (self.written and name == LARGEST):
             if (name in _ENTRIES) != self.of_entries:
                 where = "masks and fixed maps" if name in _ENTRIES else "equations"
                 raise self.refuse(node, f"cannot stand here; {name} is for {where}")
@@ -248,14 +261,36 @@ class _Reader:
                     node, f"gives {name} an expression; it takes the name of a vector"
                 )
             return _ENTRIES[name](symbol(args[0].id))
-        if name not in FUNCTIONS:
-            known = ", ".join([*FUNCTIONS.names(), *REDUCTIONS, "Piecewise"])
-            raise self.refuse(node, f"calls an unknown function {name!r}; known are {known}")
-        function = FUNCTIONS.get(name)
-        if not function.least <= len(args) <= function.most:
-            takes = f"{function.least}" if function.most == function.least else "two or more"
+        counts = {count for word, count in self.functions if word == name}
+        if name not in FUNCTIONS and len(args) in counts:
+            for argument in args:
+                self.number(argument)
+            return symbol(f"{name}_")  # what is checked here has its calls written out later
+        word = name if name in FUNCTIONS else ALIASES.get(name, name)
+        if word not in FUNCTIONS and not counts:
+            defined = dict.fromkeys(known for known, _ in self.functions)
+            words = [*FUNCTIONS.names(), *ALIASES, *defined, "mean", "sum", "Piecewise"]
+            near = difflib.get_close_matches(name, words, 1)
+            hint = f"did you mean {near[0]!r}; " if near else ""
+            raise self.refuse(
+                node,
+                f"calls an unknown function {name!r}; {hint}known are those in docs/declare.md, "
+                f'and new ones are defined as in define="{name}(a) = ..."',
+            )
+        function = FUNCTIONS.get(word) if word in FUNCTIONS else None
+        if function is None or not function.least <= len(args) <= function.most:
+            takes = _takes(function, counts)
+            if word in ("Max", "Min") and len(args) == 1:
+                takes += "; over the units of a vector there are mean, sum, norm and softmax"
             raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes {takes}")
         return function.sympy(*(self.number(a) for a in args))
+
+
+def _takes(function: ElementwiseFunction | None, counts: Collection[int]) -> str:
+    """Return in words how many arguments a function takes."""
+    if function is None:
+        return " or ".join(map(str, sorted(counts)))
+    return f"{function.least}" if function.most == function.least else "two or more"
 
 
 def _too_large(value: sp.Expr) -> bool:

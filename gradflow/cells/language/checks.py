@@ -7,7 +7,7 @@ import difflib
 
 from gradflow.cells.language.lists import NameLists
 from gradflow.cells.language.maps import map_names
-from gradflow.cells.language.syntax import Line, names_in
+from gradflow.cells.language.syntax import PI, Line, names_in
 from gradflow.errors import UsageError
 
 
@@ -52,7 +52,7 @@ def check_names(cell: str, lines: tuple[Line, ...], names: NameLists) -> None:
     for position, line in enumerate(lines):
         for name in names_in(line.tree):
             used.add(name)
-            if name in known or name == "identity":
+            if name in known or name == "identity" or (name == PI and name not in targets):
                 continue
             if name in targets:
                 raise UsageError(_order_error(lines, position, name))

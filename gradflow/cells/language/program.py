@@ -34,7 +34,8 @@ class Map:
 
     ``kind`` is ``learned``, ``constant`` (given as an array, not trained), ``fixed`` (entries
     follow from ``entries``), ``combined`` (the sum of ``summands``: ``W.T``, ``A + B``), ``mean``,
-    ``sum`` or ``spread`` (one value to every unit).
+    ``sum``, ``spread`` (one value to every unit) or ``largest``: the largest unit, which is not
+    linear, and held in every derivative, as what uses it does not depend on it.
     ``mask`` is the condition under which an entry may be non-zero, in ``row`` and ``column``.
     """
 
@@ -50,6 +51,11 @@ class Map:
     def stored(self) -> bool:
         """Whether the entries lie in an array; those of a mean, sum or copy are all alike."""
         return self.kind in ("learned", "constant", "fixed", "combined")
+
+    @property
+    def linear(self) -> bool:
+        """Whether it has a derivative: the largest unit is held in every one."""
+        return self.kind != "largest"
 
     @property
     def bases(self) -> tuple[Map, ...]:
@@ -146,7 +152,8 @@ def build_program(
         name = node.linear_map.name
         operand = flatten(node.operand)
         if name in REDUCTIONS:
-            linear_map = Map(name=name, out=ONE, into=node.size, kind=name)
+            word = name.strip("_")
+            linear_map = Map(name=word, out=ONE, into=node.size, kind=word)
         else:
             linear_map = maps[name]
         key = (linear_map, operand)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gradflow.cells.language.maps import shares
-from gradflow.cells.language.syntax import REDUCTIONS, Line
+from gradflow.cells.language.syntax import PI, REDUCTIONS, Line
 from gradflow.errors import UsageError
 
 ONE = "one"
@@ -104,7 +104,7 @@ def infer_spaces(
             case ast.Constant():
                 return ONE
             case ast.Name(id=name):
-                return vector_space[name]
+                return vector_space.get(name, ONE) if name == PI else vector_space[name]
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 space = visit(right, place)
                 out, into = sides(left, space, place)

@@ -111,7 +111,7 @@ def lower_jvp(cell: Cell) -> Routine:
     for statement in cell.program:
         target = statement.target
         if isinstance(statement, Product):
-            if statement.operand in tangents:
+            if statement.operand in tangents and statement.linear_map.linear:
                 tangents[target] = names.fresh(f"d_{target.name}", cell.spaces[target.name])
                 statements.append(
                     Matvec(tangents[target], statement.linear_map, tangents[statement.operand])
@@ -168,7 +168,7 @@ def _reverse(
 
     for statement in reversed(cell.program):
         target = statement.target
-        if target not in incoming:
+        if target not in incoming or not _is_linear(statement):
             continue
         adjoints[target] = settle(target)
         if isinstance(statement, Product):
@@ -192,6 +192,10 @@ def _reverse(
     for leaf in [key for key in incoming if key not in adjoints]:
         adjoints[leaf] = settle(leaf)
     return adjoints, tuple(seeds.values())
+
+
+def _is_linear(statement: Elementwise | Product) -> bool:
+    return isinstance(statement, Elementwise) or statement.linear_map.linear
 
 
 def lower_vjp(cell: Cell) -> Routine:
@@ -218,15 +222,15 @@ def lower_parameter_vjp(cell: Cell) -> Routine:
         linear_map, adjoint = statement.linear_map, adjoints[statement.target]
         if linear_map.kind == "learned":
             statements.append(Gradient(linear_map.name, adjoint, statement.operand))
-        for share in linear_map.summands:
-            if share.linear_map.kind != "learned":
+        for part in linear_map.summands:
+            if part.linear_map.kind != "learned":
                 continue
             scaled = adjoint
-            if share.factor != 1:
-                scaled = names.fresh(f"f_{share.linear_map.name}", linear_map.out)
-                statements.append(Let(scaled, share.factor * adjoint, linear_map.out))
-            pair = (statement.operand, scaled) if share.transposed else (scaled, statement.operand)
-            statements.append(Gradient(share.linear_map.name, *pair))
+            if part.factor != 1:
+                scaled = names.fresh(f"f_{part.linear_map.name}", linear_map.out)
+                statements.append(Let(scaled, part.factor * adjoint, linear_map.out))
+            pair = (statement.operand, scaled) if part.transposed else (scaled, statement.operand)
+            statements.append(Gradient(part.linear_map.name, *pair))
     summary = "Immediate gradient u d+s/dtheta by every parameter, earlier states held."
     return _finish("parameter_vjp", summary, statements, names, (), seeds)
 

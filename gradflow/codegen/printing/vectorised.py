@@ -219,6 +219,8 @@ class _Writer:
         if linear_map.stored:
             matrix = name if statement.transposed else f"{name}.T"
             return f"{target} = {self.dialect.product(operand, matrix)}"
+        if kind == "largest":
+            return f"{target} = {self.dialect.largest(self._library, operand)}"
         narrow = (kind == "spread") == statement.transposed
         if narrow:
             scale = f" / {self.size(linear_map.into)}" if kind == "mean" else ""

@@ -14,6 +14,7 @@ from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.cells.typeset import (
+    call_latex,
     is_raised,
     name_latex,
     number_latex,
@@ -87,15 +88,21 @@ class ExpressionLatex(LatexPrinter):
         self._step = step
         self._moving = cell.moving
         self._written_out = generated(cell)
+        self._calls = {symbol(call.value): call for call in cell.calls}
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         statement = self._written_out.get(expr)
+        if expr in self._calls:
+            call = self._calls[expr]
+            return call_latex(call.name, (self._print(a) for a in map(symbol, call.arguments)))
         if isinstance(statement, Elementwise):
             return str(self._print(statement.expression))
         if isinstance(statement, Product):
             operand, name = self._print(statement.operand), statement.linear_map.name
             if statement.linear_map.kind in ("mean", "sum"):
                 return rf"\operatorname{{{name}}}\left( {operand} \right)"
+            if not statement.linear_map.linear:
+                return rf"\max \left( {operand} \right)"
             inner = self._written_out.get(statement.operand)
             if isinstance(inner, Elementwise) and not inner.expression.is_Function:
                 operand = rf"\left( {operand} \right)"
@@ -145,7 +152,8 @@ class ExpressionLatex(LatexPrinter):
     def _is_loose(self, expr: sp.Basic) -> bool:
         """Whether an expression needs parentheses as a factor."""
         inner = self._written_out.get(expr)
-        shown = inner.expression if isinstance(inner, Elementwise) else expr
+        whole = expr in self._calls or not isinstance(inner, Elementwise)
+        shown = expr if whole else inner.expression
         return isinstance(shown, (sp.Add, modulo, choose)) or shown.could_extract_minus_sign()
 
     def _print_Rational(self, expr: sp.Rational) -> str:

@@ -10,6 +10,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Map, Product
+from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
 from gradflow.jacobians.print.signed import Signed, in_sum
 
@@ -35,15 +36,21 @@ class ExpressionText(StrPrinter):
         super().__init__()
         self._cell = cell
         self._written_out = generated(cell)
+        self._calls = {symbol(call.value): call for call in cell.calls}
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         statement = self._written_out.get(expr)
+        if expr in self._calls:
+            call = self._calls[expr]
+            return f"{call.name}({', '.join(str(self._print(symbol(a))) for a in call.arguments)})"
         if isinstance(statement, Elementwise):
             return str(self._print(statement.expression))
         if isinstance(statement, Product):
             name, operand = statement.linear_map.name, self._print(statement.operand)
             if statement.linear_map.kind in ("mean", "sum"):
                 return f"{name}({operand})"
+            if not statement.linear_map.linear:
+                return f"max({operand})"
             return f"{map_text(statement.linear_map)} @ {self.operand(statement.operand)}"
         part = expr.name.removesuffix("_next")
         return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
@@ -63,7 +70,9 @@ class ExpressionText(StrPrinter):
         """Whether an expression prints as one name, number or call."""
         statement = self._written_out.get(expr)
         if isinstance(statement, Product):
-            return statement.linear_map.kind in ("mean", "sum")
+            return statement.linear_map.kind in ("mean", "sum", "largest")
+        if expr in self._calls:
+            return True
         if isinstance(statement, Elementwise):
             return self._is_whole(statement.expression)
         return bool(expr.is_Symbol or expr.is_Function or (expr.is_Integer and expr >= 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import flint
@@ -121,6 +121,9 @@ class BallCell:
                 )
             else:
                 operand = found[statement.operand.name]
+                if not statement.linear_map.linear:
+                    found[target] = [reduce(lambda a, b: a.max(b), operand)]
+                    continue
                 matrix = self.map(statement.linear_map, len(operand))
                 product = matrix * flint.arb_mat(len(operand), 1, operand)
                 found[target] = [product[i, 0] for i in range(product.nrows())]
