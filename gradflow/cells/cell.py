@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from gradflow.cells.language.defined import Call
 from gradflow.cells.language.program import Map, Statement
 from gradflow.cells.language.syntax import Line
 from gradflow.cells.parameters import initialize
-from gradflow.cells.typeset import equation_latex
+from gradflow.cells.typeset import definition_latex, equation_latex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,9 +250,19 @@ class Cell:
         nodes = self.declared.nodes
         return tuple(equation_latex(line, self.states, self.moving, nodes) for line in self.lines)
 
+    def definition_rows(self, only: Container[str] | None = None) -> tuple[tuple[str, str], ...]:
+        """Return left and right-hand sides of the functions that the cell defines, in LaTeX."""
+        return tuple(
+            definition_latex(d) for d in self.declared.definitions if only is None or d.name in only
+        )
+
     def latex(self) -> str:
-        """Return the equations as one aligned LaTeX display, in the author's order."""
-        rows = [f"{left} &= {right}" for left, right in self.equation_rows()]
+        """Return the equations as one aligned LaTeX display, in the author's order.
+
+        Functions of the cell's own follow below.
+        """
+        shown = (*self.equation_rows(), *self.definition_rows())
+        rows = [f"{left} &= {right}" for left, right in shown]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import translate
 
-from gradflow.cells.language.defined import ALIASES
+from gradflow.cells.language.defined import ALIASES, Definition
 from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.cells.language.maps import IDENTITY
 from gradflow.cells.language.spaces import ONE
@@ -97,6 +97,13 @@ def transposed_latex(name: str) -> str:
     """Return the LaTeX of the transpose of a named map."""
     text = name_latex(name)
     return rf"\left( {text} \right)^{{\top}}" if is_raised(name) else rf"{text}^{{\top}}"
+
+
+def definition_latex(definition: Definition) -> tuple[str, str]:
+    """Return left and right-hand side of a function's definition in LaTeX."""
+    line = Line(definition.name, definition.tree, definition.place)
+    left = call_latex(definition.name, map(name_latex, definition.arguments))
+    return left, equation_latex(line, (), frozenset(), {})[1]
 
 
 def equation_latex(

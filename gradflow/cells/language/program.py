@@ -29,13 +29,30 @@ class Summand:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slope:
+    """The derivative of a call by one argument: ``diag(diagonal) + sum of columns[k] row_k``.
+
+    A row is ``M diag(e)``, by its pair of ``e`` and a mean or sum ``M`` over units. ``prime`` is
+    what marks the derivative: that by the second argument is ``f'_2``.
+    """
+
+    function: str
+    prime: str
+    argument: sp.Symbol
+    diagonal: sp.Expr
+    columns: tuple[sp.Expr, ...]
+    rows: tuple[tuple[sp.Expr, Map], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Map:
     """A named linear map from the space ``into`` to the space ``out``.
 
     ``kind`` is ``learned``, ``constant`` (given as an array, not trained), ``fixed`` (entries
     follow from ``entries``), ``combined`` (the sum of ``summands``: ``W.T``, ``A + B``), ``mean``,
     ``sum``, ``spread`` (one value to every unit) or ``largest``: the largest unit, which is not
-    linear, and held in every derivative, as what uses it does not depend on it.
+    linear, and held in every derivative, as what uses it does not depend on it. In derivatives
+    stands ``slope``, that of a call which mixes units: its entries move with the state.
     ``mask`` is the condition under which an entry may be non-zero, in ``row`` and ``column``.
     """
 
@@ -46,6 +63,7 @@ class Map:
     mask: sp.Basic | None = None
     entries: sp.Basic | None = None
     summands: tuple[Summand, ...] = ()
+    slope: Slope | None = None
 
     @property
     def stored(self) -> bool:

@@ -6,7 +6,7 @@ partial derivatives that the ``jacobians`` floor derives; whole Jacobians come f
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -26,7 +26,9 @@ from gradflow.codegen.lowering.routine import (
     live,
     share,
 )
+from gradflow.codegen.lowering.slopes import WithoutSlopes
 from gradflow.jacobians.partials import partial
+from gradflow.jacobians.slopes import slopes_of
 from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term, collect
 
@@ -35,7 +37,7 @@ class _Symbols:
     """Fresh symbols that collide with no name of the cell, and the space of each symbol."""
 
     def __init__(self, cell: Cell) -> None:
-        self.spaces = {**cell.spaces, "t": ONE}
+        self.spaces = {**cell.spaces, **slopes_of(cell).spaces, "t": ONE}
         self.names = Names([*self.spaces, *cell.linear_maps, *cell.parameters])
 
     def fresh(self, name: str, space: str) -> sp.Symbol:
@@ -43,15 +45,32 @@ class _Symbols:
         self.spaces[name] = space
         return symbol(name)
 
+    def numbered(self, stem: str, space: str) -> sp.Symbol:
+        """Return a fresh symbol whose name is a stem and a number."""
+        name = next(self.names.numbered(stem))
+        self.spaces[name] = space
+        return symbol(name)
+
 
 def primal(cell: Cell) -> list[Let | Matvec]:
     """Return the statements of one step of the cell, as declared."""
+    return _lowered(cell.program, cell.spaces)
+
+
+def _lowered(
+    program: Iterable[Elementwise | Product], spaces: Mapping[str, str]
+) -> list[Let | Matvec]:
     return [
-        Let(s.target, s.expression, cell.spaces[s.target.name])
+        Let(s.target, s.expression, spaces[s.target.name])
         if isinstance(s, Elementwise)
         else Matvec(s.target, s.linear_map, s.operand)
-        for s in cell.program
+        for s in program
     ]
+
+
+def _with_slopes(cell: Cell, names: _Symbols) -> list[Statement]:
+    """Return the statements of a step, and what the derivatives of its calls compute beside."""
+    return [*primal(cell), *_lowered(slopes_of(cell).statements, names.spaces)]
 
 
 def _new(cell: Cell) -> tuple[sp.Symbol, ...]:
@@ -93,7 +112,7 @@ def lower_step(cell: Cell) -> Routine:
 def lower_values(cell: Cell, expressions: Iterable[sp.Expr]) -> Routine:
     """Return scalar expressions in the names of a cell, during one step."""
     names = _Symbols(cell)
-    statements: list[Statement] = list(primal(cell))
+    statements = _with_slopes(cell, names)
     returns = []
     for expression in expressions:
         space = common_space(expression, names.spaces)
@@ -249,13 +268,18 @@ def lower_jacobian(
     derived = jacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
     names = _Symbols(cell)
-    statements: list[Statement] = list(primal(cell))
+    statements = _with_slopes(cell, names)
+    without = WithoutSlopes(names, statements)
+    fills = []
     for out in cell.states:
         for column in columns:
             terms = derived[out, column].terms
             if keep is not None:
                 terms = tuple(t for t in terms if (out, column, t) in keep)
-            pathless = (Term(t.diagonals, t.maps) for t in terms)
-            statements.append(Fill(out, column, collect(pathless)))
+            pathless = [Term(t.diagonals, t.maps) for t in terms]
+            spaces = cell.spaces[out], cell.spaces[column]
+            plain = [p for t in pathless for p in without.terms(t, *spaces)]
+            fills.append(Fill(out, column, collect(plain)))
+    statements += fills
     summary = f"Matrix of d({', '.join(cell.states)}) new by d({', '.join(columns)})."
     return _finish(name, summary, statements, names, (), (), (cell.states, columns))

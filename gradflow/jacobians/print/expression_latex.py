@@ -10,7 +10,7 @@ from sympy.printing.latex import LatexPrinter
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, record_of, step
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Map, Product, Statement
+from gradflow.cells.language.program import Elementwise, Map, Product, Slope, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.cells.typeset import (
@@ -110,6 +110,10 @@ class ExpressionLatex(LatexPrinter):
         if expr == TIME:
             return self._step
         return name_latex(*time_index(expr.name, self._cell.states, self._moving, self._step))
+
+    def slope(self, slope: Slope) -> str:
+        """Return the derivative of a call, such as ``LN'(a)``."""
+        return call_latex(slope.function, [str(self._print(slope.argument))], slope.prime)
 
     def _is_vector(self, expr: sp.Basic) -> bool:
         return any(self._cell.spaces.get(s.name, ONE) != ONE for s in expr.free_symbols)

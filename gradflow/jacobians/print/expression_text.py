@@ -55,6 +55,13 @@ class ExpressionText(StrPrinter):
         part = expr.name.removesuffix("_next")
         return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
 
+    def factor(self, linear_map: Map) -> str:
+        """Return a map of a term, the derivative of a call as ``LN'(a)``."""
+        slope = linear_map.slope
+        if slope is None:
+            return map_text(linear_map)
+        return f"{slope.function}{slope.prime}({self._print(slope.argument)})"
+
     def operand(self, expr: sp.Basic) -> str:
         """Return an expression in parentheses unless it is a single name, number or call."""
         return self.parenthesize(expr, PRECEDENCE["Atom"], True)

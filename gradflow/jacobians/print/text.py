@@ -10,7 +10,7 @@ import sympy as sp
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
-from gradflow.jacobians.print.expression_text import ExpressionText, map_text
+from gradflow.jacobians.print.expression_text import ExpressionText
 from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
@@ -36,7 +36,7 @@ def term_text(cell: Cell, term: Term, space: str) -> Signed:
 
 def _factor_text(printer: ExpressionText, factor: Factor) -> str:
     if isinstance(factor, Map):
-        return map_text(factor)
+        return printer.factor(factor)
     text = printer.doprint(factor.vector)
     if isinstance(factor, Diagonal):
         return f"diag({text})"
@@ -107,6 +107,6 @@ def term_json(cell: Cell, term: Term) -> dict[str, Any]:
     printer = ExpressionText(cell)
     return {
         "diagonals": [printer.doprint(d) for d in term.diagonals],
-        "maps": [map_text(m) for m in term.maps],
+        "maps": [printer.factor(m) for m in term.maps],
         "path": list(term.path),
     }

@@ -17,10 +17,11 @@ import sympy as sp
 from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Map
+from gradflow.cells.language.program import Elementwise, Map, Slope
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME
 from gradflow.errors import UsageError
+from gradflow.jacobians.slopes import slopes_of
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.weights.values import map_array
 from gradflow.registry import located
@@ -113,12 +114,12 @@ class BallCell:
     ) -> dict[str, Vector]:
         """Return every named value of one step, units by name."""
         found = {**self.given, **state, **x}
-        for statement in self.cell.program:
+        beside = slopes_of(self.cell)
+        spaces = {**self.cell.spaces, **beside.spaces}
+        for statement in (*self.cell.program, *beside.statements):
             target = statement.target.name
             if isinstance(statement, Elementwise):
-                found[target] = self.entries(
-                    statement.expression, found, self.cell.spaces[target], t
-                )
+                found[target] = self.entries(statement.expression, found, spaces[target], t)
             else:
                 operand = found[statement.operand.name]
                 if not statement.linear_map.linear:
@@ -149,7 +150,21 @@ class BallCell:
         whole = _diagonal(self.entries(term.diagonals[0], values, space, t))
         for level, linear_map in enumerate(term.maps, 1):
             diagonal = self.entries(term.diagonals[level], values, spaces[level], t)
-            whole = whole * self.map(linear_map, len(diagonal)) * _diagonal(diagonal)
+            if linear_map.slope is not None:
+                matrix = self._slope(linear_map.slope, values, spaces[level], t)
+            else:
+                matrix = self.map(linear_map, len(diagonal))
+            whole = whole * matrix * _diagonal(diagonal)
+        return whole
+
+    def _slope(self, slope: Slope, values: Mapping[str, Vector], space: str, t: int) -> Any:
+        """Return the derivative of a call as a matrix."""
+        size = self.sizes[space]
+        whole = _diagonal(self.entries(slope.diagonal, values, space, t))
+        for u, (e, reduction) in zip(slope.columns, slope.rows, strict=True):
+            column = flint.arb_mat(size, 1, self.entries(u, values, space, t))
+            row = self.map(reduction, size) * _diagonal(self.entries(e, values, space, t))
+            whole += column * row
         return whole
 
     def _scalar(self, e: sp.Basic, values: Mapping[str, Vector], i: int, t: int) -> Ball:

@@ -17,6 +17,7 @@ from gradflow.codegen.lowering.routine import Fill, Let, Matvec, Routine, Statem
 from gradflow.codegen.printing.definitions import indented
 from gradflow.codegen.printing.loops.scalar import LoopText
 from gradflow.codegen.printing.loops.words import size_name, spaces_of
+from gradflow.jacobians.terms import Term
 
 # A row of each matrix is loaded once for so many steps of the output.
 _GROUP = 4
@@ -77,17 +78,22 @@ def starts(spaces: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of the matrix: its diagonal, and its terms as maps between diagonals (or None)."""
+    """A block of the matrix: its diagonal, and its terms as maps between diagonals (or None).
+
+    ``outers`` are products of a column and a row, and the map whose entries are all alike between.
+    """
 
     out: str
     wrt: str
     diagonal: sp.Symbol | None
     terms: tuple[tuple[tuple[Map, ...], tuple[sp.Symbol | None, ...]], ...]
+    outers: tuple[tuple[Map, tuple[sp.Symbol | None, ...]], ...]
 
     @property
     def symbols(self) -> set[sp.Symbol]:
         """The diagonals the block reads."""
         found = {d for _, diagonals in self.terms for d in diagonals} | {self.diagonal}
+        found |= {d for _, diagonals in self.outers for d in diagonals}
         return {d for d in found if d is not None}
 
 
@@ -137,15 +143,26 @@ def _with_diagonals_named(
 
     blocks = []
     for fill in (s for s in routine.statements if isinstance(s, Fill)):
-        terms = []
+        terms, outers = [], []
         for term in (t for t in fill.terms if t.maps):
+            if _is_outer(term):
+                ends = (term.diagonals[0], fill.out), (term.diagonals[2], fill.wrt)
+                sides = tuple(named(d, cell.spaces[part]) for d, part in ends)
+                outers.append((term.maps[1], sides))
+                continue
             along = [*(m.out for m in term.maps), term.maps[-1].into]
             diagonals = [named(d, s) for d, s in zip(term.diagonals, along, strict=True)]
             terms.append((term.maps, tuple(diagonals)))
         whole = sp.Add(*(t.diagonals[0] for t in fill.terms if not t.maps))
         diagonal = None if whole == 0 else named(whole, cell.spaces[fill.out], always=True)
-        blocks.append(_Block(fill.out, fill.wrt, diagonal, tuple(terms)))
+        blocks.append(_Block(fill.out, fill.wrt, diagonal, tuple(terms), tuple(outers)))
     return statements, blocks, spaces
+
+
+def _is_outer(term: Term) -> bool:
+    """Whether a term is a column times a row, ``diag(u) 1 1^T diag(r)``."""
+    kinds = [m.kind for m in term.maps]
+    return kinds in (["spread", "sum"], ["spread", "mean"]) and term.diagonals[1] == 1
 
 
 def _matrix_lines(
@@ -223,11 +240,30 @@ def _block_lines(
         lines.append(f"    for b in range({columns}):")
         lines += ["        " + line for line in loads]
         lines += [f"        o{i}[{column} + b] = {' + '.join(sums[i])}" for i in range(count)]
+    lines += _outer_lines(text, block, f"out[s, {row} + a]", column, count)
     if block.diagonal is not None:
         lines.append("for a in range(low, high):")
         name, unit = text.name(block.diagonal.name), _unit(text, block.diagonal)
         for i in range(count):
             lines.append(f"    out[g + {i}, {row} + a, {column} + a] += {name}[g + {i}, {unit}]")
+    return lines
+
+
+def _outer_lines(text: LoopText, block: _Block, place: str, column: str, count: int) -> list[str]:
+    """Return the lines that add the products of columns and rows, a step at a time."""
+    if not block.outers:
+        return []
+    lines = [f"for s in range(g, g + {count}):", "    for a in range(low, high):"]
+    lines.append(f"        o0 = {place}")
+    for k, (reduction, (left, right)) in enumerate(block.outers):
+        value = "1.0" if left is None else f"{text.name(left.name)}[s, {_unit(text, left)}]"
+        share = "" if reduction.kind == "sum" else f" * {_entry(text, reduction)}"
+        row = "" if right is None else f" * {text.name(right.name)}[s, {_unit(text, right, 'b')}]"
+        lines += [
+            f"        l{k} = {value}{share}",
+            f"        for b in range({text.size(text.cell.spaces[block.wrt])}):",
+            f"            o0[{column} + b] += l{k}{row}",
+        ]
     return lines
 
 
