@@ -65,9 +65,12 @@ def slopes_of(cell: Cell) -> Slopes:
                 ]
         links[value] = tuple(found)
         hidden |= {s.target for s in inside} - {value}
-    outside = [s for s in cell.program if s.target not in hidden | links.keys()]
-    hidden -= {s for statement in outside for s in reads(statement)}
-    hidden -= {symbol(a) for call in cell.calls for a in call.arguments}
+    # what a call shares with an equation is differentiated for that, with all that it is made of
+    wanted = {symbol(a) for call in cell.calls for a in call.arguments}
+    for statement in reversed(cell.program):
+        if statement.target not in links and statement.target not in hidden - wanted:
+            wanted |= reads(statement)
+    hidden -= wanted
     return Slopes(Calls(links, frozenset(hidden)), tuple(made.statements), made.spaces)
 
 
@@ -148,7 +151,8 @@ class _Made:
         used = [v for v in sorted(reads(statement), key=str) if v in columns]
         if not used:
             return
-        diagonal, found = sp.S.Zero, {}
+        diagonal: sp.Expr = sp.S.Zero
+        found: dict[int, sp.Expr] = {}
         for variable in used:
             slope = partial(statement, variable)
             diagonal += slope * diagonals.get(variable, sp.S.Zero)
@@ -175,7 +179,7 @@ class _Made:
     def _by_known_sums(
         self, column: sp.Expr, reduction: Map, spaces: Mapping[str, str]
     ) -> sp.Expr | None:
-        """Return the reduction of a linear column by those of the program: mean(v - mean(v)) = 0."""
+        """Return a linear column's reduction by those of the program: mean(v - mean(v)) = 0."""
         sums = {
             s.operand: s.target
             for s in self.cell.program

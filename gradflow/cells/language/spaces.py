@@ -109,8 +109,9 @@ def infer_spaces(
                 space = visit(right, place)
                 out, into = sides(left, space, place)
                 if not unifier.unify(space, into):
+                    word = ast.unparse(left)
                     raise UsageError(
-                        f"{place}: sizes differ in {ast.unparse(node)!r}: {ast.unparse(left)} acts on "
+                        f"{place}: sizes differ in {ast.unparse(node)!r}: {word} acts on "
                         f"{unifier.find(into)!r} and {ast.unparse(right)!r} has one entry a unit "
                         f"of {unifier.find(space)!r}; declare a map of the right size."
                     )
@@ -168,12 +169,14 @@ def infer_spaces(
             )
         return found
 
+    # maps first: a call's own names are nothing to complain about
+    settled = {
+        name: (settle(a, f"map {name!r}"), settle(b, f"map {name!r}"))
+        for name, (a, b) in map_space.items()
+    }
     return Spaces(
         {name: settle(space, f"vector {name!r}") for name, space in vector_space.items()},
-        {
-            name: (settle(a, f"map {name!r}"), settle(b, f"map {name!r}"))
-            for name, (a, b) in map_space.items()
-        },
+        settled,
         {node: unifier.find(space) for node, space in nodes.items()},
     )
 

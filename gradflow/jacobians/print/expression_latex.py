@@ -156,8 +156,8 @@ class ExpressionLatex(LatexPrinter):
     def _is_loose(self, expr: sp.Basic) -> bool:
         """Whether an expression needs parentheses as a factor."""
         inner = self._written_out.get(expr)
-        whole = expr in self._calls or not isinstance(inner, Elementwise)
-        shown = expr if whole else inner.expression
+        named = expr in self._calls
+        shown = inner.expression if isinstance(inner, Elementwise) and not named else expr
         return isinstance(shown, (sp.Add, modulo, choose)) or shown.could_extract_minus_sign()
 
     def _print_Rational(self, expr: sp.Rational) -> str:
