@@ -113,6 +113,22 @@ CELLS = {
             s_next = softmax(V @ (a * h)) + elu(P @ h_next) * pi
         """,
     ),
+    "defined": gf.Cell(
+        name="defined",
+        state="h s[context]",
+        inputs="x",
+        maps="W U P",
+        vectors="gain b",
+        define="""
+            LN(v, gain, b) = gain * (v - mean(v)) / sqrt(mean((v - mean(v))**2) + 0.01) + b
+            mixed(a, b) = a * mean(b * b) + b * sum(a) / 4
+        """,
+        equations="""
+            f = sigmoid(LN(W @ x + U @ h, gain, b))
+            h_next = f * tanh(LN(U @ (f * h), b, gain)) + mixed(h, f) / 9
+            s_next = tanh(LN(P @ h_next, 1, 0) + mean(s))
+        """,
+    ),
     "kinks": gf.Cell(
         name="kinks",
         state="h",
