@@ -56,7 +56,7 @@ class StepJacobian:
 
     @cached_property
     def _total(self) -> Derivatives:
-        return accumulate(self.cell, self._variables, calls=slopes_of(self.cell).calls)
+        return accumulate(self.cell, self._variables, (), slopes_of(self.cell).calls)
 
     @cached_property
     def _held(
@@ -80,7 +80,7 @@ class StepJacobian:
             for s in self.cell.program
             if isinstance(s, Product) and any(m.kind == "learned" for m in s.linear_map.bases)
         ]
-        return accumulate(self.cell, sources, calls=slopes_of(self.cell).calls)
+        return accumulate(self.cell, sources, (), slopes_of(self.cell).calls)
 
     def _target(self, out: str) -> sp.Symbol:
         if out not in self.outs:
