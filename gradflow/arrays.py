@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gradflow.errors import UsageError
+from gradflow.errors import NotFiniteError, UsageError
 
 __all__ = ["real_array", "real_numbers", "whole_number", "writable"]
 
@@ -49,7 +49,7 @@ def real_array(
     ------
     UsageError
         If it is complex, masked, a tensor that requires grad, of objects, strings or dates, or has
-        rows of unequal length; or if it is not finite and has to be.
+        rows of unequal length; or, as ``NotFiniteError``, if it is not finite and has to be.
 
     >>> real_array([True, 2], "here", "a")
     array([1., 2.])
@@ -62,7 +62,7 @@ def real_array(
         array = array.astype(np.float64)
     if finite and not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise UsageError(
+        raise NotFiniteError(
             f"{where}: {f'the {what} hold' if many else f'{what} holds'} {array[index]} at index "
             f"{index}; every entry must be finite, so clean the array."
         )

@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | figure | prove | verify``.
+"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
 """
@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
-from gradflow.cli import figure, theorems
+from gradflow.cli import diagnose, figure, theorems
 from gradflow.cli.console import plain, progress
 from gradflow.errors import GradflowError
 from gradflow.provenance import command
@@ -28,6 +28,7 @@ app = App(
     version_flags=["--version"],
 )
 
+app.command(diagnose.diagnose)
 app.command(figure.figure)
 app.command(theorems.prove)
 app.command(theorems.verify)

@@ -23,8 +23,11 @@ from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
 from gradflow.networks.between import Between
 from gradflow.networks.nodes import within_step
+from gradflow.spectra.faults.fault import Fault
+from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Analysed, Trajectory
 
@@ -85,6 +88,16 @@ class NetworkTrajectory(Analysed):
         runs = tuple(run.one(*index) for run in self.runs)
         return replace(self, runs=runs, flat_states=self.flat_states[index])
 
+    def fault(self) -> Fault | None:
+        """Return where a derivative of a layer first is not finite, ``None`` where none is."""
+        found = [
+            fault.of_layer(level)
+            for level, run in enumerate(self.runs, 1)
+            if (fault := run.fault()) is not None
+        ]
+        return min(found, key=lambda fault: fault.step, default=None)
+
+    @told
     def lyapunov(self, *, leading: int | None = None, **options: Any) -> LyapunovSpectrum:
         """Return the Lyapunov spectrum of the whole state of one trajectory.
 

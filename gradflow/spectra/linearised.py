@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import real_array
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError
+from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.numerics.logdomain import Floats
 
 # Jacobians are made this many bytes at a time where a long run streams them.
@@ -60,6 +61,10 @@ class Linearised(ABC):
     @abstractmethod
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
+
+    @abstractmethod
+    def fault(self) -> Fault | None:
+        """Return where a derivative first stops being finite, ``None`` where none does."""
 
     @abstractmethod
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats: ...

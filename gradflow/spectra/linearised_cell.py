@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +13,15 @@ from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
 from gradflow.codegen.over_time import Pulled, pull_back
+from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
+from gradflow.spectra.faults.fault import Fault
+from gradflow.spectra.faults.of_slopes import fault_of_slopes
 from gradflow.spectra.linearised import Linearised, Where
 from gradflow.spectra.numerics.logdomain import Floats
+
+# a slope that is not finite is told by the analysis that meets it
+_QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -25,14 +31,15 @@ class LinearisedCell(Linearised):
     Parameters
     ----------
     bound
-        The compiled cell with its parameters, which ran it and runs what follows.
+        The compiled cell with its parameters, which ran it and runs what follows; one of
+        :class:`gradflow.codegen.varying.Varying` where they change from step to step.
     flat_states
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs
         (..., T, input) by name.
     """
 
-    bound: Bound
+    bound: Bound | Varying
     inputs: Mapping[str, Floats]
 
     @property
@@ -60,6 +67,15 @@ class LinearisedCell(Linearised):
         """The cell's name."""
         return self.cell.name
 
+    def require_constant(self, what: str) -> None:
+        """Raise ``UsageError`` if a parameter changes from step to step."""
+        if isinstance(self.bound, Varying):
+            moving = ", ".join(self.bound.moving)
+            raise UsageError(
+                f"{what}: its statement is about weights that stay, and {moving} of cell "
+                f"{self.name!r} change at every step; run the cell with one array for each."
+            )
+
     def part_sizes(self) -> Mapping[str, int]:
         """Return the number of units of each state part, in flattening order."""
         return self.bound.part_sizes(self.flat_states)
@@ -84,11 +100,19 @@ class LinearisedCell(Linearised):
     def path_jacobians(self) -> dict[str, Floats]:
         """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
         states, inputs, t = self._at(slice(0, self.steps))
-        return self.bound.path_jacobians(states, inputs, t)
+        with np.errstate(**_QUIET):
+            return self.bound.path_jacobians(states, inputs, t)
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
+
+    def fault(self) -> Fault | None:
+        """Return where a derivative of the run first is NaN or infinite, ``None`` where none is.
+
+        See :func:`gradflow.locate`, which also tells where a run stops that cannot be made.
+        """
+        return fault_of_slopes(self.bound, self.flat_states, self.inputs)
 
     def _at(self, where: Where) -> tuple[Floats, dict[str, Floats] | None, NDArray[np.int64]]:
         states = self.flat_states[..., :-1, :][..., where, :]
@@ -97,11 +121,13 @@ class LinearisedCell(Linearised):
 
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.bound.jacobian(states, inputs, t, out))
+        with np.errstate(**_QUIET):
+            return np.asarray(self.bound.jacobian(states, inputs, t, out))
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.bound.vjp(states, u, inputs, t))
+        with np.errstate(**_QUIET):
+            return np.asarray(self.bound.vjp(states, u, inputs, t))
 
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
         states, inputs, t = self._at(where)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import whole_number
+from gradflow.arrays import real_array, whole_number
 from gradflow.errors import UsageError
 from gradflow.spectra.decay.blocks import (
     Block,
@@ -21,10 +21,11 @@ from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
 from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
 from gradflow.spectra.decay.paths import PathDecay, path_decay
 from gradflow.spectra.decay.truncation import Truncation, truncation
+from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
 from gradflow.spectra.products.singular_values import SingularValues, singular_values
 
@@ -42,6 +43,7 @@ class Analysed(Linearised):
         parts = ", ".join(f"{p}: {s.stop - s.start}" for p, s in self.parts.items())
         return f"{self.steps} steps, units {parts}, batch axes {self.batch}"
 
+    @told
     def decay(self, *, block: Block | None = None) -> Decay:
         r"""Return :math:`\|P(T, T-\ell)\|_2` against lag.
 
@@ -55,6 +57,7 @@ class Analysed(Linearised):
         label = f"{self.name}: block ({block[0]}, {block[1]}) of the product"
         return block_decay(self.jacobians(), of, by, label, quantity)
 
+    @told
     def gradient_decay(
         self, gradient: ArrayLike | Mapping[str, ArrayLike], *, units: bool = True
     ) -> Decay:
@@ -67,11 +70,13 @@ class Analysed(Linearised):
         pulled = self.pull_back(row, rows=units)
         return pulled_decay(pulled, list(self.parts), f"{self.name}: gradient", units)
 
+    @told
     def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
         row = self.checked_covector(gradient)
         return path_decay(self.jacobians(), self.path_jacobians(), row)
 
+    @told
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
         r"""Backpropagate a loss to the parameters, each lag's contribution kept apart.
 
@@ -82,6 +87,7 @@ class Analysed(Linearised):
         """
         return parameter_gradient(self, gradient, lags)
 
+    @told
     def truncation(
         self, gradient: ArrayLike, windows: Sequence[int], *, sliding: bool = True
     ) -> Truncation:
@@ -92,6 +98,7 @@ class Analysed(Linearised):
         """
         return truncation(self, gradient, windows, sliding)
 
+    @told
     def singular_values(
         self, lags: Sequence[int] | None = None, *, block: Block | None = None
     ) -> SingularValues:
@@ -105,13 +112,16 @@ class Analysed(Linearised):
         of, by = block_slices(block, self.parts, "singular_values")
         return block_singular_values(self.jacobians(), of, by, lags)
 
+    @told
     def eigenvalues(self, t: Steps | None = None) -> NDArray[np.complex128]:
         """Return the eigenvalues (..., steps, d) of every step Jacobian, or of those at ``t``.
 
         ``t`` as in ``jacobians``. For those of the whole product see ``product_eigenvalues``.
         """
-        return np.linalg.eigvals(self.jacobians(t)).astype(np.complex128)
+        steps = real_array(self.jacobians(t), "eigenvalues", "step Jacobians", many=True)
+        return np.linalg.eigvals(steps).astype(np.complex128)
 
+    @told
     def product_eigenvalues(self, lag: int | None = None) -> ProductEigenvalues:
         """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes."""
         self.require_single("product_eigenvalues")
@@ -149,6 +159,7 @@ class Trajectory(LinearisedCell, Analysed):
     7
     """
 
+    @told
     def lyapunov(
         self, part: str | None = None, *, leading: int | None = None, **options: Any
     ) -> LyapunovSpectrum:

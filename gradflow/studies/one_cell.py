@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
@@ -152,6 +152,7 @@ def study(
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
     seed: int = 0,
+    state: ArrayLike | Mapping[str, ArrayLike] | None = None,
     progress: Progress = lambda stage: None,
 ) -> Study:
     """Run a cell and measure its gradient.
@@ -170,6 +171,9 @@ def study(
         Choices for ``cell.init``.
     seed
         Seed of the parameters and of the readout.
+    state
+        Initial state of every window, flat (d,) or by part; zeros by default, and ones for a cell
+        without input, which would stay at rest.
     progress
         Called with each of `STAGES` before it starts.
 
@@ -180,7 +184,7 @@ def study(
     """
     cell = get(cell)
     progress(_FIRST)
-    ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed)
+    ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed, state=state)
     found: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for field, measure in MEASURES.items():

@@ -32,6 +32,9 @@ class Linear(Analysed):
         own = np.stack([np.diag(np.diag(step)) for step in whole])
         return {"carousel": own, "others": whole - own}
 
+    def fault(self):
+        return None
+
     def pull_back(self, covector, *, rows=False):
         unit, log_norm = row_products(self.jacobians(), covector)
         parts = [np.linalg.norm(unit[..., part], axis=-1) for part in self.parts.values()]

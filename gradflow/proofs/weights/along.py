@@ -30,6 +30,7 @@ def bound_above(run: Trajectory) -> Floats:
     Raises ``UsageError`` for a run with batch axes.
     """
     run.require_single("bound_above")
+    run.require_constant("bound_above")
     lag = np.arange(run.steps + 1)
     if run.cell == get("clockwork") and np.ptp(run.params["period"]) == 0:
         period = run.params["period"].flat[0]
@@ -61,6 +62,7 @@ def bound_below(run: Trajectory) -> Floats | None:
     Raises ``UsageError`` for a run with batch axes.
     """
     run.require_single("bound_below")
+    run.require_constant("bound_below")
     found = carousel(run.cell)
     if found is None:
         return None

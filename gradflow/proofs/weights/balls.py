@@ -84,7 +84,8 @@ class BallCell:
     """The program and the Jacobian terms of a run's cell, evaluated over balls."""
 
     def __init__(self, run: Trajectory) -> None:
-        """Take the arrays of a run as exact."""
+        """Take the arrays of a run as exact. Raises ``UsageError`` where they change by step."""
+        run.require_constant("a certificate")
         self.run, self.cell = run, run.cell
         self.sizes = {**run.bound.sizes, ONE: 1}
         given = (*self.cell.parameters, *self.cell.constant_names)

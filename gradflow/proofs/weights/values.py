@@ -59,6 +59,7 @@ def values_along(run: Trajectory, of: Mapping[str, sp.Expr] | None = None) -> di
     run with batch axes.
     """
     run.require_single("values_along")
+    run.require_constant("values_along")
     t = np.arange(1, run.steps + 1, dtype=np.float64)
     code = compile(run.cell, "numpy")
     return code.values(run.params, run.flat_states[:-1], dict(run.inputs) or None, t, of)

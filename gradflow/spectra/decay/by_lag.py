@@ -68,7 +68,8 @@ class ParameterGradient:
     Parameters
     ----------
     total
-        Parameter to its gradient (..., *shape), all lags. For one that float64 does not hold
+        Parameter to its gradient (..., *shape), all lags; of a parameter that changes at every step
+        ``*shape`` is (T, ...), the steps first, here and below. For one that float64 does not hold
         ``total[name]`` raises ``PrecisionError``; the others, and the next two, are there.
     direction
         Parameter to its gradient over its Frobenius norm, (..., *shape); zero for an exact zero.

@@ -138,7 +138,7 @@ def _plan(start: Start, memory: int) -> tuple[int, bool]:
     state = 8 * first.size
     trajectories = first.size // first.shape[-1]
     sizes = start.bound.sizes
-    width = start.bound.code.loops.tape_width
+    width = start.bound.loops.tape_width
     tape = 0 if width is None or trajectories <= _FEW else 8 * trajectories * width(sizes)
     if (count + 1) * (state + tape) + state <= memory:
         return count, tape > 0

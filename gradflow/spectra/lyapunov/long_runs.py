@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward
-from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
 from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.together import Span
 from gradflow.spectra.running import Start, prepared
 
 

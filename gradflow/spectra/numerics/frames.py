@@ -1,9 +1,14 @@
-"""Orthonormal frames that are never formed: Q as LAPACK's reflections, its rows perhaps sorted.
+"""Frames that are never formed: Q as LAPACK's reflections, its rows perhaps sorted, or an L.
 
 Long rows go first into a QR: reflections then do not add a long row's error to a short row.
 
+What the first k columns of a frame span is all that matters to growth rates, and is the same
+whichever triangular factor is taken out. So between two orthonormal frames stands the cheaper L of
+an LU with partial pivoting, which is as good as always well conditioned (Stewart).
+
 Sources: R. Schreiber, C. Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989) 53 (compact WY); A. J. Cox,
-N. J. Higham, Proc. 17th Dundee Conf. Numer. Anal. (1998) 57 (QR, row by row).
+N. J. Higham, Proc. 17th Dundee Conf. Numer. Anal. (1998) 57 (QR, row by row); F. L. Bauer, Z.
+angew. Math. Phys. 8 (1957) 214 (frames by LU); G. W. Stewart, IMA J. Numer. Anal. 17 (1997) 7.
 """
 
 from __future__ import annotations
@@ -36,21 +41,37 @@ class Reflections:
     order: NDArray[np.intp] | None = None
 
 
+@dataclass(frozen=True)
+class Eliminated:
+    """A well-conditioned matrix (d, d) that is no orthogonal one: ``getrf``'s L, rows put back.
+
+    Above L stands U of the LU that made it; row k of L is row ``order[k]`` of the matrix.
+    """
+
+    factors: Floats
+    order: NDArray[np.intp]
+
+
 Frame = Floats | Reflections
+SquareFrame = Frame | Eliminated
 
 
-def applied(matrix: Floats, frame: Frame) -> Floats:
+def applied(matrix: Floats, frame: SquareFrame) -> Floats:
     """``matrix @ Q``, (d, d) in Fortran's order, which is overwritten."""
-    if not isinstance(frame, Reflections):
-        matrix[...] = matrix @ frame
-        return matrix
-    v, factor = frame.reflectors, frame.factor
-    if frame.order is not None:
-        matrix = matrix.T[frame.order].T
-    if factor.ndim == 1:
-        work = 64 * len(v)
-        return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
-    return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+    if isinstance(frame, Reflections):
+        v, factor = frame.reflectors, frame.factor
+        if frame.order is not None:
+            matrix = matrix.T[frame.order].T
+        if factor.ndim == 1:
+            work = 64 * len(v)
+            return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
+        return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+    if isinstance(frame, Eliminated):
+        matrix.T[...] = matrix.T.take(frame.order, axis=0)
+        lower = frame.factors
+        return np.asarray(blas.dtrmm(1.0, lower, matrix, 1, 1, 0, 1, overwrite_b=1))
+    matrix[...] = matrix @ frame
+    return matrix
 
 
 def reflected(matrix: Floats) -> Reflections:
@@ -64,7 +85,14 @@ def reflected(matrix: Floats) -> Reflections:
     return Reflections(v, t)
 
 
-def formed(frame: Frame, d: int) -> Floats:
+def eliminated(matrix: Floats) -> Eliminated:
+    """The L of an LU, whose U is left above it: in place, in Fortran's order."""
+    factors, swaps, _ = lapack.dgetrf(matrix, overwrite_a=1)
+    order = lapack.dlaswp(np.arange(len(matrix), dtype=np.float64)[:, None], swaps)
+    return Eliminated(factors, order[:, 0].astype(np.intp))
+
+
+def formed(frame: SquareFrame, d: int) -> Floats:
     """Q (d, d) itself."""
     return applied(np.eye(d, order="F"), frame)
 
