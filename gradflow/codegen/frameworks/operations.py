@@ -182,6 +182,10 @@ class Operations:
         """Return the sum over units, (..., 1)."""
         return self.library.sum(value, axis=-1, keepdims=True)
 
+    def largest_unit(self, value: Array) -> Array:
+        """Return the largest unit, (..., 1)."""
+        return self.library.max(value, axis=-1, keepdims=True)
+
     def where(self, condition: Any, a: Any, b: Any) -> Array:
         """Return ``a`` where the condition holds and ``b`` elsewhere."""
         return self.library.where(self.array(condition), self.array(a), self.array(b))

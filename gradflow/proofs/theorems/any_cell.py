@@ -61,7 +61,9 @@ def upper(cell: Cell) -> Claim:
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
         coq=coq,
         measure=partial(_above, bound),
-        **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
+        **told(texts(SAID)[entry], values)
+        | ({"scope": missing} if missing else {})
+        | ({"witness": _assumes("zero")} if any(map(is_slope, bound.variables)) else {}),
     )
 
 
@@ -94,10 +96,20 @@ def assumed(letters: Letters, variables: Iterable[Variable]) -> tuple[str, ...]:
     """Return in words what the variables of a bound stand for."""
     known = texts(SAID)["phrases"]
     return tuple(
-        _assumes(v[0], variable=letters.variable(v), name=letters.name(v))
+        _assumes(
+            "slope" if is_slope(v) else v[0],
+            variable=letters.variable(v),
+            name=letters.name(v),
+        )
         for v in variables
         if v[0] in known
     )
+
+
+def is_slope(variable: Variable) -> bool:
+    """Whether a norm is that of the derivative of a call, over all its arguments."""
+    kind, name = variable
+    return kind == "norm" and "'" in name
 
 
 def _assumes(what: str, **values: str) -> str:
