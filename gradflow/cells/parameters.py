@@ -11,6 +11,7 @@ from gradflow.arrays import real_array
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
+from gradflow.cells.sized import Sized
 from gradflow.errors import UsageError
 
 Array = NDArray[np.float64]
@@ -50,7 +51,8 @@ def initialize(
     Returns
     -------
     dict
-        Name to array: maps ``(out, in)``, vectors ``(units,)``, scalars ``(1,)``, float64.
+        Name to array: maps ``(out, in)``, vectors ``(units,)``, scalars ``(1,)``, float64. Sizes
+        that no array shows are kept in its ``sizes``: :class:`gradflow.cells.sized.Sized`.
 
     Raises
     ------
@@ -91,7 +93,9 @@ def initialize(
         arrays[name] = _draw(place, name, chosen, generator, axes)
     if chrono is not None and declaration.input_bias:
         arrays[declaration.input_bias] = -arrays[declaration.forget_bias]
-    return arrays
+    shown = {space for name in names for space in declared.shape_of(name)}
+    unseen = {space: n for space, n in sizes.items() if space not in {*shown, "one"}}
+    return Sized(arrays, unseen) if unseen else arrays
 
 
 def _generator(place: str, rng: int | np.random.Generator | None) -> np.random.Generator:

@@ -82,7 +82,7 @@ def write_report(
     cell: str = "lstm",
     /,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: Annotated[str | None, Parameter(name="--input")] = None,
     init: str = "",
@@ -96,15 +96,16 @@ def write_report(
     cell
         A cell's name, or FILE.py:NAME for one of your own.
     hidden
-        Number of units of every state part.
+        Number of units of the size `hidden`, and of all other sizes that --init and the input do
+        not state; 32 by default.
     steps
         Number of steps.
     input
         A .npy, .npz, .csv or text file (characters, one-hot). By default the English text of
-        Python's own help topics.
+        Python's own help topics. Columns of numbers are those of all inputs, side by side.
     init
         Initial parameters, for example orthogonal, gaussian:1.5, b_f=constant:3, forget_bias:3 or
-        chrono:200; several are separated by commas.
+        chrono:200, and sizes: context=8; several are separated by commas.
     seed
         Seed of the parameters.
     out
@@ -137,6 +138,7 @@ def write_report(
     for row in headline_rows(written.study):
         table.add_row(*(plain(plain_text(text)) for text in row))
     console.print(table)
+    console.print(f"sizes: {plain(written.study.setup.told_sizes())}", soft_wrap=True)
     console.print(f"input: {plain(written.study.setup.source)}", soft_wrap=True)
     console.print(f"report: {plain(str(written.path))}", soft_wrap=True)
 
@@ -147,8 +149,12 @@ def _page_name(cell: str) -> str:
     return Path(file).stem + colon.replace(":", "_") + name
 
 
-def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:
-    words = ["gradflow", "report", cell, "--hidden", hidden, "--steps", steps]
+def _command(
+    cell: str, hidden: int | None, steps: int, input: str | None, init: str, seed: int
+) -> str:
+    words: list[str | int] = ["gradflow", "report", cell]
+    words += ["--hidden", hidden] if hidden is not None else []
+    words += ["--steps", steps]
     words += ["--input", input] if input else []
     words += ["--init", init] if init else []
     return command(*words, "--seed", seed)

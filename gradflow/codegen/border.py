@@ -154,27 +154,6 @@ def _complaint(
     return f"{name} has shape {shape}{seen} {rule}"
 
 
-def part_sizes(cell: Cell, known: Mapping[str, int], state: Array = None) -> dict[str, int]:
-    """Return the number of units of each state part, in flattening order.
-
-    ``known`` are the sizes of spaces so far; a flat state (..., d) or one by part shows the rest.
-    """
-    known = dict(known)
-    if isinstance(state, Mapping):
-        shapes = {p: np.shape(state[p]) for p in cell.states}
-        known = {cell.spaces[p]: s[-1] if s else 1 for p, s in shapes.items()} | known
-    missing = [p for p in cell.states if cell.spaces[p] not in known]
-    if len({cell.spaces[p] for p in missing}) == 1 and np.ndim(state):
-        rest = sum(known[cell.spaces[p]] for p in cell.states if p not in missing)
-        known[cell.spaces[missing[0]]] = (np.shape(state)[-1] - rest) // len(missing)
-    elif missing:
-        raise UsageError(
-            f"{place(cell)}: the size of {missing[0]!r} does not follow from its "
-            "parameters; pass the state as a mapping of parts."
-        )
-    return {p: known[cell.spaces[p]] for p in cell.states}
-
-
 def split(
     cell: Cell, arrays: Arrays, state: Array, widths: Callable[[Array], Mapping[str, int]]
 ) -> dict[str, Array]:

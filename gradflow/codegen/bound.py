@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.cells.sized import sized_as, told_sizes
 from gradflow.codegen import border
 from gradflow.codegen.arguments import Arguments, Call
 from gradflow.codegen.targets.target import Compiled
@@ -161,5 +162,6 @@ def bind(code: Compiled, params: Params, state: Array = None) -> Bound:
         if floats:
             taken = {name: np.asarray(array, order="C") for name, array in taken.items()}
         plain = taken, border.sizes(cell, taken)
-    bound = Bound(code=code, params=plain[0], sizes=plain[1], given=params, arrays=arrays)
+    taken, sizes = sized_as(params, plain[0]), {**told_sizes(params), **plain[1]}
+    bound = Bound(code=code, params=taken, sizes=sizes, given=params, arrays=arrays)
     return bound if state is None else bound.with_state(state)

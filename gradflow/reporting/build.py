@@ -58,7 +58,7 @@ def report(
     cell: Cell | str,
     out: str | Path,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
@@ -105,6 +105,7 @@ def report(
     provenance = {
         "Command": command or call,
         "Input": measured.setup.source,
+        "Sizes": measured.setup.told_sizes(),
         "Initialization": chosen or "the cell's defaults",
         "Seed": str(seed),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},

@@ -120,10 +120,11 @@ def prepared(
     code = partial(code_of, cell, digits=50)
     plain = code(PLAIN if backend == "auto" else chosen(backend, code))
     require_loops(plain)
-    bound = plain.bind(params, state)
+    bound = plain.bind(params)
     for name, array in bound.params.items():
         real_array(array, place(cell), name)
     inputs = _sequences(cell, x)
+    bound = bound.with_state(state, inputs)
     count = _count(cell, inputs, steps)
     if state is None:
         first = np.zeros(sum(bound.part_sizes().values()))

@@ -147,7 +147,7 @@ STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 def study(
     cell: Cell | str,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
@@ -161,13 +161,16 @@ def study(
     cell
         The declared cell, or its name.
     hidden
-        Number of units of every size other than the input's.
+        Number of units of the size `hidden`, and of every other size that neither ``init`` nor the
+        input states; 32 by default.
     steps
         Number of steps ``T``.
     input
-        File of the input; by default English text found on any Python.
+        File of the input; by default English text found on any Python. Numbers are the columns of
+        all inputs side by side; text is the input of size ``input``, and what no file holds is
+        standard normal.
     init
-        Choices for ``cell.init``.
+        Choices for ``cell.init``, sizes among them: ``{"context": 8}``.
     seed
         Seed of the parameters and of the readout.
     progress

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
+from gradflow.cells.sized import Sized
 from gradflow.codegen import compile
 from gradflow.errors import UsageError
 from gradflow.proofs.algebra.identity import Identity
@@ -168,10 +169,11 @@ def _instance(
         params["period"] = rng.integers(1, 5, params["period"].shape).astype(float)
     steps = int(rng.integers(1, 12))
     x = {n: scale * rng.standard_normal((steps, units[cell.spaces[n]])) for n in cell.input_names}
-    width = sum(compile(cell).part_sizes(params, np.ones(1)).values())
+    sized = Sized(params, units)
+    width = sum(compile(cell).part_sizes(sized).values())
     state = np.clip(scale * rng.standard_normal(width), -1, 1)
     try:
-        return run(cell, params, x or None, state, steps=steps, backend="numpy")
+        return run(cell, sized, x or None, state, steps=steps, backend="numpy")
     except UsageError:  # a run that overflows shows nothing
         return None
 

@@ -31,7 +31,7 @@ from gradflow.spectra.equilibria.stability import (
     uncertain_jacobian,
 )
 from gradflow.spectra.equilibria.starts import (
-    constant_input,
+    at_rest,
     further_starts,
     given_starts,
     starting_states,
@@ -115,8 +115,7 @@ def fixed_points(
     """
     cell = get(cell)
     seen, given = visited_states(run, cell), given_starts(starts)
-    bound = _bound(cell, params, seen, given, backend)
-    inputs = constant_input(bound, x)
+    bound, inputs = _bound(cell, params, x, seen, given, backend)
     if period is None and uses_time(cell):
         raise UsageError(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
@@ -154,23 +153,24 @@ def _searched(f: PeriodMap, first: Floats) -> tuple[Floats, Flags]:
 def _bound(
     cell: Cell,
     params: Mapping[str, ArrayLike],
+    x: Mapping[str, ArrayLike] | ArrayLike | None,
     visited: Floats | None,
     starts: Floats | int,
     backend: str,
-) -> Bound:
-    """Return the cell with its parameters; the states given show the sizes these leave open."""
+) -> tuple[Bound, dict[str, Floats] | None]:
+    """Return the cell with its parameters, all sizes known, and its constant input."""
     code = partial(code_of, cell, digits=50)
     shown = starts if visited is None and not isinstance(starts, int) else visited
     bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
     for name, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {name}", many=True)
-    bound = bound.with_state(shown)
+    bound, inputs = at_rest(bound, x, shown, _WHERE)
     if backend != "auto":
-        return bound
+        return bound, inputs
     count = starts if isinstance(starts, int) else len(np.atleast_2d(starts))
     width = sum(bound.part_sizes().values())
     taken = chosen(backend, code, STEP_KERNELS, estimated_seconds(_STEPS, count, width))
-    return bound if taken == PLAIN else code(taken).bind(bound.params, shown)
+    return bound if taken == PLAIN else code(taken).bind(bound.params), inputs
 
 
 def _sorted_out(

@@ -21,19 +21,27 @@ _CARRIED = 10
 _FARTHEST = 1e3
 
 
-def constant_input(
-    bound: Bound, x: Mapping[str, ArrayLike] | ArrayLike | None, where: str = _WHERE
-) -> dict[str, Floats] | None:
-    """The input (input,) by name, zeros if `x` is None; None for a cell without input."""
-    cell, sizes = bound.cell, bound.sizes
+def at_rest(
+    bound: Bound,
+    x: Mapping[str, ArrayLike] | ArrayLike | None,
+    states: Floats | None,
+    where: str,
+) -> tuple[Bound, dict[str, Floats] | None]:
+    """The cell with all sizes known, and its constant input (input,) by name.
+
+    Sizes that the parameters leave open are those of the input and of flat ``states`` (..., d). The
+    input is zero if `x` is None, and None for a cell without input.
+    """
+    cell = bound.cell
     if x is None:
-        unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
+        bound = bound.with_state(states)
+        unknown = [n for n in cell.input_names if cell.spaces[n] not in bound.sizes]
         if unknown:
             raise UsageError(
                 f"{where}: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow"
                 " from its parameters; pass x."
             )
-        return {n: np.zeros(sizes[cell.spaces[n]]) for n in cell.input_names} or None
+        return bound, {n: np.zeros(bound.sizes[cell.spaces[n]]) for n in cell.input_names} or None
     if not cell.input_names:
         raise UsageError(f"{where}: cell {cell.name!r} has no input; leave x out.")
     given = x if isinstance(x, Mapping) else {cell.input_names[0]: x}
@@ -45,7 +53,7 @@ def constant_input(
                 f"{where}: input {name} has shape {arrays[name].shape}, and one constant row"
                 " (input,) is allowed; search once for each input."
             )
-    return arrays
+    return bound.with_state(states, arrays), arrays
 
 
 def starting_states(

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.code import code_of
 from gradflow.drawable import Drawable
@@ -128,8 +129,8 @@ def error_surface(
     <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
     cell = get(cell)
-    bound = code_of(cell, PLAIN, digits=50).bind(params, state)
-    base = {name: np.array(array) for name, array in bound.params.items()}
+    bound = code_of(cell, PLAIN, digits=50).bind(params)
+    base = sized_as(bound.params, {n: np.array(array) for n, array in bound.params.items()})
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
     if all(isinstance(given[0], tuple) for given in (across, up)) and any(
@@ -143,7 +144,7 @@ def error_surface(
     for i, v in enumerate(rows):
         for j, u in enumerate(columns):
             moved = {n: p + u * first.get(n, 0.0) + v * second.get(n, 0.0) for n, p in base.items()}
-            ran = run(cell, moved, x, state, steps=steps, backend=backend)
+            ran = run(cell, sized_as(base, moved), x, state, steps=steps, backend=backend)
             ran.require_single(_WHERE)
             here = loss(ran)
             error[i, j], label = _number(here.value), here.label

@@ -28,7 +28,7 @@ from gradflow.spectra.equilibria.descents import newton
 from gradflow.spectra.equilibria.period_map import uses_time
 from gradflow.spectra.equilibria.search import fixed_points
 from gradflow.spectra.equilibria.stability import eigenvalues, stability, uncertain_jacobian
-from gradflow.spectra.equilibria.starts import constant_input
+from gradflow.spectra.equilibria.starts import at_rest
 from gradflow.spectra.equilibria.zeros import is_zero
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
@@ -106,8 +106,7 @@ def continue_fixed_points(
     near = None if state is None else real_array(state, _WHERE, "entries of state", many=True)
     if near is not None and near.ndim != 1:
         raise UsageError(f"{_WHERE}: state has shape {near.shape}; one flat state (d,) is needed.")
-    bound = bound.with_state(near)
-    inputs = constant_input(bound, x, _WHERE)
+    bound, inputs = at_rest(bound, x, near, _WHERE)
     curve = family(bound, inputs, name, (float(ends[0]), float(ends[1])), entry, _WHERE)
     first = _first(curve, x, near, backend)
     arcs, last, end = follow(curve, first)

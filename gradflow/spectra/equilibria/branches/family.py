@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.bound import Bound, bind
 from gradflow.errors import UsageError
 from gradflow.spectra.equilibria.period_map import PeriodMap
@@ -39,12 +40,11 @@ class Family:
     def parameters(self, u: float) -> dict[str, Floats]:
         """Return the arrays of the cell at u."""
         changed = self.rest + self.value(u) * self.direction
-        return {**self.bound.params, self.name: changed}
+        return sized_as(self.bound.params, {**self.bound.params, self.name: changed})
 
     def at(self, u: float) -> PeriodMap:
         """Return the map at u."""
-        width = sum(self.bound.part_sizes().values())
-        return PeriodMap(bind(self.bound.code, self.parameters(u), np.zeros(width)), self.inputs, 1)
+        return PeriodMap(bind(self.bound.code, self.parameters(u)), self.inputs, 1)
 
     def shift(self, z: Floats) -> Floats:
         """Return ``F(s; u) - s`` (d,)."""
