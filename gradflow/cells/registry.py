@@ -6,9 +6,8 @@ import importlib.util
 from pathlib import Path
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.syntax import shorten
 from gradflow.cells.library import LIBRARY
-from gradflow.errors import GradflowError, InputError, UsageError
+from gradflow.errors import GradflowError, InputError, UsageError, shown
 from gradflow.registry import Registry
 
 _YOURS = "a cell of your own is FILE.py:NAME"
@@ -66,8 +65,7 @@ def get(cell: Cell | str) -> Cell:
 
 def _cell(value: object, allowed: str) -> Cell:
     if not isinstance(value, Cell):
-        shown = shorten(" ".join(repr(value).split()))
-        raise UsageError(f"{shown} is a {type(value).__name__}; {allowed}.")
+        raise UsageError(f"{shown(value)} is a {type(value).__name__}; {allowed}.")
     return value
 
 
@@ -85,9 +83,7 @@ def _from_file(text: str) -> Cell:
     except GradflowError:
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{file}: running it failed with {type(error).__name__}: {error}"
-        ) from None
+        raise InputError(f"{file}: running it failed with {shown(error)}; mend it there.") from None
     found = {
         key: value
         for key, value in vars(module).items()

@@ -34,7 +34,7 @@ class Sized(dict[str, Any]):
         super().__init__(arrays)
         self.sizes = dict(sizes)
 
-    def __or__(self, other: Any) -> Self:
+    def __or__(self, other: Any) -> Self:  # type: ignore[override]
         """Return these arrays with others in place of some, of the same sizes."""
         return type(self)({**self, **other}, self.sizes)
 

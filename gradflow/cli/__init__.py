@@ -18,7 +18,8 @@ from rich.table import Table
 from gradflow import __version__
 from gradflow.cli import figure, theorems
 from gradflow.cli.console import plain, progress
-from gradflow.errors import GradflowError
+from gradflow.cli.speaking import complain, place_of, silence, speakable, unicode_output
+from gradflow.errors import GradflowError, shown
 from gradflow.provenance import command
 
 app = App(
@@ -68,7 +69,7 @@ def derive(cell: str, /, *, format: Literal["text", "latex", "json"] = "text") -
     found = get(cell)
     step = jacobian(found)
     if format == "json":
-        print(json.dumps(step.to_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(step.to_json(), indent=2, ensure_ascii=not unicode_output()))
     elif format == "latex":
         print("\n\n".join([found.latex(), step.latex(), bptt(found).latex()]))
     else:
@@ -162,18 +163,32 @@ def _command(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    console = Console(stderr=True)
+    speakable()
     try:
         app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
-        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(2)
     except GradflowError as error:
-        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        console.print("gradflow: interrupted", style="red")
+        complain("interrupted")
         sys.exit(130)
+    except BrokenPipeError:  # who reads, such as head, has read enough
+        silence()
+        sys.exit(1)
+    except OSError as error:
+        silence()
+        complain(f"a file or the output cannot be written or read ({error.strerror or error}).")
+        sys.exit(3)
+    except MemoryError:
+        complain("this needs more memory than there is; ask for fewer units or steps.")
+        sys.exit(1)
+    except Exception as error:
+        complain(f"{shown(error)} at {place_of(error)}; this is a defect of gradflow, report it.")
+        sys.exit(1)
 
 
 def run_script(path: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradflow.codegen.targets.target import Backend
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.registry import Registry
 
 __all__ = ["BACKENDS", "PLAIN", "STEP_KERNELS", "chosen", "estimated_seconds"]
@@ -71,10 +71,10 @@ def chosen(
     UsageError
         If the backend is unknown.
     """
-    if backend != "auto":
-        if backend not in BACKENDS:
+    if not isinstance(backend, str) or backend != "auto":
+        if not isinstance(backend, str) or backend not in BACKENDS:
             known = ", ".join(BACKENDS.names())
-            raise UsageError(f"unknown backend {backend!r}; known are {known}.")
+            raise UsageError(f"unknown backend {shown(backend)}; known are {known}.")
         return backend
     for name, record in BACKENDS.usable():
         if record.compiled is None or not record.installed():

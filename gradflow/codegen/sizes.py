@@ -1,7 +1,8 @@
 """The number of units of every space of a cell: the one place where it is found out.
 
 Arrays show most; ``cell.init`` keeps those that they do not, and a state or an input shows its own.
-Where nothing does, and no map acts on a space, each of its units is by itself: then it has one.
+Where nothing does, no map acts on a space and no input has it, each of its units is by itself: then
+it has one.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def completed(
         for statement in cell.program
         if isinstance(statement, Product)
         for space in (statement.linear_map.out, statement.linear_map.into)
-    }
+    } | {cell.spaces[name] for name in cell.input_names}
     return {space: 1 for space in cell.sizes if space not in mixed} | sizes
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.files import write_atomically
+from gradflow.given import path, text
 from gradflow.provenance import versions
 from gradflow.reporting.document.blocks import Report
 from gradflow.reporting.render.html import render_html, template
@@ -96,6 +97,7 @@ def report(
     ('toy.html', 459.0)
     """
     found = get(cell)
+    command, target = text(command, "report: command"), path(out, "report: out")
     measured = study(
         found, hidden=hidden, steps=steps, input=input, init=init, seed=seed, progress=progress
     )
@@ -110,6 +112,5 @@ def report(
         "Seed": str(seed),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},
     }
-    path = Path(out)
-    write_atomically(path, render_html(lay_out(measured, provenance)))
-    return Written(path, measured)
+    write_atomically(target, render_html(lay_out(measured, provenance)))
+    return Written(target, measured)

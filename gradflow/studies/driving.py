@@ -13,6 +13,7 @@ from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
 from gradflow.errors import InputError, UsageError
+from gradflow.given import mapping
 from gradflow.networks import InputSequence, read_sequence
 
 __all__ = ["HIDDEN", "WINDOWS", "Driven", "driven", "size_choices"]
@@ -59,7 +60,7 @@ def size_choices(
     Raises ``UsageError`` for a size below 1, or one that is given twice.
     """
     sizes = {}
-    choices = dict(init)
+    choices = dict(mapping(init, "report: init", "sizes, numbers, arrays or initializers"))
     for space in cell.sizes:
         words = ["inputs", "input"] if space == "input" else [space]
         for word in words:
@@ -167,7 +168,9 @@ def _share(cell: Cell, names: list[str], read: InputSequence, sizes: dict[str, i
             "in init."
         )
     elif unknown or columns != known:
-        wanted = " and ".join(f"{n} ({s}: {sizes.get(s, '?')})" for n, s in zip(names, spaces))
+        wanted = " and ".join(
+            f"{n} ({s}: {sizes.get(s, '?')})" for n, s in zip(names, spaces, strict=True)
+        )
         raise UsageError(
             f"cell {cell.name!r}: the input has {columns} columns, and {wanted} need others; give "
             "as many columns as the inputs have units, side by side."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
+from gradflow.given import function
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
 from gradflow.studies.headline import (
     TOLERANCE,
@@ -182,6 +183,7 @@ def study(
         For arguments out of range and for an input that cannot be read.
     """
     cell = get(cell)
+    function(progress, "report: progress")
     progress(_FIRST)
     ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed)
     found: dict[str, Any] = {}

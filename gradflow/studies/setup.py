@@ -20,6 +20,7 @@ __all__ = ["Loss", "Setup", "set_up"]
 
 Floats = NDArray[np.float64]
 
+
 @dataclass(frozen=True, eq=False)
 class Loss:
     r"""A loss at the last step.
@@ -97,7 +98,7 @@ def set_up(
     if hidden is not None:
         whole_number(hidden, "report: hidden", 1)
     rng = np.random.default_rng(whole_number(seed, "report: seed", 0))
-    stated, choices = size_choices(cell, hidden, init or {})
+    stated, choices = size_choices(cell, hidden, {} if init is None else init)
     inputs = driven(cell, input, steps, stated, hidden or HIDDEN, np.random.default_rng([seed, 1]))
     params = cell.init(rng=rng, **{**inputs.sizes, **choices})
     runs, windows = _run(cell, params, inputs, steps)

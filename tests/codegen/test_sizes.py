@@ -205,14 +205,14 @@ def test_what_a_state_or_an_input_shows_need_not_be_told():
 
 
 def test_sizes_are_never_guessed_and_never_overruled():
-    with pytest.raises(UsageError, match="size of 's' does not follow .* as cell.init makes them"):
+    with pytest.raises(UsageError, match=r"size of 's' does not follow .* as cell.init makes them"):
         gf.run(FIXED, dict(FIXED.init(hidden=3, slow=4, rng=0)), steps=3)
-    with pytest.raises(UsageError, match="state part s has shape .5,.; its last axis needs 4"):
-        params = FIXED.init(hidden=3, slow=4, rng=0)
+    params = FIXED.init(hidden=3, slow=4, rng=0)
+    with pytest.raises(UsageError, match=r"state part s has shape .5,.; its last axis needs 4"):
         gf.run(FIXED, params, state={"h": np.zeros(3), "s": np.zeros(5)}, steps=3)
     with pytest.raises(UsageError, match=r"the state has shape \(6,\); its last axis needs 7"):
         gf.run(OPEN, OPEN.init(hidden=3, slow=4, a=0.5), state=np.zeros(6), steps=3)
-    with pytest.raises(UsageError, match="input x has shape .5, 7.; its last axis needs 2"):
+    with pytest.raises(UsageError, match=r"input x has shape .5, 7.; its last axis needs 2"):
         gf.run(AVERAGED, AVERAGED.init(hidden=3, inputs=2), np.ones((5, 7)))
 
 
@@ -261,9 +261,7 @@ def test_the_columns_of_a_file_are_shared_among_the_inputs(tmp_path):
     values = np.random.default_rng(5).standard_normal((90, 6))
     path = tmp_path / "x.npy"
     np.save(path, values)
-    setup = gf.report(
-        SEVERAL, tmp_path / "p.html", hidden=3, steps=10, input=str(path)
-    ).study.setup
+    setup = gf.report(SEVERAL, tmp_path / "p.html", hidden=3, steps=10, input=str(path)).study.setup
     assert setup.sizes == {"hidden": 3, "input": 2}
     first = {"x": values[:10, :2], "gain": values[:10, 2:3], "xi": values[:10, 3:]}
     for name, part in first.items():
@@ -272,7 +270,7 @@ def test_the_columns_of_a_file_are_shared_among_the_inputs(tmp_path):
     driven = gf.report(DRIVEN, tmp_path / "p.html", steps=10, input=str(path)).study.setup
     assert driven.sizes == {"hidden": 6}
     assert driven.assumed == ()
-    with pytest.raises(UsageError, match="6 columns, and xi .hidden: 4. need others"):
+    with pytest.raises(UsageError, match=r"6 columns, and xi .hidden: 4. need others"):
         gf.report(DRIVEN, tmp_path / "p.html", hidden=4, steps=10, input=str(path))
     with pytest.raises(UsageError, match="the sizes input, hidden are not known"):
         gf.report(SEVERAL, tmp_path / "p.html", steps=10, input=str(path))
@@ -281,12 +279,12 @@ def test_the_columns_of_a_file_are_shared_among_the_inputs(tmp_path):
     setup = gf.report(SEVERAL, tmp_path / "p.html", hidden=3, steps=10, input=str(path)).study.setup
     assert setup.trajectory.inputs["x"].sum(axis=-1).tolist() == [1.0] * 10
     assert "gain, xi: standard normal numbers by the seed" in setup.source
+    two = gf.Cell(
+        name="two",
+        state="h",
+        inputs="a[hidden] b[hidden]",
+        maps="W",
+        equations="h_next = tanh(W @ h + a * b)",
+    )
     with pytest.raises(UsageError, match="for one input of size 'input', and there is none"):
-        two = gf.Cell(
-            name="two",
-            state="h",
-            inputs="a[hidden] b[hidden]",
-            maps="W",
-            equations="h_next = tanh(W @ h + a * b)",
-        )
         gf.report(two, tmp_path / "p.html", hidden=3, steps=10, input=str(path))

@@ -57,6 +57,7 @@ def to_jax(cell: Cell | str) -> Callable[..., Array]:
             Number of steps where there is no input (static under ``jit``).
         """
         weights = {name: numpy.asarray(value) for name, value in params.items()}
-        return run_states(declared, sized_as(params, weights), x, state, steps, like=numpy.zeros(()))
+        weights = sized_as(params, weights)
+        return run_states(declared, weights, x, state, steps, like=numpy.zeros(()))
 
     return run

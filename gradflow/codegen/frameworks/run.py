@@ -11,12 +11,12 @@ import numpy as np
 from gradflow.cells.cell import Cell
 from gradflow.cells.sized import sized_as, told_sizes
 from gradflow.codegen import border
-from gradflow.codegen.sizes import completed, part_sizes
 from gradflow.codegen.frameworks.code import any_library
 from gradflow.codegen.frameworks.loop import Steps, run_forward
 from gradflow.codegen.lowering.calculus import lower_step
 from gradflow.codegen.printing.dialect import FUNCTIONAL
 from gradflow.codegen.printing.vectorised import maps_lines
+from gradflow.codegen.sizes import completed, part_sizes
 from gradflow.codegen.targets.target import run_text
 from gradflow.errors import UsageError
 

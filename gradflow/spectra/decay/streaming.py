@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
 from gradflow.errors import UsageError
@@ -72,6 +73,7 @@ def stream_gradient_decay(
     >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
     np.float64(-1386.294)
     """
+    memory = whole_number(memory, "stream_gradient_decay: memory", 0)
     start = prepared(cell, params, x, state, steps, backend, _KERNELS, 3)
     lead, count, declared = start.first.shape[:-1], start.count, start.bound.cell
     stretch, taped = _plan(start, memory)

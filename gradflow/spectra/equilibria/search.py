@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
 from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds
 from gradflow.codegen.code import code_of
 from gradflow.errors import UsageError
+from gradflow.given import generator
 from gradflow.spectra.equilibria.descents import search
 from gradflow.spectra.equilibria.period_map import PeriodMap, uses_time
 from gradflow.spectra.equilibria.points import ELSEWHERE, FixedPoints
@@ -51,6 +52,8 @@ _STEPS = 1000
 _FURTHER_LOOKS = 6
 # A zero known worse than this share of 1 + |s| may be one in float64 only.
 _DOUBTFUL = 1e-6
+# Every look at the map takes so many steps of every start.
+_LONGEST = 100_000
 _KINDS = ("fixed", "slow", "continuum", *ELSEWHERE)
 
 
@@ -121,10 +124,10 @@ def fixed_points(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
             " to step; give period=, the number of steps after which its equations repeat."
         )
-    if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
-        raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
-    f = PeriodMap(bound, inputs, int(period or 1))
-    rng = np.random.default_rng(rng)
+    if period is not None:
+        period = whole_number(period, f"{_WHERE}: period", 1, _LONGEST)
+    f = PeriodMap(bound, inputs, period or 1)
+    rng = generator(rng, f"{_WHERE}: rng")
     first = starting_states(f, seen, given, rng)
     if uses_time(cell):
         f.check_period(first[0])

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
 from gradflow.errors import UsageError
+from gradflow.given import instance
 from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -19,6 +20,8 @@ _WHERE = "fixed_points"
 # So many steps, or as long as the state stays this short.
 _CARRIED = 10
 _FARTHEST = 1e3
+# More starts than these are days of work.
+_MOST_STARTS = 10**7
 
 
 def at_rest(
@@ -70,8 +73,6 @@ def starting_states(
             )
         return given
     count = starts
-    if count < 1:
-        raise UsageError(f"{_WHERE}: starts={count}; at least 1 is needed.")
     spread = 10.0 ** rng.uniform(-1, 0, (count, 1))
     states = spread * rng.standard_normal((count, width))
     if visited is None:
@@ -118,8 +119,8 @@ def further_starts(
 
 def given_starts(starts: ArrayLike | int) -> Floats | int:
     """Return a number of starts as it is, states to start from as an array."""
-    if isinstance(starts, (int, np.integer)):
-        return int(starts)
+    if np.ndim(starts) == 0:
+        return whole_number(starts, f"{_WHERE}: starts", 1, _MOST_STARTS)
     return real_array(starts, _WHERE, "entries of starts", many=True)
 
 
@@ -127,7 +128,7 @@ def visited_states(run: Trajectory | None, cell: Cell) -> Floats | None:
     """Return the states of a run, which must be of this cell. Raises ``UsageError``."""
     if run is None:
         return None
-    if run.cell != cell:
+    if instance(run, f"{_WHERE}: run", Trajectory, "gradflow.run").cell != cell:
         raise UsageError(
             f"{_WHERE}: the run is of cell {run.cell.name!r}, and {cell.name!r} is needed; run"
             " this cell."

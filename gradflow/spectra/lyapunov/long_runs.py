@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward
+from gradflow.given import text
 from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
 from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
 from gradflow.spectra.numerics.logdomain import Floats
@@ -70,6 +71,7 @@ def leading_exponents(
     array([-0.6931])
     """
     columns = whole_number(leading, "leading_exponents: leading", 1)
+    text(options.get("label", ""), "leading_exponents: label")
     start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + columns)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import real_array, whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats, as_steps
 from gradflow.spectra.numerics.orthonormal import Window, windows
@@ -220,6 +220,11 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
     """The chunks (m, d, d) of a trajectory, checked; an array or a sequence is one chunk."""
     whole = isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
     size = None
+    if not whole and not isinstance(jacobians, Iterable):
+        raise UsageError(
+            f"{_WHERE}: jacobians is {shown(jacobians)}; it must be an array (T, d, d), or an "
+            "iterable of such arrays."
+        )
     for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
         # whether the entries are finite is seen when they are used
         given = np.asarray(cast("ArrayLike", chunk))

@@ -13,7 +13,7 @@ from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.backends import PLAIN, chosen
 from gradflow.codegen.code import code_of
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
 from gradflow.spectra.equilibria.branches.family import Entry, Family, family
 from gradflow.spectra.equilibria.branches.following import (
@@ -97,7 +97,7 @@ def continue_fixed_points(
     ends = real_array(span, _WHERE, "values of span", many=True)
     if ends.shape != (2,) or ends[0] == ends[1]:
         raise UsageError(
-            f"{_WHERE}: span={span!r}; it is the first and the last value, which differ."
+            f"{_WHERE}: span={shown(span)}; it is the first and the last value, which differ."
         )
     code = partial(code_of, cell, digits=50)
     bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradflow.cells.sized import sized_as
 from gradflow.codegen.bound import Bound, bind
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -70,10 +70,11 @@ def family(
     where: str,
 ) -> Family:
     """The family along an entry of parameter `name`, or along the multiples of all of it."""
-    if name not in bound.cell.parameters:
+    if not isinstance(name, str) or name not in bound.cell.parameters:
         known = ", ".join(bound.cell.parameters)
         raise UsageError(
-            f"{where}: cell {bound.cell.name!r} has no parameter {name!r}; it has {known}."
+            f"{where}: cell {bound.cell.name!r} has no parameter named {shown(name)}; it has "
+            f"{known}."
         )
     given = np.asarray(bound.params[name], dtype=np.float64)
     direction = given if given.size > 1 else np.ones_like(given)
@@ -102,7 +103,8 @@ def _unit(given: Floats, entry: Any, name: str, where: str) -> Floats:
     fits = whole and len(index) == given.ndim
     if not fits or any(not -n <= i < n for i, n in zip(index, given.shape, strict=True)):
         raise UsageError(
-            f"{where}: entry={entry!r}, and {name} has shape {given.shape}; give one index an axis."
+            f"{where}: entry={shown(entry)}, and {name} has shape {given.shape}; give one index "
+            "an axis."
         )
     direction = np.zeros_like(given)
     direction[index] = 1.0
