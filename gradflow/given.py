@@ -31,6 +31,17 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+# What float() would take, or take for something else.
+_NO_NUMBERS = (
+    bool,
+    np.bool_,
+    str,
+    bytes,
+    complex,
+    np.datetime64,
+    np.timedelta64,
+    np.ma.MaskedArray,
+)
 
 
 def real_number(
@@ -51,7 +62,7 @@ def real_number(
     1.0
     """
     number = math.nan
-    if not isinstance(value, (bool, np.bool_, str, bytes, complex, np.datetime64, np.timedelta64)):
+    if not isinstance(value, _NO_NUMBERS):
         try:
             number = float(value) if np.ndim(value) == 0 else math.nan
         except (TypeError, ValueError, OverflowError):

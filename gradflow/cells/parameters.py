@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
 from gradflow.cells.sized import Sized
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 Array = NDArray[np.float64]
 
@@ -103,9 +103,13 @@ def _generator(place: str, rng: int | np.random.Generator | None) -> np.random.G
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise UsageError(
-            f"{place}: rng={rng!r} is no seed; pass a whole number of at least 0 or a "
+            f"{place}: rng={shown(rng)} is no seed; pass a whole number of at least 0 or a "
             "numpy.random.Generator."
         ) from None
+
+
+# More units of one size no machine holds.
+_MOST_UNITS = 2**31
 
 
 def _keyword(space: str) -> str:
@@ -127,9 +131,7 @@ def _read_sizes(place: str, spaces: tuple[str, ...], choices: dict[str, Any]) ->
         if not given:
             raise UsageError(f"{place}: init needs {keyword}=, the number of units.")
         ((word, size),) = given.items()
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise UsageError(f"{place}: {word}={size!r}; a size is a whole number of at least 1.")
-        sizes[space] = int(size)
+        sizes[space] = whole_number(size, f"{place}: {word}", 1, _MOST_UNITS)
     return sizes
 
 
@@ -163,7 +165,7 @@ def _draw(
         if hasattr(chosen, "dtype"):
             raise
         raise UsageError(
-            f"{place}: {name} is given as {chosen!r}; pass an initializer of "
+            f"{place}: {name} is given as {shown(chosen)}; pass an initializer of "
             "gradflow.cells.initializers, a number or an array."
         ) from None
     if array.ndim == 0:

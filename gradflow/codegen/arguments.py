@@ -155,7 +155,8 @@ class Arguments:
             return None
         if names and x.shape != (*lead, self.sizes.get(self.cell.spaces[names[0]], -1)):
             return None
-        plain = isinstance(t, int | float) or (type(t) is np.ndarray and t.dtype.kind in "if")
+        small = isinstance(t, int) and -(2**53) <= t <= 2**53
+        plain = small or isinstance(t, float) or (type(t) is np.ndarray and t.dtype.kind in "if")
         if not plain:
             return None
         time = np.asarray(t, dtype=border.FLOAT)[..., None]

@@ -41,6 +41,11 @@ def estimated_seconds(steps: int, trajectories: int, width: int) -> float:
     return steps * (_STEP_SECONDS + _PRODUCT_SECONDS * trajectories * width**2)
 
 
+def left_open(backend: object) -> bool:
+    """Return whether the backend is for gradflow to choose."""
+    return isinstance(backend, str) and backend == "auto"
+
+
 def chosen(
     backend: str,
     code: Callable[[str], Any],
@@ -71,7 +76,7 @@ def chosen(
     UsageError
         If the backend is unknown.
     """
-    if not isinstance(backend, str) or backend != "auto":
+    if not left_open(backend):
         if not isinstance(backend, str) or backend not in BACKENDS:
             known = ", ".join(BACKENDS.names())
             raise UsageError(f"unknown backend {shown(backend)}; known are {known}.")

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.targets.arrays import Arrays
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 Array = Any
 Params = Mapping[str, Array]
@@ -216,6 +216,11 @@ def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
 
 def join(cell: Cell, arrays: Arrays, parts: Mapping[str, Array]) -> Array:
     """Return the flat state (..., d) of a mapping of parts."""
+    if not isinstance(parts, Mapping) or set(parts) != set(cell.states):
+        raise UsageError(
+            f"{place(cell)}: the parts given are {shown(parts)}; a mapping from "
+            f"{', '.join(cell.states)} to arrays is needed."
+        )
     given = [arrays.take(parts[p], place(cell), f"state part {p}") for p in cell.states]
     taken = [a if a.ndim else a[None] for a in given]
     return arrays.flat(taken, [a.shape[-1] for a in taken], leading(cell, taken))
@@ -236,7 +241,7 @@ def inputs(cell: Cell, arrays: Arrays, known: Mapping[str, int], x: Array) -> di
     given = x if isinstance(x, Mapping) else dict.fromkeys(names[:1], x)
     if set(given) != set(names):
         raise UsageError(
-            f"{place(cell)}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
+            f"{place(cell)}: got inputs {', '.join(map(str, given))}; it needs {', '.join(names)}, "
             "as a mapping."
         )
     taken = {n: arrays.take(given[n], place(cell), f"input {n}") for n in names}

@@ -13,7 +13,7 @@ from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.sized import Sized, sized_as, told_sizes
 from gradflow.codegen.frameworks.run import run_states, without_masked_entries
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 Tensor = Any
 
@@ -77,8 +77,8 @@ def to_torch(
     kind = torch.get_default_dtype() if dtype is None else dtype
     if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise UsageError(
-            f"cell {cell.name!r}, to_torch: dtype={dtype!r}; it must be a floating type of torch, "
-            "such as torch.float64."
+            f"cell {cell.name!r}, to_torch: dtype={shown(dtype)}; it must be a floating "
+            "type of torch, such as torch.float64."
         )
     host = {n: v.detach().cpu().numpy() if torch.is_tensor(v) else v for n, v in given.items()}
     arrays = without_masked_entries(cell, sized_as(given, host))

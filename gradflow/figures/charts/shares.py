@@ -89,7 +89,7 @@ def plot_shares(
 def share_handles(names: list[str]) -> list[Patch]:
     """Return the entries of a legend for shares of these names, in the colours of `plot_shares`."""
     names = [
-        text(n, "share_handles: a name") for n in several(names, "share_handles: names", "names")
+        text(n, "share_handles: an item of names") for n in several(names, "share_handles: names", "names")
     ]
     pairs = zip(names, _colors(len(names)), strict=True)
     return [Patch(facecolor=color, edgecolor="white", label=name) for name, color in pairs]

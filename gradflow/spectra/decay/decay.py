@@ -17,7 +17,7 @@ from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import Pulled
 from gradflow.drawable import Drawable
 from gradflow.errors import PrecisionError, UsageError, shown
-from gradflow.given import mapping, text
+from gradflow.given import mapping, real_number, text
 from gradflow.spectra.decay.reading import (
     Asymptote,
     asymptote,
@@ -75,7 +75,7 @@ class Decay(Drawable):
         ``None`` if it does not within the lags computed. Over leading axes the median counts.
         Raises ``UsageError`` unless ``0 < tolerance < 1``.
         """
-        if not 0 < tolerance < 1:
+        if not 0 < real_number(tolerance, "horizon: tolerance") < 1:
             raise UsageError(f"horizon: tolerance {tolerance!r}; it lies between 0 and 1.")
         above = np.flatnonzero(self.relative() > math.log(tolerance))
         first = int(above[-1]) + 1 if len(above) else 0

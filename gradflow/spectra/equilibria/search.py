@@ -17,7 +17,7 @@ from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
-from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds
+from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds, left_open
 from gradflow.codegen.code import code_of
 from gradflow.errors import UsageError
 from gradflow.given import generator
@@ -164,11 +164,11 @@ def _bound(
     """Return the cell with its parameters, all sizes known, and its constant input."""
     code = partial(code_of, cell, digits=50)
     shown = starts if visited is None and not isinstance(starts, int) else visited
-    bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
+    bound = code(PLAIN if left_open(backend) else chosen(backend, code)).bind(params)
     for name, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {name}", many=True)
     bound, inputs = at_rest(bound, x, shown, _WHERE)
-    if backend != "auto":
+    if not left_open(backend):
         return bound, inputs
     count = starts if isinstance(starts, int) else len(np.atleast_2d(starts))
     width = sum(bound.part_sizes().values())

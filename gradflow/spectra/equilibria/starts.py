@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -119,7 +120,10 @@ def further_starts(
 
 def given_starts(starts: ArrayLike | int) -> Floats | int:
     """Return a number of starts as it is, states to start from as an array."""
-    if np.ndim(starts) == 0:
+    axes = -1
+    with suppress(ValueError):  # rows of unequal length
+        axes = np.ndim(starts)
+    if axes == 0:
         return whole_number(starts, f"{_WHERE}: starts", 1, _MOST_STARTS)
     return real_array(starts, _WHERE, "entries of starts", many=True)
 

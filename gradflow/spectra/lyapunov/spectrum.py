@@ -24,6 +24,7 @@ from gradflow.arrays import real_array, whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError, shown
+from gradflow.given import text
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats, as_steps
 from gradflow.spectra.numerics.orthonormal import Window, windows
@@ -139,6 +140,7 @@ def lyapunov_spectrum(
     >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
     array([ 0.9624, -0.9624])
     """
+    text(label, f"{_WHERE}: label")
     stream = _chunks(jacobians)
     first = next(stream, np.empty((0, 1, 1)))
     discard = len(first) // 10 if transient is None else transient
@@ -227,7 +229,9 @@ def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
         )
     for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
         # whether the entries are finite is seen when they are used
-        given = np.asarray(cast("ArrayLike", chunk))
+        if not isinstance(chunk, np.ndarray):
+            chunk = as_steps(cast("ArrayLike", chunk), f"{_WHERE}: jacobians")
+        given = np.asarray(chunk)
         square = given.ndim == 3 and 0 < given.shape[1] == given.shape[2]
         steps = given if square and given.dtype == np.float64 else as_steps(given, _WHERE)
         size = size or steps.shape[-1]

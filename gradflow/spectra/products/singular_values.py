@@ -22,7 +22,7 @@ long, the value is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +32,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import PrecisionError
+from gradflow.given import several
 from gradflow.spectra.numerics.exact import ranks_modulo
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude
 from gradflow.spectra.products.direct import LONGEST, singular_values_formed
@@ -125,7 +126,7 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
         spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
-        chosen = _checked_lags(lags, length)
+        chosen = checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
     found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
     if ascending:
@@ -261,11 +262,8 @@ def _steps(jacobians: ArrayLike) -> Floats:
     return as_steps(jacobians, _WHERE, batched=True)
 
 
-def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
-    if not isinstance(lags, Iterable):
-        raise UsageError(
-            f"singular_values: lags is {lags!r}; it must be a list of whole numbers, such as "
-            f"[1, {length}]."
-        )
-    checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
+def checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+    """Return lags from 0 to ``length``. Raises ``UsageError`` for any other."""
+    given = several(lags, "singular_values: lags", f"whole numbers, such as [1, {length}]")
+    checked = [whole_number(lag, "singular_values: an item of lags", 0, length) for lag in given]
     return np.array(checked, dtype=np.int64)

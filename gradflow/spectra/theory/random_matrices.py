@@ -157,7 +157,7 @@ def saturated_singular_values(sigma: ArrayLike, slopes: ArrayLike, gain: float =
     where = "saturated_singular_values"
     squares = _squares(where, slopes, gain)
     at = real_array(sigma, where, "sigma's entries", many=True)
-    if (at <= 0).any() or not squares.any():
+    if not at.size or (at <= 0).any() or not squares.any():
         raise UsageError(f"{where}: every sigma and at least one slope must be other than zero.")
     x = at.astype(np.float64) ** 2
     scale = max(float(x.max()), float(squares.max()))

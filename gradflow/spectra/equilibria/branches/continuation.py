@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen.backends import PLAIN, chosen
+from gradflow.codegen.backends import PLAIN, chosen, left_open
 from gradflow.codegen.code import code_of
 from gradflow.errors import UsageError, shown
 from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
@@ -100,7 +100,7 @@ def continue_fixed_points(
             f"{_WHERE}: span={shown(span)}; it is the first and the last value, which differ."
         )
     code = partial(code_of, cell, digits=50)
-    bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
+    bound = code(PLAIN if left_open(backend) else chosen(backend, code)).bind(params)
     for given, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {given}", many=True)
     near = None if state is None else real_array(state, _WHERE, "entries of state", many=True)
