@@ -238,7 +238,15 @@ def bare():
     return [n for n, f in calls.PUBLIC.items() if set(inspect.signature(f).parameters) - {"self"}]
 
 
-@pytest.mark.parametrize("name", bare())
+# a right call takes half a second or more, and many wrong values are right for some argument
+LONG = {"gf.report", "studies.study", "gf.prove", "gf.fixed_points", "gf.continue_fixed_points"}
+LONG |= {"proofs.attack", "proofs.carousel_invariant", "proofs.after_upper", "reporting.draw_svg"}
+LONG |= {"gf.to_torch", "reporting.page", "proofs.verify"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in bare()]
+)
 def test_wrong_arguments_are_refused_in_a_sentence_that_names_them(name, valid):
     function = calls.PUBLIC[name]
     assert name in valid, f"{name} is new: say in tests/oracles/calls.py how it is called"

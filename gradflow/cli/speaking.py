@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from contextlib import suppress
 from traceback import extract_tb
 
 from rich.console import Console
@@ -27,9 +28,10 @@ def unicode_output() -> bool:
 
 def complain(sentence: str) -> None:
     """Print what went wrong on stderr, on one line; where that is closed too, nothing."""
+    line = " ".join(sentence.split())
     try:
         console = Console(stderr=True)
-        console.print(f"gradflow: {sentence}", style="red", markup=False, soft_wrap=True)
+        console.print(f"gradflow: {line}", style="red", markup=False, soft_wrap=True)
     except OSError:
         pass
 
@@ -37,7 +39,8 @@ def complain(sentence: str) -> None:
 def silence() -> None:
     """Let nothing more be written to stdout, whose reader is gone or whose disk is full."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    with suppress(OSError):  # what stands for stdout may be no file
+        os.dup2(null, sys.stdout.fileno())
     os.close(null)
 
 

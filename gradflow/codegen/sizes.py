@@ -71,6 +71,8 @@ def completed(
     if missing and not by_part and np.ndim(state) and len({cell.spaces[p] for p in missing}) == 1:
         rest = sum(sizes[cell.spaces[p]] for p in cell.states if p not in missing)
         sizes[cell.spaces[missing[0]]] = (np.shape(state)[-1] - rest) // len(missing)
+    if missing and state is not None:
+        return sizes
     mixed = {
         space
         for statement in cell.program

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import whole_number
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
+from gradflow.given import flag, generator, several
 from gradflow.networks.between import Between, Normalisation
 from gradflow.networks.joined import NetworkTrajectory, joined
 from gradflow.spectra.running import run as run_cell
@@ -190,8 +191,9 @@ class Network:
         A reverse layer's run goes from the end of the input to its beginning. Parameters as in
         :meth:`run`.
         """
-        given = np.asarray(x, dtype=np.float64)
-        starts = [layer.initial for layer in self.layers] if state is None else list(state)
+        given = real_array(x, self.source, "the input x")
+        starts: list[Any] = [layer.initial for layer in self.layers]
+        starts = starts if state is None else several(state, f"{self.source}: state", "states")
         if len(starts) != len(self.layers):
             raise UsageError(
                 f"{self.source}: state has {len(starts)} entries; give one a layer, "
@@ -272,7 +274,8 @@ def stack(
     else:
         one = get(cell)  # type: ignore[arg-type]
         cells = [one] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
-    generator = np.random.default_rng(rng)
+    draws = generator(rng, "stack: rng")
+    residual, norm = flag(residual, "stack: residual"), flag(norm, "stack: norm")
     built = []
     for level, one in enumerate(cells):
         if "h" not in one.states or len(one.input_names) != 1:
@@ -280,7 +283,7 @@ def stack(
                 f"stack: cell {one.name!r} has the state {', '.join(one.states)} and "
                 f"{len(one.input_names)} inputs; a layer gives its part h and reads one input."
             )
-        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=generator, **init)
+        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=draws, **init)
         scale = Normalisation(gain=np.ones(hidden), shift=np.zeros(hidden)) if norm else None
         built.append(
             Layer(

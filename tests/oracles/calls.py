@@ -74,6 +74,7 @@ def params():
     return cell().init(hidden=2, slow=1, inputs=1, rng=0)
 
 
+FILES = Path(__file__).parents[1] / "networks" / "files"
 X = np.linspace(-1, 1, 6)[:, None]
 STATE = np.array([0.1, -0.2, 0.3])
 
@@ -124,6 +125,12 @@ def surface():
 
 
 @cache
+def network():
+    """Return two layers."""
+    return gf.stack("rnn", 2, hidden=2, inputs=1, rng=0)
+
+
+@cache
 def study():
     """Return a study."""
     return gf.studies.study("rnn", hidden=2, steps=12)
@@ -167,6 +174,7 @@ def objects(folder):
         "Claim": told[0],
         "Setup": study().setup,
         "Study": study(),
+        "Network": network(),
         "Venue": gf.figures.VENUES["icml"],
         "Written": gf.reporting.Written(folder / "r.html", study()),
         "Page": page_of(folder),
@@ -372,6 +380,18 @@ def valid(folder: Path):
         "proofs.unit_invariants": {"cell": "rnn"},
         "proofs.verify": {"root": folder / "bundles", "coq": False, "solvers": False},
         "proofs.write": {"claim": claim, "out": folder / "written"},
+        "gf.read": {"path": FILES / "bigru.safetensors"},
+        "gf.stack": {
+            "cell": "rnn",
+            "layers": 2,
+            "hidden": 2,
+            "inputs": 1,
+            "rng": 0,
+            "residual": False,
+            "norm": False,
+        },
+        "Network.run": {"x": X, "state": None, "backend": "numpy"},
+        "Network.layer_runs": {"x": X, "state": None, "backend": "numpy"},
         "networks.read_sequence": {"path": None, "steps": 5, "inputs": None, "offset": 1},
         "figures.mark_points": {"ax": axes(), "points": {"a": (0.1, 0.2)}},
         "figures.outline": {

@@ -88,9 +88,8 @@ def plot_shares(
 
 def share_handles(names: list[str]) -> list[Patch]:
     """Return the entries of a legend for shares of these names, in the colours of `plot_shares`."""
-    names = [
-        text(n, "share_handles: an item of names") for n in several(names, "share_handles: names", "names")
-    ]
+    given = several(names, "share_handles: names", "names")
+    names = [text(name, "share_handles: an item of names") for name in given]
     pairs = zip(names, _colors(len(names)), strict=True)
     return [Patch(facecolor=color, edgecolor="white", label=name) for name, color in pairs]
 
