@@ -726,13 +726,13 @@ def test_the_seed_decides():
         ({"x": np.ones(2)}, r"input x has shape \(2,\)"),
         ({"x": {"y": np.ones(1)}}, "got inputs y; it needs x"),
         ({"x": [np.nan]}, "entries of input x hold nan"),
-        ({"starts": 0}, "starts=0; at least 1"),
+        ({"starts": 0}, "starts is 0; it must be a whole number"),
         ({"starts": np.ones((3, 2))}, r"starts has shape \(3, 2\); it is \(m, 1\)"),
         ({"starts": [[1.0], [1.0, 2.0]]}, "entries of starts are in rows of unequal length"),
-        ({"starts": "many"}, "entries of starts have type"),
+        ({"starts": "many"}, "starts is 'many'; it must be a whole number"),
         ({"starts": [[np.inf]]}, "entries of starts hold inf"),
-        ({"period": 0}, "period=0; it is a whole number"),
-        ({"period": 1.5}, "period=1.5; it is a whole number"),
+        ({"period": 0}, "period is 0; it must be a whole number"),
+        ({"period": 1.5}, "period is 1.5; it must be a whole number"),
     ],
 )
 def test_bad_arguments_are_one_sentence(options, says):
