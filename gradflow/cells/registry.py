@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.syntax import shorten
 from gradflow.cells.library import LIBRARY
 from gradflow.errors import GradflowError, InputError, UsageError, shown
 from gradflow.registry import Registry
@@ -65,7 +66,11 @@ def get(cell: Cell | str) -> Cell:
 
 def _cell(value: object, allowed: str) -> Cell:
     if not isinstance(value, Cell):
-        raise UsageError(f"{shown(value)} is a {type(value).__name__}; {allowed}.")
+        try:
+            told = shorten(" ".join(repr(value).split()))
+        except ValueError:  # a whole number too long for Python to print
+            told = shown(value)
+        raise UsageError(f"{told} is a {type(value).__name__}; {allowed}.")
     return value
 
 
