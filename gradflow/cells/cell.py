@@ -13,6 +13,7 @@ from gradflow.cells.language.program import Map, Statement
 from gradflow.cells.language.syntax import Line
 from gradflow.cells.parameters import initialize
 from gradflow.cells.typeset import definition_latex, equation_latex
+from gradflow.errors import UsageError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,7 +239,16 @@ class Cell:
         return self.declared.calls
 
     def shape_of(self, name: str) -> tuple[str, ...]:
-        """Return the spaces of the axes of a parameter, constant, state part or input."""
+        """Return the spaces of the axes of a parameter, constant, state part or input.
+
+        Raises ``UsageError`` for any other name.
+        """
+        if not isinstance(name, str) or name not in {*self.linear_maps, *self.spaces}:
+            known = (*self.parameters, *self.constant_names, *self.states, *self.input_names)
+            raise UsageError(
+                f"cell {self.name!r}: the name {shown(name)} is not in it; there are "
+                f"{', '.join(known)}."
+            )
         return self.declared.shape_of(name)
 
     def recurrent_maps(self) -> tuple[str, ...]:

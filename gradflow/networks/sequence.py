@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gradflow.arrays import whole_number
 from gradflow.errors import InputError, UsageError
+from gradflow.given import path as file
 from gradflow.memory import FLOAT, as_bytes, budget, require
 from gradflow.networks.readers import kinds, reader_of
 from gradflow.provenance import readable
@@ -86,6 +87,8 @@ def read_sequence(
     offset = whole_number(offset, "offset", 0)
     if inputs is not None:
         inputs = whole_number(inputs, "inputs", 1)
+    if path is not None:
+        file(path, "read_sequence: path")
     if path is None:
         return _characters(_english(), _english_name(), "the default text", steps, inputs, offset)
     where, name = os.fspath(path), readable(Path(path).name)

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import real_array
 from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.given import flag
 from gradflow.memory import FLOAT, budget, require
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.numerics.logdomain import Floats
@@ -177,6 +178,7 @@ class Linearised(ABC):
         With ``overwrite`` a block may lie in the memory of the one before it. With ``backward`` the
         block of the last steps comes first, the steps within it still in order.
         """
+        overwrite = flag(overwrite, "chunks: overwrite")
         self._require_steps(1, "chunks", "take fewer trajectories at once, by run.one(...)")
         pieces = self._pieces(self.steps, backward=backward)
         shape = (*self.batch, pieces[0].stop - pieces[0].start, self.width, self.width)
@@ -266,20 +268,22 @@ class Linearised(ABC):
         if t is None:
             return slice(0, self.steps)
         try:
+            if isinstance(t, np.ma.MaskedArray):
+                raise TypeError
             given = np.asarray(list(t) if isinstance(t, Iterable) else t)
         except (TypeError, ValueError):  # an array without an axis, rows of unequal length
-            given = np.asarray(t, dtype=object)
+            given = np.asarray(None, dtype=object)
         if given.size == 0 and given.ndim == 1:
             return slice(0, 0)
         if given.dtype.kind not in "iu" or given.ndim > 1:
             raise UsageError(
-                f"{method}: t is {t!r}; give a step number, or several such as "
+                f"{method}: t is {shown(t)}; give a step number, or several such as "
                 f"range(1, {self.steps + 1}), counted from 1."
             )
         missing = given[(given < 1) | (given > self.steps)].ravel()
         if missing.size:
             raise UsageError(
-                f"{method}: t={int(missing[0])}; this run has the steps 1 to {self.steps}."
+                f"{method}: t={shown(int(missing[0]))}; this run has the steps 1 to {self.steps}."
             )
         if given.ndim == 0:
             return int(given) - 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, whole_number
-from gradflow.errors import UsageError
+from gradflow.given import choice, flag
 from gradflow.memory import FLOAT, require
 from gradflow.spectra.beyond import products
 from gradflow.spectra.beyond.paths import paths
@@ -83,6 +83,7 @@ class Analysed(Linearised):
         ``gradient`` is :math:`\partial L/\partial s_T`, flat (..., d) or by part; parts left out
         are zero. ``units`` keeps the gradient of every unit too, as large as the states.
         """
+        units = flag(units, "gradient_decay: units")
         row = self.checked_covector(gradient)
         if units:
             require(
@@ -236,10 +237,8 @@ class Trajectory(LinearisedCell, Analysed):
         default. With ``leading=k`` the Jacobians are not formed where that is cheaper, and all
         trajectories go forward together.
         """
-        if part is not None and part not in self.parts:
-            raise UsageError(
-                f"lyapunov: no state part {part!r}; there are {', '.join(self.parts)}."
-            )
+        if part is not None:
+            choice(part, "lyapunov: part", self.parts)
         if leading is not None:
             options = {**options, "leading": leading}
         if part is not None and len(self.parts) > 1:

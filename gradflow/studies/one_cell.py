@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
+from gradflow.given import function
 from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
 from gradflow.studies.headline import (
@@ -161,7 +162,7 @@ STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 def study(
     cell: Cell | str,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
@@ -176,13 +177,16 @@ def study(
     cell
         The declared cell, or its name.
     hidden
-        Number of units of every size other than the input's.
+        Number of units of the size `hidden`, and of every other size that neither ``init`` nor the
+        input states; 32 by default.
     steps
         Number of steps ``T``.
     input
-        File of the input; by default English text found on any Python.
+        File of the input; by default English text found on any Python. Numbers are the columns of
+        all inputs side by side; text is the input of size ``input``, and what no file holds is
+        standard normal.
     init
-        Choices for ``cell.init``.
+        Choices for ``cell.init``, sizes among them: ``{"context": 8}``.
     seed
         Seed of the parameters and of the readout.
     state
@@ -197,6 +201,7 @@ def study(
         For arguments out of range and for an input that cannot be read.
     """
     cell = get(cell)
+    function(progress, "report: progress")
     progress(_FIRST)
     ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed, state=state)
     _require_room(ran)

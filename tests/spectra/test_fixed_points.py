@@ -726,18 +726,15 @@ def test_the_seed_decides():
         ({"x": np.ones(2)}, r"input x has shape \(2,\)"),
         ({"x": {"y": np.ones(1)}}, "got inputs y; it needs x"),
         ({"x": [np.nan]}, "entries of input x hold nan"),
-        ({"starts": 0}, "starts=0; at least 1"),
+        ({"starts": 0}, "starts is 0; it must be a whole number"),
         ({"starts": np.ones((3, 2))}, r"starts has shape \(3, 2\); it is \(m, 1\)"),
         ({"starts": [[1.0], [1.0, 2.0]]}, "entries of starts are in rows of unequal length"),
-        ({"starts": "many"}, "entries of starts have type"),
+        ({"starts": "many"}, "starts is 'many'; it must be a whole number"),
         ({"starts": [[np.inf]]}, "entries of starts hold inf"),
         ({"period": 0}, "period is 0; it must be a whole number"),
         ({"period": 1.5}, "period is 1.5; it must be a whole number"),
-        (
-            {"period": 10**400},
-            "period is a number of 1329 bits; it must be a whole number from 1 to",
-        ),
-        ({"period": 10**7}, "period is 10000000; it must be a whole number from 1 to 1000000"),
+        ({"period": 10**400}, "it must be a whole number from 1 to"),
+        ({"period": 10**7}, "period is 10000000; it must be a whole number from 1 to"),
     ],
 )
 def test_bad_arguments_are_one_sentence(options, says):

@@ -192,7 +192,7 @@ def test_wrong_states_steps_and_parts_are_refused():
     run = gf.run(cell, params, x)
     with pytest.raises(UsageError, match="t=13; this run has the steps 1 to 12"):
         run.jacobian(13)
-    with pytest.raises(UsageError, match="no state part 'q'"):
+    with pytest.raises(UsageError, match="part is 'q'; it must be one of"):
         run.lyapunov(part="q")
     with pytest.raises(UsageError, match="no state part 'q'"):
         run.gradient_decay({"q": np.zeros(5)})

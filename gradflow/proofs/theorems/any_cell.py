@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
@@ -74,6 +75,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     values = {name: prose.polynomial(p) for name, p in bounded.items()}
     values |= {f"formula_{name}": formula.polynomial(p) for name, p in bounded.items()}
     values["part"] = prose.part(found.part)
+    values |= {f"part_{time}": name_latex(found.part, time) for time in "tk"}
     entry = "lower" if len(cell.states) == 1 else "lower_parts"
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
     coq, missing = _coq(partial(lower_file, found=found), cell)

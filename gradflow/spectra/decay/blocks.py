@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.numerics.logdomain import (
     ZERO_EXPONENT,
     Floats,
@@ -20,7 +20,7 @@ from gradflow.spectra.numerics.logdomain import (
     normalized,
     shifted,
 )
-from gradflow.spectra.products.singular_values import SingularValues, singular_values
+from gradflow.spectra.products.singular_values import SingularValues, checked_lags, singular_values
 
 # A part of the state seen at t, and a part of the state at k.
 Block = tuple[str, str]
@@ -29,9 +29,10 @@ Block = tuple[str, str]
 def block_slices(block: Block, parts: Mapping[str, slice], where: str) -> tuple[slice, slice]:
     """Return the rows and columns of a block. Raises ``UsageError`` for parts that are none."""
     known = ", ".join(parts)
-    if isinstance(block, str) or len(block) != 2 or not all(part in parts for part in block):
+    pair = isinstance(block, (tuple, list)) and len(block) == 2
+    if not pair or not all(isinstance(part, str) and part in parts for part in block):
         raise UsageError(
-            f"{where}: block is {block!r}; give two state parts of {known}: (of, by), such as "
+            f"{where}: block is {shown(block)}; give two state parts of {known}: (of, by), such as "
             f"{(next(iter(parts)),) * 2}."
         )
     of, by = block
@@ -82,12 +83,7 @@ def block_singular_values(
     :func:`gradflow.spectra.singular_values`; every lag has sweeps of its own.
     """
     *batch, count, width, _ = jacobians.shape
-    lag = singular_values(jacobians, lags).lag if lags is None else np.asarray(lags)
-    if any(n != int(n) or not 0 <= n <= count for n in lag):
-        raise UsageError(
-            f"singular_values: the lags are {lags}, and a list of whole numbers from 0 to {count} "
-            "is allowed; leave out the lags that reach before the first step"
-        )
+    lag = singular_values(jacobians, None).lag if lags is None else checked_lags(lags, count)
     least = min(of.stop - of.start, by.stop - by.start)
     log_sigma = np.full((*batch, len(lag), least), -np.inf)
     error = np.zeros(log_sigma.shape)

@@ -13,7 +13,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import TIME
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.memory import FLOAT, require
 from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.decay import Decay, pulled_decay
@@ -101,6 +101,11 @@ def stream_gradient_decay(
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
     ends = start.trajectory(last[..., None, :], {})
+    if isinstance(gradient, type):
+        raise UsageError(
+            f"stream_gradient_decay: gradient is {shown(gradient)}; it must be numbers, or a "
+            "function of the last state that returns them."
+        )
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))

@@ -15,6 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
+from gradflow.given import text
 from gradflow.spectra.beyond import lyapunov as beyond
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, stacked
 from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
@@ -35,6 +36,7 @@ def trajectory_spectrum(
     trajectory: LinearisedCell, part: str | None, options: dict[str, Any]
 ) -> LyapunovSpectrum:
     """The spectrum (..., k) of the whole state or of one part; see `Trajectory.lyapunov`."""
+    text(options.get("label", ""), "lyapunov: label")
     if options.get("transient") is None:
         options = {**options, "transient": trajectory.steps // 10}
     leading = options.get("leading")

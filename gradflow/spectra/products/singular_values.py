@@ -23,7 +23,7 @@ long, the value is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,7 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import PrecisionError
+from gradflow.given import several
 from gradflow.spectra.numerics.exact import ranks_modulo
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude
 from gradflow.spectra.products.direct import LONGEST, singular_values_formed
@@ -272,12 +273,6 @@ def _steps(jacobians: ArrayLike) -> Floats:
 
 def checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
     """Return lags as an array (m,). Raises ``UsageError`` unless they are within 0..length."""
-    shape = lags.shape if isinstance(lags, np.ndarray) else None
-    listed = isinstance(lags, Iterable) and not isinstance(lags, str)
-    if not listed or (shape is not None and len(shape) != 1):
-        raise UsageError(
-            f"singular_values: lags is {repr(lags) if shape is None else f'of shape {shape}'}; it"
-            f" must be a list of whole numbers, such as [1, {length}]."
-        )
-    checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
+    given = several(lags, "singular_values: lags", f"whole numbers, such as [1, {length}]")
+    checked = [whole_number(lag, "singular_values: an item of lags", 0, length) for lag in given]
     return np.array(checked, dtype=np.int64)
