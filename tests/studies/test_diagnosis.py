@@ -1,0 +1,230 @@
+"""Diagnosis: its numbers against the run, its remedies against the network they make."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.cli import main
+from gradflow.errors import UsageError
+from gradflow.studies.diagnosis.remedies import remedies
+from gradflow.studies.diagnosis.spread import spread, told
+from gradflow.studies.diagnosis.words import advised_window, report_lines
+
+NEED = 12
+
+
+@pytest.fixture(scope="module")
+def network():
+    return gf.stack("lstm", 2, hidden=5, inputs=3, rng=0, forget_bias=0.0)
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(1).normal(size=(4, 2 * NEED, 3))
+
+
+@pytest.fixture(scope="module")
+def found(network, x):
+    return gf.diagnose(network, x, need=NEED)
+
+
+def test_reach_is_that_of_the_run(found, network, x):
+    run = network.run(x)
+    logs = run.gradient_decay(found.subject.covector).log_norm
+    left = sorted((logs[:, NEED] - logs[:, 0]) / math.log(10))
+    assert found.reach.log10_left.median == pytest.approx(left[1], abs=1e-12)
+    assert found.reach.log10_left.low == pytest.approx(left[0], abs=1e-12)
+    assert found.reach.log10_left.high == pytest.approx(left[3], abs=1e-12)
+    horizons = [run.one(i).gradient_decay(found.subject.covector[i]).horizon() for i in range(4)]
+    assert found.reach.loss_horizon.high == max(horizons)
+    products = [run.one(i).decay().horizon() for i in range(3)]
+    assert found.reach.product_horizon.median == sorted(products)[1]
+    assert found.reach.product_horizon.median >= found.reach.loss_horizon.low
+
+
+def test_directions_are_counted_on_the_product(network, x):
+    opened = replace(
+        network,
+        layers=tuple(
+            replace(layer, params={**layer.params, "b_f": np.full(5, 5.0)})
+            for layer in network.layers
+        ),
+    )
+    found = gf.diagnose(opened, x, need=NEED)
+    counts = []
+    for i in range(3):
+        run = opened.run(x[i])
+        product = np.eye(run.width)
+        for t in range(NEED + 1, 2 * NEED + 1):
+            product = run.jacobian(t) @ product
+        counts.append(int((np.linalg.svd(product, compute_uv=False) > 0.01).sum()))
+    assert found.reach.directions.median == sorted(counts)[1] > 0
+
+
+def test_each_remedy_equals_the_remedied_network(found):
+    tried = list(remedies(found.subject, NEED, 0))
+    assert [one.name for one in tried] == [one.name for one in found.remedies]
+    assert len(tried) >= 6
+    gradient = found.subject.covector[:, -10:-5]  # by the top layer's h
+    for one in tried:
+        run = one.network.run(found.subject.inputs)
+        top = f"{len(one.network.layers)}.h"
+        logs = run.gradient_decay({top: gradient}).log_norm
+        left = sorted((logs[:, NEED] - logs[:, 0]) / math.log(10))
+        assert one.log10_left.median == pytest.approx(left[1], abs=1e-12)
+    by_name = {one.name: one for one in tried}
+    assert (by_name["forget bias 3"].network.layers[0].params["b_f"] == 3.0).all()
+    square = by_name["recurrent maps made orthogonal"].network.layers[1].params["U_f"]
+    np.testing.assert_allclose(square @ square.T, np.eye(5), atol=1e-13)
+    scaled = by_name["recurrent maps scaled to spectral norm 1"].network.layers[1].params["U_f"]
+    assert np.linalg.norm(scaled, 2) == pytest.approx(1.0)
+    # the original is as it was
+    assert (found.network.layers[0].params["b_f"] == 0.0).all()
+
+
+def test_opening_the_gates_helps_and_is_then_called_good(found, network, x):
+    before = found.reach.log10_left.median
+    best = next(one for one in found.remedies if one.name == "forget bias 5")
+    assert best.log10_left.median > before + 1  # over ten times as much is left
+    again = gf.diagnose(best.network, x, need=NEED)
+    assert again.good
+    assert again.remedies == ()
+    assert "Nothing to mend" in "\n".join(report_lines(again))
+
+
+def test_the_words_have_number_spread_and_source(found):
+    text = "\n".join(report_lines(found))
+    assert found.verdict.startswith("lstm, 2 layers: at lag 12")
+    assert "over 4 sequences" in found.verdict
+    assert "4 sequences of 24 steps that were given" in found.verdict
+    for title in (
+        "Read",
+        "Reach",
+        "Layers",
+        "Paths",
+        "Truncated",
+        "whether the network then learns",
+    ):
+        assert title in text
+    assert "will learn" not in text
+
+
+def test_paths_add_up_and_truncation_advises(found):
+    assert sum(found.paths.values()) == pytest.approx(1.0)
+    window = advised_window(found)
+    place = list(found.truncation.window).index(window)
+    assert found.truncation.missing[place] < 0.05
+    assert place == 0 or found.truncation.missing[place - 1] >= 0.05
+
+
+def test_a_dead_layer_is_said_to_be_dead():
+    network = gf.stack("irnn", 1, hidden=3, inputs=2, rng=0)
+    params = {**network.layers[0].params, "W": np.zeros((3, 2)), "b": np.array([-1.0, 0.5, 0.5])}
+    dead = replace(network, layers=(replace(network.layers[0], params=params),))
+    found = gf.diagnose(dead, np.zeros((2, 10, 2)), need=4)
+    assert found.layers[0].dead == 1
+
+
+def test_head_targets_and_losses(network, x):
+    chance = np.random.default_rng(2)
+    weight, bias = chance.normal(size=(7, 5)), chance.normal(size=7)
+    targets = np.array([0, 3, 6, 2])
+    found = gf.diagnose(network, x, need=NEED, head=(weight, bias), targets=targets)
+    h = network.run(x).states["2.h"][:, -1]
+    score = h @ weight.T + bias
+    share = np.exp(score - score.max(1, keepdims=True))
+    share /= share.sum(1, keepdims=True)
+    share[np.arange(4), targets] -= 1
+    np.testing.assert_allclose(found.subject.covector[:, 10:15], share @ weight, atol=1e-14)
+    given = gf.diagnose(network, x, need=NEED, loss=lambda last: share @ weight)
+    assert given.reach.log10_left == found.reach.log10_left
+    rows = chance.normal(size=(4, 7))
+    squared = gf.diagnose(
+        network, x, need=NEED, head=(weight, bias), targets=rows, loss="squared error"
+    )
+    want = (score - rows) @ weight
+    np.testing.assert_allclose(squared.subject.covector[:, 10:15], want, atol=1e-13)
+
+
+def test_symbols_and_text(tmp_path):
+    network = gf.stack("gru", 1, hidden=4, inputs=3, rng=0)
+    tokens = np.array([0, 1, 2, 1] * 20)
+    found = gf.diagnose(network, tokens, need=5)
+    assert found.subject.inputs.shape == (7, 10, 3)
+    assert (found.subject.inputs.sum(-1) == 1).all()
+    (tmp_path / "t.txt").write_text("cabc" * 40)
+    read = gf.diagnose(network, str(tmp_path / "t.txt"), need=5, vocabulary="cab")
+    assert read.subject.inputs[0, 0].tolist() == [1.0, 0.0, 0.0]
+    with pytest.raises(UsageError, match="vocabulary"):
+        gf.diagnose(network, str(tmp_path / "t.txt"), need=5, vocabulary="ab")
+    with pytest.raises(UsageError, match="symbols"):
+        gf.diagnose(network, np.array([0, 1, 9] * 9), need=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"x": np.zeros((4, 5))}, "shape"),
+        ({"need": 0}, "need"),
+        ({"need": 2.5}, "need"),
+        ({"loss": "hinge"}, "squared error"),
+        ({"loss": "cross-entropy"}, "no head"),
+        ({"head": np.zeros((4, 9))}, "outputs, 5"),
+        ({"head": np.zeros((4, 5)), "targets": np.zeros(3, dtype=int)}, "one a sequence"),
+        ({"loss": lambda h: h[:, :2]}, "same shape"),
+    ],
+)
+def test_what_does_not_fit_gets_a_sentence(network, arguments, words):
+    with pytest.raises(UsageError, match=words):
+        gf.diagnose(network, **{"need": NEED, **arguments})
+
+
+def test_spreads_in_words():
+    assert str(spread([2.0])) == "2"
+    assert str(spread([2.0, 2.0])) == "2 (all 2 sequences)"
+    assert str(spread([4.0, 1.0, 9.0, 2.0])) == "2 (1 to 9 over 4 sequences)"
+    assert told(spread([math.inf]), lambda v: "never" if v == math.inf else "x") == "never"
+
+
+@pytest.fixture
+def file(tmp_path):
+    network = gf.stack("lstm", 1, hidden=5, inputs=3, rng=0, forget_bias=0.0)
+    np.savez(tmp_path / "net.npz", **network.layers[0].params)
+    return tmp_path / "net.npz"
+
+
+def test_the_command_prints_and_fails_where_asked(file, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(file), "--need", "12"])
+    assert done.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert said.startswith("net.npz (npz): at lag 12")
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(file), "--need", "12", "--json", "--fail-if", "horizon<100"])
+    assert done.value.code == 1
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["loss_horizon"] < 100
+    assert numbers["need"] == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--fail-if", "horizon"], 2),
+        (["--need", "0"], 2),
+        (["--fact", "nonlinearity"], 2),
+        (["--head", "none.npz"], 3),
+        (["--input", "none.npy"], 3),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(file, words, code, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(file), *words])
+    assert done.value.code == code
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("gradflow: ")
+    assert "Traceback" not in said
