@@ -117,8 +117,15 @@ def test_paths_add_up_and_truncation_advises(found):
     assert sum(found.paths.values()) == pytest.approx(1.0)
     window = advised_window(found)
     place = list(found.truncation.window).index(window)
-    assert found.truncation.missing[place] < 0.05
-    assert place == 0 or found.truncation.missing[place - 1] >= 0.05
+    assert (found.truncation.missing[:, place] < 0.05).all()
+    assert place == 0 or (found.truncation.missing[:, place - 1] >= 0.05).any()
+    norms = [
+        found.subject.run.one(i).parameter_gradient(found.subject.covector[i]).log_total.values()
+        for i in range(4)
+    ]
+    logs = [np.logaddexp.reduce([2 * float(one) for one in own]) / 2 for own in norms]
+    assert found.clipping.low == pytest.approx(min(logs), abs=1e-9)
+    assert found.clipping.high == pytest.approx(max(logs), abs=1e-9)
 
 
 def test_a_dead_layer_is_said_to_be_dead():

@@ -178,13 +178,8 @@ def _training(
         return None, None
     windows = [w for w in _WINDOWS if w < run.steps]
     try:
-        cut = run.one(0).truncation(subject.covector[0], windows or [1])
-        norms = []
-        for i in range(len(subject.covector)):
-            total = run.one(i).parameter_gradient(subject.covector[i], 1).log_total
-            squares = [2 * float(np.ravel(log)[0]) for log in total.values()]
-            norms.append(float(np.logaddexp.reduce(squares)) / 2)
+        cut = run.truncation(subject.covector, windows or [1])
     except GradflowError as error:
         left_out["truncation"] = str(error)
         return None, None
-    return cut, spread(norms)
+    return cut, spread(float(log) for log in np.ravel(cut.log_whole))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.errors import PrecisionError
 from gradflow.networks.joined import NetworkTrajectory
 from gradflow.spectra import Decay
+from gradflow.studies.diagnosis.products import product_reach
 from gradflow.studies.diagnosis.spread import Spread, spread
 
 __all__ = ["TOLERANCE", "Reach", "reach_of"]
@@ -50,8 +51,12 @@ class Reach:
     reasons: Mapping[str, str]
 
 
-def reach_of(run: NetworkTrajectory, covector: Floats, need: int) -> Reach:
-    """Measure a run of several sequences (sequences, T) at the lag ``need``."""
+def reach_of(run: NetworkTrajectory, covector: Floats, need: int, *, whole: bool = True) -> Reach:
+    """Measure a run of several sequences (sequences, T) at the lag ``need``.
+
+    Not ``whole``, the horizon of the product is left out and its directions are those of the first
+    sequence.
+    """
     gradient = run.gradient_decay(covector)
     logs = gradient.log_norm
     lag = min(need, run.steps)
@@ -64,12 +69,13 @@ def reach_of(run: NetworkTrajectory, covector: Floats, need: int) -> Reach:
             f"the whole Jacobian of {run.width} states is not formed (at most {_WIDEST})"
         )
     else:
-        singles = [run.one(i) for i in range(min(len(logs), _PRODUCTS))]
-        product = spread(_horizon(one.decay().log_norm) for one in singles)
+        singles = [run.one(i) for i in range(min(len(logs), _PRODUCTS if whole else 1))]
         try:
-            directions = spread(_directions(one, lag) for one in singles)
+            both = [product_reach(one, lag, TOLERANCE, horizon=whole) for one in singles]
+            product = spread(one[0] for one in both) if whole else None
+            directions = spread(one[1] for one in both)
         except PrecisionError as error:
-            reasons["directions"] = str(error)
+            reasons["product"] = str(error)
     return Reach(
         gradient=gradient,
         loss_horizon=spread(_horizon(row) for row in logs),
@@ -85,20 +91,3 @@ def _horizon(logs: Floats) -> float:
     above = np.flatnonzero(logs > logs[0] + math.log(TOLERANCE))
     first = int(above[-1]) + 1 if len(above) else 0
     return float(first) if first < len(logs) else math.inf
-
-
-def _directions(run: NetworkTrajectory, lag: int) -> float:
-    """Return how many singular values of ``P(T, T - lag)`` exceed 1 %.
-
-    Counted on the product formed in float64 where the bound of its rounding, kept along, is a tenth
-    of 1 % at most; on singular values that are each accurate where it is not.
-    """
-    product, error = np.eye(run.width), 0.0
-    unit = run.width * np.finfo(np.float64).eps
-    for step in run.jacobians(range(run.steps - lag + 1, run.steps + 1))[::-1]:
-        rounding = unit * np.linalg.norm(step) * np.linalg.norm(product)
-        error = error * np.linalg.norm(step) + rounding
-        product = product @ step
-    if error <= TOLERANCE / 10:
-        return float((np.linalg.svd(product, compute_uv=False) > TOLERANCE).sum())
-    return float((run.singular_values([lag]).log_sigma[0] > math.log(TOLERANCE)).sum())

@@ -38,7 +38,7 @@ class Diagnosis:
     paths
         Path to its share of the gradient at the lag needed; empty where ``left_out`` says why.
     truncation
-        What truncated backpropagation leaves out, by its window, first sequence; or ``None``.
+        What truncated backpropagation leaves out, by its window, a row a sequence; or ``None``.
     clipping
         Norms of the parameter gradient over the sequences, natural logs.
     remedies

@@ -80,9 +80,8 @@ def _again(subject: Subject, network: Network, need: int) -> Reach:
     run = network.run(subject.inputs)
     top = f"{len(run.runs)}.h"
     gradient = subject.covector[:, subject.run.parts[top]]
-    return reach_of(
-        run, np.broadcast_to(run.covector({top: gradient}), (len(gradient), run.width)), need
-    )
+    whole = np.broadcast_to(run.covector({top: gradient}), (len(gradient), run.width))
+    return reach_of(run, whole, need, whole=False)
 
 
 def _changes(need: int, seed: int) -> Mapping[str, Change]:

@@ -9,10 +9,10 @@ from gradflow.networks import Layer
 from gradflow.studies.diagnosis.layers import LayerFindings
 from gradflow.studies.diagnosis.reach import Reach
 from gradflow.studies.diagnosis.record import Diagnosis
-from gradflow.studies.diagnosis.spread import Spread, told
+from gradflow.studies.diagnosis.spread import Spread, spread, told
 from gradflow.studies.diagnosis.subject import Subject
 
-__all__ = ["report_lines", "verdict_of"]
+__all__ = ["advised_window", "report_lines", "truncated", "verdict_of"]
 
 
 def verdict_of(subject: Subject, reach: Reach, need: int, good: bool) -> str:
@@ -62,10 +62,8 @@ def report_lines(found: Diagnosis) -> list[str]:
     if found.truncation is not None:
         lines += ["", "Truncated backpropagation leaves out of the parameter gradient"]
         lines += [
-            f"  {100 * float(missing):6.3g} %  with a window of {int(window)} steps"
-            for window, missing in zip(
-                found.truncation.window, found.truncation.missing, strict=True
-            )
+            f"  {told(missing, lambda v: f'{100 * v:.3g} %')} with a window of {window} steps"
+            for window, missing in truncated(found)
         ]
         window = advised_window(found)
         if window is not None:
@@ -91,14 +89,15 @@ def _layer_words(layer: Layer) -> str:
 
 def advised_window(found: Diagnosis, share: float = 0.05) -> int | None:
     """Return the shortest window that leaves out less than this share of the parameter gradient."""
+    return next((window for window, missing in truncated(found) if missing.high < share), None)
+
+
+def truncated(found: Diagnosis) -> list[tuple[int, Spread]]:
+    """Return the share of the parameter gradient that each window leaves out, by window."""
     if found.truncation is None:
-        return None
-    fitting = [
-        int(window)
-        for window, missing in zip(found.truncation.window, found.truncation.missing, strict=True)
-        if missing < share
-    ]
-    return min(fitting) if fitting else None
+        return []
+    shares = found.truncation.missing.reshape(-1, len(found.truncation.window)).T
+    return [(int(w), spread(row)) for w, row in zip(found.truncation.window, shares, strict=True)]
 
 
 def _layer_lines(layer: LayerFindings) -> list[str]:

@@ -78,7 +78,7 @@ def _configured(
     layers: list[Layer] = []
     used: set[str] = set()
     skipped: list[str] = []
-    level = 0
+    level, turned = 0, False
     left = dict(groups)
     for one in recurrent_layers(config, reading.path):
         if one.cell is None:
@@ -91,7 +91,14 @@ def _configured(
                 "weights in the file fit its place; save the whole model again."
             )
         arrays = left.pop(place)
-        layers.append(replace(_layer(reading, one, arrays, version), level=level + one.level))
+        layer = _layer(reading, one, arrays, version)
+        # what go_backwards gives runs from the end, and so do the layers that read it
+        back = turned != one.reverse
+        layers.append(
+            replace(layer, level=level + one.level, direction="reverse" if back else "forward")
+        )
+        if one.last and one.side is None:
+            turned = back
         used |= {n for n in (arrays.kernel, arrays.recurrent, arrays.bias) if n is not None}
         if one.last:
             level += one.level + 1
@@ -157,7 +164,7 @@ def _layer(reading: Reading, one: Recurrent, arrays: Arrays, version: str) -> La
     )
     if one.units is not None:
         require(layer.hidden == one.units, where, f"has {layer.hidden} units, not {one.units}")
-    return replace(layer, direction="reverse" if one.reverse else "forward")
+    return layer
 
 
 def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set[str], list[str]]:

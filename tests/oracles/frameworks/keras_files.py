@@ -1,0 +1,141 @@
+"""Files that Keras 3 and Keras 2 (tf_keras) write, one a kind and option of recurrent layers."""
+
+import importlib
+import os
+
+import numpy as np
+
+from oracles.frameworks.sample import Sample, drawn, drawn_input
+
+
+def _written(make, ending, *, facts=(), reverse=False, package="keras"):
+    def write(folder):
+        os.environ.setdefault("KERAS_BACKEND", "torch")
+        keras = importlib.import_module(package)
+        keras.backend.clear_session()
+        x = drawn_input()
+        layers = make(keras.layers)
+        model = keras.Sequential([keras.Input((None, 3)), *layers, keras.layers.Dense(2)])
+        rng = np.random.default_rng(3)
+        for variable in model.weights:
+            variable.assign(drawn(variable.shape, rng))
+        inner = keras.Model(model.inputs, layers[-1].output)
+        y = inner.predict(x[None], verbose=0)[0]
+        path = folder / f"model{ending}"
+        model.save_weights(path) if "weights" in ending else model.save(path)
+        return Sample(path=path, x=x, y=y[::-1] if reverse else y, facts=dict(facts))
+
+    return write
+
+
+def _rnn(name, units=4, **said):
+    return lambda layers: [getattr(layers, name)(units, return_sequences=True, **said)]
+
+
+def _two(first, second):
+    return lambda layers: [*first(layers), *second(layers)]
+
+
+def _both(make, **said):
+    return lambda layers: [layers.Bidirectional(make(layers)[0], **said)]
+
+
+def _cells(*cells):
+    def make(layers):
+        made = [getattr(layers, f"{name}Cell")(units, **said) for name, units, said in cells]
+        return [layers.RNN(made if len(made) > 1 else made[0], return_sequences=True)]
+
+    return make
+
+
+_LSTM, _GRU, _BEFORE = _rnn("LSTM"), _rnn("GRU"), _rnn("GRU", reset_after=False)
+
+_MODELS = {
+    "lstm": _LSTM,
+    "lstm-no-bias": _rnn("LSTM", use_bias=False),
+    "lstm-hard": _rnn("LSTM", activation="relu", recurrent_activation="hard_sigmoid"),
+    "lstm-hard-tanh": _rnn("LSTM", activation="softsign", recurrent_activation="linear"),
+    "gru": _GRU,
+    "gru-before": _BEFORE,
+    "gru-no-bias": _rnn("GRU", use_bias=False),
+    "gru-before-no-bias": _rnn("GRU", use_bias=False, reset_after=False),
+    "gru-elu": _rnn("GRU", activation="elu", recurrent_activation="hard_sigmoid"),
+    "simple": _rnn("SimpleRNN"),
+    "simple-relu": _rnn("SimpleRNN", activation="relu"),
+    "simple-selu": _rnn("SimpleRNN", activation="selu"),
+    "simple-leaky": _rnn("SimpleRNN", activation="leaky_relu"),
+    "simple-gelu": _rnn("SimpleRNN", activation="gelu"),
+    "simple-silu": _rnn("SimpleRNN", activation="silu"),
+    "simple-mish": _rnn("SimpleRNN", activation="mish"),
+    "simple-relu6": _rnn("SimpleRNN", activation="relu6"),
+    "simple-hard-tanh": _rnn("SimpleRNN", activation="hard_tanh"),
+    "simple-softplus": _rnn("SimpleRNN", activation="softplus"),
+    "two-kinds": _two(_rnn("GRU", 5), _rnn("LSTM", 4)),
+    "three-equal": _two(_two(_rnn("LSTM", 3), _rnn("LSTM", 3)), _rnn("LSTM", 3)),
+    "both": _both(_LSTM),
+    "both-gru-then-lstm": _two(_both(_GRU), _LSTM),
+    "both-other-backward": lambda layers: [
+        layers.Bidirectional(
+            layers.LSTM(4, return_sequences=True),
+            backward_layer=layers.LSTM(
+                4, return_sequences=True, go_backwards=True, activation="relu"
+            ),
+        )
+    ],
+    "cell": _cells(("LSTM", 4, {})),
+    "cell-simple": _cells(("SimpleRNN", 4, {"activation": "relu"})),
+    "stacked-cells": _cells(("LSTM", 5, {}), ("GRU", 4, {"reset_after": False})),
+    "stacked-equal": _cells(*[("GRU", 3, {})] * 3),
+    "dropout-between": lambda layers: [
+        *_LSTM(layers),
+        layers.Dropout(0.5),
+        *_rnn("LSTM", 3, dropout=0.2)(layers),
+    ],
+}
+
+_RELU = {"nonlinearity": "relu"}
+_BARE = {"nonlinearity": "tanh", "recurrent_activation": "sigmoid"}
+
+SAMPLES = {
+    **{f"keras-{name}": _written(make, ".keras") for name, make in _MODELS.items()},
+    **{f"keras-h5-{name}": _written(make, ".h5") for name, make in _MODELS.items()},
+    "keras-backwards": _written(_rnn("LSTM", go_backwards=True), ".keras", reverse=True),
+    "keras-backwards-then-gru": _written(
+        _two(_rnn("LSTM", go_backwards=True), _GRU), ".keras", reverse=True
+    ),
+    "keras-backwards-twice": _written(
+        _two(_rnn("LSTM", go_backwards=True), _rnn("GRU", go_backwards=True)), ".keras"
+    ),
+    **{
+        f"keras-weights-{name}": _written(_MODELS[name], ".weights.h5", facts=facts)
+        for name, facts in {
+            "lstm": _BARE,
+            "gru": _BARE,
+            "gru-before": _BARE,
+            "gru-no-bias": _BARE | {"reset_after": True},
+            "gru-before-no-bias": _BARE | {"reset_after": False},
+            "lstm-hard": {"nonlinearity": "relu", "recurrent_activation": "hard_sigmoid"},
+            "simple-relu": _RELU,
+            "two-kinds": _BARE,
+            "both": _BARE,
+            "stacked-cells": _BARE,
+            "three-equal": _BARE,
+            "both-gru-then-lstm": _BARE,
+        }.items()
+    },
+}
+
+KERAS2 = {
+    f"keras2{ending.replace('.', '-')}-{name}": _written(
+        _MODELS[name], ending, package="tf_keras", facts=facts
+    )
+    for ending, names in {
+        ".h5": ["lstm", "lstm-hard", "gru", "gru-before", "two-kinds", "both", "cell"],
+        ".keras": ["lstm-hard", "gru", "both-gru-then-lstm", "stacked-cells"],
+        "_weights.h5": ["two-kinds"],
+        ".weights.h5": ["gru"],
+    }.items()
+    for name in names
+    for facts in [_BARE if "weights" in ending else {}]
+}
+"""Those of Keras 2, whose hard_sigmoid has another slope."""
