@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
     from gradflow.jacobians import bptt, jacobian
-    from gradflow.networks import Network, read, stack
+    from gradflow.networks import Network, read, settle, stack
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
     from gradflow.spectra import (
@@ -93,6 +93,7 @@ __all__ = [
     "report",
     "reporting",
     "run",
+    "settle",
     "spectra",
     "stack",
     "stream_gradient_decay",
@@ -141,6 +142,7 @@ _HOME = {
     "read": "networks",
     "report": "reporting",
     "run": "spectra",
+    "settle": "networks",
     "stack": "networks",
     "stream_gradient_decay": "spectra",
     "to_jax": "codegen",

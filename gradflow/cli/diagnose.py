@@ -32,6 +32,7 @@ def diagnose(
     need: int = 100,
     vocabulary: Path | None = None,
     fact: tuple[str, ...] = (),
+    check: tuple[Path, Path] | None = None,
     fail_if: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     seed: int = 0,
@@ -55,6 +56,9 @@ def diagnose(
     fact
         What the file does not say, for example nonlinearity=relu, reset_after=false, gates=ifgo,
         only=encoder.
+    check
+        Two .npy files: an input (T, inputs), and what the framework's top layer gave for it (T,
+        units). The readings of the file are tried until one gives the same.
     fail_if
         End with 1 if it holds: horizon<100 (steps), left<0.01 (share at the lag needed) or
         directions<3.
@@ -68,17 +72,23 @@ def diagnose(
     from gradflow.studies.diagnosis.words import report_lines
 
     condition = None if fail_if is None else _condition(fail_if)
+    network: Any = file
+    facts = _facts(fact)
+    settled = None
+    if check is not None:
+        settled = _settled(file, check, facts)
+        network, facts = settled.network, {}
     with progress(len(STAGES)) as advance, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed is printed
         found = diagnosed(
-            file,
+            network,
             input,
             need=need,
             head=None if head is None else _head(head),
             vocabulary=None if vocabulary is None else _characters(vocabulary),
             seed=seed,
             progress=advance,
-            **_facts(fact),
+            **facts,
         )
     numbers = found.numbers()
     if json_:
@@ -86,6 +96,8 @@ def diagnose(
         print(json.dumps({"verdict": found.verdict, "need": found.need, **held}, indent=2))
     else:
         print("\n".join(report_lines(found)))
+        if settled is not None:
+            print(f"\nChecked: {settled!r}")
     if condition is not None:
         what, limit = condition
         value = {
@@ -117,6 +129,19 @@ def _facts(given: tuple[str, ...]) -> dict[str, Any]:
             raise UsageError(f"--fact: {one!r} is no fact; write for instance nonlinearity=relu.")
         found[name] = {"true": True, "false": False}.get(value.lower(), value)
     return found
+
+
+def _settled(file: Path, check: tuple[Path, Path], facts: dict[str, Any]) -> Any:
+    from gradflow.networks import settle
+    from gradflow.networks.readers.npy import read_npy
+
+    arrays = []
+    for path in check:
+        try:
+            arrays.append(read_npy(path.read_bytes(), str(path)))
+        except OSError as error:
+            raise UsageError(f"--check: {path} cannot be read ({error.strerror}).") from None
+    return settle(file, *arrays, **facts)
 
 
 def _head(path: Path) -> Any:

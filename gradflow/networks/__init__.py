@@ -1,5 +1,6 @@
 """READ: what comes from outside: trained networks from files of weights, and input sequences."""
 
+from gradflow.networks.checking import Settled, settle
 from gradflow.networks.network import Dense, Layer, Network
 from gradflow.networks.readers import READERS, Reader
 from gradflow.networks.reading import read
@@ -13,7 +14,9 @@ __all__ = [
     "Layer",
     "Network",
     "Reader",
+    "Settled",
     "read",
     "read_sequence",
+    "settle",
     "stack",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,6 +134,18 @@ class Network:
             f"<Network {self.source}: {count} layer{'s' * (count != 1)} ({kinds}), "
             f"{self.layers[0].inputs} inputs, {widths} units{', both directions' * both}>"
         )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{layer.level + 1}</td><td>{html.escape(layer.name)}</td>"
+            f"<td>{layer.kind}</td><td>{layer.inputs}</td><td>{layer.hidden}</td>"
+            f"<td>{layer.direction}</td></tr>"
+            for layer in self.layers
+        )
+        heads = "".join(
+            f"<th>{w}</th>" for w in ("layer", "name", "kind", "inputs", "units", "way")
+        )
+        return f"<b>{html.escape(self.source)}</b><table><tr>{heads}</tr>{rows}</table>"
 
     def run(
         self,

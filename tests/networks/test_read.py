@@ -332,8 +332,11 @@ def hostile():
     laughs = b"\x80\x02]q\x00" + b"".join(
         b"]q" + bytes([i + 1]) + b"(h" + bytes([i]) + b"h" + bytes([i]) + b"e" for i in range(60)
     )
+    signalling = {**state, "weight_hh_l0": state["weight_hh_l0"].clone()}
+    signalling["weight_hh_l0"].view(torch.int32)[0, 0] = 0x7F800001
     return {
         "empty.pt": b"",
+        "signalling_nan.pt": saved(signalling),
         "text.pt": b"hello",
         "cut.pt": saved(state)[:900],
         "nan.pt": saved(nan),
@@ -384,8 +387,11 @@ def test_hostile_files_get_one_sentence(tmp_path):
 
 def mutated(count, seed, folder):
     chance = random.Random(seed)
-    files = [f for f in FILES.iterdir() if f.suffix not in (".npz", ".json", ".data")]
-    files.append(FILES / "flax_gru.npz")
+    files = [
+        f for f in FILES.iterdir() if f.is_file() and f.suffix not in (".npz", ".json", ".data")
+    ]
+    files += [FILES / "flax_gru.npz"]
+    files += [f for f in (FILES / "written").iterdir() if f.suffix != ".json"]
     outcomes: dict[str, int] = {"read": 0, "refused": 0}
     said = []
     for _ in range(count):

@@ -235,3 +235,32 @@ def test_the_command_refuses_in_one_sentence(file, words, code, capsys):
     said = capsys.readouterr().err.strip()
     assert said.startswith("gradflow: ")
     assert "Traceback" not in said
+
+
+def test_the_command_checks_what_the_file_leaves_open(tmp_path, capsys):
+    network = gf.stack("lstm", 1, hidden=4, inputs=3, rng=0)
+    params = network.layers[0].params
+    arrays = {
+        "weight_ih_l0": np.concatenate([params[f"W_{g}"] for g in "iofg"]),
+        "weight_hh_l0": np.concatenate([params[f"U_{g}"] for g in "iofg"]),
+        "bias_ih_l0": np.concatenate([params[f"b_{g}"] for g in "iofg"]),
+    }
+    np.savez(tmp_path / "net.npz", **arrays)
+    x = np.random.default_rng(3).normal(size=(9, 3))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", network.run(x).states["1.h"][1:])
+    files = [str(tmp_path / name) for name in ("net.npz", "x.npy", "y.npy")]
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", files[0], "--need", "8", "--check", *files[1:]])
+    assert done.value.code in (0, None)
+    assert "gates='iofg'" in capsys.readouterr().out
+
+
+def test_clipping_and_html(found, network):
+    text = "\n".join(report_lines(found))
+    assert "the share of each lag in a gradient is the same after clipping" in text
+    norms = np.exp(found.truncation.log_whole)
+    limit = 10.0 ** math.floor(math.log10(norms.min()))
+    assert f"clipping at {limit:g} would shorten 4 of 4, down to {limit / norms.max():.2g}" in text
+    assert "<table>" in found._repr_html_()
+    assert "<td>lstm</td>" in network._repr_html_()

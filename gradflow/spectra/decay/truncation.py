@@ -155,12 +155,28 @@ def _one(
     arriving = swept(run, direct)
     every = np.arange(1, run.steps + 1)
     whole = [s.log_norm() for s in parameter_sums(run, arriving, every).values()]
-    lost = _slid(run, direct, windows) if sliding else _cut(run, arriving, windows)
+    if not sliding:
+        lost = _cut(run, arriving, windows)
+    elif (direct.exponent[:-1] == ZERO_EXPONENT).all():
+        lost = _last(run, arriving, windows)
+    else:
+        lost = _slid(run, direct, windows)
     by_parameter: dict[str, list[float]] = {}
     for window in windows:
         for name, missing in parameter_sums(run, lost[int(window)], every).items():
             by_parameter.setdefault(name, []).append(missing.log_norm())
     return float(_joint(np.array(whole))), by_parameter
+
+
+def _last(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
+    """The same for a loss of the last state: by window what arrives up to step T - window."""
+    found = {}
+    for window in {int(w) for w in windows}:
+        found[window] = _nothing(run)
+        kept = slice(0, run.steps - window)
+        found[window].rows[kept] = arriving.rows[kept]
+        found[window].exponent[kept] = arriving.exponent[kept]
+    return found
 
 
 def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:

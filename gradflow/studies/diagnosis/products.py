@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 
 from gradflow.networks.joined import NetworkTrajectory
 
@@ -77,8 +76,7 @@ def _is_over(unit: Floats, log_scale: float, limit: float) -> bool:
         return False
     if log_scale - 0.5 * math.log(len(unit)) > limit:
         return True
-    top = len(unit) - 1
-    largest = float(eigvalsh(unit @ unit.T, subset_by_index=[top, top])[0])
+    largest = float(np.linalg.eigvalsh(unit @ unit.T)[-1])
     return log_scale + 0.5 * math.log(largest) > limit
 
 

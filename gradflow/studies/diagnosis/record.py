@@ -83,4 +83,13 @@ class Diagnosis:
         return f"<Diagnosis {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self.verdict)}</b>"
+        rows = [(name.replace("_", " "), f"{value:.4g}") for name, value in self.numbers().items()]
+        rows += [
+            (one.name, one.reason if one.log10_left is None else f"10^({one.log10_left})")
+            for one in self.remedies
+        ]
+        body = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
+            for name, value in rows
+        )
+        return f"<b>{html.escape(self.verdict)}</b><table>{body}</table>"

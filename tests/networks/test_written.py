@@ -1,0 +1,99 @@
+"""Files that frameworks wrote, a kind and an option each, beside the framework's own outputs."""
+
+import importlib
+import importlib.util
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from oracles.frameworks import flax_files, keras_files, onnx_files
+from oracles.frameworks.sample import drawn_input, top_outputs
+
+WRITTEN = Path(__file__).parent / "files" / "written"
+ANSWERS = json.loads((WRITTEN / "answers.json").read_text())
+NEEDS = {
+    "keras_files": ("keras", "torch", keras_files.SAMPLES),
+    "keras2_files": ("tf_keras", "tensorflow", keras_files.KERAS2),
+    "flax_files": ("flax", "equinox", flax_files.SAMPLES),
+    "onnx_files": ("onnxruntime", "onnxscript", onnx_files.SAMPLES),
+}
+ALL = [(family, name) for family, (*_, samples) in NEEDS.items() for name in samples]
+
+
+def error(path, facts, x, y):
+    """The largest error of the top layer's outputs, in units of 1 or of the largest output."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = top_outputs(gf.read(path, **facts), x)
+    assert found.shape == y.shape
+    return np.abs(found - y).max() / max(1.0, np.abs(y).max())
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_stored_files_give_the_outputs_of_the_framework(name):
+    answer = ANSWERS[name]
+    y = np.array(answer["y"])
+    # float32 there, float64 here
+    assert error(WRITTEN / answer["file"], answer["facts"], drawn_input(), y) < 1e-6
+
+
+def test_the_oracle_sees_an_error_of_a_thousandth():
+    answer = ANSWERS["onnx-node-clip"]
+    y = 1.001 * np.array(answer["y"])
+    assert error(WRITTEN / answer["file"], answer["facts"], drawn_input(), y) > 1e-6
+
+
+def test_wrong_facts_give_other_numbers():
+    answer = ANSWERS["keras-weights-gru-before-no-bias"]
+    wrong = answer["facts"] | {"reset_after": True}
+    y = np.array(answer["y"])
+    assert error(WRITTEN / answer["file"], wrong, drawn_input(), y) > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "name"), ALL, ids=[name for _, name in ALL])
+@pytest.mark.filterwarnings("ignore")
+def test_files_written_now_give_the_outputs_of_the_framework(family, name, tmp_path):
+    first, second, samples = NEEDS[family]
+    if not all(map(importlib.util.find_spec, (first, second))):
+        pytest.skip(f"{first} and {second} are not installed")
+    if "orbax" in name:
+        pytest.importorskip("tensorstore")
+    sample = samples[name](tmp_path)
+    assert error(sample.path, sample.facts, sample.x, sample.y) < 1e-6
+
+
+def _swapped(folder, torch):
+    """An LSTM whose file has its gates in the order i o f g, and what the network gives."""
+    torch.manual_seed(0)
+    module = torch.nn.LSTM(3, 4).double()
+    x = np.random.default_rng(1).normal(size=(7, 3))
+    y = module(torch.tensor(x))[0].detach().numpy()
+    i, f, g, o = (slice(4 * k, 4 * k + 4) for k in range(4))
+    order = np.r_[i, o, f, g]
+    np.savez(folder / "a.npz", **{k: v.numpy()[order] for k, v in module.state_dict().items()})
+    return folder / "a.npz", x, y
+
+
+def test_the_check_finds_the_order_of_the_gates(tmp_path):
+    torch = pytest.importorskip("torch")
+    path, x, y = _swapped(tmp_path, torch)
+    for want in (y, y[-1]):
+        found = gf.settle(path, x, want)
+        assert found.facts == {"gates": "iofg"}
+        assert found.error < 1e-12
+    assert gf.settle(path, x, y, gates="iofg").facts == {}
+    with pytest.raises(gf.errors.InputError, match="none of"):
+        gf.settle(path, x, y + 1)
+    with pytest.raises(gf.errors.UsageError, match="shape"):
+        gf.settle(path, x, y[:, :2])
+
+
+def test_the_check_finds_the_form_of_a_gru():
+    answer = ANSWERS["keras-weights-gru-before-no-bias"]
+    found = gf.settle(WRITTEN / answer["file"], drawn_input(), np.array(answer["y"]))
+    assert found.facts == {"reset_after": False}
