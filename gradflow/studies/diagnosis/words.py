@@ -20,12 +20,15 @@ __all__ = ["advised_window", "report_lines", "truncated", "verdict_of"]
 def verdict_of(subject: Subject, reach: Reach, need: int, good: bool) -> str:
     """Return the verdict: what is left at the lag needed, with its spread and its file."""
     left = told(reach.log10_left, _power)
-    horizon = told(reach.loss_horizon, lambda v: _steps(v, subject.run.steps))
+    steps = subject.run.steps
+    horizon = f"falls under 1 % for good after {told(reach.loss_horizon, _within(steps))}"
+    if math.isinf(reach.loss_horizon.median):
+        horizon = f"is not under 1 % for good within {steps} steps"
     growing = reach.log10_left.median > 2
     what = "grows to" if growing else "is" if good else "is only"
     return (
         f"{subject.network.source}: at lag {need} the gradient of the loss {what} {left} times "
-        f"that at lag 0; it falls under 1 % for good after {horizon}, on {subject.data}"
+        f"that at lag 0; it {horizon}, on {subject.data}"
     )
 
 
@@ -69,7 +72,10 @@ def report_lines(found: Diagnosis) -> list[str]:
         ]
         window = advised_window(found)
         if window is not None:
-            lines.append(f"  under 5 % from a window of {window} steps on")
+            lines.append(
+                f"  under 5 % from a window of {window} steps on, of a gradient that reaches as far as "
+                "is told above"
+            )
     if found.clipping is not None:
         norm = told(found.clipping, lambda v: _power(v / math.log(10)))
         lines += ["", f"Norm of the parameter gradient: {norm}"]
