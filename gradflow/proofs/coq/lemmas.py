@@ -22,6 +22,7 @@ from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.norms import TermBound
 from gradflow.proofs.bounding.step import term_bound
 from gradflow.proofs.coq.derivative import tangents_of
+from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
 
 _RANGES = {
@@ -44,7 +45,7 @@ class StepLemmas:
     facts: Facts
     expressions: dict[str, sp.Expr] = field(default_factory=dict)
     constants: dict[Variable, str] = field(default_factory=dict)
-    conditions: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, Premise] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
     lemmas: list[str] = field(default_factory=list)
     _known: dict[object, str] = field(default_factory=dict)
@@ -79,8 +80,9 @@ class StepLemmas:
             if v[0] == "least"
             else f"Rabs {body} <= {self.constants[v]}"
         )
-        self.conditions[f"C_{self.constants[v]}"] = (
-            f"forall i : nat, {self._unit(expression, size)}{text}"
+        self.conditions[f"C_{self.constants[v]}"] = Premise(
+            coq=f"forall i : nat, {self._unit(expression, size)}{text}",
+            about=((v[0], expression),),
         )
 
     def _unit(self, expression: sp.Expr, size: str) -> str:
@@ -136,8 +138,9 @@ class StepLemmas:
         statement = self.terms.given[name]
         if not (isinstance(statement, Elementwise) and isinstance(statement.expression, choose)):
             raise NotExportedError(f"the range of {name}")
-        self.conditions[f"C_{name}"] = (
-            f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1"
+        self.conditions[f"C_{name}"] = Premise(
+            coq=f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1",
+            about=(("clock", name),),
         )
         return (
             f"assert (0 <= {body} <= 1 /\\ {body} * {body} = {body}) "

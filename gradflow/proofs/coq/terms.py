@@ -63,6 +63,10 @@ class CoqTerms:
             raise NotExportedError(f"the map {linear_map.name} ({linear_map.kind})")
         return f"p_{linear_map.name}"
 
+    def map_named(self, name: str) -> Map:
+        """Return the linear map of a name."""
+        return self.cell.linear_maps[name]
+
     def vector(self, name: sp.Symbol, state: str) -> str:
         """Return a named vector at step ``t`` and state ``state``."""
         if name in self.parts:

@@ -1,7 +1,3 @@
-Theorem cell_state : forall (f_max C : R), 0 <= C -> 1 <= C * (1 - f_max) ->
-  forall s T, (forall i, (i < n_hidden)%nat -> - C <= s 1%nat i <= C) ->
-  (forall t i, (t < T)%nat -> (i < n_hidden)%nat -> v_f t (run F t s) i <= f_max) ->
-  forall i, (i < n_hidden)%nat -> - C <= run F T s 1%nat i <= C.
 Proof.
   intros f_max C C0 HC s T H0; induction T as [|t IH]; intros G i Hi; [apply H0; exact Hi|].
   assert (c : - C <= run F t s 1%nat i <= C) by (apply IH; auto with arith).
