@@ -45,11 +45,13 @@ def prove(
 
     if (cell is None) != all or (all and params is not None):
         raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
-    failed = False
+    failed, missing = False, ()
     rows = table("claim", "level", "statement", "margin" if params else "")
     for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
         arrays, x = read_params(found, params) if params else (None, {})
-        for claim in prove_cell(found, arrays, x or None):
+        claims = prove_cell(found, arrays, x or None)
+        missing += claims.unstated
+        for claim in claims:
             rejected = claim.level in (REFUTED, NOT_PROVED)
             failed = failed or rejected
             note = claim.verdict[1] if rejected else str(claim.margin or "")
@@ -57,6 +59,8 @@ def prove(
             if out is not None:
                 write(claim, out)
     Console().print(rows)
+    for reason in missing:
+        Console().print(plain(ascii_text(reason)))
     if out is not None:
         print(f"bundles: {out}")
     if failed:

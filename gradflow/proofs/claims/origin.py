@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -93,12 +94,18 @@ def _again(claim: Claim) -> Claim | str:
     cell = _declared(claim.declaration)
     if isinstance(cell, str):
         return cell
-    from gradflow.proofs.theorems import theorems
-
-    found = {c.name: c for c in theorems(cell)}
+    found = _claims_of(cell)
     if claim.name not in found:
         return f"gradflow states no {claim.name[:80]!r} about the declared cell"
     return found[claim.name]
+
+
+@lru_cache(maxsize=8)
+def _claims_of(cell: Any) -> Mapping[str, Claim]:
+    """Return every claim about a cell by name; bundles of one cell come one after the other."""
+    from gradflow.proofs.theorems import theorems
+
+    return {claim.name: claim for claim in theorems(cell)}
 
 
 def _declared(declaration: Mapping[str, Any]) -> Any:

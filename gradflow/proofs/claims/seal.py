@@ -31,7 +31,7 @@ DECLARED = (
 )
 """What determines the equations of a cell; its defaults and its title do not."""
 
-_SHOWN = frozenset({"summands", "proof", "witness", "directions", "factor", "factor_shift"})
+_SHOWN = frozenset({"summands", "proof", "witness", "factor", "factor_shift"})
 _TABLE = "claims/seals.json"
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,14 +161,19 @@ class _Worker:
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         self._lines = queue.Queue()
-        threading.Thread(target=_forward, args=(self._process, self._lines), daemon=True).start()
+        self._reader = threading.Thread(
+            target=_forward, args=(self._process, self._lines), daemon=True
+        )
+        self._reader.start()
         return self._process
 
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._reader.join()
+            with suppress(OSError), self._process:
+                pass
             self._process = None
 
 

@@ -29,6 +29,9 @@ def variables(terms: CoqTerms) -> tuple[tuple[str, str], ...]:
             found.append((f"p_{name}", "nat -> nat -> R"))
         else:
             found.append((f"p_{name}", "R" if cell.spaces[name] == ONE else "vec"))
+    found += [
+        (f"p_{name}", "nat -> nat -> R") for name, m in cell.linear_maps.items() if m.kind == "fixed"
+    ]
     found += [(f"x_{name}", "nat -> vec") for name in cell.input_names]
     found += [(f"u_{name}", "nat -> vec") for name in terms.given]
     return tuple(found)
@@ -66,15 +69,22 @@ def equations(terms: CoqTerms) -> str:
     return "\n".join(lines)
 
 
-def kinks(terms: CoqTerms) -> list[tuple[str, sp.Expr]]:
-    """Return where a step has no derivative: the condition in Coq, and what must not be 0."""
+def kinks(terms: CoqTerms) -> list[tuple[str, tuple[str, sp.Expr]]]:
+    """Return where a step has a derivative: conditions in Coq, and what each is about."""
     found = []
     for statement in terms.statements:
         if isinstance(statement, Elementwise) and statement.target in terms.moving:
             space = terms.cell.spaces[statement.target.name]
-            for node in sorted(statement.expression.atoms(relu), key=str):
-                size, body = terms.size(space), terms.scalar(node.args[0], "s", space)
-                found.append((f"(forall i, (i < {size})%nat -> {body} <> 0)", node.args[0]))
+            size = terms.size(space)
+            for node in sorted(statement.expression.atoms(relu, sp.Pow), key=str):
+                inner = node.args[0]
+                if isinstance(node, sp.Pow) and node.exp.is_Integer and node.exp > 0:
+                    continue
+                root = isinstance(node, sp.Pow) and not node.exp.is_Integer
+                body = terms.scalar(inner, "s", space)
+                condition = f"0 < {body}" if root else f"{body} <> 0"
+                kind = "kink" if isinstance(node, relu) else "root" if root else "division"
+                found.append((f"(forall i, (i < {size})%nat -> {condition})", (kind, inner)))
     return found
 
 
@@ -143,14 +153,14 @@ def _proof(terms: CoqTerms, statement: Elementwise | Product) -> str:
         unfold = "" if operand in terms.parts else f", t_{operand}"
         return lemma + (
             f"  eapply D_eq; [apply D_mat, {known} | intros i; unfold t_{target}{unfold};\n"
-            "  rewrite ?mat_plus; first [reflexivity | ring]].\nQed."
+            "  rewrite ?mat_plus; first [reflexivity | equal]].\nQed."
         )
     used = sorted(statement.expression.free_symbols & terms.moving, key=str)
     named = [u for u in used if u not in terms.parts]
     poses = "".join(f"  pose proof d_{u} as K_{u}.\n" for u in named)
     unfold = ", ".join([f"t_{target}", *(f"t_{u}" for u in named), f"v_{target}"])
     smooth = (
-        "  pose proof Hs as Hk; unfold smooth in Hk.\n" if statement.expression.has(relu) else ""
+        "  pose proof Hs as Hk; unfold smooth in Hk.\n" if statement.expression.has(relu, sp.Pow) else ""
     )
     return (
         lemma
@@ -158,6 +168,6 @@ def _proof(terms: CoqTerms, statement: Elementwise | Product) -> str:
         + smooth
         + (
             f"  intros i Hi; unfold v_{target}; eapply dl_eq; [derive; intuition auto |\n"
-            f"  unfold {unfold}; rewrite ?step_relu; simpl (INR _); simpl pred; ring].\nQed."
+            f"  unfold {unfold}; rewrite ?step_relu, ?mat_ones; simpl (INR _); simpl pred; cbv beta; equal].\nQed."
         )
     )

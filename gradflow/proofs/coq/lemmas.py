@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
@@ -29,6 +29,11 @@ _RANGES = {
     "sigmoid": ("sigmoid_range", "0 < {} < 1"),
     "tanh": ("tanh_range", "-1 < {} < 1"),
     "step": ("step_range", "0 <= {} <= 1"),
+    "relu": ("relu_range", "0 <= {}"),
+    "exp": ("exp_pos", "0 < {}"),
+    "softplus": ("softplus_range", "0 < {}"),
+    "sin": ("sin_range", "-1 <= {} <= 1"),
+    "cos": ("cos_range", "-1 <= {} <= 1"),
 }
 
 
@@ -37,7 +42,7 @@ class StepLemmas:
     """Collects the lemmas about one step for one file.
 
     ``constants`` maps each variable of a bound to its Coq name, ``conditions`` are the assumptions
-    about a step (by name), ``expressions`` what the names of values stand for, ``lemmas`` the text
+    about a step (by name), ``maps`` the maps whose norms stand in them, ``expressions`` what the names of values stand for, ``lemmas`` the text
     so far.
     """
 
@@ -48,6 +53,7 @@ class StepLemmas:
     conditions: dict[str, Premise] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
     lemmas: list[str] = field(default_factory=list)
+    maps: dict[str, list[Map]] = field(default_factory=dict)
     _known: dict[object, str] = field(default_factory=dict)
 
     def name(self, v: Variable) -> str:
@@ -61,6 +67,20 @@ class StepLemmas:
             if kind in ("sup", "least"):
                 self._condition(v)
         return self.constants[v]
+
+    def norm_of(self, linear_map: Map) -> tuple[str, str]:
+        """Return the constant that bounds the norm of a map, and the hypothesis that it does."""
+        name = self.name(("norm", linear_map.name))
+        used = self.maps.setdefault(linear_map.name, [])
+        if linear_map not in used:
+            used.append(linear_map)
+        return name, self.held(name, linear_map)
+
+    def held(self, name: str, linear_map: Map) -> str:
+        """Return the hypothesis that a constant bounds a map; a mean has one for each size."""
+        if linear_map.stored:
+            return f"{name}_ub"
+        return f"{name}_ub_{linear_map.out}_{linear_map.into}"
 
     def poly(self, p: Polynomial) -> str:
         """Return a bound as a Coq term."""
@@ -231,7 +251,7 @@ class StepLemmas:
         stated = self.poly(product(b for _, b, _ in factors))
         self.lemmas.append(
             f"Lemma {lemma} : forall i, (i < {size})%nat -> Rabs {body} <= {stated}.\n"
-            f"Proof. intros i Hi. {poses}\n  replace ({body}) with ({whole}) by ({unfold}ring).\n"
+            f"Proof. intros i Hi. {poses}\n  replace ({body}) with ({whole}) by ({unfold}equal).\n"
             f"  apply Rle_trans with ({limit}); [{tactic} | apply Req_le; field]. Qed."
         )
         return lemma
@@ -247,11 +267,12 @@ class StepLemmas:
         while stack:
             name = stack.pop()
             expression = self.facts.equations.get(name)
-            if expression is None or name not in self.terms.moving or f"v_{name}" in found:
+            stated = any(name == s.target for s in self.terms.statements)
+            if expression is None or not stated or f"v_{name}" in found:
                 continue
             if not self.facts.known(name.name):
                 found[f"v_{name}"] = None
-                stack += sorted(expression.free_symbols & self.terms.moving, key=str)
+                stack += sorted(expression.free_symbols, key=str)
         return ", ".join(found)
 
     def summands(self, part: str) -> list[tuple[str, Term, TermBound]]:

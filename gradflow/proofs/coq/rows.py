@@ -58,7 +58,7 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
         lemma = step.diagonal(carousel.near_one, 1 - expression, space)
         near = step.terms.scalar(1 - expression, "s", space)
         proof = (
-            f"pose proof ({lemma} i Hi) as A; replace ({near}) with (1 - {body}) in A by ring; "
+            f"pose proof ({lemma} i Hi) as A; replace ({near}) with (1 - {body}) in A by equal; "
             "apply abs_near in A; lra"
         )
     others = [j for j in range(len(terms)) if j != k]
@@ -110,8 +110,8 @@ def _summand(
         size = step.terms.size(spaces[level])
         if level < len(term.maps):
             linear_map = term.maps[level]
-            norm = step.name(("norm", linear_map.name))
-            proof = f"(chain _ _ _ _ _ {norm}_pos ({norm}_ub {vector}) {proof})"
+            norm, bound_of = step.norm_of(linear_map)
+            proof = f"(chain _ _ _ _ _ {norm}_pos ({bound_of} {vector}) {proof})"
             height = f"{norm} * ({height})"
             matrix = step.terms.map(linear_map)
             vector = f"(mat {step.terms.size(linear_map.into)} {matrix} {vector})"
@@ -130,7 +130,7 @@ def _summand(
     step.lemmas.append(
         f"Lemma a_{part}_{k} : forall ds, nrm {size} (w_{part}_{k} ds) <= {total}.\n"
         f"Proof. intros ds. pose proof {proof} as A. unfold w_{part}_{k}.\n"
-        f"  eapply Rle_trans; [exact A | apply Req_le; field]. Qed."
+        f"  eapply Rle_trans; [exact A | apply Req_le; equal]. Qed."
     )
 
 

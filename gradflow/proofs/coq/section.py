@@ -53,10 +53,13 @@ def _known(step: StepLemmas, v: Variable, name: str) -> list[Premise]:
     """Return what is assumed of a constant."""
     positive = Premise(coq=f"0 <= {name}", name=f"{name}_pos")
     if v[0] == "norm":
-        linear_map = step.terms.map_named(v[1])
-        out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
-        bounds = f"ub {out} {into} (mat {into} {step.terms.map(linear_map)}) {name}"
-        return [positive, Premise(coq=bounds, about=(v,), name=f"{name}_ub")]
+        found = [positive]
+        for linear_map in step.maps[v[1]]:
+            out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
+            bounds = f"ub {out} {into} (mat {into} {step.terms.map(linear_map)}) {name}"
+            held = step.held(name, linear_map)
+            found.append(Premise(coq=bounds, about=(v,), name=held))
+        return found
     if v[0] == "sup":
         return [positive]
     if v[0] == "least" and v[1] in step.facts.least:
@@ -73,7 +76,7 @@ def premises(step: StepLemmas, given: Sequence[Premise] = ()) -> tuple[Premise, 
     if step.conditions:
         about = tuple(a for c in step.conditions.values() for a in c.about)
         found.append(Premise(coq=f"{_EACH} good t (run F t (s r))", about=about))
-    bends = tuple(("kink", inner) for _, inner in kinks(step.terms))
+    bends = tuple(about for _, about in kinks(step.terms))
     found.append(Premise(coq=f"{_EACH} smooth t (run F t (s r))", about=bends))
     return (*found, Premise(coq="along size s r ds"))
 
@@ -130,7 +133,7 @@ def _keeping(step: StepLemmas) -> str:
         step.lemmas.append(
             f"Lemma keep_{part} : {_box(step, part, f'({new})')}.\n"
             f"Proof. intros i Hi. {poses}\n"
-            f"  assert (E : {new} i = {body}) by ({unfold}ring).\n"
+            f"  assert (E : {new} i = {body}) by ({unfold}equal).\n"
             f"  assert (L : - ({body}) <= 1) by ({sides[0]}).\n"
             f"  assert (U : {body} <= 1) by ({sides[1]}).\n"
             "  rewrite E; lra. Qed."

@@ -47,8 +47,6 @@ class CoqTerms:
         try:
             if isinstance(statement, Elementwise):
                 self.scalar(statement.expression, "s", self.cell.spaces[statement.target.name])
-            else:
-                self.map(statement.linear_map)
         except NotExportedError:
             return False
         return not _reads(statement) & {TIME}
@@ -58,14 +56,11 @@ class CoqTerms:
         return "1%nat" if space == ONE else f"n_{space}"
 
     def map(self, linear_map: Map) -> str:
-        """Return the Coq name of a linear map's matrix. Raises ``NotExportedError``."""
-        if linear_map.kind not in ("learned", "constant"):
-            raise NotExportedError(f"the map {linear_map.name} ({linear_map.kind})")
-        return f"p_{linear_map.name}"
-
-    def map_named(self, name: str) -> Map:
-        """Return the linear map of a name."""
-        return self.cell.linear_maps[name]
+        """Return a linear map's matrix; one that follows from a rule may be any matrix."""
+        if linear_map.stored:
+            return f"p_{linear_map.name}"
+        entry = f"/ INR {self.size(linear_map.into)}" if linear_map.kind == "mean" else "1"
+        return f"(fun _ _ => {entry})"
 
     def vector(self, name: sp.Symbol, state: str) -> str:
         """Return a named vector at step ``t`` and state ``state``."""
@@ -99,8 +94,11 @@ class CoqTerms:
             if isinstance(e, (sp.Add, sp.Mul)):
                 sign = " + " if isinstance(e, sp.Add) else " * "
                 return f"({sign.join(show(a) for a in e.args)})"
-            if isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 0:
-                return f"({show(e.base)} ^ {int(e.exp)})"
+            if isinstance(e, sp.Pow) and (2 * e.exp).is_Integer:
+                whole, half = divmod(abs(int(2 * e.exp)), 2)
+                powers = [f"{show(e.base)} ^ {whole}"] if whole else []
+                text = " * ".join([*powers, *([f"sqrt {show(e.base)}"] if half else [])])
+                return f"({text})" if e.exp > 0 else f"(/ ({text}))"
             function = record_of(e)
             if function and function.coq:
                 return f"({function.coq} {show(e.args[0])})"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
@@ -23,7 +24,7 @@ from gradflow.proofs.claims.typeset import FORMULA, PROSE, Letters
 from gradflow.proofs.coq.files import lower_file, upper_file
 from gradflow.proofs.coq.scripts import Premise, Script
 from gradflow.proofs.coq.terms import NotExportedError
-from gradflow.proofs.weights.along import cone_along
+from gradflow.proofs.weights.along import cone_along, outside
 from gradflow.proofs.weights.values import measure
 from gradflow.spectra import Trajectory
 
@@ -34,7 +35,17 @@ SAID = "any_cell"
 def claims(cell: Cell) -> list[Claim]:
     """Return the upper bound of a cell's products, and the lower one where it has a carousel."""
     found = carousel(cell)
-    return [upper(cell), *([lower(cell, found)] if found else [])]
+    return [upper(cell), *([lower(cell, found)] if found and found.possible else [])]
+
+
+def unstated(cell: Cell) -> tuple[str, ...]:
+    """Return why a theorem that a cell could have is not stated: no network satisfies it."""
+    found = carousel(cell)
+    if found is None or found.possible:
+        return ()
+    kept = Letters(cell, found.expressions, PROSE).polynomial(found.kept)
+    values = {"cell": cell.name, "part": name_latex(found.part), "a": kept}
+    return (filled(texts(SAID)["phrases"]["impossible"], values),)
 
 
 def upper(cell: Cell) -> Claim:
@@ -101,7 +112,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
 
 def of_a_run(premise: Premise) -> Premise:
     """Return what a premise says of a run: where it starts, what it avoids."""
-    kept = tuple(item for item in premise.about if item[0] in ("box", "kink", "clock"))
+    kept = tuple(item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock"))
     return replace(premise, about=kept)
 
 
@@ -141,13 +152,19 @@ def product_of(run: Trajectory) -> np.ndarray:
 
 
 def _above(bound: StepBound, run: Trajectory) -> Margin:
+    if [b.bound for b in bounds(run.cell, free=outside(run)).blocks] != [
+        b.bound for b in bound.blocks
+    ]:
+        return Margin(float(np.linalg.norm(product_of(run), 2)), None, "above")
     values = measure(bound.variables, bound.expressions, run)
     measured = float(np.linalg.norm(product_of(run), 2))
     return Margin(measured, bound.number(values, run.steps), "above")
 
 
 def _below(found: Carousel, run: Trajectory) -> Margin:
-    cone = cone_along(found, run)
+    applies = carousel(run.cell, outside(run))
+    same = applies is not None and applies.step == found.step
+    cone = cone_along(found, run) if same else None
     whole = product_of(run)
     part = run.parts[found.part]
     block = whole if len(run.cell.states) == 1 else whole[part, part]
