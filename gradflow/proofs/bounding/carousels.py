@@ -19,7 +19,7 @@ from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
-from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, total
+from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, constant, total
 from gradflow.proofs.algebra.wording import text, variable_text
 from gradflow.proofs.bounding.certificates import DiagonalBound
 from gradflow.proofs.bounding.cone import Cone, best_cone
@@ -141,7 +141,9 @@ def _along(cell: Cell, part: str, term: Term, free: frozenset[str]) -> Carousel 
     gate = diagonal.name if diagonal.is_Symbol else ""
     facts = facts_of(cell, free=free)
     near_one = None
-    if gate and facts.known(gate) and not facts.is_signed(symbol(gate)):
+    if diagonal.is_Rational:
+        least = constant(abs(Fraction(int(diagonal.p), int(diagonal.q))))
+    elif gate and facts.known(gate) and not facts.is_signed(symbol(gate)):
         facts = facts_of(cell, frozenset({gate}), free)
         least = facts.smallest(diagonal)
     elif facts.is_given(diagonal):

@@ -245,6 +245,18 @@ Proof.
 Qed.
 Lemma dl_sqrt f r a : 0 < f r -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => sqrt (f r)) r (/ (2 * sqrt (f r)) * a).
 Proof. intros P H; apply (dl_comp f sqrt); [exact H | apply derivable_pt_lim_sqrt, P]. Qed.
+Lemma dl_step f r a : f r <> 0 -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => step (f r)) r 0.
+Proof.
+  intros N H; eapply dl_eq; [apply (dl_comp f step r a 0); [exact H|] | ring].
+  clear H; set (x := f r) in *; clearbody x; clear f r a.
+  intros eps Heps; assert (P : 0 < Rabs x) by (apply Rabs_pos_lt; auto).
+  exists (mkposreal _ P); simpl; intros h Hh Hl; unfold step.
+  destruct (Rlt_dec 0 x) as [L|L]; destruct (Rlt_dec 0 (x + h)) as [M|M].
+  - replace ((1 - 1) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
+  - exfalso; rewrite (Rabs_pos_eq x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - exfalso; rewrite (Rabs_left x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - replace ((0 - 0) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
+Qed.
 Lemma dl_sum n (f : nat -> R -> R) r d : (forall j, (j < n)%nat -> derivable_pt_lim (f j) r (d j)) ->
   derivable_pt_lim (fun r => sum n (fun j => f j r)) r (sum n d).
 Proof. intros H; induction n as [|n IH]; simpl; [apply dl_const | apply (dl_plus (fun r => sum n (fun j => f j r)) (f n)); auto]. Qed.
@@ -255,6 +267,16 @@ Proof.
 Qed.
 Lemma D_eq n X r v w : D n X r v -> (forall i, v i = w i) -> D n X r w.
 Proof. intros H E i Hi; rewrite <- E; apply H, Hi. Qed.
+(* An equation between fractions of known numbers. *)
+Lemma mat_ones x i : mat 1 (fun _ _ => 1) x i = x 0%nat.
+Proof. unfold mat; simpl; ring. Qed.
+Ltac nonzero := first [assumption | lra | apply Rgt_not_eq, sqrt_lt_R0; assumption
+  | apply pow_nonzero; nonzero | apply Rmult_integral_contrapositive_currified; nonzero].
+Ltac equal := first [solve [ring] | solve [field] | solve [field; repeat split; nonzero]].
+(* What is known of every unit, at the unit i < n. *)
+Ltac at_unit Hi :=
+  repeat match goal with H : _ /\ _ |- _ => destruct H end;
+  repeat match goal with H : forall j, (j < ?n)%nat -> _ |- _ => specialize (H _ Hi) end.
 (* Differentiates by the rules; what is known of the parts is among the hypotheses. *)
 Ltac derive :=
   match goal with
@@ -267,13 +289,14 @@ Ltac derive :=
   | |- derivable_pt_lim (fun r => @?f r ^ ?k) _ _ => apply (dl_pow f k); derive
   | |- derivable_pt_lim (fun r => sigmoid (@?f r)) _ _ => apply (dl_sigmoid f); derive
   | |- derivable_pt_lim (fun r => tanh (@?f r)) _ _ => apply (dl_tanh f); derive
-  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [auto | derive]
+  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => step (@?f r)) _ _ => eapply (dl_step f); [assumption | derive]
   | |- derivable_pt_lim (fun r => exp (@?f r)) _ _ => apply (dl_exp f); derive
   | |- derivable_pt_lim (fun r => softplus (@?f r)) _ _ => apply (dl_softplus f); derive
   | |- derivable_pt_lim (fun r => sin (@?f r)) _ _ => apply (dl_sin f); derive
   | |- derivable_pt_lim (fun r => cos (@?f r)) _ _ => apply (dl_cos f); derive
-  | |- derivable_pt_lim (fun r => / @?f r) _ _ => apply (dl_inv f); [auto | derive]
-  | |- derivable_pt_lim (fun r => sqrt (@?f r)) _ _ => apply (dl_sqrt f); [auto | derive]
+  | |- derivable_pt_lim (fun r => / @?f r) _ _ => apply (dl_inv f); [nonzero | derive]
+  | |- derivable_pt_lim (fun r => sqrt (@?f r)) _ _ => apply (dl_sqrt f); [assumption | derive]
   end.
 
 (* 5. A recurrence and its derivative along a curve of initial states: the chain rule over time. *)
@@ -407,11 +430,6 @@ Proof.
   - replace (IZR low / IZR k * IZR k) with (IZR low) by (field; lra); exact L2.
   - replace (IZR high / IZR k * IZR k) with (IZR high) by (field; lra); exact H2.
 Qed.
-
-(* An equation between fractions of known numbers. *)
-Lemma mat_ones x i : mat 1 (fun _ _ => 1) x i = x 0%nat.
-Proof. unfold mat; simpl; ring. Qed.
-Ltac equal := first [ring | field | field; repeat split; first [assumption | lra]].
 
 (* Products of things that are at least 0. *)
 Ltac nonneg := first [lra | apply pow2_ge_0 | apply Rle_0_sqr | assumption | apply Rmult_le_pos; nonneg

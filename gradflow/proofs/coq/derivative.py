@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gradflow.cells.language.functions import relu
+from gradflow.cells.language.functions import relu, step
 from gradflow.cells.language.program import Elementwise, Product
 from gradflow.cells.language.spaces import ONE
 from gradflow.jacobians.derive import Derivatives, accumulate
-from gradflow.proofs.coq.terms import CoqTerms
+from gradflow.proofs.coq.terms import CoqTerms, written
 
 def tangents_of(terms: CoqTerms) -> Derivatives:
     """Return the normal form of every name's derivative with respect to the state parts."""
@@ -76,14 +76,14 @@ def kinks(terms: CoqTerms) -> list[tuple[str, tuple[str, sp.Expr]]]:
         if isinstance(statement, Elementwise) and statement.target in terms.moving:
             space = terms.cell.spaces[statement.target.name]
             size = terms.size(space)
-            for node in sorted(statement.expression.atoms(relu, sp.Pow), key=str):
+            for node in sorted(written(statement.expression).atoms(relu, step, sp.Pow), key=str):
                 inner = node.args[0]
                 if isinstance(node, sp.Pow) and node.exp.is_Integer and node.exp > 0:
                     continue
                 root = isinstance(node, sp.Pow) and not node.exp.is_Integer
                 body = terms.scalar(inner, "s", space)
                 condition = f"0 < {body}" if root else f"{body} <> 0"
-                kind = "kink" if isinstance(node, relu) else "root" if root else "division"
+                kind = "kink" if isinstance(node, (relu, step)) else "root" if root else "division"
                 found.append((f"(forall i, (i < {size})%nat -> {condition})", (kind, inner)))
     return found
 
@@ -160,14 +160,15 @@ def _proof(terms: CoqTerms, statement: Elementwise | Product) -> str:
     poses = "".join(f"  pose proof d_{u} as K_{u}.\n" for u in named)
     unfold = ", ".join([f"t_{target}", *(f"t_{u}" for u in named), f"v_{target}"])
     smooth = (
-        "  pose proof Hs as Hk; unfold smooth in Hk.\n" if statement.expression.has(relu, sp.Pow) else ""
+        "  pose proof Hs as Hk; unfold smooth in Hk.\n" if written(statement.expression).has(relu, step, sp.Pow) else ""
     )
+    at = "at_unit Hi; " if smooth else ""
     return (
         lemma
         + poses
         + smooth
         + (
-            f"  intros i Hi; unfold v_{target}; eapply dl_eq; [derive; intuition auto |\n"
+            f"  intros i Hi; {at}unfold v_{target}; eapply dl_eq; [derive |\n"
             f"  unfold {unfold}; rewrite ?step_relu, ?mat_ones; simpl (INR _); simpl pred; cbv beta; equal].\nQed."
         )
     )

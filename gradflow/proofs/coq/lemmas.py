@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from gradflow.cells.language.functions import relu, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
@@ -23,7 +24,7 @@ from gradflow.proofs.bounding.norms import TermBound
 from gradflow.proofs.bounding.step import term_bound
 from gradflow.proofs.coq.derivative import tangents_of
 from gradflow.proofs.coq.scripts import Premise
-from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
+from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial, written
 
 _RANGES = {
     "sigmoid": ("sigmoid_range", "0 < {} < 1"),
@@ -114,35 +115,46 @@ class StepLemmas:
         )
         return "" if one else f"(i < {size})%nat -> "
 
-    def at(self, v: Variable) -> str:
-        """Return the condition on a supremum, at unit ``i``."""
+    def at(self, v: Variable, space: str) -> str:
+        """Return the condition on a supremum, at unit ``i`` of a space."""
         expression = self.expressions[v[1]]
-        unit = "Hi" if self._unit(expression, "") else ""
-        return f"(C_{self.name(v)} i {unit})"
+        index, unit = self._index(expression, space)
+        return f"(C_{self.name(v)} {index} {unit if self._unit(expression, '') else ''})"
 
-    def _range(self, v: Variable) -> str:
+    def _index(self, expression: sp.Expr, space: str) -> tuple[str, str]:
+        """Return the unit of an expression inside a lemma about a space, and that it is one."""
+        alone = self._size(expression)[0] == ONE and space != ONE
+        return ("0%nat", "Nat.lt_0_1") if alone else ("i", "Hi")
+
+    def _range(self, v: Variable, space: str) -> str:
         """Return a tactic that puts the range of a value at unit ``i`` among the hypotheses."""
         expression = self.expressions[v[1]]
-        space, size = self._size(expression)
+        index, unit = self._index(expression, space)
         body = self.terms.scalar(expression, "s", space)
         stops = []
         if ("least", v[1]) in self.constants:
-            stops.append(f"pose proof {self.at(('least', v[1]))}.")
+            stops.append(f"pose proof {self.at(('least', v[1]), space)}.")
         if expression.is_Symbol and expression in self.terms.parts:
             if expression.name in self.facts.within_one:
                 if expression.name not in self.boxes:
                     self.boxes.append(expression.name)
-                return f"pose proof (Hbox_{expression} i Hi)."
-            return self._open(v, body)
+                return f"pose proof (Hbox_{expression} {index} {unit})."
+            return self._open(v, body, space)
         definition = expression
         if expression.is_Symbol:
             if expression in self.terms.given:
-                return self._given(expression, size, body)
+                return self._given(expression, body, space)
             definition = self.facts.equations.get(expression, expression)
         kind = type(definition).__name__
         if kind not in _RANGES:
             if self.facts.kind(expression) == "open":
-                return self._open(v, body)
+                return self._open(v, body, space)
+            if kind in ("Abs", "sign"):
+                calls = sorted(written(definition).atoms(relu, step), key=str)
+                return " ".join(
+                    f"pose proof ({type(c).__name__}_range {self.terms.scalar(c.args[0], 's', space)})."
+                    for c in calls
+                )
             raise NotExportedError(f"the range of {v[1]}")
         inner = self.terms.scalar(definition.args[0], "s", space)
         stops.append(f"pose proof ({_RANGES[kind][0]} {inner} : {_RANGES[kind][1].format(body)}).")
@@ -150,21 +162,23 @@ class StepLemmas:
             stops.append(f"pose proof (step_square {inner} : {body} * {body} = {body}).")
         return " ".join(stops)
 
-    def _open(self, v: Variable, body: str) -> str:
-        held = self.at(("sup", v[1]))
+    def _open(self, v: Variable, body: str, space: str) -> str:
+        held = self.at(("sup", v[1]), space)
         return f"pose proof (abs_range _ _ {held}); pose proof (Rabs_pos {body})."
 
-    def _given(self, name: sp.Symbol, size: str, body: str) -> str:
+    def _given(self, name: sp.Symbol, body: str, space: str) -> str:
         statement = self.terms.given[name]
         if not (isinstance(statement, Elementwise) and isinstance(statement.expression, choose)):
             raise NotExportedError(f"the range of {name}")
+        size = self._size(name)[1]
+        index, unit = self._index(name, space)
         self.conditions[f"C_{name}"] = Premise(
             coq=f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1",
             about=(("clock", name),),
         )
         return (
             f"assert (0 <= {body} <= 1 /\\ {body} * {body} = {body}) "
-            f"by (destruct (C_{name} i Hi) as [E|E]; rewrite E; lra)."
+            f"by (destruct (C_{name} {index} {unit}) as [E|E]; rewrite E; lra)."
         )
 
     def identity(self, identity: Identity) -> str:
@@ -209,7 +223,7 @@ class StepLemmas:
                 arguments.append(self.name(v))
         return f"apply ({' '.join([lemma, *arguments])}); lra"
 
-    def ranges(self, identities: list[Identity]) -> str:
+    def ranges(self, identities: list[Identity], space: str) -> str:
         """Return the tactics that bring in the ranges of all values of some identities."""
         values = {
             v for i in identities for h in i.hypotheses for v in h.variables if v[0] == "value"
@@ -217,7 +231,7 @@ class StepLemmas:
         for v in sorted({v for i in identities for v in self._places(i)}):
             if v[0] != "value":
                 self.name(v)
-        return " ".join(self._range(v) for v in sorted(values))
+        return " ".join(self._range(v, space) for v in sorted(values))
 
     def diagonal(self, bound: DiagonalBound, expression: sp.Expr, space: str) -> str:
         """Prove ``Rabs d <= bound`` for a diagonal at every unit; return the lemma's name."""
@@ -227,7 +241,7 @@ class StepLemmas:
         self.expressions |= bound.expressions
         size, body = self.terms.size(space), self.terms.scalar(expression, "s", space)
         identities = [i for pair in bound.groups for i in pair]
-        poses = self.ranges(identities)
+        poses = self.ranges(identities, space)
         factors = [
             (number(bound.coefficient), constant(abs(bound.coefficient)), "apply abs_both; lra")
         ]
@@ -238,7 +252,7 @@ class StepLemmas:
         for height in bound.suprema:
             (v,) = height.variables
             inner = self.terms.scalar(self.expressions[v[1]], "s", space)
-            factors.append((inner, height, f"exact {self.at(v)}"))
+            factors.append((inner, height, f"exact {self.at(v, space)}"))
         whole = " * ".join(f for f, _, _ in factors)
         limit = " * ".join(self.poly(b) for _, b, _ in factors)
         tactic = factors[0][2]

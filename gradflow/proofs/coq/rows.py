@@ -51,9 +51,11 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
     (expression,) = carousel.term.diagonals
     body = step.terms.scalar(expression, "s", space)
     least = step.poly(carousel.least)
-    if carousel.near_one is None:
+    if not carousel.least.variables and carousel.near_one is None:
+        proof = f"apply Rle_trans with (Rabs {body}); [|lra]; unfold Rabs; destruct Rcase_abs; lra"
+    elif carousel.near_one is None:
         name = carousel.least.variables[0]
-        proof = f"apply Rle_trans with ({body}); [exact {step.at(name)} | apply Rle_abs]"
+        proof = f"apply Rle_trans with ({body}); [exact {step.at(name, space)} | apply Rle_abs]"
     else:
         lemma = step.diagonal(carousel.near_one, 1 - expression, space)
         near = step.terms.scalar(1 - expression, "s", space)
@@ -69,9 +71,12 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
         if j != k
     ]
     goal = " - ".join([f"{least} * {step.norm(part, 'ds')}", *taken])
+    shown = f"apply nrm_diag_low; intros i Hi; {proof}"
+    if expression == 1:
+        shown = f"rewrite Rmult_1_l; apply Rle_refl"
     steps = [
         f"assert (L : {least} * {step.norm(part, 'ds')} <= nrm {size} (w_{part}_{k} ds)).",
-        f"{{ apply nrm_diag_low; intros i Hi; {proof}. }}",
+        f"{{ {shown}. }}",
     ]
     if others:
         rest = " + ".join(f"w_{part}_{j} ds i" for j in others)

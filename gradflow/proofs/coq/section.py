@@ -124,7 +124,7 @@ def _keeping(step: StepLemmas) -> str:
         step.expressions |= invariant.expressions
         new = f"v_{part}_next t s"
         space = step.terms.cell.spaces[part]
-        poses = step.ranges([invariant.upper, invariant.lower])
+        poses = step.ranges([invariant.upper, invariant.lower], space)
         equal = invariant.upper.factors[0]
         body = step.value(equal, space)
         sides = [step.applied(i, space) for i in (invariant.lower, invariant.upper)]
@@ -136,7 +136,7 @@ def _keeping(step: StepLemmas) -> str:
             f"  assert (E : {new} i = {body}) by ({unfold}equal).\n"
             f"  assert (L : - ({body}) <= 1) by ({sides[0]}).\n"
             f"  assert (U : {body} <= 1) by ({sides[1]}).\n"
-            "  rewrite E; lra. Qed."
+            "  try rewrite E; lra. Qed."
         )
     facts = " ".join(["G"] if step.conditions else []) + " B"
     good = "good t s" if step.conditions else "True"

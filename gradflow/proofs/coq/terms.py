@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import record_of
+from gradflow.cells.language.functions import record_of, relu, step
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
@@ -85,6 +85,7 @@ class CoqTerms:
 
     def scalar(self, expression: sp.Basic, state: str, space: str) -> str:
         """Return a scalar expression for unit ``i``. Raises ``NotExportedError``."""
+        expression = written(expression)
 
         def show(e: sp.Basic) -> str:
             if e.is_Rational:
@@ -127,6 +128,34 @@ class CoqTerms:
         if diagonal == 1:
             return inner
         return f"{self.scalar(diagonal, state, spaces[level])} * {inner}"
+
+
+def written(expression: sp.Basic) -> sp.Basic:
+    """Return an expression in functions that the Coq library has.
+
+    ``Max``, ``Abs`` and their like become sums of ``relu`` and ``step``, a defined function its
+    definition; what is left is refused where it is printed.
+    """
+    if not expression.args:
+        return expression
+    args = [written(a) for a in expression.args]
+    function = record_of(expression)
+    if function is None or function.coq:
+        return expression.func(*args) if args != list(expression.args) else expression
+    if function.name in _BY_RELU:
+        return sp.sympify(_BY_RELU[function.name](*args))
+    if function.definition is None or function.name in _PLAIN:
+        return expression
+    return written(sp.sympify(function.definition(*args)))
+
+
+_BY_RELU: dict[str, Callable[..., sp.Expr]] = {
+    "Max": lambda a, b: b + relu(a - b),
+    "Min": lambda a, b: b - relu(b - a),
+    "Abs": lambda a: relu(a) + relu(-a),
+    "sign": lambda a: step(a) - step(-a),
+}
+_PLAIN = frozenset({"modulo"})
 
 
 def _reads(statement: Statement) -> set[sp.Symbol]:
