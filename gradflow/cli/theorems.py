@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
 from gradflow.cli.console import plain, table
+
+if TYPE_CHECKING:
+    from gradflow.proofs.claims.claim import Claim
 
 __all__ = ["prove", "verify"]
 
@@ -45,7 +48,8 @@ def prove(
 
     if (cell is None) != all or (all and params is not None):
         raise UsageError("prove: name one cell (with --params, if you like), or pass --all.")
-    failed, missing = False, ()
+    failed = False
+    missing: tuple[str, ...] = ()
     rows = table("claim", "level", "statement", "margin" if params else "")
     for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
         arrays, x = read_params(found, params) if params else (None, {})
@@ -92,12 +96,12 @@ def verify(
     """
     from gradflow.proofs import verify as verify_bundles
 
-    known = ()
+    known: tuple[Claim, ...] = ()
     if cell is not None:
         from gradflow.cells import get
         from gradflow.proofs.theorems import theorems
 
-        known = theorems(get(cell))
+        known += theorems(get(cell))
 
     rows = table("claim", "level", "digest", "note")
     failed = False

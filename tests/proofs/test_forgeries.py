@@ -67,9 +67,7 @@ PROOFS = {
         f"Section A.\nVariable bad : False.\n{t}Proof. destruct bad. Qed.\nEnd A."
     ),
     "a fixed point": lambda t: f"Fixpoint IZR (z : Z) : R := 0.\n{t}{NOTHING}",
-    "a local definition": lambda t: (
-        f"Section A.\nLet IZR (z : Z) : R := 0.\n{t}{NOTHING}End A."
-    ),
+    "a local definition": lambda t: f"Section A.\nLet IZR (z : Z) : R := 0.\n{t}{NOTHING}End A.",
     "a record's field": lambda t: (
         "Record bag := { IZR : Z -> R }.\nTheorem between : forall b : bag, True.\n"
         "Proof. exact (fun _ => Logic.I). Qed."
@@ -312,9 +310,7 @@ def mutated(rng, folder, others):
         path.write_text(json.dumps(data), "utf-8")
 
 
-@pytest.mark.parametrize(
-    "count", [60, pytest.param(2000, marks=pytest.mark.slow, id="many")]
-)
+@pytest.mark.parametrize("count", [60, pytest.param(2000, marks=pytest.mark.slow, id="many")])
 def test_mutated_bundles_get_no_level(honest, tmp_path, count):
     rng = np.random.default_rng(3)
     sources = [honest / name for name in NAMES]
@@ -324,7 +320,9 @@ def test_mutated_bundles_get_no_level(honest, tmp_path, count):
         folder = shutil.copytree(source, tmp_path / f"{k:04d}" / source.name)
         mutated(rng, folder, [s for s in sources if s != source])
         files = [p.name for p in folder.iterdir()]
-        read = {n: _meaning(n, (folder / n).read_text("utf-8")) for n in files if n != "hashes.json"}
+        read = {
+            n: _meaning(n, (folder / n).read_text("utf-8")) for n in files if n != "hashes.json"
+        }
         if read == {n: _meaning(n, (source / n).read_text("utf-8")) for n in read}:
             same.add(k)
         rehash(folder)

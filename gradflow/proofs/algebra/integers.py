@@ -30,7 +30,7 @@ def singular_fault(data: Mapping[str, Any]) -> str:
     bound = exact(data["bound"])
     if not all(type(x) is int for line in [*rows, *factor, [shift, factor_shift]] for x in line):
         return "the matrix and its factor are not whole numbers"
-    allowed = bound >= 0 and 0 <= min(shift, factor_shift) and max(shift, factor_shift) <= _DEEPEST
+    allowed = bound >= 0 and min(shift, factor_shift) >= 0 and max(shift, factor_shift) <= _DEEPEST
     if side not in ("max", "min") or not allowed:
         return "the side, the bound or a shift is not allowed"
     width = len(rows[0]) if rows else 0

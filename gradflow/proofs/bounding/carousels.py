@@ -123,7 +123,8 @@ class Carousel:
 def carousel(cell: Cell | str, free: frozenset[str] = frozenset()) -> Carousel | None:
     """Find the carousel of a cell and bound everything beside it; ``None`` if there is none.
 
-    Parts in ``free`` may start outside [-1, 1]. Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
+    Parts in ``free`` may start outside [-1, 1]. Of several carousels the last declared part's is
+    taken, as a cell's memory (``c``, ``s``) is declared.
     """
     cell = get(cell)
     for part in reversed(cell.states):

@@ -19,9 +19,7 @@ from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 from gradflow.proofs.bounding.gates import bound_product
 
 
-def unit_invariants(
-    cell: Cell | str, free: frozenset[str] = frozenset()
-) -> dict[str, Invariant]:
+def unit_invariants(cell: Cell | str, free: frozenset[str] = frozenset()) -> dict[str, Invariant]:
     """Find the state parts that stay in [-1, 1] once they are in it.
 
     Starts from all parts but those in ``free``, which may be anywhere, and drops those whose step

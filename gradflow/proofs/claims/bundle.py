@@ -41,14 +41,14 @@ _TEXT = ("name", "cell", "words", "formula", "theorem", "witness", "false", "sco
 _ASIDE = ".part"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bundle:
     """A claim read back from a folder, and what is wrong with the folder, if anything."""
 
     folder: Path
-    claim: Claim | None
-    questions: str
-    fault: str
+    claim: Claim | None = None
+    questions: str = ""
+    fault: str = ""
     digest: str = ""
 
 
@@ -99,20 +99,28 @@ def read(folder: Path) -> Bundle:
         texts = {name: text for name in _FILES if (text := _read(folder / name)) is not None}
         listed = _read(folder / "hashes.json")
         if listed is None:
-            return Bundle(folder, None, "", "hashes.json is missing")
+            return Bundle(folder=folder, fault="hashes.json is missing")
         hashes = json.loads(listed)["files"]
         if set(hashes) != set(texts):
             odd = ", ".join(sorted(set(hashes) ^ set(texts)))[:200]
-            return Bundle(folder, None, "", f"files and hashes differ in {odd}")
+            return Bundle(folder=folder, fault=f"files and hashes differ in {odd}")
         for name, text in texts.items():
             if _digest(text.encode("utf-8")) != hashes[name]:
-                return Bundle(folder, None, "", f"{name} is not the file that was written (hash)")
+                return Bundle(
+                    folder=folder, fault=f"{name} is not the file that was written (hash)"
+                )
         claim = _claim(texts)
         asked = texts.get("questions.smt2", "")
         fault = "" if asked == questions(list(identities(list(claim.evidence)))) else _OTHER
-        return Bundle(folder, claim, asked, fault, _digest(listed.encode("utf-8"))[:16])
+        return Bundle(
+            folder=folder,
+            claim=claim,
+            questions=asked,
+            fault=fault,
+            digest=_digest(listed.encode("utf-8"))[:16],
+        )
     except GradflowError as error:
-        return Bundle(folder, None, "", str(error)[:300])
+        return Bundle(folder=folder, fault=str(error)[:300])
     except (
         ArithmeticError,
         AttributeError,
@@ -124,7 +132,7 @@ def read(folder: Path) -> Bundle:
         ValueError,
     ) as error:
         why = f"cannot be read ({type(error).__name__}: {str(error)[:200]})"
-        return Bundle(folder, None, "", why)
+        return Bundle(folder=folder, fault=why)
 
 
 _OTHER = "questions.smt2 does not ask about the identities of evidence.json"
@@ -151,7 +159,9 @@ def _claim(texts: dict[str, str]) -> Claim:
     if not all(isinstance(said[key], str) for key in _TEXT):
         raise TypeError("a text of claim.json is no text")
     several = {key: said[key] for key in _SEVERAL}
-    if not all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in several.values()):
+    if not all(
+        isinstance(v, list) and all(isinstance(x, str) for x in v) for v in several.values()
+    ):
         raise TypeError("the hypotheses and the derivation are lists of texts")
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise TypeError("evidence.json is a list of records")

@@ -7,6 +7,7 @@ gradflow does not vouch for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ from typing import Any
 
 from gradflow.errors import GradflowError
 from gradflow.proofs.claims.claim import Claim
-from gradflow.proofs.claims.seal import digest, seal, shipped, stated, step_seal
+from gradflow.proofs.claims.seal import digest, entry, seal, shipped, stated, step_seal
 from gradflow.proofs.claims.weighing import weights_texts
 from gradflow.prose import ascii_text
 
@@ -125,3 +126,16 @@ def _declared(declaration: Mapping[str, Any]) -> Any:
 def _difference(read: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     """Return the first entry in which two sealed claims differ, ``""`` if there is none."""
     return next((key for key in made if digest(read[key]) != digest(made[key])), "")
+
+
+def table() -> str:
+    """Return the text of the table of digests for the cells of the library."""
+    from gradflow.cells import LIBRARY, get
+    from gradflow.proofs.theorems import theorems
+
+    found = {claim.name: entry(claim) for name in LIBRARY for claim in theorems(get(name))}
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

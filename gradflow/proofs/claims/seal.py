@@ -1,4 +1,4 @@
-"""What a claim states, as plain data with one digest: words, hypotheses, the Coq statement, the cell.
+"""What a claim states, with one digest: words, hypotheses, the Coq statement, the cell.
 
 Everything a reader may take from a claim is sealed, and nothing else: a certificate or a proof may
 differ and still show the same statement. The digests of the library's claims ship with the package,
@@ -112,16 +112,3 @@ def entry(claim: Claim) -> dict[str, str]:
         derivation = claim.evidence[0]["derivation"]
         found["step"] = step_seal(claim.declaration, derivation, claim.assumes)
     return found
-
-
-def table() -> str:
-    """Return the text of the table of digests for the cells of the library."""
-    from gradflow.cells import LIBRARY, get
-    from gradflow.proofs.theorems import theorems
-
-    found = {claim.name: entry(claim) for name in LIBRARY for claim in theorems(get(name))}
-    return json.dumps(found, indent=1, sort_keys=True) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(), end="")

@@ -15,9 +15,7 @@ from gradflow.proofs.algebra.polynomial import fraction_from_json
 
 DIGITS = 7
 
-_WORDS = (
-    r"for these weights {what} is at most $({rate})^{{t-k}}$, for every input: {consequence}"
-)
+_WORDS = r"for these weights {what} is at most $({rate})^{{t-k}}$, for every input: {consequence}"
 _SCOPE = "norms from whole numbers alone; floating point inside the network is not covered"
 
 
@@ -29,7 +27,9 @@ def weights_texts(data: Mapping[str, Any]) -> dict[str, Any]:
     rate = fraction_from_json(data["rate"])
     shown = decimal_above(rate)
     one = len(data["derivation"]["states"]) == 1
-    what = r"$\|P(t, k)\|$" if one else "the sum of the parts' gradient norms at $t$ over that at $k$"
+    what = (
+        r"$\|P(t, k)\|$" if one else "the sum of the parts' gradient norms at $t$ over that at $k$"
+    )
     vanishes = "every gradient vanishes"
     grows = "this allows growth and does not show it"
     norms = [

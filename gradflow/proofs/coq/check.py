@@ -1,7 +1,7 @@
 """Running Coq on a generated file and judging what it says: the only way to the level PROVED.
 
-``coqc`` exits with 0 on ``Admitted``, so success alone means nothing. The statement is a file of its
-own, made by gradflow; a proof counts if Coq accepts ``Definition final : Statement.claim :=
+``coqc`` exits with 0 on ``Admitted``, so success alone means nothing. The statement is a file of
+its own, made by gradflow; a proof counts if Coq accepts ``Definition final : Statement.claim :=
 Proof.NAME`` and ``final`` rests on no axiom but those of Coq's real numbers. Coq thereby compares
 what it understood, and the text of a proof need not be believed. Words by which a proof could read
 or write files, or set options for those who load it, are refused before.
@@ -114,6 +114,7 @@ def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
         place = Path(name)
         (place / f"{LIBRARY}.vo").symlink_to(folder / f"{LIBRARY}.vo")
         final = _FINAL.format(theorem=script.theorem)
+        printed = ""
         for file, text in (
             ("Statement.v", script.statement),
             ("Proof.v", script.proof),
@@ -126,7 +127,8 @@ def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
             if answer.returncode:
                 said = " ".join(answer.stderr.split())[:300] or "coqc failed"
                 return Verdict(False, _REJECTED[file].format(said=said))
-    odd = sorted(assumptions(answer.stdout) - ALLOWED)
+            printed = answer.stdout
+    odd = sorted(assumptions(printed) - ALLOWED)
     if odd:
         return Verdict(False, f"the theorem rests on {', '.join(odd)}, which is not allowed")
     return Verdict(True)

@@ -15,6 +15,7 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.jacobians.derive import Derivatives, accumulate
 from gradflow.proofs.coq.terms import CoqTerms, written
 
+
 def tangents_of(terms: CoqTerms) -> Derivatives:
     """Return the normal form of every name's derivative with respect to the state parts."""
     return accumulate(terms.cell, terms.parts)
@@ -30,7 +31,9 @@ def variables(terms: CoqTerms) -> tuple[tuple[str, str], ...]:
         else:
             found.append((f"p_{name}", "R" if cell.spaces[name] == ONE else "vec"))
     found += [
-        (f"p_{name}", "nat -> nat -> R") for name, m in cell.linear_maps.items() if m.kind == "fixed"
+        (f"p_{name}", "nat -> nat -> R")
+        for name, m in cell.linear_maps.items()
+        if m.kind == "fixed"
     ]
     found += [(f"x_{name}", "nat -> vec") for name in cell.input_names]
     found += [(f"u_{name}", "nat -> vec") for name in terms.given]
@@ -160,7 +163,9 @@ def _proof(terms: CoqTerms, statement: Elementwise | Product) -> str:
     poses = "".join(f"  pose proof d_{u} as K_{u}.\n" for u in named)
     unfold = ", ".join([f"t_{target}", *(f"t_{u}" for u in named), f"v_{target}"])
     smooth = (
-        "  pose proof Hs as Hk; unfold smooth in Hk.\n" if written(statement.expression).has(relu, step, sp.Pow) else ""
+        "  pose proof Hs as Hk; unfold smooth in Hk.\n"
+        if written(statement.expression).has(relu, step, sp.Pow)
+        else ""
     )
     at = "at_unit Hi; " if smooth else ""
     return (
@@ -169,6 +174,7 @@ def _proof(terms: CoqTerms, statement: Elementwise | Product) -> str:
         + smooth
         + (
             f"  intros i Hi; {at}unfold v_{target}; eapply dl_eq; [derive |\n"
-            f"  unfold {unfold}; rewrite ?step_relu, ?mat_ones; simpl (INR _); simpl pred; cbv beta; equal].\nQed."
+            f"  unfold {unfold}; rewrite ?step_relu, ?mat_ones; simpl (INR _); simpl pred;\n"
+            "  cbv beta; equal].\nQed."
         )
     )

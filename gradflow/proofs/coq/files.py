@@ -8,8 +8,8 @@ from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.proofs.algebra.polynomial import Polynomial
 from gradflow.proofs.bounding.carousels import Carousel
-from gradflow.proofs.bounding.step import facts_of
 from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.bounding.step import facts_of
 from gradflow.proofs.coq.derivative import derivatives, equations, tangents, variables
 from gradflow.proofs.coq.lemmas import StepLemmas
 from gradflow.proofs.coq.rows import low, rows
@@ -99,7 +99,8 @@ def _upper(cell: Cell, title: str) -> tuple[Frame, Theorem]:
     theorem = Theorem(
         name="upper",
         premises=premises(step, given),
-        conclusion=f"{_WITNESS}\n    /\\ {_total(step, 'w')} <= {rate} ^ T * ({_total(step, 'ds')})",
+        conclusion=f"""{_WITNESS}
+    /\\ {_total(step, "w")} <= {rate} ^ T * ({_total(step, "ds")})""",
         proof=f"""Proof.
   intros T s r ds {names}{intros(step)}.
   exists (drun F dF T (s r) ds); split; [{_DERIVATIVE}|].
@@ -194,8 +195,7 @@ Qed.
 
 
 def _signs(step: StepLemmas, rows_of: list[str], others: list[str]) -> str:
-    """Return tactics that add: what one part's bound takes of another part's norm is not less
-    than 0. Needed where the rest of a state has several parts."""
+    """Return tactics for a rest of several parts: no bound times another norm is below 0."""
     run = "(drun F dF t (s r) ds)"
     found = []
     for part in rows_of:

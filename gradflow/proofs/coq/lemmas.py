@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from gradflow.cells.language.functions import relu, step
 from gradflow.cells.language.nodes import choose
 from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
@@ -23,19 +22,9 @@ from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.norms import TermBound
 from gradflow.proofs.bounding.step import term_bound
 from gradflow.proofs.coq.derivative import tangents_of
+from gradflow.proofs.coq.ranges import known_range
 from gradflow.proofs.coq.scripts import Premise
-from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial, written
-
-_RANGES = {
-    "sigmoid": ("sigmoid_range", "0 < {} < 1"),
-    "tanh": ("tanh_range", "-1 < {} < 1"),
-    "step": ("step_range", "0 <= {} <= 1"),
-    "relu": ("relu_range", "0 <= {}"),
-    "exp": ("exp_pos", "0 < {}"),
-    "softplus": ("softplus_range", "0 < {}"),
-    "sin": ("sin_range", "-1 <= {} <= 1"),
-    "cos": ("cos_range", "-1 <= {} <= 1"),
-}
+from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
 
 
 @dataclass(kw_only=True)
@@ -43,8 +32,8 @@ class StepLemmas:
     """Collects the lemmas about one step for one file.
 
     ``constants`` maps each variable of a bound to its Coq name, ``conditions`` are the assumptions
-    about a step (by name), ``maps`` the maps whose norms stand in them, ``expressions`` what the names of values stand for, ``lemmas`` the text
-    so far.
+    about a step (by name), ``maps`` the maps whose norms stand in bounds, ``expressions``
+    what the names of values stand for, ``lemmas`` the text so far.
     """
 
     terms: CoqTerms
@@ -145,22 +134,12 @@ class StepLemmas:
             if expression in self.terms.given:
                 return self._given(expression, body, space)
             definition = self.facts.equations.get(expression, expression)
-        kind = type(definition).__name__
-        if kind not in _RANGES:
-            if self.facts.kind(expression) == "open":
-                return self._open(v, body, space)
-            if kind in ("Abs", "sign"):
-                calls = sorted(written(definition).atoms(relu, step), key=str)
-                return " ".join(
-                    f"pose proof ({type(c).__name__}_range {self.terms.scalar(c.args[0], 's', space)})."
-                    for c in calls
-                )
-            raise NotExportedError(f"the range of {v[1]}")
-        inner = self.terms.scalar(definition.args[0], "s", space)
-        stops.append(f"pose proof ({_RANGES[kind][0]} {inner} : {_RANGES[kind][1].format(body)}).")
-        if kind == "step":
-            stops.append(f"pose proof (step_square {inner} : {body} * {body} = {body}).")
-        return " ".join(stops)
+        found = known_range(self.terms, definition, body, space)
+        if found:
+            return " ".join([*stops, found])
+        if self.facts.kind(expression) == "open":
+            return self._open(v, body, space)
+        raise NotExportedError(f"the range of {v[1]}")
 
     def _open(self, v: Variable, body: str, space: str) -> str:
         held = self.at(("sup", v[1]), space)

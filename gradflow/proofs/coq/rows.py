@@ -73,7 +73,7 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
     goal = " - ".join([f"{least} * {step.norm(part, 'ds')}", *taken])
     shown = f"apply nrm_diag_low; intros i Hi; {proof}"
     if expression == 1:
-        shown = f"rewrite Rmult_1_l; apply Rle_refl"
+        shown = "rewrite Rmult_1_l; apply Rle_refl"
     steps = [
         f"assert (L : {least} * {step.norm(part, 'ds')} <= nrm {size} (w_{part}_{k} ds)).",
         f"{{ {shown}. }}",

@@ -91,9 +91,13 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
     built, missing = _built(partial(lower_file, found=found), cell)
     kinds = ("keeps",) if len(cell.states) == 1 else ("kappa", "rate", "cone", "start")
-    given = built.premises if built else (
-        Premise(coq="", about=tuple((kind, "") for kind in kinds)),
-        *words_alone(found.variables, found.expressions, unit_invariants(cell)),
+    given = (
+        built.premises
+        if built
+        else (
+            Premise(coq="", about=tuple((kind, "") for kind in kinds)),
+            *words_alone(found.variables, found.expressions, unit_invariants(cell)),
+        )
     )
     return Claim(
         name=f"{cell.name}.lower",
@@ -112,7 +116,9 @@ def lower(cell: Cell, found: Carousel) -> Claim:
 
 def of_a_run(premise: Premise) -> Premise:
     """Return what a premise says of a run: where it starts, what it avoids."""
-    kept = tuple(item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock"))
+    kept = tuple(
+        item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock")
+    )
     return replace(premise, about=kept)
 
 

@@ -24,8 +24,9 @@ def bound_above(run: Trajectory) -> Floats:
     r"""Return (T + 1,) natural logs that :math:`\log \|P(T, T - \ell)\|_2` does not exceed.
 
     From the norms of the maps, block by block, as the claim ``upper`` of the cell has it; a state
-    part that starts outside [-1, 1] enters by its supremum along the run. It is the norm of :math:`N^\ell` for the matrix ``N`` of the blocks' bounds. For the library's Clockwork
-    RNN with one period for all units only the ticks count, as in ``clockwork.few``.
+    part that starts outside [-1, 1] enters by its supremum along the run. It is the norm of
+    :math:`N^\ell` for the matrix ``N`` of the blocks' bounds. For the library's Clockwork RNN with
+    one period for all units only the ticks count, as in ``clockwork.few``.
 
     Raises ``UsageError`` for a run with batch axes.
     """

@@ -1,6 +1,7 @@
 Proof.
-  intros f_max C C0 HC s T H0; induction T as [|t IH]; intros G i Hi; [apply H0; exact Hi|].
+  intros f_max C HC s T H0; induction T as [|t IH]; intros G i Hi; [apply H0; exact Hi|].
   assert (c : - C <= run F t s 1%nat i <= C) by (apply IH; auto with arith).
+  assert (C0 : 0 <= C) by (pose proof (H0 i Hi); lra).
   pose proof (G t i (Nat.lt_succ_diag_r t) Hi) as F1. clear IH G H0.
   change (- C <= v_c_next t (run F t s) i <= C); unfold v_c_next.
   pose proof (sigmoid_range (v_U_f_h t (run F t s) i + v_W_f_x t i + p_b_f i)
