@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
     from gradflow.jacobians import bptt, jacobian
+    from gradflow.networks import Network, read, stack
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
     from gradflow.spectra import (
@@ -62,6 +63,7 @@ __all__ = [
     "FixedPointBranch",
     "FixedPoints",
     "LyapunovSpectrum",
+    "Network",
     "ParameterGradient",
     "PathDecay",
     "ProductEigenvalues",
@@ -81,10 +83,12 @@ __all__ = [
     "networks",
     "proofs",
     "prove",
+    "read",
     "report",
     "reporting",
     "run",
     "spectra",
+    "stack",
     "stream_gradient_decay",
     "studies",
     "to_jax",
@@ -112,6 +116,7 @@ _HOME = {
     "FixedPointBranch": "spectra",
     "FixedPoints": "spectra",
     "LyapunovSpectrum": "spectra",
+    "Network": "networks",
     "ParameterGradient": "spectra",
     "PathDecay": "spectra",
     "ProductEigenvalues": "spectra",
@@ -124,8 +129,10 @@ _HOME = {
     "jacobian": "jacobians",
     "leading_exponents": "spectra",
     "prove": "proofs",
+    "read": "networks",
     "report": "reporting",
     "run": "spectra",
+    "stack": "networks",
     "stream_gradient_decay": "spectra",
     "to_jax": "codegen",
     "to_torch": "codegen",

@@ -44,7 +44,11 @@ TRADE = {
     },
     "spectra": {"numpy": "*", "scipy": "*", "flint": "*/exact.py"},
     "proofs": {"sympy": "*", "numpy": "*", "scipy": "*", "flint": "*/balls.py"},
-    "networks": {"numpy": "*"},
+    "networks": {
+        "numpy": "*",
+        "h5py": "*/encodings/hdf5_process.py",
+        "tensorstore": "*/formats/orbax.py",
+    },
     "studies": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*/venues.py"},
     "reporting": {

@@ -1,0 +1,250 @@
+"""A run of stacked layers, linearised as one map of the states of all of them.
+
+With the layers' states side by side, ``s = (s1, s2, ...)``, layer ``l`` reads what the layer below
+gives at the same step, so that the step Jacobian is block lower triangular: its row ``l`` is
+``A_l`` on the layer's own state and ``B_l dout_(l-1)/ds`` on those below, where
+``A_l = ds_l'/ds_l`` and ``B_l = ds_l'/dx_l``. Products of one covector with it cost as much as
+those of the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradflow.arrays import whole_number
+from gradflow.codegen.over_time import Pulled
+from gradflow.errors import UsageError
+from gradflow.networks.between import Between
+from gradflow.networks.nodes import within_step
+from gradflow.spectra.linearised import Where
+from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.trajectory import Analysed, Trajectory
+
+__all__ = ["NetworkTrajectory"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NetworkTrajectory(Analysed):
+    """Stacked layers run over an input, with every analysis of a run as a method.
+
+    State parts are named by layer, counted from 1 at the input: ``1.h``, ``1.c``, ``2.h``. A
+    gradient by a part is that of a restart there: the other parts of the same step are held. The
+    gradient that automatic differentiation gives for a tensor within the step, with the path
+    through the layers above at the same step, is :meth:`node_gradients`.
+
+    Parameters
+    ----------
+    label
+        What was run, for labels.
+    runs
+        The run of each layer.
+    between
+        What stands behind each layer: normalisation, residual connection.
+    flat_states
+        (..., T + 1, d): the states of all layers side by side.
+    """
+
+    label: str
+    runs: tuple[Trajectory, ...]
+    between: tuple[Between, ...]
+
+    @property
+    def name(self) -> str:
+        """What was run, for labels."""
+        return self.label
+
+    @cached_property
+    def layers(self) -> tuple[slice, ...]:
+        """The slice of each layer in the whole state."""
+        stops = np.cumsum([0, *(run.width for run in self.runs)])
+        return tuple(slice(int(a), int(b)) for a, b in pairwise(stops))
+
+    def part_sizes(self) -> Mapping[str, int]:
+        """Return the number of units of each state part, in flattening order."""
+        return {
+            f"{level}.{part}": size
+            for level, run in enumerate(self.runs, 1)
+            for part, size in run.part_sizes().items()
+        }
+
+    def one(self, *index: int) -> Self:
+        """Return one trajectory of a batch, by its index along each batch axis."""
+        if len(index) != len(self.batch):
+            raise UsageError(
+                f"one: {len(index)} indices are given; the run has batch axes {self.batch}, and "
+                "each needs one."
+            )
+        runs = tuple(run.one(*index) for run in self.runs)
+        return replace(self, runs=runs, flat_states=self.flat_states[index])
+
+    def lyapunov(self, *, leading: int | None = None, **options: Any) -> LyapunovSpectrum:
+        """Return the Lyapunov spectrum of the whole state of one trajectory.
+
+        ``options`` go to :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of
+        all steps by default.
+        """
+        self.require_single("lyapunov")
+        if leading is not None:
+            options["leading"] = whole_number(leading, "lyapunov: leading", 1)
+        options.setdefault("transient", self.steps // 10)
+        return lyapunov_spectrum(self.chunks(), **options)
+
+    def layer_norms(self, lag: int) -> Floats:
+        """Return log norms (layers, layers) of the blocks of ``P(T, T - lag)``, layer by layer.
+
+        Row ``a``, column ``b``: what the state of layer ``b`` does to that of layer ``a`` so many
+        steps later; ``-inf`` above the diagonal, since no layer acts on those below it.
+        """
+        self.require_single("layer_norms")
+        count = whole_number(lag, "layer_norms: lag", 1, self.steps)
+        product, scale = np.eye(self.width), 0.0
+        for t in range(self.steps, self.steps - count, -1):
+            product = product @ self.jacobian(t)
+            size = float(np.abs(product).max())
+            if size == 0.0:
+                break
+            product, scale = product / size, scale + float(np.log(size))
+        norms = np.array(
+            [[np.linalg.norm(product[a, b], 2) for b in self.layers] for a in self.layers]
+        )
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(norms) + scale)
+
+    def node_gradients(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        """Return by part the gradient (..., T, units) of a loss of the last state, at steps 1 to T.
+
+        As automatic differentiation gives it for the tensor of that part within its step: what the
+        part does through other parts of its layer and through the layers above at the same step
+        counts too. Scales are not kept apart, so that very small ones underflow.
+        """
+        row = self.checked_covector(gradient)
+        steps = self.steps
+        states = np.broadcast_to(row, (*self.batch, self.width)).copy()
+        found = np.zeros((*self.batch, steps, self.width))
+        for t in range(steps - 1, -1, -1):
+            nodes = self._nodes(states, t)
+            found[..., t, :] = nodes
+            states = self._from_nodes(nodes, t)
+        for run, own in zip(self.runs, self.layers, strict=True):
+            if len(run.parts) > 1:
+                found[..., own] = np.einsum("...i,...ij->...j", found[..., own], within_step(run))
+        return {p: found[..., s] for p, s in self.parts.items()}
+
+    def path_jacobians(self) -> dict[str, Floats]:
+        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them.
+
+        ``"1: carousel"`` stays within a layer; ``"depth"`` leads from a layer to those above it.
+        """
+        shape = (*self.batch, self.steps, self.width, self.width)
+        whole = self.jacobians()
+        found: dict[str, Floats] = {}
+        depth = whole.copy()
+        for level, (run, own) in enumerate(zip(self.runs, self.layers, strict=True), 1):
+            depth[..., own, own] = 0.0
+            for path, share in run.path_jacobians().items():
+                found[f"{level}: {path}"] = np.zeros(shape)
+                found[f"{level}: {path}"][..., own, own] = share
+        if len(self.runs) > 1:
+            found["depth"] = depth
+        return found
+
+    def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
+        """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
+        steps, width, batch = self.steps, self.width, self.batch
+        current = np.broadcast_to(covector, (*batch, width)).copy()
+        scale = np.zeros(batch)
+        log_norm = np.empty((*batch, steps + 1))
+        log_part = np.empty((*batch, len(self.parts), steps + 1))
+        kept = np.empty((*batch, steps + 1 if rows else 1, width))
+        with np.errstate(divide="ignore"):
+            for lag in range(steps + 1):
+                if lag:
+                    current = self._vjp(current, steps - lag)
+                size = np.linalg.norm(current, axis=-1)
+                safe = np.where(size > 0, size, 1.0)
+                current = current / safe[..., None]
+                scale = scale + np.log(safe)
+                alive = np.where(size > 0, 0.0, -np.inf)
+                log_norm[..., lag] = scale + alive
+                for i, part in enumerate(self.parts.values()):
+                    norms = np.linalg.norm(current[..., part], axis=-1)
+                    log_part[..., i, lag] = np.log(norms) + scale
+                kept[..., lag if rows else 0, :] = current
+        return Pulled(log_norm, log_part, kept)
+
+    def _input_jacobian(self, level: int, where: Where) -> Floats:
+        run = self.runs[level]
+        states, inputs, t = run._at(where)
+        return np.asarray(run.bound.input_jacobian(states, inputs, t))
+
+    def _hidden(self, level: int, where: Where) -> Floats:
+        """The output part of a layer after the steps ``where``, before what stands behind it."""
+        run = self.runs[level]
+        return np.asarray(run.flat_states[..., 1:, run.parts["h"]][..., where, :])
+
+    def _jacobians(self, where: Where, out: Floats | None = None) -> Floats:
+        given: Floats | None = None  # d(what the layer below gives) / d(old states)
+        lead = self.runs[0]._at(where)[0].shape[:-1]
+        found = np.zeros((*lead, self.width, self.width)) if out is None else out
+        if out is not None:
+            found[...] = 0.0
+        for level, (run, own) in enumerate(zip(self.runs, self.layers, strict=True)):
+            row = found[..., own, :]
+            row[..., own] = run._jacobians(where)
+            if given is not None:
+                row += self._input_jacobian(level, where) @ given
+            hidden = row[..., run.parts["h"], :]
+            given = self.between[level].push(self._hidden(level, where), hidden, given)
+        return found
+
+    def _nodes(self, u: Floats, where: Where) -> Floats:
+        """Add to covectors on the new states what they do to the layers above at the same step."""
+        nodes = np.array(u, dtype=np.float64)
+        above: Floats | None = None  # covector on what this layer gives
+        for level in range(len(self.runs) - 1, -1, -1):
+            run, own = self.runs[level], self.layers[level]
+            passed: Floats | None = None
+            if above is not None:
+                back, passed = self.between[level].pull(self._hidden(level, where), above)
+                block = nodes[..., own]
+                block[..., run.parts["h"]] += back
+            if level:
+                to_input = np.einsum(
+                    "...i,...ij->...j", nodes[..., own], self._input_jacobian(level, where)
+                )
+                above = to_input if passed is None else to_input + passed
+        return nodes
+
+    def _from_nodes(self, nodes: Floats, where: Where) -> Floats:
+        parts = [
+            run._vjp(nodes[..., own], where)
+            for run, own in zip(self.runs, self.layers, strict=True)
+        ]
+        return np.concatenate(parts, axis=-1)
+
+    def _vjp(self, u: ArrayLike, where: Where) -> Floats:
+        return self._from_nodes(self._nodes(np.asarray(u, dtype=np.float64), where), where)
+
+    def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
+        nodes = self._nodes(np.asarray(u, dtype=np.float64), where)
+        return {
+            f"{level}.{name}": value
+            for level, (run, own) in enumerate(zip(self.runs, self.layers, strict=True), 1)
+            for name, value in run._parameter_vjp(nodes[..., own], where).items()
+        }
+
+
+def joined(label: str, runs: Sequence[Trajectory], between: Sequence[Between]) -> NetworkTrajectory:
+    """Return the runs of the layers as the run of the whole."""
+    flat = np.concatenate([run.flat_states for run in runs], axis=-1)
+    return NetworkTrajectory(
+        label=label, runs=tuple(runs), between=tuple(between), flat_states=flat
+    )

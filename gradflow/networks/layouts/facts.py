@@ -1,0 +1,88 @@
+"""What a user says of a file that the file itself does not say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from gradflow.errors import UsageError
+from gradflow.networks.layouts.making.kinds import ACTIVATIONS
+
+__all__ = ["Facts", "facts_of"]
+
+_SAME = {"activation": "nonlinearity"}
+
+
+@dataclass(kw_only=True)
+class Facts:
+    """What was said, and what had to be assumed while reading.
+
+    Parameters
+    ----------
+    nonlinearity
+        Activation of a vanilla network, or of the candidate of a gated one.
+    recurrent_activation
+        Activation of the gates.
+    reset_after
+        Whether the reset gate of a GRU acts after the recurrent product.
+    gates
+        Order of the gates' rows where it is not that of the framework: ``"ifog"``.
+    only
+        Name of the recurrent module to read, where the file holds several.
+    cell
+        Name of the library's cell, for arrays by gradflow's own names.
+    assumed
+        Sentences on what was not said; ``warned`` are those that change numbers.
+    """
+
+    nonlinearity: str | None = None
+    recurrent_activation: str | None = None
+    reset_after: bool | None = None
+    gates: str | None = None
+    only: str | None = None
+    cell: str | None = None
+    assumed: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def assume(self, sentence: str, *, warn: bool = False) -> None:
+        """Keep a sentence on what was assumed, once."""
+        if sentence not in self.assumed:
+            self.assumed.append(sentence)
+            if warn:
+                self.warned.append(sentence)
+
+    def order(self, usual: str) -> str:
+        """Return the order of the gates: the usual one, or as said. Raises ``UsageError``."""
+        if self.gates is None:
+            return usual
+        if sorted(self.gates) != sorted(usual):
+            raise UsageError(
+                f"gates is {self.gates!r}; an order of these gates has each of "
+                f"{', '.join(usual)} once, for instance {usual!r}."
+            )
+        return self.gates
+
+
+def facts_of(said: Mapping[str, Any]) -> Facts:
+    """Check what was said. Raises ``UsageError`` for a word that is unknown or of another type."""
+    names = [f.name for f in fields(Facts) if f.name not in ("assumed", "warned")]
+    known: dict[str, Any] = {}
+    for name, value in said.items():
+        word = _SAME.get(name, name)
+        if word not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"read: unknown fact {name!r}: {hint}known are {', '.join(names)}.")
+        if value is None:
+            continue
+        if word == "reset_after":
+            if not isinstance(value, bool):
+                raise UsageError(f"read: reset_after is {value!r}; pass True or False.")
+        elif not isinstance(value, str):
+            raise UsageError(f"read: {name} is {value!r}; pass a name.")
+        if word in ("nonlinearity", "recurrent_activation") and value not in ACTIVATIONS:
+            raise UsageError(f"read: {name} is {value!r}; known are {', '.join(ACTIVATIONS)}.")
+        known[word] = value
+    return Facts(**known)

@@ -1,0 +1,303 @@
+"""A network as it was read: recurrent layers, what stands around them, and what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradflow.arrays import whole_number
+from gradflow.cells import get
+from gradflow.cells.cell import Cell
+from gradflow.errors import UsageError
+from gradflow.networks.between import Between, Normalisation
+from gradflow.networks.joined import NetworkTrajectory, joined
+from gradflow.spectra.running import run as run_cell
+from gradflow.spectra.trajectory import Trajectory
+
+__all__ = ["Dense", "Layer", "Network", "stack"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layer:
+    """One recurrent layer in one direction.
+
+    Attributes
+    ----------
+    name : str
+        Where it stands in the file: ``"rnn"``, ``"memory"``.
+    level : int
+        Number of the layer from the input, counted from 0; both directions of one share it.
+    direction : str
+        ``"forward"``, or ``"reverse"`` where it reads the input from its end.
+    kind : str
+        What it is: ``"lstm"``, ``"gru"``, ``"gru_reset_after"``, ``"rnn"``, ``"rnn_relu"``, ...
+    cell : Cell
+        Its equations.
+    params : mapping of str to array
+        Its arrays by the names of the cell, float64.
+    inputs, hidden : int
+        Entries of an input and of ``h`` (the projected ones, where ``h`` is projected).
+    bias : bool
+        Whether the file holds biases; without, they are zeros here.
+    dtype : str
+        Type of the numbers in the file.
+    initial : mapping of str to array, or None
+        First state by part, where the file holds one.
+    between : Between
+        What stands behind the layer: normalisation, residual connection.
+    """
+
+    name: str
+    level: int
+    direction: str
+    kind: str
+    cell: Cell
+    params: Mapping[str, Floats]
+    inputs: int
+    hidden: int
+    bias: bool
+    dtype: str
+    initial: Mapping[str, Floats] | None = None
+    between: Between = field(default_factory=Between)
+
+    def __repr__(self) -> str:
+        """Return one line: place, kind and sizes."""
+        back = ", reverse" if self.direction == "reverse" else ""
+        return (
+            f"<Layer {self.level} {self.name!r}: {self.kind}, {self.inputs} inputs, "
+            f"{self.hidden} units{back}>"
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dense:
+    """A linear map beside the recurrent layers: the head, ``y = weight @ h + bias``.
+
+    Attributes
+    ----------
+    name : str
+        Where it stands in the file.
+    weight : (outputs, inputs) float64
+    bias : (outputs,) float64, or None
+    """
+
+    name: str
+    weight: Floats
+    bias: Floats | None
+
+    def __repr__(self) -> str:
+        """Return one line: place and sizes."""
+        outputs, inputs = self.weight.shape
+        return f"<Dense {self.name!r}: {inputs} inputs, {outputs} outputs>"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network:
+    """The recurrent layers of a network, lower to upper, forward before reverse.
+
+    Attributes
+    ----------
+    source : str
+        The file they were read from and its format.
+    layers : tuple of Layer
+    head : Dense, or None
+        The linear map behind the last layer, where the file has one that fits.
+    embedding : (symbols, inputs) float64, or None
+        The table whose rows are the first layer's inputs, where the file has one that fits.
+    assumed : tuple of str
+        What the file does not say, a sentence each.
+    skipped : tuple of str
+        Names of the arrays and layers that were not read.
+    """
+
+    source: str
+    layers: tuple[Layer, ...]
+    head: Dense | None = None
+    embedding: Floats | None = None
+    assumed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one line: source, kinds and sizes."""
+        kinds = ", ".join(dict.fromkeys(layer.kind for layer in self.layers))
+        both = {layer.direction for layer in self.layers} == {"forward", "reverse"}
+        widths = ", ".join(dict.fromkeys(str(layer.hidden) for layer in self.layers))
+        count = len({(layer.name, layer.level) for layer in self.layers})
+        return (
+            f"<Network {self.source}: {count} layer{'s' * (count != 1)} ({kinds}), "
+            f"{self.layers[0].inputs} inputs, {widths} units{', both directions' * both}>"
+        )
+
+    def run(
+        self,
+        x: ArrayLike,
+        state: Sequence[Mapping[str, ArrayLike] | None] | None = None,
+        *,
+        backend: str = "auto",
+    ) -> NetworkTrajectory:
+        """Run all layers over an input, as one run with one step Jacobian.
+
+        Parameters
+        ----------
+        x : (..., T, inputs)
+        state
+            First state of each layer by part; that of the file where there is one, else zeros.
+        backend
+            As in :func:`gradflow.run`.
+
+        Raises
+        ------
+        UsageError
+            A network that reads its input from both ends (its state after a step needs the whole
+            input, so that there is no Jacobian of one step; run its layers), layers that do not
+            read what the ones below give, or what ``gradflow.run`` refuses.
+
+        Examples
+        --------
+        >>> import gradflow as gf, numpy as np
+        >>> network = gf.stack("rnn", 2, hidden=3, inputs=2, rng=0)
+        >>> run = network.run(np.ones((5, 2)))
+        >>> run
+        <NetworkTrajectory rnn, 2 layers: 5 steps, units 1.h: 3, 2.h: 3, batch axes ()>
+        >>> run.jacobian(5).shape
+        (6, 6)
+        """
+        back = [layer for layer in self.layers if layer.direction == "reverse"]
+        if back:
+            raise UsageError(
+                f"{self.source}: {back[0].name or 'a layer'!r} reads its input from the end, so "
+                "that no step of the whole network has a Jacobian of its own; take "
+                "layer_runs(x), one run a layer and direction."
+            )
+        runs = self.layer_runs(x, state, backend=backend)
+        return joined(self.source, runs, [layer.between for layer in self.layers])
+
+    def layer_runs(
+        self,
+        x: ArrayLike,
+        state: Sequence[Mapping[str, ArrayLike] | None] | None = None,
+        *,
+        backend: str = "auto",
+    ) -> tuple[Trajectory, ...]:
+        """Run the layers over an input (..., T, inputs), each on what the ones below give.
+
+        A reverse layer's run goes from the end of the input to its beginning. Parameters as in
+        :meth:`run`.
+        """
+        given = np.asarray(x, dtype=np.float64)
+        starts = [layer.initial for layer in self.layers] if state is None else list(state)
+        if len(starts) != len(self.layers):
+            raise UsageError(
+                f"{self.source}: state has {len(starts)} entries; give one a layer, "
+                f"{len(self.layers)}, or None for zeros."
+            )
+        runs: list[Trajectory] = []
+        levels = sorted({layer.level for layer in self.layers})
+        for level in levels:
+            outputs = []
+            for layer, start in zip(self.layers, starts, strict=True):
+                if layer.level != level:
+                    continue
+                if given.shape[-1:] != (layer.inputs,):
+                    raise UsageError(
+                        f"{self.source}: layer {level + 1} reads {layer.inputs} entries and is "
+                        f"given an array of shape {given.shape}; the last axis must have "
+                        f"{layer.inputs}."
+                    )
+                turned = given[..., ::-1, :] if layer.direction == "reverse" else given
+                run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
+                runs.append(run)
+                h = run.states["h"][..., 1:, :]
+                h = h[..., ::-1, :] if layer.direction == "reverse" else h
+                outputs.append(layer.between.value(h, given))
+            given = np.concatenate(outputs, axis=-1)
+        return tuple(runs)
+
+
+def stack(
+    cell: Cell | str | Sequence[Cell | str],
+    layers: int | None = None,
+    *,
+    hidden: int,
+    inputs: int,
+    rng: int | np.random.Generator | None = None,
+    residual: bool = False,
+    norm: bool = False,
+    **init: Any,
+) -> Network:
+    """Return a network of stacked layers with freshly drawn weights.
+
+    Parameters
+    ----------
+    cell
+        The cell of every layer, or one cell a layer, first the one that reads the input.
+    layers
+        Number of layers, where one cell is given for all.
+    hidden, inputs
+        Units of every layer, entries of an input.
+    rng
+        Seed or generator that the layers draw from in turn.
+    residual
+        Whether each layer but the first adds its input to its output.
+    norm
+        Whether each output goes through layer normalisation, with gain 1 and shift 0.
+    **init
+        What else ``cell.init`` takes, for every layer: ``forget_bias=3.0``.
+
+    Raises
+    ------
+    UsageError
+        A cell whose output ``h`` or input is not one vector, a number of layers below 1, or what
+        ``cell.init`` refuses.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
+    <Network lstm, 2 layers: 2 layers (lstm), 3 inputs, 4 units>
+    """
+    if isinstance(cell, list | tuple):
+        cells = [get(one) for one in cell]
+        if layers not in (None, len(cells)) or not cells:
+            raise UsageError(
+                f"stack: {len(cells)} cells are given and layers is {layers}; give one cell a "
+                "layer, or one cell and the number of layers."
+            )
+    else:
+        one = get(cell)  # type: ignore[arg-type]
+        cells = [one] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
+    generator = np.random.default_rng(rng)
+    built = []
+    for level, one in enumerate(cells):
+        if "h" not in one.states or len(one.input_names) != 1:
+            raise UsageError(
+                f"stack: cell {one.name!r} has the state {', '.join(one.states)} and "
+                f"{len(one.input_names)} inputs; a layer gives its part h and reads one input."
+            )
+        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=generator, **init)
+        scale = Normalisation(gain=np.ones(hidden), shift=np.zeros(hidden)) if norm else None
+        built.append(
+            Layer(
+                name=str(level + 1),
+                level=level,
+                direction="forward",
+                kind=one.name,
+                cell=one,
+                params=params,
+                inputs=hidden if level else inputs,
+                hidden=hidden,
+                bias=True,
+                dtype="float64",
+                between=Between(norm=scale, residual=residual and level > 0),
+            )
+        )
+    names = ", ".join(dict.fromkeys(one.name for one in cells))
+    return Network(
+        source=f"{names}, {len(cells)} layer{'s' * (len(cells) != 1)}", layers=tuple(built)
+    )
