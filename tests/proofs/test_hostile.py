@@ -208,6 +208,27 @@ def test_a_proof_that_does_not_end_is_stopped(tmp_path, script):
     assert after.ru_maxrss < 2**20
 
 
+def test_a_module_in_the_folder_one_is_in_is_not_run(tmp_path):
+    written("scalar.upper", tmp_path)
+    for name in ("json", "gradflow", "sympy", "resource"):
+        (tmp_path / f"{name}.py").write_text("open('run', 'w').close()", "utf-8")
+    program = (
+        "import sys; sys.path = [p for p in sys.path if p]\n"
+        "from pathlib import Path; from gradflow.proofs.claims.verify import verify\n"
+        "print([r.level for r in verify(Path('.'), coq=False)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(gf.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "['CERTIFIED']"
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupted_write_leaves_the_bundle_that_was_there(tmp_path, monkeypatch):
     claims = {c.name: c for c in theorems(gf.cells.get("rnn"))}
     folder = write(claims["rnn.upper"], tmp_path)

@@ -6,10 +6,8 @@ Needs no SymPy for the library's cells.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -31,6 +29,7 @@ from gradflow.proofs.claims.claim import (
 from gradflow.proofs.claims.seal import seal
 from gradflow.proofs.coq import check as coq_check
 from gradflow.proofs.coq.scripts import Script
+from gradflow.proofs.limits import command_of, environment
 from gradflow.proofs.solvers import questions as smt
 
 SECONDS = 9.0
@@ -152,13 +151,13 @@ class _Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gradflow.proofs.claims.worker"],
+            command_of("gradflow.proofs.claims.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=environment(),
         )
         self._lines = queue.Queue()
         self._reader = threading.Thread(
