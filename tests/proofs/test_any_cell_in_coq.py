@@ -85,7 +85,7 @@ def test_a_random_cell():
 @needs_coq
 def test_two_hundred_random_cells():
     seen = 0
-    for seed in range(400):
+    for seed in range(500):
         cell = drawn(seed)
         if cell is not None and seen < 200:
             seen += 1
@@ -95,5 +95,5 @@ def test_two_hundred_random_cells():
 
 def test_random_cells_are_cells():
     cells = [c for c in map(drawn, range(60)) if c is not None]
-    assert len(cells) > 30
+    assert len(cells) > 25
     assert {len(c.states) for c in cells} == {1, 2, 3}
