@@ -9,7 +9,9 @@ import pytest
 
 from gradflow.proofs.claims.claim import CERTIFIED, FOREIGN, NOT_PROVED, PROVED, REFUTED
 from gradflow.proofs.claims.verify import verify
+from gradflow.proofs.claims.weighing import weights_texts
 from gradflow.proofs.coq.check import available
+from gradflow.prose import ascii_text
 from proofs.forging import HEADER, changed, judged, rehash, said, written
 
 needs_coq = pytest.mark.skipif(not available(), reason="coqc is not installed")
@@ -210,12 +212,14 @@ def other_bounds_of_a_step(copy):
 
     changed(folder, "evidence.json", nothing)
     (folder / "questions.smt2").unlink(missing_ok=True)
+    (data,) = json.loads((folder / "evidence.json").read_text("utf-8"))
+    texts = weights_texts(data)  # the forger knows how gradflow words it
     said(
         folder,
-        words="for these weights |P(t, k)| is at most (0)^(t-k), for every input: every gradient "
-        "vanishes",
-        formula=r"\kappa \le 0",
-        derivation=["column sums at these norms: at most 0"],
+        words=ascii_text(texts["words"]),
+        formula=texts["formula"],
+        derivation=[ascii_text(line) for line in texts["proof"]],
+        witness=texts["witness"],
     )
     return folder
 
@@ -350,3 +354,24 @@ def test_a_link_to_the_checkers_own_files_gains_nothing(copy):
     os.symlink("/etc/hostname", folder / "claim.json")
     rehash(folder)
     assert judged(folder, coq=False).level == REFUTED
+
+
+def test_other_weights_are_another_claim(copy):
+    folder = copy("rnn.weights")
+
+    def smaller(data):
+        data[0]["singular"]["U"]["matrix"][0][0] = 0
+        return data
+
+    changed(folder, "evidence.json", smaller)
+    rehash(folder)
+    found = judged(folder, coq=False)
+    assert found.failed
+    assert "not what the evidence shows" in found.note or "does not follow" in found.note
+
+
+def test_a_declaration_in_other_words_is_foreign(copy):
+    folder = copy("rnn.weights")
+    changed(folder, "cell.json", lambda data: data | {"masks": None})
+    rehash(folder)
+    assert judged(folder, coq=False).level == FOREIGN

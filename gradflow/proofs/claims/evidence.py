@@ -197,10 +197,18 @@ def _rate(data: Mapping[str, Any]) -> Fraction:
     )
 
 
+_OF_WEIGHTS = {"kind", "derivation", "singular", "given", "assumes", "rate"}
+_OF_A_MAP = {"kind", "matrix", "shift", "side", "bound", "factor", "factor_shift"}
+
+
 def _check_weights(data: Mapping[str, Any]) -> str:
+    if set(data) != _OF_WEIGHTS or not isinstance(data["assumes"], list):
+        return "the entries are not those of a claim about given weights"
     if found := step_from_json(data["derivation"]).fault():
         return found
     for name, certificate in data["singular"].items():
+        if set(certificate) != _OF_A_MAP or certificate["kind"] != "singular":
+            return f"{name}: the entries are not those of a singular value"
         if certificate["side"] != "max":
             return f"{name}: an upper bound of its norm is needed"
         if found := singular_fault(certificate):

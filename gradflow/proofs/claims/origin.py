@@ -118,7 +118,10 @@ def _declared(declaration: Mapping[str, Any]) -> Any:
     if name in LIBRARY and plain_declaration(get(name).declaration) == declaration:
         return get(name)
     try:
-        return Cell(**declaration)
+        cell = Cell(**declaration)
+        if plain_declaration(cell.declaration) != declaration:
+            return "the declaration is not written as gradflow writes it"
+        return cell
     except (GradflowError, TypeError, AttributeError, ValueError) as error:
         return f"the declaration is refused: {str(error)[:200]}"
 

@@ -6,6 +6,8 @@ evidence proves.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -47,10 +49,17 @@ def weights_texts(data: Mapping[str, Any]) -> dict[str, Any]:
         "formula": rf"\kappa \le {shown}",
         "hypotheses": tuple(str(text) for text in data["assumes"]),
         "proof": (*norms, *heights, f"column sums at these norms: at most {shown}"),
-        "witness": "these weights",
+        "witness": f"these weights, whose numbers have the digest {_digest(data)}",
         "false": "",
         "scope": _SCOPE,
     }
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """Return the first digits of the SHA-256 of the weights themselves."""
+    maps = {name: [item["matrix"], item["shift"]] for name, item in data["singular"].items()}
+    text = json.dumps([maps, data["given"]], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def decimal_above(value: Fraction, digits: int = DIGITS) -> str:
