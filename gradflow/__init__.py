@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gradflow.spectra import (
         Decay,
         ErrorSurface,
+        Fault,
         FixedPointBranch,
         FixedPoints,
         LyapunovSpectrum,
@@ -50,9 +51,11 @@ if TYPE_CHECKING:
         continue_fixed_points,
         fixed_points,
         leading_exponents,
+        locate,
         run,
         stream_gradient_decay,
     )
+    from gradflow.studies import diagnose
 
 __version__ = "0.1.0"
 
@@ -60,6 +63,7 @@ __all__ = [
     "Cell",
     "Decay",
     "ErrorSurface",
+    "Fault",
     "FixedPointBranch",
     "FixedPoints",
     "LyapunovSpectrum",
@@ -75,11 +79,13 @@ __all__ = [
     "codegen",
     "compile",
     "continue_fixed_points",
+    "diagnose",
     "figures",
     "fixed_points",
     "jacobian",
     "jacobians",
     "leading_exponents",
+    "locate",
     "networks",
     "proofs",
     "prove",
@@ -113,6 +119,7 @@ _HOME = {
     "Cell": "cells",
     "Decay": "spectra",
     "ErrorSurface": "spectra",
+    "Fault": "spectra",
     "FixedPointBranch": "spectra",
     "FixedPoints": "spectra",
     "LyapunovSpectrum": "spectra",
@@ -125,9 +132,11 @@ _HOME = {
     "bptt": "jacobians",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
+    "diagnose": "studies",
     "fixed_points": "spectra",
     "jacobian": "jacobians",
     "leading_exponents": "spectra",
+    "locate": "spectra",
     "prove": "proofs",
     "read": "networks",
     "report": "reporting",

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gradflow.errors import UsageError
+from gradflow.errors import NotFiniteError, UsageError
 
 __all__ = ["real_array", "real_numbers", "whole_number", "writable"]
 
+# Whole numbers from which on no size or step is, and longer ones are not even printed.
+_LARGEST = 2**62
 # kinds of NumPy types that are real numbers: floating, signed, unsigned, truth values
 _REAL = "fiub"
 _ADVICE = {
@@ -49,7 +51,7 @@ def real_array(
     ------
     UsageError
         If it is complex, masked, a tensor that requires grad, of objects, strings or dates, or has
-        rows of unequal length; or if it is not finite and has to be.
+        rows of unequal length; or, as ``NotFiniteError``, if it is not finite and has to be.
 
     >>> real_array([True, 2], "here", "a")
     array([1., 2.])
@@ -62,7 +64,7 @@ def real_array(
         array = array.astype(np.float64)
     if finite and not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise UsageError(
+        raise NotFiniteError(
             f"{where}: {f'the {what} hold' if many else f'{what} holds'} {array[index]} at index "
             f"{index}; every entry must be finite, so clean the array."
         )
@@ -119,6 +121,12 @@ def whole_number(value: Any, name: str, least: int, most: int | None = None) -> 
         number = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         number = least - 1
+    if number > _LARGEST:
+        upto = "2^62" if most is None else most
+        raise UsageError(
+            f"{name} is a number of {number.bit_length()} bits; it must be a whole number from "
+            f"{least} to {upto}."
+        )
     if number < least or (most is not None and number > most):
         allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise UsageError(f"{name} is {value!r}; it must be a whole number {allowed}.")

@@ -12,7 +12,7 @@ a defect of gradflow itself.
 
 from typing import ClassVar
 
-__all__ = ["GradflowError", "InputError", "PrecisionError", "UsageError"]
+__all__ = ["GradflowError", "InputError", "NotFiniteError", "PrecisionError", "UsageError"]
 
 
 class GradflowError(Exception):
@@ -25,6 +25,10 @@ class UsageError(GradflowError, ValueError):
     """A request that cannot be met: wrong arguments, wrong shapes, a declaration that is wrong."""
 
     exit_code: ClassVar[int] = 2
+
+
+class NotFiniteError(UsageError):
+    """An array with NaN or infinity where every entry has to be finite."""
 
 
 class PrecisionError(GradflowError, ValueError):

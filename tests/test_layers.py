@@ -21,7 +21,17 @@ LONGEST = 300
 MOST = 12
 FEW = 4
 # stand outside the floors: may import one another and Python's own library, nothing of a floor
-OUTSIDE = {"arrays", "errors", "files", "prose", "lazy", "registry", "provenance", "drawable"}
+OUTSIDE = {
+    "arrays",
+    "errors",
+    "files",
+    "prose",
+    "lazy",
+    "registry",
+    "provenance",
+    "drawable",
+    "memory",
+}
 # they exist to import late what others name: a public name, a record, the figure of a result
 LATE = {"lazy", "registry", "drawable"}
 

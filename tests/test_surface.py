@@ -82,6 +82,26 @@ def test_one_default_backend(name):
     assert default in ("auto", inspect.Parameter.empty)
 
 
+# they run a cell without being given its arrays
+RUNS_ITS_OWN = {"gf.report", "reporting.report", "studies.study"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        n
+        for n, f in FUNCTIONS.items()
+        if ({"cell", "params"} <= {*parameters(f)} and "dtype" not in parameters(f))
+        or n in RUNS_ITS_OWN
+    ),
+)
+def test_what_runs_a_cell_takes_its_initial_state(name):
+    state = parameters(FUNCTIONS[name])["state"]
+    assert state.default is None
+    assert "Mapping[str, ArrayLike]" in str(state.annotation)
+    assert re.search(r"(?m)^[\w, ]*\bstate\b[\w, ]*$", inspect.getdoc(FUNCTIONS[name]) or "")
+
+
 def test_k_leading_is_one_keyword():
     assert [n for n, f in CALLS.items() if {"k", "how_many"} & {*parameters(f)}] == []
     assert "leading" in parameters(gf.leading_exponents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
 from gradflow.errors import UsageError
+from gradflow.memory import FLOAT, require
 
 Array = NDArray[np.float64]
 
@@ -76,6 +78,16 @@ def initialize(
     ):
         if given_rule is not None and not of:
             raise UsageError(f"{place}: has no maps that {word}= could set; drop it.")
+    shapes = {name: [sizes[space] for space in declared.shape_of(name)] for name in names}
+    largest = max(shapes, key=lambda name: math.prod(shapes[name]), default="")
+    if shapes:
+        told = " x ".join(map(str, shapes[largest]))
+        require(
+            FLOAT * sum(map(math.prod, shapes.values())),
+            place,
+            f"its arrays, the largest of them {largest} of {told} numbers,",
+            "give fewer units",
+        )
     arrays: dict[str, Array] = {}
     for name in names:
         is_map = name in declared.linear_maps

@@ -1,6 +1,7 @@
-"""ASK: the command line, ``gradflow cells | derive | report | figure | prove | verify``.
+"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
-Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
+Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
+cannot be read, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
-from gradflow.cli import figure, theorems
-from gradflow.cli.console import plain, progress
+from gradflow.cli import diagnose, figure, theorems
+from gradflow.cli.console import output, plain, progress
 from gradflow.errors import GradflowError
 from gradflow.provenance import command
 
@@ -28,6 +29,7 @@ app = App(
     version_flags=["--version"],
 )
 
+app.command(diagnose.diagnose)
 app.command(figure.figure)
 app.command(theorems.prove)
 app.command(theorems.verify)
@@ -158,13 +160,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     console = Console(stderr=True)
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        with output():
+            app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except GradflowError as error:
         console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        console.print("gradflow: the memory is used up; ask for fewer units or steps.", style="red")
+        sys.exit(1)
     except KeyboardInterrupt:
         console.print("gradflow: interrupted", style="red")
         sys.exit(130)

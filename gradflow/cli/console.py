@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["plain", "progress", "table"]
+from gradflow.errors import GradflowError
+
+__all__ = ["output", "plain", "progress", "table"]
+
+# Errors of writing to what is open already.
+_UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT}
+# What rich exits with as well.
+_PIPE_CLOSED = 1
 
 
 def table(*columns: str) -> Table:
@@ -23,6 +33,39 @@ def table(*columns: str) -> Table:
 def plain(text: str) -> str:
     """Return ``text`` so that no bracket in it is read as markup."""
     return text.replace("[", "\\[")
+
+
+@contextmanager
+def output() -> Iterator[None]:
+    """Write what is printed meanwhile to stdout, in whatever encoding and however far it goes.
+
+    A letter that the terminal's encoding lacks is escaped. Where nobody reads on (``| head``) the
+    process ends with 1 and without a word.
+
+    Raises
+    ------
+    GradflowError
+        If the output cannot be written, to a full disk for one.
+    """
+    with suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITTEN:
+            raise
+        # what is still in the buffer would be tried once more, at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            sys.exit(_PIPE_CLOSED)
+        raise GradflowError(
+            f"the output cannot be written: {error.strerror}; make room or write elsewhere."
+        ) from error
 
 
 @contextmanager

@@ -104,8 +104,10 @@ def sizes(cell: Cell, params: Params) -> dict[str, int]:
     for name in (*cell.parameters, *cell.constant_names):
         shape, spaces = tuple(params[name].shape), cell.shape_of(name)
         if len(shape) != len(spaces):
+            more = len(shape) == len(spaces) + 1
             raise UsageError(
-                f"{place(cell)}: {name} has shape {shape}; it needs ({', '.join(spaces)})."
+                f"{place(cell)}: {name} has shape {shape}; it needs ({', '.join(spaces)})"
+                f"{'. An axis of steps before is for gf.run' if more else ''}."
             )
         for space, size in zip(spaces, shape, strict=True):
             if found.setdefault(space, size) != size or size < 1:

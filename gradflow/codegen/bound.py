@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from gradflow.codegen import border
 from gradflow.codegen.arguments import Arguments, Call
-from gradflow.codegen.targets.target import Compiled
+from gradflow.codegen.targets.target import Compiled, Loops
 from gradflow.errors import UsageError
 
 Array = Any
@@ -27,6 +27,15 @@ class Bound(Arguments):
     Its fields are those of :class:`gradflow.codegen.arguments.Arguments`; `gf.compile(cell).bind`
     makes one.
     """
+
+    @property
+    def loops(self) -> Loops:
+        """The target's loops over time."""
+        return self.code.loops
+
+    def at(self, t: int) -> Self:
+        """Return this: the parameters are those of every step ``t``."""
+        return self
 
     def step(self, state: Array, x: Array = None, t: Array = 1) -> Array:
         """Return the new state (..., d)."""

@@ -23,6 +23,7 @@ from gradflow.codegen.lowering.calculus import (
 )
 from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.targets.target import Functions, Loops, Target
+from gradflow.codegen.varying import Varying, bind_over_time
 from gradflow.errors import UsageError
 from gradflow.jacobians.labels import path_labels
 
@@ -135,6 +136,13 @@ class Code:
             If a parameter is missing, unknown, wrongly shaped, or no array of real numbers.
         """
         return bind(self, params, state)
+
+    def bind_over_time(self, params: Params, state: Array = None) -> Bound | Varying:
+        """Return this code with its parameters bound, of which some have a row for every step.
+
+        See :func:`gradflow.codegen.varying.bind_over_time`.
+        """
+        return bind_over_time(self, params, state)
 
     def sizes(self, params: Params) -> dict[str, int]:
         """Return the number of units of each space, after checking every array's shape."""

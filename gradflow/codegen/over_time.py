@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg.blas  # noqa: F401  loads the BLAS that compiled loops call
@@ -15,22 +15,27 @@ from threadpoolctl import ThreadpoolController
 from gradflow.codegen import border
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.targets.target import Compiled, Run
+from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
 
 Floats = NDArray[np.float64]
 Inputs = Mapping[str, Floats]
+# what is not finite is told by whoever asked for the run
+_QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 class Pulled(NamedTuple):
     """A covector pulled back, lag 0 first, natural logs.
 
     ``log_norm`` (..., T + 1), ``log_part`` (..., parts, T + 1), directions ``rows`` (..., T + 1, d)
-    if they were wanted, else (..., 1, d), the last alone.
+    if they were wanted, else (..., 1, d), the last alone. ``log_rows``, logs of what ``rows`` are
+    directions of, where they are known entry by entry.
     """
 
     log_norm: Floats
     log_part: Floats
     rows: Floats
+    log_rows: Floats | None = None
 
 
 class Pushed(NamedTuple):
@@ -45,7 +50,9 @@ class Pushed(NamedTuple):
     log_scale: Floats
 
 
-def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 1) -> None:
+def fill_states(
+    bound: Bound | Varying, states: Floats, inputs: Inputs, first_step: int = 1
+) -> None:
     """Fill ``states`` (..., T + 1, d) from its first entry on, in place.
 
     ``inputs`` are (..., T, units) by name; ``first_step`` is the number of the first step. Overflow
@@ -53,14 +60,14 @@ def fill_states(bound: Bound, states: Floats, inputs: Inputs, first_step: int = 
     """
     require_loops(bound.code)
     run = _run(bound, states, inputs, first_step)
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
-        bound.code.loops.forward(run)
+    with one_thread(), np.errstate(**_QUIET):
+        bound.loops.forward(run)
     if not np.shares_memory(run.states, states):
         states[...] = run.states.reshape(states.shape)
 
 
 def pull_back(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -76,13 +83,13 @@ def pull_back(
     require_loops(bound.code)
     run = _run(bound, states, inputs, first_step)
     results = _results(run, len(bound.cell.states), rows)
-    with one_thread(), np.errstate(over="ignore"):
-        bound.code.loops.pullback(run, _covectors(states, covector), *results)
+    with one_thread(), np.errstate(**_QUIET):
+        bound.loops.pullback(run, _covectors(states, covector), *results)
     return _shaped(states, *results)
 
 
 def run_and_pull_back(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     covector: Floats,
@@ -95,21 +102,21 @@ def run_and_pull_back(
     The tape holds every factor of the step's transposed Jacobian, so it is a few times the size of
     the states. ``states`` must be contiguous float64.
     """
-    loops = bound.code.loops
+    loops = bound.loops
     if loops.tape_width is None or loops.taped is None or loops.replay is None:
         fill_states(bound, states, inputs, first_step)
         return pull_back(bound, states, inputs, covector, rows=rows, first_step=first_step)
     run = _run(bound, states, inputs, first_step)
     tape = np.empty((run.states.shape[1] - 1, len(run.states), loops.tape_width(run.sizes)))
     results = _results(run, len(bound.cell.states), rows)
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(**_QUIET):
         loops.taped(run, tape)
         loops.replay(run, _covectors(states, covector), *results, tape)
     return _shaped(states, *results)
 
 
 def push_forward(
-    bound: Bound,
+    bound: Bound | Varying,
     states: Floats,
     inputs: Inputs,
     *,
@@ -124,7 +131,7 @@ def push_forward(
     It limits no threads, since it may be called for a few steps at a time.
     """
     require_loops(bound.code)
-    loops = bound.code.loops
+    loops = bound.loops
     push = loops.push_known if known else loops.push
     run = _run(bound, states, inputs, first_step)
     if not np.shares_memory(run.states, states) or run.states.dtype != np.float64:
@@ -140,7 +147,7 @@ def push_forward(
             )
         image = np.array(frame.reshape(-1, width), dtype=np.float64, order="C")
         log_size, exponent = np.empty((count, stop - start)), np.zeros(count)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(**_QUIET):
             advance(start, stop, image, log_size, exponent)
         return Pushed(image.reshape(frame.shape), log_size.T, exponent * np.log(2))
 
@@ -190,7 +197,7 @@ def _shaped(states: Floats, log_norm: Floats, log_part: Floats, rows: Floats) ->
     )
 
 
-def _run(bound: Bound, states: Floats, inputs: Inputs, first_step: int) -> Run:
+def _run(bound: Bound | Varying, states: Floats, inputs: Inputs, first_step: int) -> Run:
     *lead, length, width = states.shape
     flat = np.ascontiguousarray(states).reshape(-1, length, width)
     bound, cell = bound.with_state(states), bound.cell

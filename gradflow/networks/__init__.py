@@ -1,9 +1,10 @@
 """READ: what comes from outside: trained networks from files of weights, and input sequences."""
 
-from gradflow.networks.network import Dense, Layer, Network, stack
+from gradflow.networks.network import Dense, Layer, Network
 from gradflow.networks.readers import READERS, Reader
 from gradflow.networks.reading import read
 from gradflow.networks.sequence import InputSequence, read_sequence
+from gradflow.networks.stacking import stack
 
 __all__ = [
     "READERS",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.errors import InputError, UsageError
+from gradflow.memory import require
+from gradflow.networks.readers.arrays import DAMAGE
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -22,6 +24,7 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
     numbers.
     """
     try:
+        _require_room(path)
         with np.load(path, allow_pickle=False) as data:
             found = {n: real_array(data[n], str(path), n, finite=False) for n in data.files}
     except FileNotFoundError:
@@ -29,7 +32,7 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
     except UsageError as error:
         sentence = str(error)
         raise InputError(sentence) from None
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, AttributeError) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); pass a .npz file of arrays by name."
         ) from None
@@ -46,3 +49,12 @@ def read_params(cell: Cell, path: Path) -> tuple[Arrays, Arrays]:
         {n: found[n] for n in needed},
         {n: found[n] for n in cell.input_names if n in found},
     )
+
+
+def _require_room(path: Path) -> None:
+    """Raise ``UsageError`` if the arrays are larger unpacked than memory can hold."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    require(3 * size, str(path), "its arrays", "pass a smaller file")

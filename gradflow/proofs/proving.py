@@ -80,6 +80,7 @@ def prove(
     cell: Cell | str,
     params: Mapping[str, ArrayLike] | None = None,
     x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    state: ArrayLike | Mapping[str, ArrayLike] | None = None,
 ) -> Claims:
     """Return every theorem about a cell.
 
@@ -91,6 +92,8 @@ def prove(
         Its arrays; with them each claim that can be measured gets a ``margin`` on a real run.
     x
         The input of that run, (T, input); by default standard normal numbers, 50 steps, seed 0.
+    state
+        Its initial state, flat (d,) or by part; zeros by default.
 
     Returns
     -------
@@ -100,7 +103,8 @@ def prove(
     Raises
     ------
     UsageError
-        For an unknown cell, and as :func:`gradflow.run` for arrays that do not fit.
+        For an unknown cell, for weights that change from step to step, and as
+        :func:`gradflow.run` for arrays that do not fit.
 
     Examples
     --------
@@ -111,7 +115,8 @@ def prove(
     claims = theorems(cell)
     if params is None:
         return Claims(claims, unstated(cell))
-    on = run_for(cell, params, x)
+    on = run_for(cell, params, x, state)
+    on.require_constant("prove")
     own = concrete(cell, params)
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
     return Claims((*measured, own) if own else tuple(measured), unstated(cell))
@@ -121,15 +126,17 @@ def run_for(
     cell: Cell,
     params: Mapping[str, ArrayLike],
     x: ArrayLike | Mapping[str, ArrayLike] | None,
+    state: ArrayLike | Mapping[str, ArrayLike] | None = None,
 ) -> Trajectory:
     """Run a cell to measure margins on; without an input, on standard normal numbers."""
     if not cell.input_names:
-        ones = {p: np.ones(1) for p in cell.states if cell.spaces[p] == ONE}
-        return run(cell, params, state=ones or None, steps=STEPS)
+        if state is None:
+            state = {p: np.ones(1) for p in cell.states if cell.spaces[p] == ONE} or None
+        return run(cell, params, state=state, steps=STEPS)
     if x is None:
         rng = np.random.default_rng(0)
         x = {n: rng.standard_normal((STEPS, _width(cell, params, n))) for n in cell.input_names}
-    return run(cell, params, x)
+    return run(cell, params, x, state)
 
 
 def _width(cell: Cell, params: Mapping[str, ArrayLike], name: str) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.files import write_atomically
@@ -63,6 +65,7 @@ def report(
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
     seed: int = 0,
+    state: ArrayLike | Mapping[str, ArrayLike] | None = None,
     command: str = "",
     progress: Progress = lambda stage: None,
 ) -> Written:
@@ -74,7 +77,7 @@ def report(
         A cell, its name, or ``"FILE.py:NAME"``.
     out
         File to write; its folder is made if it is missing.
-    hidden, steps, input, init, seed
+    hidden, steps, input, init, seed, state
         As in :func:`gradflow.studies.study`.
     command
         What the page says it was made by; the Python call by default.
@@ -97,7 +100,14 @@ def report(
     """
     found = get(cell)
     measured = study(
-        found, hidden=hidden, steps=steps, input=input, init=init, seed=seed, progress=progress
+        found,
+        hidden=hidden,
+        steps=steps,
+        input=input,
+        init=init,
+        seed=seed,
+        state=state,
+        progress=progress,
     )
     progress(_LAST)
     chosen = ", ".join(f"{name}={value}" for name, value in (init or {}).items())
@@ -107,6 +117,7 @@ def report(
         "Input": measured.setup.source,
         "Initialization": chosen or "the cell's defaults",
         "Seed": str(seed),
+        **({} if state is None else {"Initial state": "as given"}),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},
     }
     path = Path(out)

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from gradflow.spectra.equilibria.branches.continuation import continue_fixed_points
     from gradflow.spectra.equilibria.points import FixedPoints
     from gradflow.spectra.equilibria.search import fixed_points
+    from gradflow.spectra.faults.fault import Fault
     from gradflow.spectra.landscape.clipping import Descent, descend, log_clip_factor
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
+    from gradflow.spectra.locating import locate
+    from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
     from gradflow.spectra.lyapunov.long_runs import leading_exponents
-    from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, lyapunov_spectrum
+    from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
     from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
     from gradflow.spectra.products.singular_values import SingularValues, singular_values
     from gradflow.spectra.running import run
@@ -48,6 +51,7 @@ __all__ = [
     "Decay",
     "Descent",
     "ErrorSurface",
+    "Fault",
     "FixedPointBranch",
     "FixedPoints",
     "KreissConstant",
@@ -69,6 +73,7 @@ __all__ = [
     "gradient_decay",
     "kreiss_constant",
     "leading_exponents",
+    "locate",
     "log_clip_factor",
     "log_power_norms",
     "log_resolvent_norms",
@@ -91,11 +96,12 @@ _HOME = {
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
+    "Fault": "faults.fault",
     "FixedPointBranch": "equilibria.branches.branch",
     "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
     "Loss": "landscape.loss",
-    "LyapunovSpectrum": "lyapunov.spectrum",
+    "LyapunovSpectrum": "lyapunov.exponents",
     "ParameterGradient": "decay.by_lag",
     "PathDecay": "decay.paths",
     "ProductEigenvalues": "products.eigenvalues",
@@ -112,6 +118,7 @@ _HOME = {
     "gradient_decay": "decay.decay",
     "kreiss_constant": "theory.kreiss",
     "leading_exponents": "lyapunov.long_runs",
+    "locate": "locating",
     "log_clip_factor": "landscape.clipping",
     "log_power_norms": "theory.kreiss",
     "log_resolvent_norms": "theory.kreiss",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +13,31 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
+from gradflow.codegen.logarithms.numbers import Logs, joined
+from gradflow.codegen.logarithms.steps import in_doubt, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
+from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
+from gradflow.spectra.faults.fault import Fault
+from gradflow.spectra.faults.of_slopes import fault_of_slopes
 from gradflow.spectra.linearised import Linearised, Where
 from gradflow.spectra.numerics.logdomain import Floats
+
+# a slope that is not finite is told by the analysis that meets it
+_QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+# So many steps are looked at together.
+_TOGETHER = 4096
+
+
+def _alike(
+    bound: Bound | Varying, t: NDArray[np.int64], span: slice
+) -> Iterator[tuple[Bound, slice]]:
+    """Yield slices of steps ``t`` that have the same parameters, with the code bound to them."""
+    if isinstance(bound, Bound):
+        yield bound, span
+        return
+    for k in range(*span.indices(len(t))):
+        yield bound.at(int(t[k])), slice(k, k + 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -25,14 +47,15 @@ class LinearisedCell(Linearised):
     Parameters
     ----------
     bound
-        The compiled cell with its parameters, which ran it and runs what follows.
+        The compiled cell with its parameters, which ran it and runs what follows; one of
+        :class:`gradflow.codegen.varying.Varying` where they change from step to step.
     flat_states
         (..., T + 1, d): the whole state, parts side by side; index 0 is the initial state.
     inputs
         (..., T, input) by name.
     """
 
-    bound: Bound
+    bound: Bound | Varying
     inputs: Mapping[str, Floats]
 
     @property
@@ -60,6 +83,15 @@ class LinearisedCell(Linearised):
         """The cell's name."""
         return self.cell.name
 
+    def require_constant(self, what: str) -> None:
+        """Raise ``UsageError`` if a parameter changes from step to step."""
+        if isinstance(self.bound, Varying):
+            moving = ", ".join(self.bound.moving)
+            raise UsageError(
+                f"{what}: its statement is about weights that stay, and {moving} of cell "
+                f"{self.name!r} change at every step; run the cell with one array for each."
+            )
+
     def part_sizes(self) -> Mapping[str, int]:
         """Return the number of units of each state part, in flattening order."""
         return self.bound.part_sizes(self.flat_states)
@@ -81,14 +113,49 @@ class LinearisedCell(Linearised):
         }
         return replace(self, flat_states=self.flat_states[index], inputs=inputs)
 
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
-        states, inputs, t = self._at(slice(0, self.steps))
-        return self.bound.path_jacobians(states, inputs, t)
-
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+        return self._in_doubt
+
+    @cached_property
+    def _in_doubt(self) -> NDArray[np.bool_]:
+        *batch, steps, width = self.flat_states[..., 1:, :].shape
+        states = self.flat_states[..., :-1, :].reshape(-1, width)
+        inputs = {
+            n: np.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, x.shape[-1])
+            for n, x in self.inputs.items()
+        }
+        t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
+        bound = self.bound.with_state(self.flat_states)
+        found = np.empty(len(states), dtype=bool)
+        for i in range(0, len(states), _TOGETHER):
+            for here, some in _alike(bound, t, slice(i, i + _TOGETHER)):
+                own = {n: x[some] for n, x in inputs.items()}
+                found[some] = in_doubt(here, states[some], own, t[some])
+        return found.reshape(*batch, steps)
+
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+        states, inputs, t = self._at(where)
+        bound = self.bound.with_state(self.flat_states)
+        parts = [
+            log_jacobians(
+                here, states[some], {n: x[some] for n, x in (inputs or {}).items()}, t[some]
+            )
+            for here, some in _alike(bound, t, slice(0, len(t)))
+        ]
+        return {path: joined([part[path] for part in parts]) for path in parts[0]}
+
+    def fault(self) -> Fault | None:
+        """Return where a derivative of the run first is NaN or infinite, ``None`` where none is.
+
+        See :func:`gradflow.locate`, which also tells where a run stops that cannot be made.
+        """
+        return fault_of_slopes(self.bound, self.flat_states, self.inputs)
 
     def _at(self, where: Where) -> tuple[Floats, dict[str, Floats] | None, NDArray[np.int64]]:
         states = self.flat_states[..., :-1, :][..., where, :]
@@ -97,11 +164,18 @@ class LinearisedCell(Linearised):
 
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.bound.jacobian(states, inputs, t, out))
+        with np.errstate(**_QUIET):
+            return np.asarray(self.bound.jacobian(states, inputs, t, out))
+
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]:
+        states, inputs, t = self._at(where)
+        with np.errstate(**_QUIET):
+            return self.bound.path_jacobians(states, inputs, t)
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
         states, inputs, t = self._at(where)
-        return np.asarray(self.bound.vjp(states, u, inputs, t))
+        with np.errstate(**_QUIET):
+            return np.asarray(self.bound.vjp(states, u, inputs, t))
 
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
         states, inputs, t = self._at(where)

@@ -17,7 +17,10 @@ from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds
 from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
-from gradflow.errors import UsageError
+from gradflow.codegen.varying import Varying
+from gradflow.errors import NotFiniteError, UsageError
+from gradflow.memory import FLOAT, require
+from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
@@ -43,7 +46,10 @@ def run(
     cell
         The declared cell.
     params
-        Its arrays, as ``cell.init`` makes them; a number will do for a scalar.
+        Its arrays, as ``cell.init`` makes them; a number will do for a scalar. One with an axis of
+        steps before its own changes at every step: a map (T, out, in), a vector (T, units), a
+        scalar (T, 1). Its gradient has that axis too. The same weights hold for all trajectories
+        of a batch.
     x
         (..., T, input), or a mapping for several inputs, or ``None`` for a cell without input.
     state
@@ -62,7 +68,8 @@ def run(
     UsageError
         If shapes do not fit, there is no step, an array is no array of real numbers or holds a
         value that is not finite, the backend has no loops over time, or the state stops being
-        finite: at which step, and what to do.
+        finite: at which step, by which operation of which equation, and what to do;
+        :func:`gradflow.locate` returns that as data.
 
     Examples
     --------
@@ -70,6 +77,12 @@ def run(
     array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)
+    require(
+        FLOAT * (start.count + 1) * start.first.size,
+        place(start.bound.cell),
+        f"the states of {start.count} steps",
+        "give fewer steps, or use gf.stream_gradient_decay or gf.leading_exponents instead",
+    )
     states = np.empty((*start.first.shape[:-1], start.count + 1, start.first.shape[-1]))
     states[..., 0, :] = start.first
     fill_states(start.bound, states, start.inputs)
@@ -81,7 +94,7 @@ def run(
 class Start:
     """What a run begins from, checked: inputs (..., T, units), first state (..., d)."""
 
-    bound: Bound
+    bound: Bound | Varying
     inputs: dict[str, Floats]
     first: Floats
     count: int
@@ -94,11 +107,14 @@ class Start:
         """Raise ``UsageError`` if ``states`` (..., m, d), of step ``before`` on, are not finite."""
         if np.isfinite(states).all():
             return
-        bad = np.argwhere(~np.isfinite(states))
+        # streamed analyses run with all batch axes as one
+        shaped = states.reshape(*self.first.shape[:-1], *states.shape[-2:])
+        found = fault_of_states(self.bound, shaped, self.inputs, before)
+        assert found is not None
+        which = f", trajectory {found.batch}" if found.batch else ""
         raise UsageError(
-            f"{place(self.bound.cell)}: the state stops being finite at step "
-            f"{before + int(bad[:, -2].min())} of {self.count}, it grows without bound; use "
-            "smaller weights or fewer steps."
+            f"{place(self.bound.cell)}: the state stops being finite at step {found.step} of "
+            f"{self.count}{which}: {found.told}; {found.advice}."
         )
 
 
@@ -111,28 +127,30 @@ def prepared(
     backend: str,
     kernels: Sequence[str] = KERNELS,
     repeats: int = 1,
+    finite: bool = True,
 ) -> Start:
     """Return what a run begins from. Parameters and errors as those of :func:`run`.
 
     ``kernels`` are the functions it needs of a backend that compiles, and it is made so many times.
+    Unless ``finite``, what is not finite may go in.
     """
     cell = get(cell)
     code = partial(code_of, cell, digits=50)
     plain = code(PLAIN if backend == "auto" else chosen(backend, code))
     require_loops(plain)
-    bound = plain.bind(params, state)
+    bound = plain.bind_over_time(params, state)
     for name, array in bound.params.items():
-        real_array(array, place(cell), name)
-    inputs = _sequences(cell, x)
-    count = _count(cell, inputs, steps)
+        real_array(array, place(cell), name, finite=finite)
+    inputs = _sequences(cell, x, finite)
+    count = _count(cell, inputs, steps, bound.steps if isinstance(bound, Varying) else None)
     if state is None:
         first = np.zeros(sum(bound.part_sizes().values()))
     else:
         first = bound.join(bound.split(state))
-        real_array(first, place(cell), "state")
+        real_array(first, place(cell), "state", finite=finite)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
-    if backend == "auto":
+    if isinstance(bound, Bound) and backend == "auto":
         trajectories = int(np.prod(lead, dtype=int))
         seconds = repeats * estimated_seconds(count, trajectories, first.shape[-1])
         taken = chosen(backend, code, kernels, seconds)
@@ -140,7 +158,7 @@ def prepared(
     return Start(bound=bound, inputs=inputs, first=first, count=count)
 
 
-def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
+def _sequences(cell: Cell, x: Inputs, finite: bool) -> dict[str, Floats]:
     if x is None:
         if cell.input_names:
             raise UsageError(f"{place(cell)}: needs its input {', '.join(cell.input_names)}.")
@@ -150,7 +168,8 @@ def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
         wanted = ", ".join(cell.input_names) or "none"
         raise UsageError(f"{place(cell)}: inputs given do not match; it needs {wanted}.")
     arrays = {
-        name: real_array(value, place(cell), f"input {name}") for name, value in given.items()
+        name: real_array(value, place(cell), f"input {name}", finite=False)
+        for name, value in given.items()
     }
     for name, array in arrays.items():
         if array.ndim < 2:
@@ -158,11 +177,19 @@ def _sequences(cell: Cell, x: Inputs) -> dict[str, Floats]:
                 f"{place(cell)}: input {name} has shape {array.shape}; it needs "
                 "(..., T, input), one row a step."
             )
+        if finite and not np.isfinite(array).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NotFiniteError(
+                f"{place(cell)}: input {name} holds {array[index]} at index {index}, which is step "
+                f"{index[-2] + 1}; every entry must be finite, so clean the input."
+            )
     return arrays
 
 
-def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None) -> int:
+def _count(cell: Cell, inputs: dict[str, Floats], steps: int | None, of_params: int | None) -> int:
     lengths = {v.shape[-2] for v in inputs.values()}
+    if of_params is not None:
+        lengths.add(of_params)
     if steps is not None:
         lengths.add(whole_number(steps, f"{place(cell)}: steps", 1))
     if len(lengths) != 1:

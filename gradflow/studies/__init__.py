@@ -9,6 +9,9 @@
 from gradflow.lazy import lazily
 
 _HOME = {
+    "Diagnosis": "diagnosis",
+    "Remedy": "diagnosis",
+    "diagnose": "diagnosis",
     "Number": "headline",
     "STAGES": "one_cell",
     "Setup": "setup",

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
+from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
 from gradflow.studies.headline import (
     TOLERANCE,
@@ -139,6 +140,19 @@ MEASURES: Mapping[str, Measure] = {
 }
 """What is measured of what was run, by the field of `Study` that holds it."""
 
+
+def _require_room(ran: Setup) -> None:
+    """Raise ``UsageError`` at once if what is measured last would take too much memory."""
+    run = ran.trajectory
+    numbers = max(2 * run.width**2, sum(p.size for p in run.params.values()))
+    require(
+        FLOAT * run.steps * numbers,
+        "report",
+        f"what is measured of {run.steps} steps of {run.width} entries of state",
+        "give fewer units or fewer steps",
+    )
+
+
 _FIRST = "running the cell"
 STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 """What a study announces, in order."""
@@ -152,6 +166,7 @@ def study(
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
     seed: int = 0,
+    state: ArrayLike | Mapping[str, ArrayLike] | None = None,
     progress: Progress = lambda stage: None,
 ) -> Study:
     """Run a cell and measure its gradient.
@@ -170,6 +185,9 @@ def study(
         Choices for ``cell.init``.
     seed
         Seed of the parameters and of the readout.
+    state
+        Initial state of every window, flat (d,) or by part; zeros by default, and ones for a cell
+        without input, which would stay at rest.
     progress
         Called with each of `STAGES` before it starts.
 
@@ -180,7 +198,8 @@ def study(
     """
     cell = get(cell)
     progress(_FIRST)
-    ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed)
+    ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed, state=state)
+    _require_room(ran)
     found: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for field, measure in MEASURES.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
@@ -20,6 +20,7 @@ from gradflow.spectra import Trajectory, cross_entropy, run, squared_error
 __all__ = ["Loss", "Setup", "set_up"]
 
 Floats = NDArray[np.float64]
+State = ArrayLike | Mapping[str, ArrayLike] | None
 
 _WINDOWS = 8
 
@@ -85,6 +86,7 @@ def set_up(
     input: str | None,
     init: Mapping[str, Any] | None,
     seed: int,
+    state: State = None,
 ) -> Setup:
     """Read the input, draw the weights, run the cell and take its loss; see :func:`study`."""
     for name, value in (("hidden", hidden), ("steps", steps)):
@@ -95,7 +97,7 @@ def set_up(
     if sequence is not None:
         sizes["inputs"] = sequence.values.shape[-1]
     params = cell.init(rng=rng, **{**sizes, **(init or {})})
-    runs, windows = _run(cell, params, sequence, steps)
+    runs, windows = _run(cell, params, sequence, steps, state)
     return Setup(
         cell=cell,
         params=params,
@@ -129,19 +131,24 @@ def _read(cell: Cell, path: str | None, steps: int) -> InputSequence | None:
 
 
 def _run(
-    cell: Cell, params: Mapping[str, Floats], sequence: InputSequence | None, steps: int
+    cell: Cell,
+    params: Mapping[str, Floats],
+    sequence: InputSequence | None,
+    steps: int,
+    state: State,
 ) -> tuple[Trajectory, int]:
     if sequence is None:
-        sizes = compile(cell).sizes(params)
-        # From rest a cell without input would stay at rest, so it starts from ones.
-        state = {p: np.ones(sizes[cell.spaces[p]]) for p in cell.states}
+        if state is None:
+            sizes = compile(cell).sizes(params)
+            # From rest a cell without input would stay at rest, so it starts from ones.
+            state = {p: np.ones(sizes[cell.spaces[p]]) for p in cell.states}
         return run(cell, params, None, state, steps=steps, backend="numpy"), 1
     values = sequence.values
     windows = max(1, (len(values) - 1) // steps)
     if windows == 1:
-        return run(cell, params, values[:steps], backend="numpy"), 1
+        return run(cell, params, values[:steps], state, backend="numpy"), 1
     several = values[: windows * steps].reshape(windows, steps, -1)
-    return run(cell, params, several, backend="numpy"), windows
+    return run(cell, params, several, state, backend="numpy"), windows
 
 
 def _first(runs: Trajectory) -> Trajectory:

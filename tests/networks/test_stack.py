@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 
 import gradflow as gf
-from gradflow.errors import UsageError
+from gradflow.errors import NotFiniteError, PrecisionError, UsageError
 from gradflow.networks.between import Normalisation
 
 STACKS = [("lstm", 3), ("gru", 2), (["gru", "lstm", "rnn"], None), ("irnn", 1)]
 OPTIONS = [{}, {"residual": True}, {"norm": True}, {"residual": True, "norm": True}]
+
+
+ROOT = gf.Cell(
+    name="root",
+    state="h",
+    inputs="x",
+    maps="W",
+    vectors="b",
+    equations="h_next = 0*h + sqrt(W @ x + b)",
+)
 
 
 def made(cell, layers, options):
@@ -151,3 +161,19 @@ def test_refusals_name_the_layer():
         network.run(np.zeros((4, 2)), [None])
     with pytest.raises(UsageError, match="gives its part h"):
         gf.stack("scalar", 2, hidden=3, inputs=2)
+
+
+def test_a_slope_that_is_not_finite_is_located_in_its_layer():
+    """The second layer's ``level`` is 0 at its first unit at step 3 alone, where W x is."""
+    network = gf.stack(ROOT, 2, hidden=2, inputs=2, rng=0)
+    first, second = network.layers
+    first.params["W"][...], second.params["W"][...] = np.eye(2), np.eye(2)
+    first.params["b"][...], second.params["b"][...] = 1.0, -1.0
+    x = np.full((5, 2), 8.0)
+    x[2, 0] = 0.0  # sqrt(0 + 1) - 1 = 0
+    run = network.run(x)
+    fault = run.fault()
+    assert (fault.step, fault.equation, fault.unit, fault.operation) == (3, "2.h", 0, "sqrt")
+    assert fault.wrt == "2.W"
+    with pytest.raises((NotFiniteError, PrecisionError), match=r"step 3, equation 2\.h: the slope"):
+        run.parameter_gradient(np.ones((5, run.width)))

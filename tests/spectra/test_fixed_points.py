@@ -731,8 +731,13 @@ def test_the_seed_decides():
         ({"starts": [[1.0], [1.0, 2.0]]}, "entries of starts are in rows of unequal length"),
         ({"starts": "many"}, "entries of starts have type"),
         ({"starts": [[np.inf]]}, "entries of starts hold inf"),
-        ({"period": 0}, "period=0; it is a whole number"),
-        ({"period": 1.5}, "period=1.5; it is a whole number"),
+        ({"period": 0}, "period is 0; it must be a whole number"),
+        ({"period": 1.5}, "period is 1.5; it must be a whole number"),
+        (
+            {"period": 10**400},
+            "period is a number of 1329 bits; it must be a whole number from 1 to",
+        ),
+        ({"period": 10**7}, "period is 10000000; it must be a whole number from 1 to 1000000"),
     ],
 )
 def test_bad_arguments_are_one_sentence(options, says):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
-from gradflow.spectra.numerics import orthonormal
-from gradflow.spectra.numerics.orthonormal import SPREAD, Plan, applied, reflected, windows
+from gradflow.spectra.numerics import advance, orthonormal
+from gradflow.spectra.numerics.advance import SPREAD
+from gradflow.spectra.numerics.frames import applied, eliminated, formed, reflected
+from gradflow.spectra.numerics.orthonormal import Plan, windows
 from oracles.precision import lstm_jacobians, rnn_jacobians
 
 
@@ -40,6 +42,20 @@ def test_a_frame_that_is_never_formed_is_an_orthogonal_matrix(d):
     np.testing.assert_allclose(applied(np.asfortranarray(other), frame), other @ q, atol=1e-12)
 
 
+@pytest.mark.parametrize("d", [1, 7, 48, 210])
+def test_a_frame_by_elimination_is_well_conditioned_and_spans_the_same(d):
+    rng = np.random.default_rng(d)
+    scales = 10.0 ** -rng.uniform(0, 12, (d, 1))
+    given, other = scales * rng.normal(size=(d, d)), rng.normal(size=(d, d))
+    matrix = np.asfortranarray(given)
+    frame = eliminated(matrix)
+    lower = formed(frame, d)
+    assert np.linalg.cond(lower) < 10 * d
+    # row by row, however small the row is
+    np.testing.assert_allclose((lower @ np.triu(matrix)) / scales, given / scales, atol=1e-12)
+    np.testing.assert_allclose(applied(np.asfortranarray(other), frame), other @ lower, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("jacobians", "k"),
     [
@@ -65,7 +81,11 @@ def test_every_window_is_as_good_as_a_qr_a_step(jacobians, k):
 
 def test_windows_that_nobody_looks_at_are_wrong(monkeypatch):
     jacobians, frame = rnn_jacobians(60, 1.5, 60, 0), frame_of(60)
-    monkeypatch.setattr(orthonormal, "SPREAD", 80.0)
+    for module in (orthonormal, advance):
+        monkeypatch.setattr(module, "SPREAD", 80.0)
+    monkeypatch.setattr(advance, "_FAR", 80.0)
+    monkeypatch.setattr(advance, "_COLUMNS_APART", np.inf)
+    monkeypatch.setattr(orthonormal, "_AIM", 80.0)
     lengths, growth, _ = carried(jacobians, frame, longest=10)
     exact = np.add.reduceat(every_step(jacobians, frame), np.cumsum([0, *lengths[:-1]]), axis=0)
     assert lengths.max() == 10
@@ -80,10 +100,10 @@ def test_a_window_that_spreads_too_far_is_done_again_and_the_interval_recovers()
     ends = np.cumsum(lengths)
     where = int(np.searchsorted(ends, 102))
     assert lengths[where] == 1
-    assert found[where].spread == 0  # row by row
+    assert found[where].spread == 0  # by its scales
     assert lengths[-5:].max() == 20
-    # the twelve digits that this step crushes are gone from its own growth rate
-    np.testing.assert_allclose(growth.sum(), 12 * np.log(0.1), atol=1e-3)
+    # the twelve digits that this step crushes are known from its scales
+    np.testing.assert_allclose(growth.sum(), 12 * np.log(0.1), rtol=1e-13)
 
 
 @pytest.mark.parametrize("k", [None, 2, 1])

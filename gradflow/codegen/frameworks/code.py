@@ -66,6 +66,10 @@ class AnyLibrary:
         """Return parts (..., units) side by side."""
         return self.xp.flat(parts, lead)
 
+    def stack(self, values: Sequence[Array], axis: int) -> Array:
+        """Return arrays of one shape as one, along a new axis."""
+        return self.xp.library.stack(list(values), axis=axis)
+
     def call(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Return what a compiled function makes of arrays."""
         return function(self.xp, *arguments)

@@ -22,9 +22,13 @@ def jax() -> Any:
 
 
 def special(name: str) -> Callable[[Array], Array]:
-    """Return JAX's own ``sigmoid`` or ``erf``, whose derivatives are right at 0."""
+    """Return JAX's own ``sigmoid``, ``erf`` or ``1 - erf``, whose derivatives are right at 0."""
     lax = jax().lax
-    functions: dict[str, Callable[[Array], Array]] = {"sigmoid": lax.logistic, "erf": lax.erf}
+    functions: dict[str, Callable[[Array], Array]] = {
+        "sigmoid": lax.logistic,
+        "erf": lax.erf,
+        "erf_rest": lax.erfc,
+    }
     return functions[name]
 
 

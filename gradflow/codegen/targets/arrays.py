@@ -29,6 +29,9 @@ class Arrays(Protocol):
     def flat(self, parts: Sequence[Array], widths: Sequence[int], lead: tuple[int, ...]) -> Array:
         """Return parts (..., units) side by side with the leading axes ``lead``."""
 
+    def stack(self, values: Sequence[Array], axis: int) -> Array:
+        """Return arrays of one shape as one, along a new axis."""
+
     def call(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Return what a compiled function makes of arrays."""
 
@@ -87,6 +90,10 @@ class InPlace:
             out[..., start : start + width] = part
             start += width
         return out
+
+    def stack(self, values: Sequence[Array], axis: int) -> Array:
+        """Return arrays of one shape as one, along a new axis."""
+        return np.stack(values, axis)
 
     def call(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Return what a compiled function makes of arrays."""

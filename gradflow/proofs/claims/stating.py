@@ -79,8 +79,12 @@ def assumed(
 
 def phrase(kind: str, about: Any, letters: Letters, values: Mapping[str, str]) -> str:
     """Return the sentence for one kind of assumption about a map, a part or an expression."""
-    name = letters.part(about) if isinstance(about, str) else letters.entry(about)
-    shown = {"name": name, "variable": letters.kinds.get(kind, "").format(name)}
+    if kind in ("norm", "slope"):
+        norm = ("norm", about)
+        shown = {"name": letters.name(norm), "variable": letters.variable(norm)}
+    else:
+        name = letters.part(about) if isinstance(about, str) else letters.entry(about)
+        shown = {"name": name, "variable": letters.kinds.get(kind, "").format(name)}
     return filled(texts("any_cell")["phrases"][kind], {**values, **shown})
 
 

@@ -16,6 +16,7 @@ from gradflow.cells.language.functions import record_of, relu, step
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
+from gradflow.jacobians.print.expression_text import map_text
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable
 
@@ -47,6 +48,8 @@ class CoqTerms:
         try:
             if isinstance(statement, Elementwise):
                 self.scalar(statement.expression, "s", self.cell.spaces[statement.target.name])
+            else:
+                self.map(statement.linear_map)
         except NotExportedError:
             return False
         return not _reads(statement) & {TIME}
@@ -56,9 +59,14 @@ class CoqTerms:
         return "1%nat" if space == ONE else f"n_{space}"
 
     def map(self, linear_map: Map) -> str:
-        """Return a linear map's matrix; one that follows from a rule may be any matrix."""
-        if linear_map.stored:
+        """Return a linear map's matrix; one that follows from a rule may be any matrix.
+
+        Raises ``NotExportedError`` for a map that the library has no form for.
+        """
+        if linear_map.kind in ("learned", "constant", "fixed"):
             return f"p_{linear_map.name}"
+        if linear_map.kind not in ("mean", "sum", "spread"):
+            raise NotExportedError(f"the map {map_text(linear_map)} ({linear_map.kind})")
         entry = f"/ INR {self.size(linear_map.into)}" if linear_map.kind == "mean" else "1"
         return f"(fun _ _ => {entry})"
 

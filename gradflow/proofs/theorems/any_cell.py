@@ -76,7 +76,13 @@ def upper(cell: Cell) -> Claim:
         script=built,
         assumes=assumed(map(of_a_run, given), prose),
         measure=partial(_above, bound),
-        **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
+        **told(texts(SAID)[entry], values)
+        | ({"scope": missing} if missing else {})
+        | (
+            {"witness": filled(texts(SAID)["phrases"]["zero"], {})}
+            if any(map(is_slope, bound.variables))
+            else {}
+        ),
     )
 
 
@@ -127,11 +133,17 @@ def words_alone(
 ) -> tuple[Premise, ...]:
     """Return what a bound without a Coq file assumes."""
     about = [
-        (kind, name if kind == "norm" else expressions[name])
+        ("slope" if is_slope((kind, name)) else kind, name if kind == "norm" else expressions[name])
         for kind, name in variables
         if kind in ("norm", "sup", "least")
     ]
     return (Premise(coq="", about=(*about, *(("box", part) for part in boxes))),)
+
+
+def is_slope(variable: Variable) -> bool:
+    """Whether a norm is that of the derivative of a call, over all its arguments."""
+    kind, name = variable
+    return kind == "norm" and "'" in name
 
 
 def _built(build: Callable[[Cell], Script], cell: Cell) -> tuple[Script | None, str]:

@@ -31,6 +31,7 @@ def bound_above(run: Trajectory) -> Floats:
     Raises ``UsageError`` for a run with batch axes.
     """
     run.require_single("bound_above")
+    run.require_constant("bound_above")
     lag = np.arange(run.steps + 1)
     if run.cell == get("clockwork") and np.ptp(run.params["period"]) == 0:
         period = run.params["period"].flat[0]
@@ -62,6 +63,7 @@ def bound_below(run: Trajectory) -> Floats | None:
     Raises ``UsageError`` for a run with batch axes.
     """
     run.require_single("bound_below")
+    run.require_constant("bound_below")
     found = carousel(run.cell, outside(run))
     if found is None:
         return None

@@ -147,13 +147,19 @@ def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
     >>> np.exp(decay.log_norm[-1]).round(6), round(decay.half_life(), 6)
     (np.float64(0.003906), 1.0)
     """
-    log_norm = log_norms_of_products(jacobians)
+    return matrix_decay(
+        log_norms_of_products(jacobians), r"\|P(t,k)\|_2", label or "product of Jacobians"
+    )
+
+
+def matrix_decay(log_norm: Floats, quantity: str, label: str) -> Decay:
+    """Return the log norms (..., T + 1) of a matrix against lag, 0 first, as a decay."""
     lag = np.arange(log_norm.shape[-1])
     return Decay(
         lag=lag,
         log_norm=log_norm,
-        quantity=r"\|P(t,k)\|_2",
-        label=label or "product of Jacobians",
+        quantity=quantity,
+        label=label,
     )
 
 
@@ -203,12 +209,14 @@ def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) 
             "look at the Jacobian of that step."
         )
     by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
-    by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
+    logs = pulled.log_rows
+    if units and logs is None:
+        logs = log_magnitude(pulled.rows) + pulled.log_norm[..., None]
     return Decay(
         lag=np.arange(pulled.log_norm.shape[-1]),
         log_norm=pulled.log_norm,
         quantity=r"\|\partial L / \partial s_k\|",
         label=label,
         by_part=by_part,
-        by_unit=by_unit,
+        by_unit=logs if units else None,
     )

@@ -150,6 +150,5 @@ def _finite(rows: Floats, what: str) -> Floats:
 
 def _not_finite(what: str) -> PrecisionError:
     return PrecisionError(
-        f"parameter_gradient: {what} is not finite in float64; look at run.jacobians() and the "
-        "states for the step at which it stops."
+        f"parameter_gradient: {what} is not finite in float64; run.fault() tells where it is not."
     )

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
+from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.by_lag import direct_gradients, trajectories
 from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
@@ -113,6 +114,7 @@ def truncation(
     logs, wholes = [], []
     for single, rows in trajectories(run, direct):
         whole, missing = _one(single, covectors(rows), given, sliding)
+        require_seen(single, [np.array(whole)], "truncation")
         if np.isneginf(whole):
             raise UsageError(
                 "truncation: the whole parameter gradient is exactly zero, so no share of it is "
@@ -124,6 +126,8 @@ def truncation(
     by_parameter = {
         name: np.reshape([one[name] for one in logs], (*batch, given.size)) for name in logs[0]
     }
+    cut = given < run.steps
+    require_seen(run, [log[..., cut] for log in by_parameter.values()], "truncation")
     log_whole = np.reshape(wholes, batch)
     log_missing = _joint(np.stack(list(by_parameter.values()))) - log_whole[..., None]
     return Truncation(

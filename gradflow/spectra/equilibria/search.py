@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
@@ -42,6 +42,8 @@ from gradflow.spectra.equilibria.zeros import Flags, determination, distinct, is
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
+# Steps of a period at most: each evaluation of its map takes them all.
+_LONGEST = 1_000_000
 _WHERE = "fixed_points"
 # Starts descend in blocks whose Jacobians take this many bytes.
 _BLOCK_BYTES = 2**26
@@ -60,6 +62,7 @@ def fixed_points(
     x: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
     run: Trajectory | None = None,
+    state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     starts: ArrayLike | int = 256,
     rng: int | np.random.Generator | None = 0,
     period: int | None = None,
@@ -85,6 +88,9 @@ def fixed_points(
         (input,) the constant input, or a mapping for several inputs; zeros by default.
     run
         A run of the same cell, whose states serve as half of the starts.
+    state
+        A state, flat (d,) or by part, or several (m, d), to start from besides; it shows sizes that
+        the parameters leave open.
     starts
         Number of starts: normal ones, of standard deviations from 0.1 to 1, half of them carried
         on by ten steps unless `run` is given. Or the states (m, d) to start from, and no others.
@@ -115,18 +121,20 @@ def fixed_points(
     """
     cell = get(cell)
     seen, given = visited_states(run, cell), given_starts(starts)
-    bound = _bound(cell, params, seen, given, backend)
+    bound = _bound(cell, params, state, seen, given, backend)
     inputs = constant_input(bound, x)
     if period is None and uses_time(cell):
         raise UsageError(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
             " to step; give period=, the number of steps after which its equations repeat."
         )
-    if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
-        raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
-    f = PeriodMap(bound, inputs, int(period or 1))
+    length = 1 if period is None else whole_number(period, f"{_WHERE}: period", 1, _LONGEST)
+    f = PeriodMap(bound, inputs, length)
     rng = np.random.default_rng(rng)
     first = starting_states(f, seen, given, rng)
+    if state is not None:
+        own = real_array(bound.join(bound.split(state)), _WHERE, "entries of state", many=True)
+        first = np.concatenate([first, own.reshape(-1, first.shape[-1])])
     if uses_time(cell):
         f.check_period(first[0])
     box = trapping_box(bound, inputs)
@@ -154,13 +162,16 @@ def _searched(f: PeriodMap, first: Floats) -> tuple[Floats, Flags]:
 def _bound(
     cell: Cell,
     params: Mapping[str, ArrayLike],
+    state: Mapping[str, ArrayLike] | ArrayLike | None,
     visited: Floats | None,
     starts: Floats | int,
     backend: str,
 ) -> Bound:
     """Return the cell with its parameters; the states given show the sizes these leave open."""
     code = partial(code_of, cell, digits=50)
-    shown = starts if visited is None and not isinstance(starts, int) else visited
+    shown: Mapping[str, ArrayLike] | ArrayLike | None = state
+    if state is None:
+        shown = starts if visited is None and not isinstance(starts, int) else visited
     bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
     for name, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {name}", many=True)

@@ -1,5 +1,6 @@
 """Lyapunov exponents, in the order in which the files build on each other.
 
-``spectrum`` is the whole spectrum from given Jacobians, ``leading`` the k leading exponents from
-pushed frames, ``long_runs`` those of a run that is not kept, ``of_trajectory`` the method of a run.
+``exponents`` is what is told of them, ``spectrum`` the whole spectrum from given Jacobians,
+``leading`` the k leading exponents from pushed frames, ``long_runs`` those of a run that is not
+kept, ``of_trajectory`` the method of a run.
 """

@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward
-from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum
+from gradflow.spectra.beyond.long_runs import judged
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
 from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.together import Span
 from gradflow.spectra.running import Start, prepared
 
 
@@ -87,7 +89,7 @@ def leading_exponents(
             yield np.asarray(start.bound.jacobian(states[:, :-1], now, t + 1))[0]
             done += span.steps
 
-    return leading_spectrum(
+    found = leading_spectrum(
         (span for span, _ in _running(start, first, inputs, first.size)),
         chunks,
         lead=tuple(lead),
@@ -96,6 +98,7 @@ def leading_exponents(
         leading=leading,
         **options,
     )
+    return judged(found, start, columns, options)
 
 
 def _running(

@@ -15,15 +15,20 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
-from gradflow.spectra.lyapunov.leading import Span, flattened, leading_spectrum, spans, stacked
-from gradflow.spectra.lyapunov.spectrum import LyapunovSpectrum, longest_window, lyapunov_spectrum
+from gradflow.spectra.beyond import lyapunov as beyond
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, stacked
+from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
+from gradflow.spectra.lyapunov.spectrum import longest_window, lyapunov_spectrum
 from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.together import Span
 
 if TYPE_CHECKING:
     from gradflow.spectra.linearised_cell import LinearisedCell
 
 # Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
 _FORMING = 20
+# Jacobians of a batch are formed together where each is small and all have at most so many entries.
+_SMALL, _NUMBERS = 24, 2**24
 
 
 def trajectory_spectrum(
@@ -35,6 +40,8 @@ def trajectory_spectrum(
     leading = options.get("leading")
     if leading is not None:
         whole_number(leading, "lyapunov: leading", 1)
+    if trajectory.in_doubt().any():
+        return beyond.spectrum(trajectory, trajectory.parts.get(part or "", slice(None)), options)
     if part is None and leading is not None and _unformed(trajectory, leading):
         return _without_jacobians(trajectory, options)
     # known for all of the run and not from its first chunk, so that all have as many blocks
@@ -43,6 +50,10 @@ def trajectory_spectrum(
     )
     options = {**options, "interval": longest}
     lead = trajectory.flat_states.shape[:-2]
+    block = slice(None) if part is None else trajectory.parts[part]
+    numbers = trajectory.flat_states[..., 1:, 0].size * trajectory.width**2
+    if trajectory.width < _SMALL and lead and numbers <= _NUMBERS:
+        return lyapunov_spectrum(trajectory.jacobians()[..., block, block], **options)
     return stacked(
         [
             lyapunov_spectrum(_jacobians(trajectory.one(*index), part), **options)

@@ -2,7 +2,9 @@
 
 A frame of orthonormal columns is carried along, ``J_t Q_{t-1} = Q_t R_t``, and the exponents are
 the means of ``log |R_t[i, i]|``. Several steps may share one QR as long as the columns have not
-collapsed onto each other: the digits lost are the spread of ``log |R[i, i]|`` over the window.
+collapsed onto each other: the digits lost are the spread of ``log |R[i, i]|``. A step that spreads
+too far alone has the scales of its rows and columns taken out. The sum of all exponents is the mean
+of ``log |det J_t|`` to rounding, see `numerics.advance`.
 
 Sources: G. Benettin, L. Galgani, A. Giorgilli, J.-M. Strelcyn, Meccanica 15 (1980) 9; K. Geist,
 U. Parlitz, W. Lauterborn, Prog. Theor. Phys. 83 (1990) 875; for recurrent networks R. Engelken,
@@ -13,79 +15,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array, whole_number
+from gradflow.arrays import real_array, real_numbers, whole_number
 from gradflow.codegen.over_time import one_thread
-from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, patched, stacked, summary
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats, as_steps
-from gradflow.spectra.numerics.orthonormal import Window, windows
+from gradflow.spectra.numerics.orthonormal import windows
+from gradflow.spectra.numerics.together import through_arrays, windows_together, with_volumes
 
 _WHERE = "lyapunov_spectrum"
 _LONGEST_WINDOW = 50
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LyapunovSpectrum(Drawable):
-    """Lyapunov exponents of one trajectory, or of each in a batch, natural log per step.
-
-    Attributes
-    ----------
-    exponents : (..., k)
-        Mean growth rates in the order of the frame's columns, which settles to descending. An
-        exponent is ``-inf`` when a direction met an exactly singular Jacobian.
-    stderr : (..., k)
-        Standard error of `exponents` from the spread of the means over consecutive blocks. It
-        assumes that the sequence of growth rates is stationary and that blocks are long against
-        its correlation time, so that their means are independent; it knows nothing of a transient
-        that was kept or of other attractors. ``inf`` for a single block (nothing to compare),
-        0.0 where the exponent is ``-inf`` (no later step can change it).
-    interval : int
-        Most steps between two orthonormalisations after the transient.
-    transient : int
-        Steps discarded at the start.
-    steps : int
-        Steps averaged over.
-    history : (..., blocks, k)
-        Estimate at the end of each block, from the first block on; the last row is `exponents`.
-    label : str
-        What the tangent space is, for titles and tables.
-    spread : float
-        Nats by which the columns had spread, at most, when they were orthonormalised. Rounding
-        costs each growth rate about ``exp(spread)`` rounding units, at 18 nats 7e-9 a window.
-    """
-
-    drawn_by: ClassVar[str] = "lyapunov:plot_lyapunov"
-    exponents: Floats
-    stderr: Floats
-    interval: int
-    transient: int
-    steps: int
-    history: Floats
-    label: str
-    spread: float
-
-    def __repr__(self) -> str:
-        return f"<LyapunovSpectrum {self._told('+-')}>"
-
-    def _repr_html_(self) -> str:
-        return f"<b>Lyapunov spectrum</b>, {self._told('&plusmn;')}"
-
-    def _told(self, or_so: str) -> str:
-        *batch, count = self.exponents.shape
-        first = (0,) * len(self.exponents.shape)
-        of = f" (the first of {math.prod(batch)} trajectories)" if batch else ""
-        return (
-            f"{self.label}: leading {self.exponents[first]:.4g} {or_so} "
-            f"{self.stderr[first]:.1g} nats a step{of}, {count} exponents, {self.steps} steps"
-        )
+# Under this size many trajectories are carried together.
+_SMALL = 24
 
 
 def lyapunov_spectrum(
@@ -102,9 +50,10 @@ def lyapunov_spectrum(
 
     Parameters
     ----------
-    jacobians : (T, d, d), or an iterable of such chunks
-        Step Jacobians, first step first. A list or tuple of matrices counts as one array; any other
-        iterable (a generator) yields chunks (m, d, d) of any lengths m, and is read once.
+    jacobians : (..., T, d, d), or an iterable of chunks (m, d, d)
+        Step Jacobians, first step first; leading axes are trajectories. A list or tuple of matrices
+        counts as one array; any other iterable (a generator) yields chunks (m, d, d) of any lengths
+        m, and is read once.
     transient : int, optional
         Steps to discard while the frame turns to its final order and the trajectory settles. By
         default a tenth of the first chunk (of the array, if it is one).
@@ -129,8 +78,8 @@ def lyapunov_spectrum(
         If a shape or a number is not as above, an entry is not finite, or no step is left after
         the transient.
     PrecisionError
-        If a Jacobian is far from singular and yet loses a direction to rounding, as it can when
-        parts of the state are measured in units many powers of ten apart.
+        If a Jacobian is far from singular, with the scales of rows and columns taken out, and yet
+        loses a direction to rounding. One that is singular to rounding loses it for good: -inf.
 
     Examples
     --------
@@ -139,7 +88,29 @@ def lyapunov_spectrum(
     >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
     array([ 0.9624, -0.9624])
     """
-    stream = _chunks(jacobians)
+    if isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__"):
+        given = real_numbers(jacobians, _WHERE, "step Jacobians", many=True)
+        if given.ndim > 3:
+            batch = as_steps(given, _WHERE, batched=True)
+            discard = batch.shape[-3] // 10 if transient is None else transient
+            # known for all, so that all have as many blocks
+            options: dict[str, Any] = {
+                "transient": discard,
+                "interval": longest_window(batch.shape[-3], discard, interval, blocks),
+                "leading": leading,
+                "blocks": blocks,
+                "initial": initial_frame(batch.shape[-1], leading, initial),
+                "label": label,
+            }
+            return _of_batch(batch, options)
+        stream = _chunks([given])
+    elif isinstance(jacobians, Iterable):
+        stream = _chunks(jacobians)
+    else:
+        raise UsageError(
+            f"{_WHERE}: the step Jacobians are {type(jacobians).__name__}, and an array (T, d, d)"
+            " or an iterable of such chunks is allowed; stack one square matrix a step"
+        )
     first = next(stream, np.empty((0, 1, 1)))
     discard = len(first) // 10 if transient is None else transient
     longest = longest_window(len(first), discard, interval, blocks)
@@ -147,6 +118,31 @@ def lyapunov_spectrum(
     with one_thread():
         found = list(windows(chain([first], stream), frame, discard, longest, _WHERE))
     return summary(found, frame.shape[1], discard, blocks, label)
+
+
+def _of_batch(batch: Floats, options: dict[str, Any]) -> LyapunovSpectrum:
+    """The spectra of a batch: small ones together, but those that meet a step of their own kind."""
+    lead = batch.shape[:-3]
+    flat = batch.reshape(math.prod(lead), *batch.shape[-3:])
+    if len(flat) == 0:
+        raise UsageError(
+            f"{_WHERE}: the step Jacobians have shape {batch.shape}, and at least one trajectory is"
+            " allowed; drop the empty axis"
+        )
+    if len(flat) == 1 or batch.shape[-1] >= _SMALL:
+        return stacked([lyapunov_spectrum(each, **options) for each in flat], lead)
+    frame, doubt = options["initial"], np.zeros(len(flat), dtype=bool)
+    frames = np.repeat(frame.T[None], len(flat), axis=0)
+    span = through_arrays(flat)
+    with one_thread(), np.errstate(all="ignore"):
+        found = list(
+            windows_together([span], frames, doubt, options["transient"], options["interval"])
+        )
+        if frame.shape[0] == frame.shape[1]:
+            found = with_volumes(found, flat)
+    told = options["transient"], options["blocks"], options["label"]
+    own = {int(b): lyapunov_spectrum(flat[b], **options) for b in np.flatnonzero(doubt)}
+    return patched(summary(found, frame.shape[1], *told), own, lead)
 
 
 def longest_window(steps: int, transient: int, interval: int | None, blocks: int) -> int:
@@ -162,67 +158,12 @@ def longest_window(steps: int, transient: int, interval: int | None, blocks: int
     return min(_LONGEST_WINDOW, max(1, (steps - transient) // blocks))
 
 
-def summary(
-    found: Sequence[Window], width: int, transient: int, blocks: int, label: str
-) -> LyapunovSpectrum:
-    """The spectrum of windows with growth (..., s), s <= width; columns that are lost are last.
-
-    Windows within the transient are left out. Raises ``UsageError`` if none is left.
-    """
-    ends = np.cumsum([window.length for window in found], dtype=np.int64)
-    kept = [window for window, end in zip(found, ends, strict=True) if end > transient]
-    if not kept:
-        taken = int(ends[-1]) if len(ends) else 0
-        raise UsageError(
-            f"{_WHERE}: {taken} steps were given and {transient} of them are discarded as"
-            " transient, and at least one step must be left; give more steps or a shorter transient"
-        )
-    lengths = np.array([window.length for window in kept])
-    growth = np.full((len(kept), *kept[0].growth.shape[:-1], width), -np.inf)
-    for row, window in zip(growth, kept, strict=True):
-        row[..., : window.growth.shape[-1]] = window.growth
-    exponents, stderr, history = _averages(lengths, growth, blocks)
-    spread = max(window.spread for window in kept)
-    return LyapunovSpectrum(
-        exponents=exponents,
-        stderr=stderr,
-        interval=int(lengths.max()),
-        transient=transient,
-        steps=int(lengths.sum()),
-        history=np.moveaxis(history, 0, -2),
-        label=label,
-        spread=spread,
-    )
-
-
-def _averages(
-    lengths: NDArray[np.int64], growth: Floats, blocks: int
-) -> tuple[Floats, Floats, Floats]:
-    """(exponents, stderr, history) of windows with `lengths` (w,) steps and growth (w, ..., k)."""
-    groups = np.array_split(np.arange(len(lengths)), min(blocks, len(lengths)))
-    steps = np.array([lengths[group].sum() for group in groups], dtype=np.float64)
-    steps = steps.reshape(-1, *[1] * (growth.ndim - 1))
-    sums = np.array([growth[group].sum(axis=0) for group in groups])
-    history = np.cumsum(sums, axis=0) / np.cumsum(steps, axis=0)
-    exponents = history[-1]
-    stderr = np.zeros_like(exponents)
-    finite = np.isfinite(exponents)
-    if len(groups) == 1:
-        stderr[finite] = np.inf
-    else:
-        deviation = np.where(finite, sums / steps, 0.0) - np.where(finite, exponents, 0.0)
-        variance = np.sum(steps * deviation**2, axis=0) / (len(groups) - 1)
-        stderr[finite] = np.sqrt(variance / steps.sum())[finite]
-    return exponents, stderr, history
-
-
-def _chunks(jacobians: ArrayLike | Iterable[ArrayLike]) -> Iterator[Floats]:
-    """The chunks (m, d, d) of a trajectory, checked; an array or a sequence is one chunk."""
-    whole = isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__")
+def _chunks(jacobians: Iterable[ArrayLike]) -> Iterator[Floats]:
+    """The chunks (m, d, d) of a trajectory, checked."""
     size = None
-    for chunk in [jacobians] if whole else cast("Iterable[ArrayLike]", jacobians):
+    for chunk in jacobians:
         # whether the entries are finite is seen when they are used
-        given = np.asarray(cast("ArrayLike", chunk))
+        given = real_numbers(chunk, _WHERE, "step Jacobians", many=True)
         square = given.ndim == 3 and 0 < given.shape[1] == given.shape[2]
         steps = given if square and given.dtype == np.float64 else as_steps(given, _WHERE)
         size = size or steps.shape[-1]

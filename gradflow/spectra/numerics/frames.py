@@ -1,13 +1,19 @@
-"""Orthonormal frames that are never formed: Q as LAPACK's reflections, its rows perhaps sorted.
+"""Frames that are never formed: Q as LAPACK's reflections, its rows perhaps sorted, or an L.
 
 Long rows go first into a QR: reflections then do not add a long row's error to a short row.
 
+What the first k columns of a frame span is all that matters to growth rates, and is the same
+whichever triangular factor is taken out. So between two orthonormal frames stands the cheaper L of
+an LU with partial pivoting, which is as good as always well conditioned (Stewart).
+
 Sources: R. Schreiber, C. Van Loan, SIAM J. Sci. Stat. Comput. 10 (1989) 53 (compact WY); A. J. Cox,
-N. J. Higham, Proc. 17th Dundee Conf. Numer. Anal. (1998) 57 (QR, row by row).
+N. J. Higham, Proc. 17th Dundee Conf. Numer. Anal. (1998) 57 (QR, row by row); F. L. Bauer, Z.
+angew. Math. Phys. 8 (1957) 214 (frames by LU); G. W. Stewart, IMA J. Numer. Anal. 17 (1997) 7.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,21 +42,37 @@ class Reflections:
     order: NDArray[np.intp] | None = None
 
 
+@dataclass(frozen=True)
+class Eliminated:
+    """A well-conditioned matrix (d, d) that is no orthogonal one: ``getrf``'s L, rows put back.
+
+    Above L stands U of the LU that made it; row k of L is row ``order[k]`` of the matrix.
+    """
+
+    factors: Floats
+    order: NDArray[np.intp]
+
+
 Frame = Floats | Reflections
+SquareFrame = Frame | Eliminated
 
 
-def applied(matrix: Floats, frame: Frame) -> Floats:
+def applied(matrix: Floats, frame: SquareFrame) -> Floats:
     """``matrix @ Q``, (d, d) in Fortran's order, which is overwritten."""
-    if not isinstance(frame, Reflections):
-        matrix[...] = matrix @ frame
-        return matrix
-    v, factor = frame.reflectors, frame.factor
-    if frame.order is not None:
-        matrix = matrix.T[frame.order].T
-    if factor.ndim == 1:
-        work = 64 * len(v)
-        return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
-    return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+    if isinstance(frame, Reflections):
+        v, factor = frame.reflectors, frame.factor
+        if frame.order is not None:
+            matrix = matrix.T.take(frame.order, axis=0).T
+        if factor.ndim == 1:
+            work = 64 * len(v)
+            return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
+        return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
+    if isinstance(frame, Eliminated):
+        matrix.T[...] = matrix.T.take(frame.order, axis=0)
+        lower = frame.factors
+        return np.asarray(blas.dtrmm(1.0, lower, matrix, 1, 1, 0, 1, overwrite_b=1))
+    matrix[...] = matrix @ frame
+    return matrix
 
 
 def reflected(matrix: Floats) -> Reflections:
@@ -64,7 +86,14 @@ def reflected(matrix: Floats) -> Reflections:
     return Reflections(v, t)
 
 
-def formed(frame: Frame, d: int) -> Floats:
+def eliminated(matrix: Floats) -> Eliminated:
+    """The L of an LU, whose U is left above it: in place, in Fortran's order."""
+    factors, swaps, _ = lapack.dgetrf(matrix, overwrite_a=1)
+    order = lapack.dlaswp(np.arange(len(matrix), dtype=np.float64)[:, None], swaps)
+    return Eliminated(factors, order[:, 0].astype(np.intp))
+
+
+def formed(frame: SquareFrame, d: int) -> Floats:
     """Q (d, d) itself."""
     return applied(np.eye(d, order="F"), frame)
 
@@ -72,7 +101,9 @@ def formed(frame: Frame, d: int) -> Floats:
 def sorted_rows(image: Floats, part: Exponents) -> tuple[Floats, NDArray[np.intp]]:
     """``diag(2^part) image`` with its rows in descending order of `part`, and that order."""
     order = np.argsort(-part, kind="stable")
-    return np.asfortranarray(image[order] * np.ldexp(1.0, part[order])[:, None]), order
+    across = image.T.take(order, axis=1)
+    across *= np.ldexp(1.0, part[order])
+    return across.T, order
 
 
 @cache
@@ -92,8 +123,12 @@ def inverse_columns(frame: Reflections) -> Floats:
 
 def inverse_norm(frame: Reflections, part: Exponents, order: NDArray[np.intp]) -> float:
     """About ``|Y^-1|`` where ``diag(2^part) Y Q0 = Q R``, by rows in `order`; three right sides."""
-    d = len(part)
-    right = (probes(d) * np.ldexp(1.0, part)[:, None])[order].T
-    turned = applied(np.asfortranarray(right), Reflections(frame.reflectors, frame.factor))
-    z = blas.dtrsm(1.0, frame.reflectors, np.asfortranarray(turned.T))
-    return float(np.sqrt((z * z).sum(axis=0)).max())
+    right = probes(len(part)).T.take(order, axis=1)
+    right *= np.ldexp(1.0, part[order])
+    v, factor = frame.reflectors, frame.factor
+    if factor.ndim == 1:
+        found = lapack.dormqr("L", "T", v, factor, right.T, 64 * len(v), overwrite_c=1)[0]
+    else:
+        found = lapack.dgemqrt(v, factor, right.T, trans="T", overwrite_c=1)[0]
+    z = blas.dtrsm(1.0, v, found, overwrite_b=1)
+    return math.sqrt(float(np.einsum("ij,ij->j", z, z).max()))

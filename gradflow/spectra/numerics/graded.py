@@ -1,18 +1,16 @@
-"""Graded matrices: rows and columns of very different size, none of which may be lost.
+"""Frames through matrices that are singular to rounding: a rank is judged row by row.
 
-A saturated unit makes a row of a Jacobian tiny, a weak part of the state a column. Norms of the
-whole matrix know nothing of either, so here scales are taken out first, QR is done with the rows
-sorted, and a rank is judged row by row.
+A saturated unit makes a row of a Jacobian tiny, and norms of the whole matrix know nothing of it,
+so the QR is done with the rows sorted, and dependent columns are told with the rows at length 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from gradflow.errors import PrecisionError
-from gradflow.spectra.numerics.logdomain import Exponents, Floats, normalized, shifted
+from gradflow.spectra.numerics.logdomain import Floats
 
 EPS = float(np.finfo(np.float64).eps)
 # A matrix (d, d) has lost a rank when sigma_d < 64 d eps sigma_1: exactly dependent columns are
@@ -29,56 +27,6 @@ TOO_GRADED = (
     "the entries of one Jacobian lie too many powers of ten apart for float64, so measure the parts"
     " of the state in units of like size"
 )
-
-
-def equilibrated(matrices: Floats) -> tuple[Exponents, Floats, Exponents]:
-    """Powers of two taken out of rows and columns: (T, d, d) -> row (T, d), Y, column (T, d).
-
-    ``matrices[t] = diag(2^row[t]) Y[t] diag(2^column[t])`` exactly, unless an entry of Y falls
-    under 2^-1022. No entry of Y exceeds 2, and where a permutation of nonzero entries exists, the
-    entries of the one with the largest product are all at least 1/2, so that Y is as far from
-    singular as its rows and columns allow. Otherwise (the matrix is singular by its zeros alone)
-    the largest entry of each nonzero row and column is in [1/2, 1).
-
-    Source: I. S. Duff and J. Koster, SIAM J. Matrix Anal. Appl. 22 (2001) 973, section 4 (the
-    scaling known as MC64).
-    """
-    row = np.zeros(matrices.shape[:2], dtype=np.int64)
-    column = np.zeros_like(row)
-    with np.errstate(divide="ignore"):
-        costs = -np.log2(np.abs(matrices))
-    for t, cost in enumerate(costs):
-        potentials = _assignment_potentials(cost)
-        if potentials is None:
-            _, row_max = normalized(matrices[t], axis=1)
-            _, column_max = normalized(shifted(matrices[t], -row_max), axis=0)
-            row[t], column[t] = row_max[:, 0], column_max[0]
-        else:
-            row[t], column[t] = potentials
-    return row, shifted(matrices, -(row[:, :, None] + column[:, None, :])), column
-
-
-def _assignment_potentials(cost: Floats) -> tuple[Exponents, Exponents] | None:
-    """Exponents (row, column) with ``cost + row + column >= 0``, 0 on the cheapest assignment.
-
-    Up to rounding to integers; None where every assignment has an infinite cost.
-    """
-    try:
-        _, chosen = linear_sum_assignment(cost)
-    except ValueError:
-        return None
-    picked = cost[:, chosen]
-    # The dual of the assignment is a shortest path from an extra node to each row (Bellman-Ford).
-    edges = (picked - np.diag(picked)[None, :]).T
-    potential = np.zeros(len(cost))
-    for _ in range(len(cost)):
-        shorter = np.minimum(potential, (potential[:, None] + edges).min(axis=0))
-        if np.array_equal(shorter, potential):
-            break
-        potential = shorter
-    column = np.empty(len(cost))
-    column[chosen] = np.diag(picked) - potential
-    return -np.rint(potential).astype(np.int64), -np.rint(column).astype(np.int64)
 
 
 def orthonormal_image(

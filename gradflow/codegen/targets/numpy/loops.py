@@ -82,7 +82,7 @@ class _Pullback(_Loop):
         """Pull ``u`` back; write logs of lengths, and directions: all, or the last alone."""
         states = parts(self.cell, run, _step_first(run.states))
         count, batch = len(states[0]) - 1, len(run.states)
-        carried, exponent = _rescaled(
+        carried, exponent = rescaled(
             parts(self.cell, run, u if batch > 1 else u[0]), np.zeros(batch)
         )
         given, known = weights(self.cell, run), len(self.cell.input_names) + 1
@@ -97,7 +97,7 @@ class _Pullback(_Loop):
                 arrays, state = steps[k], [part[k] for part in before]
                 carried = self.each(*state, *arrays[:known], *given, *carried, *arrays[known:])
                 if _out_of_range(carried):
-                    carried, exponent = _rescaled(carried, exponent)
+                    carried, exponent = rescaled(carried, exponent)
                 found.append(carried)
                 exponents.append(exponent)
             self._note(run, found, exponents, count - stop + 1, log_norm, log_part, rows)
@@ -121,7 +121,7 @@ class _Pullback(_Loop):
         for i in range(len(self.cell.states)):
             stack = np.array([parts[i] for parts in found]).reshape(*shape, -1).swapaxes(0, 1)
             stacks.append(stack)
-            lengths.append(_log_length(stack))
+            lengths.append(log_length(stack))
             log_part[:, i, where] = lengths[-1] + shift
         whole = np.logaddexp.reduce([2 * length for length in lengths], axis=0) / 2
         log_norm[:, where] = whole + shift
@@ -148,7 +148,7 @@ def _out_of_range(parts: Sequence[Floats]) -> bool:
     return not (squares.min() > _SMALL and squares.max() < _LARGE)
 
 
-def _rescaled(parts: Sequence[Floats], exponent: Floats) -> tuple[list[Floats], Floats]:
+def rescaled(parts: Sequence[Floats], exponent: Floats) -> tuple[list[Floats], Floats]:
     """Return the parts over powers of two that bring their largest entries near 1, and the powers.
 
     The powers are added to ``exponent``.
@@ -158,7 +158,7 @@ def _rescaled(parts: Sequence[Floats], exponent: Floats) -> tuple[list[Floats], 
     return [np.ldexp(p, -power[..., None]) for p in parts], exponent + power
 
 
-def _log_length(stack: Floats) -> Floats:
+def log_length(stack: Floats) -> Floats:
     """Return the natural log of the Euclidean length over the last axis, ``-inf`` for zero."""
     peak = np.abs(stack).max(axis=-1)
     scale = np.where(peak > 0, peak, 1.0)

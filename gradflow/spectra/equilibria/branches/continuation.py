@@ -44,7 +44,7 @@ def continue_fixed_points(
     x: Mapping[str, ArrayLike] | ArrayLike | None = None,
     *,
     entry: Entry | None = None,
-    state: ArrayLike | None = None,
+    state: Mapping[str, ArrayLike] | ArrayLike | None = None,
     backend: str = "auto",
 ) -> FixedPointBranch:
     r"""Follow a fixed point along one parameter, through the folds where it turns back.
@@ -68,8 +68,8 @@ def continue_fixed_points(
     entry
         Which entry is varied, one index an axis.
     state
-        (d,) a state near the fixed point at the first value; by default the first one of
-        ``fixed_points`` there, the most stable one.
+        A state, flat (d,) or by part, near the fixed point at the first value; by default the first
+        one of ``fixed_points`` there, the most stable one.
     backend
         As for :func:`gradflow.run`; ``"auto"`` takes NumPy, as points come one by one.
 
@@ -103,6 +103,9 @@ def continue_fixed_points(
     bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
     for given, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {given}", many=True)
+    if isinstance(state, Mapping):
+        bound = bound.with_state(state)
+        state = bound.join(state)
     near = None if state is None else real_array(state, _WHERE, "entries of state", many=True)
     if near is not None and near.ndim != 1:
         raise UsageError(f"{_WHERE}: state has shape {near.shape}; one flat state (d,) is needed.")

@@ -1,0 +1,139 @@
+"""``gradflow diagnose FILE``: how far the gradient of a trained network reaches, and what helps."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from gradflow.cli.console import progress
+from gradflow.errors import GradflowError, UsageError
+
+__all__ = ["diagnose"]
+
+_CONDITION = re.compile(r"^\s*(horizon|left|directions)\s*<\s*([0-9.eE+-]+)\s*$")
+
+
+class Failed(GradflowError):
+    """A condition of ``--fail-if`` that holds."""
+
+
+def diagnose(
+    file: Path,
+    /,
+    *,
+    input: Annotated[str | None, Parameter(name="--input")] = None,
+    head: Path | None = None,
+    need: int = 100,
+    vocabulary: Path | None = None,
+    fact: tuple[str, ...] = (),
+    fail_if: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    seed: int = 0,
+) -> None:
+    """Diagnose a trained network from its file of weights.
+
+    gradflow diagnose model.pt --input data.npy --need 100 --fail-if "horizon<100"
+
+    Parameters
+    ----------
+    file
+        safetensors, .pt, .npz, .keras, .h5, .msgpack, .onnx, .eqx or a folder of Orbax.
+    input
+        A .npy, .npz, .csv or text file; made-up input by default.
+    head
+        A .npz file with weight (outputs, units) and perhaps bias; by default that of the file.
+    need
+        The lag that the task needs.
+    vocabulary
+        A text file with the network's characters in their order, for a text as input.
+    fact
+        What the file does not say, for example nonlinearity=relu, reset_after=false, gates=ifgo,
+        only=encoder.
+    fail_if
+        End with 1 if it holds: horizon<100 (steps), left<0.01 (share at the lag needed) or
+        directions<3.
+    json_
+        Print the numbers as JSON.
+    seed
+        Of made-up input, read-out and freshly drawn remedies.
+    """
+    from gradflow.studies.diagnosis.diagnosis import STAGES
+    from gradflow.studies.diagnosis.diagnosis import diagnose as diagnosed
+    from gradflow.studies.diagnosis.words import report_lines
+
+    condition = None if fail_if is None else _condition(fail_if)
+    with progress(len(STAGES)) as advance, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is assumed is printed
+        found = diagnosed(
+            file,
+            input,
+            need=need,
+            head=None if head is None else _head(head),
+            vocabulary=None if vocabulary is None else _characters(vocabulary),
+            seed=seed,
+            progress=advance,
+            **_facts(fact),
+        )
+    numbers = found.numbers()
+    if json_:
+        held = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
+        print(json.dumps({"verdict": found.verdict, "need": found.need, **held}, indent=2))
+    else:
+        print("\n".join(report_lines(found)))
+    if condition is not None:
+        what, limit = condition
+        value = {
+            "horizon": numbers["loss_horizon"],
+            "left": 10 ** numbers["log10_left"],
+            "directions": numbers.get("directions", math.nan),
+        }[what]
+        if not value >= limit:
+            raise Failed(f"--fail-if {fail_if}: {what} is {value:.4g}.")
+
+
+def _condition(text: str) -> tuple[str, float]:
+    match = _CONDITION.match(text)
+    try:
+        if match is not None:
+            return match[1], float(match[2])
+    except ValueError:
+        pass
+    raise UsageError(
+        f"--fail-if: {text!r} is no condition; write horizon<100, left<0.01 or directions<3."
+    )
+
+
+def _facts(given: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--fact: {one!r} is no fact; write for instance nonlinearity=relu.")
+        found[name] = {"true": True, "false": False}.get(value.lower(), value)
+    return found
+
+
+def _head(path: Path) -> Any:
+    from gradflow.networks.formats import contents_of
+
+    _, contents = contents_of(path)
+    if "weight" not in contents.arrays:
+        raise UsageError(f"--head: {path} holds no array named weight; save weight and bias.")
+    weight = contents.arrays["weight"].read(f"{path}, weight,")
+    if "bias" not in contents.arrays:
+        return weight
+    return weight, contents.arrays["bias"].read(f"{path}, bias,")
+
+
+def _characters(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--vocabulary: {path} cannot be read as UTF-8 text ({error}).") from None
+    return "".join(dict.fromkeys(text.removesuffix("\n")))

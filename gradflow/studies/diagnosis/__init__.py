@@ -1,0 +1,14 @@
+"""How far the gradient of a network reaches on its data, where it is lost, what would help."""
+
+from gradflow.lazy import lazily
+
+_HOME = {
+    "Diagnosis": "record",
+    "LayerFindings": "layers",
+    "Remedy": "remedies",
+    "Spread": "spread",
+    "diagnose": "diagnosis",
+}
+
+__all__ = sorted(_HOME)
+__getattr__, __dir__ = lazily(__name__, _HOME)

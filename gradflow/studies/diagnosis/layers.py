@@ -1,0 +1,111 @@
+"""What each layer looks like: its recurrent maps, exponents, gates and dead units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.errors import GradflowError
+from gradflow.networks import Layer
+from gradflow.spectra import Trajectory
+from gradflow.studies.diagnosis.spread import Spread, spread
+
+__all__ = ["LayerFindings", "layer_findings"]
+
+Floats = NDArray[np.float64]
+
+_OPEN, _SHUT = 0.99, 0.01
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerFindings:
+    """Measurements of one layer of a network on its sequences.
+
+    Attributes
+    ----------
+    name, kind, hidden
+        Which layer it is.
+    maps
+        Recurrent map to its spectral norm and spectral radius (``nan`` for a map that is not
+        square).
+    exponents
+        Leading exponents of the layer by itself and their standard errors, first sequence; empty
+        where ``reason`` says why.
+    remembering : share of the forget gates over 0.99, all units and steps; ``None`` without one
+    saturated : share of all gates over 0.99 or under 0.01; ``None`` without gates
+    dead : number of units whose step has slope exactly 0 at every step of every sequence
+    half_lives
+        Half-life of the gradient of each unit: spread over the units that carry memory longest, a
+        tenth of them.
+    """
+
+    name: str
+    kind: str
+    hidden: int
+    maps: Mapping[str, tuple[float, float]]
+    exponents: tuple[tuple[float, float], ...]
+    reason: str
+    remembering: float | None
+    saturated: float | None
+    dead: int
+    half_lives: Spread
+
+
+def layer_findings(layer: Layer, run: Trajectory, by_unit: Floats, lives: Floats) -> LayerFindings:
+    """Measure a layer's run over sequences (sequences, T).
+
+    ``by_unit`` are logs (sequences, lags, d) of its units' gradients, ``lives`` their half-lives.
+    """
+    first = run.one(*(0 for _ in run.batch))
+    exponents: tuple[tuple[float, float], ...] = ()
+    reason = ""
+    try:
+        found = first.lyapunov(leading=min(4, first.width))
+        exponents = tuple(
+            (float(e), float(s)) for e, s in zip(found.exponents, found.stderr, strict=True)
+        )
+    except GradflowError as error:
+        reason = str(error)
+    remembering, saturated = _gates(layer, run)
+    longest = np.sort(lives)[::-1][: max(1, len(lives) // 10)]
+    return LayerFindings(
+        name=f"layer {layer.level + 1}",
+        kind=layer.kind,
+        hidden=layer.hidden,
+        maps=_maps(layer),
+        exponents=exponents,
+        reason=reason,
+        remembering=remembering,
+        saturated=saturated,
+        dead=int((by_unit[:, 1:] == -np.inf).all(axis=(0, 1)).sum()),
+        half_lives=spread(longest),
+    )
+
+
+def _maps(layer: Layer) -> dict[str, tuple[float, float]]:
+    found = {}
+    for name in layer.cell.recurrent_maps():
+        if name not in layer.params:
+            continue
+        matrix = layer.params[name]
+        square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
+        radius = float(np.abs(np.linalg.eigvals(matrix)).max()) if square else float("nan")
+        found[name] = (float(np.linalg.norm(matrix, 2)), radius)
+    return found
+
+
+def _gates(layer: Layer, run: Trajectory) -> tuple[float | None, float | None]:
+    """Return the share of open forget gates and that of saturated gates."""
+    bias = layer.cell.forget_bias
+    keeper = bias.removeprefix("b_") if bias else ""
+    states, inputs, t = run._at(slice(0, run.steps))
+    values = run.bound.values(states, inputs, t)
+    gates = [n for n in ("i", "f", "o", "r", "z") if n in values]
+    if not gates:
+        return None, None
+    shares = [((values[n] > _OPEN) | (values[n] < _SHUT)).mean() for n in gates]
+    kept = float((values[keeper] > _OPEN).mean()) if keeper in values else None
+    return kept, float(np.mean(shares))
