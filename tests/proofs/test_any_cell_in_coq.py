@@ -49,6 +49,12 @@ MORE = {
         "open = 1 if t % 3 == 0 else 0\nread = open * (B @ s_next)\n"
         "h_next = (1 - rate) * h + rate * Max(W @ x + U @ h + read, 0)",
     },
+    "two boxes": {
+        "state": "h c",
+        "maps": "U V",
+        "equations": "g = sigmoid(U @ h)\nh_next = g*h + (1-g)*tanh(V @ c)\n"
+        "c_next = g*c + (1-g)*tanh(h)",
+    },
     "three parts": {
         "state": "h m n",
         "maps": "U V",

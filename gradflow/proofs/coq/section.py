@@ -140,10 +140,9 @@ def _keeping(step: StepLemmas) -> str:
         )
     facts = " ".join(["G"] if step.conditions else []) + " B"
     good = "good t s" if step.conditions else "True"
-    kept = [f"exact (keep_{p} t s {facts})" for p in step.boxes]
-    split = f"repeat split; [{' | '.join(kept)}]" if len(kept) > 1 else kept[0]
-    unfold = "unfold box, F; " if len(kept) > 1 else ""
+    *others, last = (f"(keep_{p} t s {facts})" for p in step.boxes)
+    kept = "".join(f"(conj {one} " for one in others) + last + ")" * len(others)
     return (
         f"Lemma keeps : forall t s, {good} -> box s -> box (F t s).\n"
-        f"Proof. intros t s G B. {unfold}{split}. Qed."
+        f"Proof. intros t s G B. exact {kept}. Qed."
     )
