@@ -24,13 +24,17 @@ from itertools import pairwise
 import numpy as np
 
 from gradflow.arrays import real_array
-from gradflow.spectra.numerics.advance import SPREAD, advanced, made_orthonormal
+from gradflow.spectra.numerics.advance import (
+    SPREAD,
+    advanced,
+    eliminates,
+    made_orthonormal,
+    safe_spread,
+)
 from gradflow.spectra.numerics.frames import Frame, SquareFrame
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.numerics.scaled_steps import scaled_step, to_join
 
-# What the parts of a square frame's window are to spread by, so that few need an LU of each step.
-_AIM = 14.0
 # How much the newest part counts in what is known of the spread a step.
 _NEWEST = 0.3
 # Parts made in one go, so that their products fit in the cache.
@@ -101,7 +105,7 @@ def windows(
     state: SquareFrame = frame
     plan, planned, together, taken = Plan(_aim(frame)), 1, 1, 0
     most = max(1, min(_MOST_PARTS, _PART_BYTES // (8 * len(frame) ** 2)))
-    begun = _nothing(frame.shape[1])
+    begun, joined = _nothing(frame.shape[1]), longest if eliminates(frame) else 1
     for chunk in chunks:
         start, split = 0, None
         while start < len(chunk):
@@ -114,7 +118,7 @@ def windows(
                     yield ended
                     begun = _nothing(len(ended.growth))
                 count = min(together, room // length)
-                ends = _ends(count, length, begun.length, longest)
+                ends = _ends(count, length, begun.length, joined)
                 ends[-1] = ends[-1] or count * length == room
                 span = slice(start, start + count * length)
                 frames, growth, spread = advanced(chunk, span, length, state, ends, where)
@@ -149,7 +153,9 @@ def windows(
 
 
 def _aim(frame: Floats) -> float:
-    return _AIM if frame.shape[0] == frame.shape[1] else SPREAD
+    """What parts are to spread by, so that few square ones need an LU of each step."""
+    d, columns = frame.shape
+    return SPREAD if columns < d else safe_spread(d)
 
 
 def _nothing(width: int) -> Window:
