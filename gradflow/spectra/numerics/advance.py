@@ -11,7 +11,6 @@ each step, and the difference is given to the columns by the squares of what rou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +20,6 @@ from gradflow.arrays import real_array
 from gradflow.spectra.numerics.frames import (
     Eliminated,
     Frame,
-    Reflections,
     SquareFrame,
     applied,
     eliminated,
@@ -38,12 +36,13 @@ SPREAD = 18.0
 LEAST = -570.0
 # From this size on an LU and its L are cheaper than a QR and its reflections.
 _COMPACT = 8
-# Nats of spread, and of log d, from which on the volume is known better from the steps: so many
-# rounding units in the smallest growths are 1e-12 of a sum of d growths over some hundred parts.
-_FAR = 12.3
-# So it is from fewer on where squared lengths of a step's columns have this ratio, 3 nats, or those
-# of its rows, 4 nats, if these are not eliminated but reflected; and always in the smallest frames.
-_NEAR, _COLUMNS_APART, _ROWS_APART = 9.5, 400.0, 3e3
+# Nats of spread beyond which the volume is known better from the steps, so that a sum of growths
+# keeps twelve digits: if squared lengths of a step's columns have the ratio below, 3 nats, or those
+# of its rows, 4 nats, where these are not eliminated but reflected; and in any case.
+_UNEVEN, _FAR, _FAR_WIDE, _WIDE = 12.0, 14.0, 15.0, 64
+_COLUMNS_APART, _ROWS_APART = 400.0, 3e3
+# The smallest frames have it from fewer on: their sums are small, and so is the price.
+_FAR_SMALL = 10.0
 
 
 def advanced(
@@ -74,9 +73,16 @@ def advanced(
     return frames, growth, spread
 
 
-def safe_spread(d: int) -> float:
-    """Nats of spread up to which a square frame of d columns keeps the digits of its volume."""
-    return _NEAR + math.log(d)
+def aim(frame: Floats) -> float:
+    """What parts are to spread by, so that few square ones need an LU of each step."""
+    d, columns = frame.shape
+    return SPREAD if columns < d else sum(_doubted(d)) / 2
+
+
+def _doubted(d: int) -> tuple[float, float]:
+    if d < _COMPACT:
+        return _FAR_SMALL, _FAR_SMALL
+    return _UNEVEN, _FAR if d < _WIDE else _FAR_WIDE
 
 
 def eliminates(frame: Floats) -> bool:
@@ -116,11 +122,9 @@ def _squares(steps: Floats) -> Floats:
 def _far(steps: Floats, length: int, spread: Floats, ends: Sequence[bool]) -> NDArray[np.bool_]:
     """Which parts (w,) of known digits are to have their volume from their steps."""
     d = steps.shape[-1]
+    uneven, always = _doubted(d)
     known = spread <= SPREAD
-    near = known & (spread > safe_spread(d))
-    if d < _COMPACT or not near.any():
-        return near
-    far = known & (spread > _FAR + math.log(d))
+    near, far = known & (spread > uneven), known & (spread > always)
     for k in np.flatnonzero(near & ~far).tolist():
         part = steps[k * length : (k + 1) * length]
         far[k] = _apart(np.einsum("tij,tij->tj", part, part), _COLUMNS_APART) or (

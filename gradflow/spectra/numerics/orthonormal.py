@@ -27,9 +27,9 @@ from gradflow.arrays import real_array
 from gradflow.spectra.numerics.advance import (
     SPREAD,
     advanced,
+    aim,
     eliminates,
     made_orthonormal,
-    safe_spread,
 )
 from gradflow.spectra.numerics.frames import Frame, SquareFrame
 from gradflow.spectra.numerics.logdomain import Floats
@@ -103,7 +103,7 @@ def windows(
         As `lyapunov_spectrum`, whose name is `where`.
     """
     state: SquareFrame = frame
-    plan, planned, together, taken = Plan(_aim(frame)), 1, 1, 0
+    plan, planned, together, taken = Plan(aim(frame)), 1, 1, 0
     most = max(1, min(_MOST_PARTS, _PART_BYTES // (8 * len(frame) ** 2)))
     begun, joined = _nothing(frame.shape[1]), longest if eliminates(frame) else 1
     for chunk in chunks:
@@ -150,12 +150,6 @@ def windows(
             begun, split = _nothing(len(row)), following
             start += 1
             taken += 1
-
-
-def _aim(frame: Floats) -> float:
-    """What parts are to spread by, so that few square ones need an LU of each step."""
-    d, columns = frame.shape
-    return SPREAD if columns < d else safe_spread(d)
 
 
 def _nothing(width: int) -> Window:
