@@ -11,6 +11,7 @@ from dataclasses import replace
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
+from gradflow.given import choice
 from gradflow.proofs.algebra.finder import find_bound
 from gradflow.proofs.algebra.identity import Identity, Summand
 from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, variable
@@ -19,14 +20,14 @@ from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 from gradflow.proofs.bounding.gates import bound_product
 
 
-def unit_invariants(cell: Cell | str) -> dict[str, Invariant]:
+def unit_invariants(cell: Cell | str, free: frozenset[str] = frozenset()) -> dict[str, Invariant]:
     """Find the state parts that stay in [-1, 1] once they are in it.
 
-    Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
-    one another.
+    Starts from all parts but those in ``free``, which may be anywhere, and drops those whose step
+    cannot be shown to stay, until the rest carry one another.
     """
     cell = get(cell)
-    parts = frozenset(cell.states)
+    parts = frozenset(cell.states) - free
     while True:
         facts = Facts(cell, parts)
         found = {p: i for p in sorted(parts) if (i := _stays(facts, p))}
@@ -82,6 +83,8 @@ def carousel_invariant(cell: Cell | str, part: str, gate: str) -> Invariant | No
     state in [-C, C] stays there. Returns ``None`` where no such identity is found.
     """
     cell = get(cell)
+    choice(part, "carousel_invariant: part", cell.states)
+    choice(gate, "carousel_invariant: gate", [line.target for line in cell.lines])
     within = frozenset(unit_invariants(cell))
     facts = Facts(cell, within)
     target = symbol(f"{part}_next")

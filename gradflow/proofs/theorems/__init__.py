@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradflow.cells.cell import Cell
+from gradflow.given import function, instance
 from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.seal import plain_declaration
 from gradflow.proofs.theorems.any_cell import claims as claims_of_any_cell
 from gradflow.registry import Registry
 
@@ -47,7 +49,9 @@ def theorems(cell: Cell) -> tuple[Claim, ...]:
     """
     own = SETS.get(cell.name) if cell.name in SETS else None
     added = own.claims(cell) if own and own.cell == cell else ()
-    return (*claims_of_any_cell(cell), *added)
+    declaration = plain_declaration(cell.declaration)
+    found = (*claims_of_any_cell(cell), *added)
+    return tuple(replace(claim, declaration=declaration) for claim in found)
 
 
 def register_theorems(cell: Cell, claims: Callable[[Cell], Sequence[Claim]]) -> TheoremSet:
@@ -72,7 +76,14 @@ def register_theorems(cell: Cell, claims: Callable[[Cell], Sequence[Claim]]) -> 
         [project.entry-points."gradflow.theorems"]
         my_cell = "my_package.theorems:THEOREMS"  # a TheoremSet
     """
+    instance(cell, "register_theorems: cell", Cell)
+    function(claims, "register_theorems: claims")
     known = SETS.get(cell.name) if cell.name in SETS else None
-    if known and known.cell == cell and known.claims.__code__ == claims.__code__:
+    if known and known.cell == cell and _text(known.claims) == _text(claims):
         return known  # the file that declares them is run again
     return SETS.register(cell.name, TheoremSet(cell, claims))
+
+
+def _text(claims: Callable[[Cell], Sequence[Claim]]) -> object:
+    """Return what a function was written as, the same where its file is run again."""
+    return getattr(claims, "__code__", claims)
