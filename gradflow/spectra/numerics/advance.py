@@ -88,7 +88,7 @@ def _doubted(d: int) -> tuple[float, float]:
 def eliminates(frame: Floats) -> bool:
     """Whether an LU is cheaper than a QR between frames (d, k) like this one."""
     d, columns = frame.shape
-    return columns == d >= _COMPACT
+    return bool(columns == d >= _COMPACT)
 
 
 def made_orthonormal(frame: SquareFrame) -> tuple[Frame, Floats | float]:
