@@ -27,9 +27,7 @@ def log_least(runs: Sequence[Trajectory], between: Sequence[Between]) -> Floats:
     return quick if (quick >= LEAST).all() else _log_least(runs, between, closely=True)
 
 
-def _log_least(
-    runs: Sequence[Trajectory], between: Sequence[Between], *, closely: bool
-) -> Floats:
+def _log_least(runs: Sequence[Trajectory], between: Sequence[Between], *, closely: bool) -> Floats:
     whole: Floats = np.asarray(np.inf)
     given: Floats | None = None
     for run, behind in zip(runs, between, strict=True):

@@ -1,6 +1,7 @@
 """Saturated units whose slopes no float64 holds, against products of mpmath Jacobians."""
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import mpmath
@@ -103,9 +104,7 @@ def test_a_batch_has_a_scale_of_its_own_for_each():
 
 
 def test_without_the_doubt_the_answer_is_wrong(monkeypatch):
-    monkeypatch.setattr(
-        LinearisedCell, "log_least", lambda run: np.zeros((*run.batch, run.steps))
-    )
+    monkeypatch.setattr(LinearisedCell, "log_least", lambda run: np.zeros((*run.batch, run.steps)))
     run = gf.run(TANH, {"b": [400.0]}, state=[0.0], steps=100, backend="numpy")
     assert {v for k, v in everything(run).items()} == {-np.inf}
     run = gf.run(TANH, {"b": [371.0]}, state=[0.0], steps=100, backend="numpy")
@@ -258,6 +257,74 @@ def test_an_lstm_whose_cells_have_reached_63_and_400_has_no_dead_unit():
     np.testing.assert_allclose(decay.by_unit, units, rtol=1e-12, atol=1e-8)
 
 
+SIDE = gf.Cell(name="side", state="h", vectors="a", equations="h_next = a * h")
+PARTS = gf.Cell(
+    name="parts", state="h m", scalars="a b", equations="h_next = a * h\nm_next = b * m + 0 * h"
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_unit_that_falls_below_the_others_over_many_ordinary_steps_has_its_log(backend):
+    rates = np.array([1.0, 0.5, 0.9, -0.01, 0.0])
+    run = gf.run(SIDE, {"a": rates}, state=np.ones(5), steps=1500, backend=backend)
+    assert not run.in_doubt().any()
+    found = run.gradient_decay(np.ones(5)).by_unit
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = np.arange(1501)[:, None] * np.log(abs(rates))
+    wanted[0] = 0.0
+    # a sum of 1500 logarithms, each right to rounding
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("units", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_part_that_falls_below_the_others_over_many_ordinary_steps_has_its_log(backend, units):
+    run = gf.run(PARTS, {"a": 2.0, "b": 0.5}, state=[1e-300, 1.0], steps=900, backend=backend)
+    found = run.gradient_decay([1.0, 1.0], units=units).by_part
+    np.testing.assert_allclose(found["h"], np.arange(901) * np.log(2), rtol=1e-12)
+    np.testing.assert_allclose(found["m"], np.arange(901) * -np.log(2), rtol=1e-12)
+    nothing = run.gradient_decay([1.0, 0.0], units=units).by_part
+    assert (nothing["m"] == -np.inf).all()
+
+
+def test_a_unit_of_a_stack_that_falls_below_the_others_has_its_log():
+    """Without products between them, layers are as many cells."""
+    cell = gf.Cell(
+        name="line",
+        state="h",
+        inputs="x",
+        maps="W",
+        vectors="a",
+        equations="h_next = a * h + W @ x",
+    )
+    network = gf.stack(cell, 2, hidden=1, inputs=1, rng=0)
+    for layer, rate in zip(network.layers, (0.25, 1.0), strict=True):
+        layer.params["a"][:], layer.params["W"][:] = rate, 0.0
+    found = network.run(np.ones((1200, 1))).gradient_decay([1.0, 1.0])
+    wanted = np.stack([np.arange(1201) * np.log(0.25), np.zeros(1201)], -1)
+    np.testing.assert_allclose(found.by_unit, wanted, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.by_part["1.h"], wanted[:, 0], rtol=1e-12, atol=1e-12)
+
+
+def test_zeros_of_a_relu_are_not_made_again(monkeypatch):
+    """Ordinary networks with units that are off cost no logarithms."""
+    monkeypatch.setattr("gradflow.spectra.beyond.rows._pulled", None)
+    cell = gf.cells.irnn
+    params = cell.init(hidden=16, input=2, rng=0)
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    run = gf.run(cell, params, x)
+    found = run.gradient_decay(np.ones(16)).by_unit
+    assert np.isneginf(found).any()
+    with pytest.raises(TypeError):
+        gf.run(TANH, {"b": [500.0]}, state=[0.0], steps=3).gradient_decay([1.0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_magnitudes_of_saturated_runs_are_no_more_than_their_steps_allow(seed):
+    for run in saturated_runs(seed):
+        assert (run.log_least() <= run.log_least(closely=True) + 1e-6).all()
+
+
 def test_what_is_zero_stays_zero():
     """A ReLU that is off, W = 0, and 0 times y are no underflow, whatever is saturated beside."""
     off = gf.Cell(
@@ -339,7 +406,9 @@ MIX = gf.Cell(
     vectors="b_s b_g",
     equations=EQUATIONS["mix"],
 )
-NORMED = "gain{k} * (h{k}_next - mean(h{k}_next)) / sqrt(mean((h{k}_next - mean(h{k}_next))**2) + {e})"
+NORMED = (
+    "gain{k} * (h{k}_next - mean(h{k}_next)) / sqrt(mean((h{k}_next - mean(h{k}_next))**2) + {e})"
+)
 
 
 def as_one_cell(network, names, run):
@@ -431,6 +500,18 @@ def test_saturated_stacks_are_those_of_mpmath(names, options):
             off = wanted - run.decay(block=(part, part)).log_norm[-1]
             assert -1e-8 - 1e-11 * abs(wanted) <= off <= np.log(2) / 2 + 1e-8, part
     assert doubted
+
+
+def test_an_oracle_of_stacks_sees_a_wrong_derivative_between_layers(monkeypatch):
+    right = LinearisedCell.log_input_jacobians
+
+    def wrong(run, where):
+        found = right(run, where)
+        return replace(found, log=found.log + 1e-3, value=found.value * np.exp(1e-3))
+
+    monkeypatch.setattr(LinearisedCell, "log_input_jacobians", wrong)
+    with pytest.raises(AssertionError):
+        test_saturated_stacks_are_those_of_mpmath(("mix", "mix"), {})
 
 
 def test_exponents_and_layer_norms_of_a_saturated_stack():

@@ -58,9 +58,7 @@ def _filling(cell: Cell) -> Callable[..., dict[str, Floats]] | None:
     )
 
 
-def filled_maps(
-    bound: Bound, states: Floats, inputs: Mapping[str, Floats]
-) -> Mapping[str, Floats]:
+def filled_maps(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) -> Mapping[str, Floats]:
     """Return masked and fixed maps, and sums of maps, by name; states and inputs tell sizes."""
     function = _filling(bound.cell)
     if function is None:
@@ -94,7 +92,7 @@ class Evaluation:
         self._sizes |= {cell.spaces[n]: np.shape(v)[-1] for n, v in inputs.items()}
 
     def matrix(self, linear_map: Map) -> Logs:
-        """Return the entries (n, k) of a linear map, or (m, n, k) where they move with the state."""
+        """Return the entries (n, k) of a linear map; (m, n, k) where they move with the state."""
         if linear_map.slope is not None:
             return self._slope(linear_map.slope)
         if linear_map.stored:

@@ -87,9 +87,7 @@ def magnitudes(
     return known
 
 
-def _of_weights(
-    bound: Bound, states: Floats, inputs: Mapping[str, Floats]
-) -> dict[Any, Magnitude]:
+def _of_weights(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) -> dict[Any, Magnitude]:
     """Of parameters by symbol, and of maps: the least entry, the largest sum of a row."""
     cell = bound.cell
     filled = filled_maps(bound, states, inputs)

@@ -73,7 +73,9 @@ def _jacobian(cell: Cell, by_inputs: bool) -> _Jacobian:
     meanings |= {s.target: s.expression for s in program(cell) if isinstance(s, Elementwise)}
     if by_inputs:
         derived, columns = jacobian(cell), cell.input_names
-        labelled = {(o, c, t): "" for o in cell.states for c in columns for t in derived[o, c].terms}
+        labelled = {
+            (o, c, t): "" for o in cell.states for c in columns for t in derived[o, c].terms
+        }
     else:
         labelled, columns = path_labels(cell), cell.states
     terms = tuple(
@@ -149,7 +151,9 @@ def log_least(
     wanted = (*whole.outer, *whole.inner)
     known = None if closely else magnitudes(bound, states, inputs, t, wanted)
     if known is not None:
-        least = {e: known[e].least for e in wanted} | _least_of_maps(bound, states, inputs, t, whole)
+        least = {e: known[e].least for e in wanted} | _least_of_maps(
+            bound, states, inputs, t, whole
+        )
         found = float(_bound(whole, least))
         if found > _ORDINARY:
             return np.full(len(states), found)
@@ -184,7 +188,7 @@ def _by_step(
 
 
 def _bound(whole: _Jacobian, size: Mapping[Any, Any]) -> Any:
-    """The log of the least entry there can be; nan where a factor is zero all over and one is inf."""
+    """The log of the least entry there can be, ``inf`` where all are zero."""
 
     def log(factor: sp.Expr | Map) -> Any:
         if isinstance(factor, Map) or not factor.is_Number:
