@@ -21,7 +21,6 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.codegen.logarithms.numbers import Logs, added
 from gradflow.codegen.over_time import Pulled
-from gradflow.codegen.targets.numpy.loops import log_length, rescaled
 from gradflow.errors import UsageError
 from gradflow.networks.between import Between
 from gradflow.networks.logarithms import block_log_norms, log_least, log_path_jacobians
@@ -32,7 +31,7 @@ from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
-from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.logdomain import Floats, unit_rows
 from gradflow.spectra.trajectory import Analysed, Trajectory
 
 __all__ = ["NetworkTrajectory"]
@@ -191,21 +190,19 @@ class NetworkTrajectory(Analysed):
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         steps, width, batch = self.steps, self.width, self.batch
         current = np.broadcast_to(covector, (*batch, width))
-        exponent = np.zeros(batch)
+        scale = np.zeros(batch)
         log_norm = np.empty((*batch, steps + 1))
         log_part = np.empty((*batch, len(self.parts), steps + 1))
         kept = np.empty((*batch, steps + 1 if rows else 1, width))
         for lag in range(steps + 1):
             if lag:
                 current = self._vjp(current, steps - lag)
-            (current,), exponent = rescaled([current], exponent)
-            shift = exponent * np.log(2)
-            length = log_length(current)
-            log_norm[..., lag] = length + shift
+            current, length = unit_rows(current)
+            scale = scale + length
+            log_norm[..., lag] = scale
             for i, part in enumerate(self.parts.values()):
-                log_part[..., i, lag] = log_length(current[..., part]) + shift
-            scale = np.where(np.isneginf(length), 0.0, np.exp(-np.maximum(length, -1.0)))
-            kept[..., lag if rows else 0, :] = current * scale[..., None]
+                log_part[..., i, lag] = unit_rows(current[..., part])[1] + scale
+            kept[..., lag if rows else 0, :] = current
         return Pulled(log_norm, log_part, kept)
 
     def _input_jacobian(self, level: int, where: Where) -> Floats:

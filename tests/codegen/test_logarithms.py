@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import gradflow as gf
 from gradflow.cells.language.functions import records
-from gradflow.codegen.logarithms import functions, magnitudes, steps
+from gradflow.codegen.logarithms import functions, magnitudes
 from gradflow.codegen.logarithms.evaluation import Evaluation
 from gradflow.codegen.logarithms.numbers import (
     added,
@@ -20,6 +20,7 @@ from gradflow.codegen.logarithms.numbers import (
     summed,
 )
 from gradflow.codegen.logarithms.steps import LEAST, log_input_jacobians, log_jacobians, log_least
+from gradflow.codegen.logarithms.terms import jacobian_terms
 from gradflow.codegen.targets.mpmath import mpmath_names
 from gradflow.codegen.targets.numpy.target import runtime
 from oracles.agreement import draw
@@ -166,7 +167,7 @@ def told_and_found(cell, params, state, x, t):
     states = bound.join(state)[None]
     inputs = {name: np.asarray(a)[None] for name, a in (x or {}).items()}
     those = bound, states, inputs, np.array([t])
-    whole = steps._jacobian(cell, False)
+    whole = jacobian_terms(cell, False)
     wanted = (*whole.outer, *whole.inner)
     told = magnitudes.magnitudes(*those, wanted)
     here = Evaluation(*those)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +11,10 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.program import Elementwise, Map
+from gradflow.cells.language.program import Map
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.code import code_of
-from gradflow.codegen.logarithms.evaluation import Evaluation, program
+from gradflow.codegen.logarithms.evaluation import Evaluation
 from gradflow.codegen.logarithms.magnitudes import magnitudes
 from gradflow.codegen.logarithms.numbers import (
     Floats,
@@ -27,9 +25,7 @@ from gradflow.codegen.logarithms.numbers import (
     multiplied,
     product,
 )
-from gradflow.codegen.lowering.slopes import kept
-from gradflow.jacobians.labels import path_labels
-from gradflow.jacobians.step import jacobian
+from gradflow.codegen.logarithms.terms import Jacobian, LogTerm, jacobian_terms
 
 # Entries from e^-690 on are as good in float64, which has all digits down to e^-708.
 LEAST = -690.0
@@ -39,95 +35,9 @@ _ORDINARY = -400.0
 _TOGETHER = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Term:
-    """A term of the normal form with the block and the path it belongs to."""
-
-    out: str
-    wrt: str
-    path: str
-    diagonals: tuple[sp.Expr, ...]
-    maps: tuple[Map, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Jacobian:
-    """The terms of a Jacobian, and the columns it has: state parts or inputs.
-
-    ``entries`` are the products each of whose factors is an expression or a map, from which the
-    entries are sums. ``outer`` are the expressions among them that are no number, in the names of
-    the cell, ``inner`` those of derivatives of calls that mix units.
-    """
-
-    columns: tuple[str, ...]
-    terms: tuple[_Term, ...]
-    entries: tuple[tuple[sp.Expr | Map, ...], ...]
-    outer: tuple[sp.Expr, ...]
-    inner: tuple[sp.Expr, ...]
-
-
-@lru_cache(maxsize=64)
-def _jacobian(cell: Cell, by_inputs: bool) -> _Jacobian:
-    meanings = {s.target: s.expression for s in cell.program if isinstance(s, Elementwise)}
-    extra = {s.target for s in program(cell)} - {s.target for s in cell.program}
-    meanings |= {s.target: s.expression for s in program(cell) if isinstance(s, Elementwise)}
-    if by_inputs:
-        derived, columns = jacobian(cell), cell.input_names
-        labelled = {
-            (o, c, t): "" for o in cell.states for c in columns for t in derived[o, c].terms
-        }
-    else:
-        labelled, columns = path_labels(cell), cell.states
-    terms = tuple(
-        _Term(
-            out=out,
-            wrt=wrt,
-            path=path,
-            diagonals=tuple(kept(d, meanings) for d in term.diagonals),
-            maps=tuple(_kept_slope(m, meanings) for m in term.maps),
-        )
-        for (out, wrt, term), path in labelled.items()
-    )
-    entries = tuple(
-        tuple(e for factor in (term.diagonals, *several) for e in factor)
-        for term in terms
-        for several in itertools.product(*(_factors(m) for m in term.maps))
-    )
-    found = dict.fromkeys(
-        e for entry in entries for e in entry if not isinstance(e, Map) and not e.is_Number
-    )
-    inner = tuple(e for e in found if e.free_symbols & extra)
-    outer = tuple(e for e in found if e not in inner)
-    return _Jacobian(columns=columns, terms=terms, entries=entries, outer=outer, inner=inner)
-
-
 @lru_cache(maxsize=64)
 def _function(cell: Cell, of: tuple[sp.Expr, ...]) -> Any:
     return code_of(cell, "numpy", 50).function_of(of)
-
-
-def _kept_slope(linear_map: Map, meanings: Mapping[sp.Basic, sp.Expr]) -> Map:
-    slope = linear_map.slope
-    if slope is None:
-        return linear_map
-    return replace(
-        linear_map,
-        slope=replace(
-            slope,
-            diagonal=kept(slope.diagonal, meanings),
-            columns=tuple(kept(u, meanings) for u in slope.columns),
-            rows=tuple((kept(e, meanings), m) for e, m in slope.rows),
-        ),
-    )
-
-
-def _factors(linear_map: Map) -> list[tuple[sp.Expr | Map, ...]]:
-    """The products whose sums are the entries of a map."""
-    slope = linear_map.slope
-    if slope is None:
-        return [(linear_map,)]
-    ranks = [(u, e, m) for u, (e, m) in zip(slope.columns, slope.rows, strict=True)]
-    return [*([] if slope.diagonal == 0 else [(slope.diagonal,)]), *ranks]
 
 
 def log_least(
@@ -147,7 +57,7 @@ def log_least(
     underflow. Under `LEAST` an entry may be lost. Where the magnitudes of the arrays alone say that
     none can be, so does this, unless ``closely``; ``inf`` for a Jacobian of zeros.
     """
-    whole = _jacobian(bound.cell, by_inputs)
+    whole = jacobian_terms(bound.cell, by_inputs)
     wanted = (*whole.outer, *whole.inner)
     known = None if closely else magnitudes(bound, states, inputs, t, wanted)
     if known is not None:
@@ -165,7 +75,7 @@ def _by_step(
     states: Floats,
     inputs: Mapping[str, Floats],
     t: NDArray[Any],
-    whole: _Jacobian,
+    whole: Jacobian,
 ) -> Floats:
     """`log_least` from the values at every step."""
     cell = bound.cell
@@ -187,7 +97,7 @@ def _by_step(
     return found
 
 
-def _bound(whole: _Jacobian, size: Mapping[Any, Any]) -> Any:
+def _bound(whole: Jacobian, size: Mapping[Any, Any]) -> Any:
     """The log of the least entry there can be, ``inf`` where all are zero."""
 
     def log(factor: sp.Expr | Map) -> Any:
@@ -208,7 +118,7 @@ def _least_of_maps(
     states: Floats,
     inputs: Mapping[str, Floats],
     t: NDArray[Any],
-    whole: _Jacobian,
+    whole: Jacobian,
 ) -> dict[Map, float]:
     def made() -> dict[Map, float]:
         here = Evaluation(bound, states[:1], {n: x[:1] for n, x in inputs.items()}, t[:1])
@@ -224,7 +134,7 @@ def log_jacobians(
 ) -> dict[str, Logs]:
     """Return by path its share (m, d, d) of the Jacobians of steps; arguments of `log_least`."""
     widths = {part: bound.part_sizes(states)[part] for part in bound.cell.states}
-    return _assembled(bound, states, inputs, t, widths, widths, _jacobian(bound.cell, False))
+    return _assembled(bound, states, inputs, t, widths, widths, jacobian_terms(bound.cell, False))
 
 
 def log_input_jacobians(
@@ -233,7 +143,7 @@ def log_input_jacobians(
     """Return the derivatives (m, d, units) by the inputs side by side; arguments of `log_least`."""
     widths = {part: bound.part_sizes(states)[part] for part in bound.cell.states}
     columns = {name: inputs[name].shape[-1] for name in bound.cell.input_names}
-    whole = _jacobian(bound.cell, True)
+    whole = jacobian_terms(bound.cell, True)
     found = _assembled(bound, states, inputs, t, widths, columns, whole)
     shape = (len(states), sum(widths.values()), sum(columns.values()))
     return next(iter(found.values()), logs(np.zeros(shape)))
@@ -246,7 +156,7 @@ def _assembled(
     t: NDArray[Any],
     rows: Mapping[str, int],
     columns: Mapping[str, int],
-    jacobian: _Jacobian,
+    jacobian: Jacobian,
 ) -> dict[str, Logs]:
     """The terms of a Jacobian added up in their places, by path."""
     here = Evaluation(bound, states, inputs, t)
@@ -274,7 +184,7 @@ def _places(widths: Mapping[str, int]) -> dict[str, slice]:
     return {p: slice(int(stops[i]), int(stops[i + 1])) for i, p in enumerate(widths)}
 
 
-def _entries(here: Evaluation, term: _Term, shape: tuple[int, int, int]) -> Logs:
+def _entries(here: Evaluation, term: LogTerm, shape: tuple[int, int, int]) -> Logs:
     """The entries of ``diag(d0) W1 diag(d1) ...``."""
     left = here.value(term.diagonals[0])
     if not term.maps:
