@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.codegen.logarithms.numbers import Logs
+from gradflow.codegen.logarithms.steps import LEAST
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError, shown
 from gradflow.given import flag
@@ -67,8 +68,8 @@ class Linearised(ABC):
         """Return where a derivative first stops being finite, ``None`` where none does."""
 
     @abstractmethod
-    def in_doubt(self) -> NDArray[np.bool_]:
-        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+    def log_least(self) -> Floats:
+        """Return (..., T) a log below which no entry of the step's Jacobian lies but zeros."""
 
     @abstractmethod
     def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
@@ -85,6 +86,10 @@ class Linearised(ABC):
 
     @abstractmethod
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]: ...
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+        return np.asarray(self.log_least() < LEAST)
 
     @property
     def batch(self) -> tuple[int, ...]:
