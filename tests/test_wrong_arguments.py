@@ -220,6 +220,12 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("calls")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(folder, monkeypatch):
+    """A word may be the right name of a file, which is then written here."""
+    monkeypatch.chdir(folder)
+
+
 @pytest.fixture(scope="module")
 def valid(folder):
     rnn = gf.cells.rnn.init(hidden=2, inputs=1, rng=0)
