@@ -20,13 +20,11 @@ from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
-from gradflow.spectra.linearised import Linearised, Where
+from gradflow.spectra.linearised import Linearised, Where, rows_together
 from gradflow.spectra.numerics.logdomain import Floats
 
 # a slope that is not finite is told by the analysis that meets it
 _QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
-# So many steps are looked at together.
-_TOGETHER = 4096
 
 
 def _alike(
@@ -132,8 +130,9 @@ class LinearisedCell(Linearised):
         t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
         bound = self.bound.with_state(self.flat_states)
         found = np.empty(len(states), dtype=bool)
-        for i in range(0, len(states), _TOGETHER):
-            for here, some in _alike(bound, t, slice(i, i + _TOGETHER)):
+        together = rows_together(width)
+        for i in range(0, len(states), together):
+            for here, some in _alike(bound, t, slice(i, i + together)):
                 own = {n: x[some] for n, x in inputs.items()}
                 found[some] = in_doubt(here, states[some], own, t[some])
         return found.reshape(*batch, steps)
