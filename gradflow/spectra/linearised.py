@@ -187,6 +187,7 @@ class Linearised(ABC):
         block of the last steps comes first, the steps within it still in order.
         """
         overwrite = flag(overwrite, "chunks: overwrite")
+        backward = flag(backward, "chunks: backward")
         self._require_steps(1, "chunks", "take fewer trajectories at once, by run.one(...)")
         pieces = self._pieces(self.steps, backward=backward)
         shape = (*self.batch, pieces[0].stop - pieces[0].start, self.width, self.width)

@@ -44,7 +44,7 @@ from gradflow.spectra.products.singular_values import (
 _SINGULAR_COPIES, _EIGEN_COPIES, _STREAMED_COPIES, _UNIT_COPIES = 2.0, 6.0, 8, 5
 # Seconds that the eigenvalues of d x d numbers take over d^3, and those that a call may take: each
 # step is on its own, so that who wants hours of them asks several times.
-_EIGEN_SECONDS, _LONGEST = 1e-9, 3600.0
+_EIGEN_SECONDS, _LONGEST = 7e-10, 3600.0
 
 
 class Analysed(Linearised):
