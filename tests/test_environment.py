@@ -24,6 +24,7 @@ import pytest
 import gradflow as gf
 from gradflow.cells.library.rnn import rnn_with
 from gradflow.spectra import Loss, error_surface
+from oracles.runs import work
 
 SMALL = ["report", "lstm", "--hidden", "3", "--steps", "8"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and devices are those of POSIX")
@@ -40,24 +41,6 @@ def ask(*words, out=subprocess.PIPE, warnings="error", **environment):
         stdout=out,
         stderr=subprocess.PIPE,
         timeout=300,
-    )
-
-
-def work(seed):
-    """One run and what is measured of it, as numbers."""
-    cell = gf.cells.get("lstm")
-    params = cell.init(hidden=4, inputs=2, rng=seed, forget_bias=1.0)
-    run = gf.run(cell, params, np.random.default_rng(seed).standard_normal((30, 2)))
-    u = np.ones(run.width)
-    return (
-        run.flat_states,
-        run.gradient_decay(u).log_norm,
-        run.decay().log_norm,
-        run.singular_values([1, 30]).log_sigma,
-        run.product_eigenvalues().log_abs,
-        run.lyapunov(leading=2).exponents,
-        run.parameter_gradient(u, lags=3).total["U_f"],
-        run.paths(u).total,
     )
 
 

@@ -24,9 +24,6 @@ from gradflow.spectra.numerics.logdomain import Floats
 # Jacobians are made this many bytes at a time where a long run streams them.
 _CHUNK_BYTES = 2**26
 
-# A compiled call on rows of the state takes about so many arrays of their size.
-_ROW_COPIES = 24
-
 # A step number, counted from 1, or several.
 Steps = int | Iterable[int]
 # The same along the axis of steps, from 0.
@@ -34,8 +31,8 @@ Where = int | slice | NDArray[np.int64]
 
 
 def rows_together(width: int) -> int:
-    """Return how many rows of so many numbers a compiled call is to take at one time."""
-    return max(1, _CHUNK_BYTES // (_ROW_COPIES * FLOAT * width))
+    """Return how many rows of so many numbers a compiled call, with 24 arrays like them, takes."""
+    return max(1, _CHUNK_BYTES // (24 * FLOAT * width))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
