@@ -18,12 +18,9 @@ from gradflow.codegen.logarithms.steps import LEAST
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError, shown
 from gradflow.given import flag
-from gradflow.memory import FLOAT, budget, require
+from gradflow.memory import CHUNK, FLOAT, budget, require
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.numerics.logdomain import Floats
-
-# Jacobians are made this many bytes at a time where a long run streams them.
-_CHUNK_BYTES = 2**26
 
 # A step number, counted from 1, or several.
 Steps = int | Iterable[int]
@@ -184,6 +181,7 @@ class Linearised(ABC):
         block of the last steps comes first, the steps within it still in order.
         """
         overwrite = flag(overwrite, "chunks: overwrite")
+        backward = flag(backward, "chunks: backward")
         self._require_steps(1, "chunks", "take fewer trajectories at once, by run.one(...)")
         pieces = self._pieces(self.steps, backward=backward)
         shape = (*self.batch, pieces[0].stop - pieces[0].start, self.width, self.width)
@@ -202,7 +200,7 @@ class Linearised(ABC):
 
     def _pieces(self, count: int, *, backward: bool = False, of: int = 1) -> list[slice]:
         """So many steps in slices, so short that ``of`` Jacobians for each are a block."""
-        size = max(1, _CHUNK_BYTES // (of * self._bytes_of_one()))
+        size = max(1, CHUNK // (of * self._bytes_of_one()))
         first = count % size if backward else 0
         starts = [*([0] if first else []), *range(first, count, size)] or [0]
         stops = [*starts[1:], count]

@@ -18,6 +18,7 @@ from gradflow.codegen.logarithms.steps import log_input_jacobians, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
+from gradflow.memory import rows_together
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
 from gradflow.spectra.linearised import Linearised, Where
@@ -25,8 +26,6 @@ from gradflow.spectra.numerics.logdomain import Floats
 
 # a slope that is not finite is told by the analysis that meets it
 _QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
-# So many steps are looked at together.
-_TOGETHER = 4096
 
 
 def _alike(
@@ -141,8 +140,9 @@ class LinearisedCell(Linearised):
         t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
         bound = self.bound.with_state(self.flat_states)
         found = np.empty(len(states))
-        for i in range(0, len(states), _TOGETHER):
-            for here, some in _alike(bound, t, slice(i, i + _TOGETHER)):
+        together = rows_together(width)
+        for i in range(0, len(states), together):
+            for here, some in _alike(bound, t, slice(i, i + together)):
                 own = {n: x[some] for n, x in inputs.items()}
                 found[some] = log_least(
                     here, states[some], own, t[some], by_inputs=by_inputs, closely=closely
