@@ -13,6 +13,8 @@ from gradflow.lazy import lazily
 _HOME = {
     "Claim": "claims.claim",
     "Margin": "claims.claim",
+    "Premise": "coq.scripts",
+    "Theorem": "coq.scripts",
     "TheoremSet": "theorems",
     "after_boxes": "coq.files",
     "after_recurrence": "coq.files",

@@ -40,7 +40,8 @@ def find(reading: Reading) -> Finding | None:
     try:
         compile(cell, "numpy").bind(params)
     except UsageError as error:
-        raise InputError(f"{reading.path}: {error}") from None
+        sentence = f"{reading.path}: {error}"
+        raise InputError(sentence) from None
     layer = layer_of(
         cell,
         params,

@@ -73,8 +73,8 @@ def report_lines(found: Diagnosis) -> list[str]:
         window = advised_window(found)
         if window is not None:
             lines.append(
-                f"  under 5 % from a window of {window} steps on, of a gradient that reaches as far as "
-                "is told above"
+                f"  under 5 % from a window of {window} steps on, of a gradient that reaches no "
+                "further than is told above"
             )
     if found.clipping is not None:
         norm = told(found.clipping, lambda v: _power(v / math.log(10)))
