@@ -358,6 +358,9 @@ def hostile():
         "junk.onnx": bytes(range(256)) * 4,
         "alone.onnx": (FILES / "torch_lstm_opset20.onnx").read_bytes(),
         "junk.msgpack": b"\xdf\xff\xff\xff\xff",
+        "odd_type.msgpack": (FILES / "written" / "nnx-gru-msgpack.msgpack")
+        .read_bytes()
+        .replace(b"float32", b"f\x00oat32"),
         "junk.eqx": b"\x93NUMPY\x01\x00\xff\xff",
         "pickled.npz": pickled_npz(),
     }

@@ -140,6 +140,13 @@ def diagnosis():
     return gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3)
 
 
+@cache
+def outputs():
+    read = gf.read(FILES / "lstm_1layer.safetensors")
+    x = np.ones((3, read.layers[0].inputs))
+    return {"x": x, "y": read.run(x).states["1.h"][1:]}
+
+
 def fault():
     """Return where a root of a negative number stops a run."""
     cell = gf.Cell(name="drain", state="h", scalars="a", equations="h_next = sqrt(h) - a")
@@ -417,6 +424,7 @@ def valid(folder: Path):
         "proofs.verify": {"root": folder / "bundles", "coq": False, "solvers": False},
         "proofs.write": {"claim": claim, "out": folder / "written"},
         "gf.read": {"path": FILES / "bigru.safetensors"},
+        "gf.settle": {"path": FILES / "lstm_1layer.safetensors", **outputs()},
         "gf.stack": {
             "cell": "rnn",
             "layers": 2,

@@ -118,7 +118,8 @@ class _Reader:
         extents = tuple(int(n) for n in shape)
         if any(n < 0 or n >= 2**48 for n in extents):
             raise ValueError("a negative extent")
-        name = dtype if isinstance(dtype, str) and len(dtype) < 20 else "another type"
+        plain = isinstance(dtype, str) and dtype.isascii() and dtype.isidentifier()
+        name = dtype if plain and len(dtype) < 20 else "another type"
         return Stored(shape=extents, dtype=name, raw=partial(bytes, numbers))
 
 
