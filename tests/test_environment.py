@@ -158,7 +158,9 @@ def same(one, two):
         with suppress(ValueError):  # it holds arrays and compares them as a whole
             if one == two:
                 return True
-        return all(same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one))
+        return all(
+            same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one) if f.compare
+        )
     if type(one).__eq__ is object.__eq__:  # a function of generated code, for one
         return getattr(one, "__name__", repr(type(one))) == getattr(
             two, "__name__", repr(type(two))
@@ -177,6 +179,14 @@ def test_results_are_pickled_and_copied(found):
             assert same(again, result), name
             assert repr(again) == repr(result), name
     assert repr(found["run"].decay()) == repr(pickle.loads(pickle.dumps(found["run"])).decay())
+
+
+def test_a_run_of_compiled_loops_is_pickled_and_copied():
+    pytest.importorskip("numba")
+    run = gf.run("scalar", {"w": 0.5}, None, [1.0], steps=9, backend="numba")
+    wanted = run.decay().log_norm
+    for again in (pickle.loads(pickle.dumps(run)), copy.deepcopy(run)):
+        assert np.array_equal(again.decay().log_norm, wanted)
 
 
 def test_every_public_result_is_among_those_tried(found):

@@ -52,7 +52,7 @@ class Arguments:
     sizes: Mapping[str, int]
     given: Params
     arrays: Arrays
-    _once: dict[Any, Any] = field(init=False)
+    _once: dict[Any, Any] = field(init=False, compare=False)
     _widths: dict[str, int] | None = field(init=False)
     _slices: list[slice] = field(init=False)
     _weights: list[Array] = field(init=False)
@@ -76,6 +76,10 @@ class Arguments:
         sizes = ", ".join(f"{space}={n}" for space, n in self.sizes.items() if space != "one")
         name = f"{type(self).__name__}({self.cell.name!r}, {self.code.backend!r}, {sizes}"
         return f"{name}: {count} parameters)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle all but what is made when first asked for, compiled functions among it."""
+        return {**self.__dict__, "_once": {}}
 
     @property
     def cell(self) -> Cell:

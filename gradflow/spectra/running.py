@@ -152,7 +152,8 @@ def prepared(
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     if 0 in lead:
         raise UsageError(
-            f"{place(cell)}: the batch axes have shape {lead}, which is no trajectory; give one or more."
+            f"{place(cell)}: the batch axes have shape {lead}, which is no trajectory; give one or "
+            "more."
         )
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
     if isinstance(bound, Bound) and left_open(backend):

@@ -127,8 +127,8 @@ def _residues(factors: Floats, counts: Sequence[int], prime: int) -> Iterator[fl
 def characteristic_roots(entries: list[list[int]], shift: int = 0) -> tuple[Floats, Floats, Floats]:
     """``(log |root|, phase, radius)`` (d,) of ``2^shift entries``, by log descending.
 
-    The radius is the certified error of the log before it is rounded to float64; a root that is zero
-    has ``-inf``, 0 and 0. The shift joins the balls, since in float64 it may cancel all digits.
+    The radius is the certified error of the log, rounding to float64 apart; a root that is zero has
+    ``-inf``, 0 and 0. The shift joins the balls, since in float64 it may cancel all digits.
     """
     poly = flint.fmpz_mat(entries).charpoly()
     d = len(entries)
