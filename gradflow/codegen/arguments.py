@@ -52,7 +52,7 @@ class Arguments:
     sizes: Mapping[str, int]
     given: Params
     arrays: Arrays
-    _once: dict[Any, Any] = field(init=False, compare=False)
+    _once: dict[Any, Any] = field(init=False)
     _widths: dict[str, int] | None = field(init=False)
     _slices: list[slice] = field(init=False)
     _weights: list[Array] = field(init=False)
@@ -70,16 +70,16 @@ class Arguments:
         derived = {"_once": {}, "_widths": known, "_slices": slices}
         self.__dict__.update(derived, _weights=list(self.params.values()))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was made once: it is kept by compiled functions, which stay here."""
+        return {**self.__dict__, "_once": {}}
+
     def __repr__(self) -> str:
         """Return one line: cell, backend, sizes, and how many numbers are bound."""
         count = sum(int(np.prod(a.shape)) for a in self.params.values())
         sizes = ", ".join(f"{space}={n}" for space, n in self.sizes.items() if space != "one")
         name = f"{type(self).__name__}({self.cell.name!r}, {self.code.backend!r}, {sizes}"
         return f"{name}: {count} parameters)"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle all but what is made when first asked for, compiled functions among it."""
-        return {**self.__dict__, "_once": {}}
 
     @property
     def cell(self) -> Cell:
