@@ -161,6 +161,7 @@ def test_one_trajectory_of_a_batch_is_that_sequence_alone():
     ("change", "says"),
     [
         (lambda p, x: (p, x[:0]), "0 steps; a run has at least one"),
+        (lambda p, x: (p, np.stack([x, x])[:0]), r"batch axes have shape \(0,\), which is no traj"),
         (lambda p, x: (p, x[:, :2]), r"input x has shape \(12, 2\).*needs 3 entries"),
         (lambda p, x: (p, x[0]), r"input x has shape \(3,\).*one row a step"),
         (lambda p, x: (p, None), "needs its input x"),
