@@ -10,11 +10,12 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gradflow.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "choice",
@@ -31,17 +32,17 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-# What float() would take, or take for something else.
-_NO_NUMBERS = (
-    bool,
-    np.bool_,
-    str,
-    bytes,
-    complex,
-    np.datetime64,
-    np.timedelta64,
-    np.ma.MaskedArray,
-)
+# Names of types that float() would take, or take for something else.
+_NO_NUMBERS = {
+    "bool",
+    "bool_",
+    "str",
+    "bytes",
+    "complex",
+    "datetime64",
+    "timedelta64",
+    "MaskedArray",
+}
 
 
 def real_number(
@@ -61,8 +62,10 @@ def real_number(
     >>> real_number(1, "box_bound: radius", 0)
     1.0
     """
+    import numpy as np  # not at the top: who verifies a bundle needs no NumPy
+
     number = math.nan
-    if not isinstance(value, _NO_NUMBERS):
+    if not any(kind.__name__ in _NO_NUMBERS for kind in type(value).__mro__):
         try:
             number = float(value) if np.ndim(value) == 0 else math.nan
         except (TypeError, ValueError, OverflowError):
@@ -78,7 +81,7 @@ def real_number(
 
 def flag(value: Any, name: str) -> bool:
     """Return ``True`` or ``False``; nothing else is taken for one of them."""
-    if not isinstance(value, bool | np.bool_):
+    if type(value).__name__ not in ("bool", "bool_"):  # Python's and NumPy's
         raise UsageError(f"{name} is {shown(value)}; it must be True or False.")
     return bool(value)
 
@@ -146,7 +149,9 @@ def several(value: Any, name: str, holds: str) -> list[Any]:
 
 def generator(value: Any, name: str) -> np.random.Generator:
     """Return a random generator from a seed, a generator, or ``None`` for a seed of chance."""
-    if isinstance(value, (bool, np.bool_)):
+    import numpy as np
+
+    if type(value).__name__ in ("bool", "bool_"):
         value = -1
     try:
         return np.random.default_rng(value)

@@ -150,6 +150,11 @@ def prepared(
         first = bound.join(bound.split(state))
         real_array(first, place(cell), "state", finite=finite)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
+    if 0 in lead:
+        raise UsageError(
+            f"{place(cell)}: the batch axes have shape {lead}, which is no trajectory; give one or "
+            "more."
+        )
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
     if isinstance(bound, Bound) and left_open(backend):
         trajectories = int(np.prod(lead, dtype=int))

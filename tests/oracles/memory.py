@@ -29,6 +29,8 @@ CALLS = {
     "in_doubt": [lambda run, u: run.in_doubt()],
     "jacobian": [lambda run, u: run.jacobian(1)],
     "jacobians": [lambda run, u: run.jacobians(), lambda run, u: run.jacobians(range(1, 11))],
+    "log_input_jacobians": [lambda run, u: run.log_input_jacobians(np.array([0]))],
+    "log_least": [lambda run, u: run.log_least(), lambda run, u: run.log_least(closely=True)],
     "log_path_jacobians": [lambda run, u: run.log_path_jacobians(np.array([0]))],
     "lyapunov": [
         lambda run, u: run.lyapunov(),

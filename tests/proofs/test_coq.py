@@ -1,7 +1,9 @@
 """Coq: what is generated is accepted, and what is tampered with is not."""
 
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,21 @@ def test_a_second_checker_agrees(tmp_path):
     named = [line for line in found if "Axioms" not in line and "Theory" not in line]
     assert named
     assert all(line.endswith("<none>") for line in named)
+
+
+CLOSES = """
+from subprocess import CompletedProcess
+from gradflow.proofs.coq import check
+check._run = lambda *_: CompletedProcess([], 0, "", "")
+print(check.shared_workshop())
+"""
+
+
+def test_the_shared_folder_is_removed_without_a_warning():
+    words = [sys.executable, "-W", "error", "-c", CLOSES]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not Path(done.stdout.strip()).exists()
 
 
 def test_the_library_assumes_nothing():

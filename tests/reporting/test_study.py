@@ -29,6 +29,13 @@ def test_every_cell_gets_a_page_with_its_numbers(name, tmp_path):
     assert page.count("<svg") >= 4
 
 
+def test_a_cell_without_arrays_gets_a_page(tmp_path):
+    cell = gf.Cell(name="leak", title="Leak", state="h", equations="h_next = 0.5 * h")
+    written = gf.report(cell, tmp_path / "page.html", hidden=2, steps=20)
+    assert written.study.gradient.rate() == pytest.approx(math.log(0.5))
+    assert signed(math.log(0.5)) in written.path.read_text()
+
+
 def test_the_lstm_with_forget_bias_3_shows_both_exponents_and_says_which_is_right(tmp_path):
     written = gf.report(
         "lstm", tmp_path / "page.html", hidden=8, steps=200, init={"forget_bias": 3.0}

@@ -120,6 +120,13 @@ def test_one_unit_one_step():
     assert math.exp(found.log_norm["w"][0]) == pytest.approx(2.0, rel=1e-15)
 
 
+def test_a_cell_without_parameters_has_a_gradient_of_no_parts():
+    cell = gf.Cell(name="leak", state="h", equations="h_next = 0.5 * h")
+    found = gf.run(cell, {}, state=np.ones(2), steps=5).parameter_gradient(np.ones(2))
+    assert dict(found.total) == {} == found.log_norm
+    assert repr(found) == "<ParameterGradient by 0 parameters, norm 0, 5 lags kept>"
+
+
 def test_an_exploding_gradient_keeps_its_sums():
     """h' = 3 h + W x, one impulse: dL/dU = 799 W 3^798, and dL/dW = 3^799 is beyond float64."""
     cell = gf.Cell(

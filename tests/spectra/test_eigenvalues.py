@@ -228,6 +228,18 @@ def test_what_float64_cannot_resolve_is_judged():
     np.testing.assert_allclose(np.abs(found.phase), np.abs(phase), atol=1e-11)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_eigenvalues_that_rounding_has_split_around_one_keep_their_digits(seed):
+    q = np.random.default_rng(seed).standard_normal((4, 4))
+    step = q @ (np.eye(4) + np.diag(np.ones(3), 1)) @ np.linalg.inv(q)
+    jacobians = np.tile(step, (60, 1, 1))
+    exact, _ = exact_log_eigenvalues(jacobians)
+    found = product_eigenvalues(jacobians)
+    # the exact product is kept as whole numbers of some 3000 bits and a shift back by as many
+    assert (np.abs(found.log_abs - exact) <= found.error).all()
+    assert found.error.max() < 1e-13
+
+
 @pytest.mark.parametrize(
     ("jacobians", "sentence"),
     [

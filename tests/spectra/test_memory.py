@@ -38,8 +38,8 @@ def test_every_public_method_of_a_run_is_tried():
 @pytest.fixture
 def little(monkeypatch):
     monkeypatch.setattr(memory, "_SMALL", 0)
-    for module in (linearised, of_slopes):
-        monkeypatch.setattr(module, "_CHUNK_BYTES", 1_000_000)
+    for module in (memory, linearised, of_slopes):
+        monkeypatch.setattr(module, "CHUNK", 1_000_000)
     monkeypatch.setenv("GRADFLOW_MEMORY", str(BUDGET))
 
 
@@ -134,7 +134,7 @@ def test_streams_are_the_same_in_pieces_of_any_length(run, monkeypatch):
     trajectory, u = lstm(3, 23)
     found = []
     for steps in (23, 22, 5, 1):
-        monkeypatch.setattr(linearised, "_CHUNK_BYTES", steps * 8 * trajectory.width**2)
+        monkeypatch.setattr(linearised, "CHUNK", steps * 8 * trajectory.width**2)
         paths = trajectory.paths(u)
         found.append(
             [

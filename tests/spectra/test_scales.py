@@ -112,6 +112,8 @@ def test_ranks_and_zeros_modulo_primes():
     assert logs.tolist() == [0.0, 0.0]
     np.testing.assert_allclose(np.sort(phases), [-np.pi / 2, np.pi / 2])
     assert radii.max() < 1e-30
+    logs, _, _ = characteristic_roots([[2**4000 + 2**3960]], -4000)
+    assert logs.tolist() == [np.log1p(2.0**-40)]
 
 
 def test_parts_of_a_zero_pattern():

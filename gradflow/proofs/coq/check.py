@@ -90,8 +90,11 @@ def workshop() -> Iterator[Path]:
 def shared_workshop() -> Path:
     """Return one workshop for the whole process, made when first needed, removed at its end."""
     stack = ExitStack()
+    folder = stack.enter_context(workshop())
+    # Once the folder is made: what is registered last runs first, and the folder's own clearing at
+    # exit warns that nobody closed it.
     atexit.register(stack.close)
-    return stack.enter_context(workshop())
+    return folder
 
 
 def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:

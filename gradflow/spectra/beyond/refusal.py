@@ -13,7 +13,8 @@ from gradflow.spectra.numerics.logdomain import Floats
 
 def require_seen(run: Linearised, logs: Iterable[Floats], what: str) -> None:
     """Raise ``PrecisionError`` if all logs are ``-inf`` somewhere and a step is in doubt."""
-    if not np.isneginf(np.max(np.stack([np.asarray(log) for log in logs]), axis=0)).any():
+    seen = [np.asarray(log) for log in logs]
+    if not seen or not np.isneginf(np.max(np.stack(seen), axis=0)).any():
         return
     doubt = run.in_doubt()
     if doubt.any():

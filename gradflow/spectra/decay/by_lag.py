@@ -100,7 +100,7 @@ class ParameterGradient:
     log_norm: Mapping[str, Floats]
 
     def __repr__(self) -> str:
-        logs = np.stack([np.ravel(log)[0] for log in self.log_total.values()])
+        logs = np.array([np.ravel(log)[0] for log in self.log_total.values()])
         return (
             f"<ParameterGradient by {len(self.total)} parameters, norm "
             f"{_told(float(np.logaddexp.reduce(2 * logs)) / 2)}, {len(self.lag)} lags kept"

@@ -10,14 +10,12 @@ from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.code import code_of
 from gradflow.codegen.varying import Varying
+from gradflow.memory import CHUNK
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_states import inputs_at, step_of
 from gradflow.spectra.faults.slopes import slope_fault
 from gradflow.spectra.faults.tracing import renamed
 from gradflow.spectra.numerics.logdomain import Floats
-
-# derivatives are looked at so many bytes at a time
-_CHUNK_BYTES = 2**26
 
 
 def fault_of_slopes(
@@ -33,7 +31,7 @@ def fault_of_slopes(
     lead, width = states.shape[:-2], states.shape[-1]
     names = bound.cell.parameters
     entries = width * width + sum(int(np.prod(bound.at(1).params[name].shape)) for name in names)
-    count = max(1, _CHUNK_BYTES // (8 * entries * max(1, int(np.prod(lead, dtype=int)))))
+    count = max(1, CHUNK // (8 * entries * max(1, int(np.prod(lead, dtype=int)))))
     for start in range(0, states.shape[-2] - 1, count):
         piece = slice(start, min(start + count, states.shape[-2] - 1))
         first = min(_bad(bound, states, inputs, piece), key=lambda one: one[0], default=None)

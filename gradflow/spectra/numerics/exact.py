@@ -124,10 +124,11 @@ def _residues(factors: Floats, counts: Sequence[int], prime: int) -> Iterator[fl
         yield product
 
 
-def characteristic_roots(entries: list[list[int]]) -> tuple[Floats, Floats, Floats]:
-    """``(log |root|, phase, radius)`` (d,) of a whole matrix's eigenvalues, by log descending.
+def characteristic_roots(entries: list[list[int]], shift: int = 0) -> tuple[Floats, Floats, Floats]:
+    """``(log |root|, phase, radius)`` (d,) of ``2^shift entries``, by log descending.
 
-    The radius is the certified error of the log; a root that is zero has ``-inf``, 0 and 0.
+    The radius is the certified error of the log, rounding to float64 apart; a root that is zero has
+    ``-inf``, 0 and 0. The shift joins the balls, since in float64 it may cancel all digits.
     """
     poly = flint.fmpz_mat(entries).charpoly()
     d = len(entries)
@@ -137,7 +138,7 @@ def characteristic_roots(entries: list[list[int]]) -> tuple[Floats, Floats, Floa
     roots: Any = reduced.complex_roots
     with flint.ctx.workprec(128):
         for root, times in roots():
-            log = abs(root).log()
+            log = abs(root).log() + shift * flint.arb.const_log2()
             real = root.imag.is_zero()
             phase = (0.0 if root.real > 0 else math.pi) if real else float(root.arg().mid())
             found += [(float(log.mid()), phase, float(log.rad()))] * times

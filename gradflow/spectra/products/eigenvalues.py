@@ -143,8 +143,10 @@ def _of_one(given: Floats) -> Floats:
     steps, exponent = normalized(given, axis=(1, 2))
     parts = [_of_part(part_of(steps, part)) for part in strong_parts(steps)]
     found = np.concatenate(parts, axis=1)
-    found[0] += int(exponent.sum()) * np.log(2)
-    found[2] += EPS * np.where(np.isfinite(found[0]), np.abs(found[0]), 0.0)
+    shift = int(exponent.sum()) * np.log(2)
+    found[0] += shift
+    # the sum may cancel: its error is that of the summands
+    found[2] += 2 * EPS * np.where(np.isfinite(found[0]), np.abs(found[0]) + abs(shift), 0.0)
     return found[:, _order(found[0], found[1])]
 
 
@@ -215,8 +217,7 @@ def _compared(log: Floats, phase: Floats, other_log: Floats, other_phase: Floats
 def _judged(steps: Floats) -> Floats:
     """Certified, from the exact product."""
     ((entries, shift),) = exact_products(steps, [len(steps)])
-    logs, phase, radius = characteristic_roots(entries)
-    return np.array([logs + shift * np.log(2), phase, radius])
+    return np.array(characteristic_roots(entries, shift))
 
 
 def _judge_seconds(steps: Floats) -> float:
