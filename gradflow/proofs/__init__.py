@@ -11,7 +11,10 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
+    "CertifiedGradient": "certified.gradient",
+    "CertifiedProducts": "certified.products",
     "Claim": "claims.claim",
+    "Loss": "certified.loss",
     "Margin": "claims.claim",
     "TheoremSet": "theorems",
     "after_boxes": "coq.files",
@@ -24,7 +27,8 @@ _HOME = {
     "box_bound": "weights.boxes",
     "carousel": "bounding.carousels",
     "carousel_invariant": "bounding.invariants",
-    "certify": "claims.refute",
+    "certify": "certified.certifying",
+    "certify_bound": "claims.refute",
     "enclose": "weights.enclosing",
     "forget_bias_for": "bounding.forget_bias",
     "prove": "proving",
