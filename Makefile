@@ -4,6 +4,8 @@
 #   make figures     every figure of analyses/ and their gallery; writes reports/gallery/index.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
+#   make test-minimum  the tests with every package at the lower bound that pyproject.toml states
+#   make fuzz        a minute of random attempts to get a wrong number; SECONDS=, SEED= say otherwise
 #   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
 #   make clean       remove what was generated; the environment in .venv stays
 #
@@ -14,6 +16,8 @@ TORCH      ?= torch==2.13.0
 JAX        ?= jax==0.10.2
 WITH_TORCH ?= $(if $(filter true,$(CI)),1)
 WORKERS    ?= 2
+SECONDS    ?= 60
+SEED       ?= 0
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -26,7 +30,14 @@ TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
 # One BLAS thread a worker: more of them fight over the same cores.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
-.PHONY: help report figures test test-all lint bench clean
+LOWEST := .venv-minimum
+AT_LOWEST := CI= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+  $(LOWEST)/bin/pytest -n $(WORKERS)
+SMOKE := tests/test_cli.py tests/test_minimum.py tests/codegen/test_order.py \
+  tests/codegen/test_kept_code.py tests/spectra/test_known_systems.py tests/spectra/test_sweep.py \
+  tests/figures/test_figure_decay.py tests/figures/test_figure_page.py
+
+.PHONY: help report figures test test-all test-minimum smoke-minimum fuzz lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,10 +56,22 @@ test: lint
 test-all: lint
 	@$(PYTEST)
 
+# In CI a skipped test is a failure, and here those of torch and JAX are skipped.
+test-minimum: $(LOWEST)/.ready
+	@$(AT_LOWEST) -m "not slow"
+
+# What calls each package once, in a minute or two: CI runs it.
+smoke-minimum: $(LOWEST)/.ready
+	@$(AT_LOWEST) -m "not slow" $(SMOKE)
+
 lint: $(DEV) $(TORCHED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+fuzz: $(DEV)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=tests \
+	  $(BIN)/python -W error -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 bench: $(CORE) $(FAST) $(TORCHED)
 	@$(BIN)/python benchmarks/run.py
@@ -77,6 +100,14 @@ $(DEV): pyproject.toml | $(BIN)/python $(TORCHED)
 	@echo "Installing gradflow and its test tools into .venv (once; a minute or so)" >&2
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(CORE)
+
+$(LOWEST)/.ready: pyproject.toml .ci/minimum.py | $(BIN)/python
+	@echo "Installing the lowest versions that pyproject.toml allows into $(LOWEST)" >&2
+	@rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python .ci/minimum.py > $(LOWEST)/constraints.txt
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check -qq install \
+	  --constraint $(LOWEST)/constraints.txt --editable '.[dev,fast,pdf,arrays]'
+	@touch $@
 
 # numba is measured beside NumPy.
 $(FAST): pyproject.toml | $(CORE)

@@ -2,7 +2,8 @@
 
 Doubles are integers times a power of 2, so the product is exact, in integers. Its QR keeps more
 bits than the singular values spread over; one-sided Jacobi then needs few of them, since the
-triangle is graded by rows (J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204).
+triangle is graded by rows (J. Demmel, K. Veselic, SIAM J. Matrix Anal. Appl. 13 (1992) 1204). Where
+it is not, it needs more: they are doubled until that changes nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import math
 import flint
 import numpy as np
 
-# Bits beyond those that the spread of the singular values takes, and bits of the Jacobi sweeps.
+# Bits beyond those that the spread of the singular values takes, first bits of the Jacobi sweeps.
 SPARE, SWEEP_BITS, MOST_BITS = 300, 300, 60_000
 # Rows are orthogonal when every cosine is below this.
 ORTHOGONAL = 1e-18
+# Logs from twice the bits are the same to this part of themselves (of 1 if they are smaller).
+SAME = 1e-13
 
 
 def log_singular_values(jacobians: np.ndarray, lags: list[int]) -> np.ndarray:
@@ -59,13 +62,24 @@ def _from_product(product: flint.fmpz_mat) -> np.ndarray:
     while bits <= MOST_BITS:
         with flint.ctx.workprec(bits):
             rows = _triangle(flint.arb_mat(product))
-        with flint.ctx.workprec(SWEEP_BITS):
-            logs = _orthogonalised(rows)
+        logs = _settled(rows, bits)
         spread = np.ptp(logs) / math.log(2)
         if spread + SPARE < bits:
             return logs
         bits *= 2
     raise ArithmeticError(f"the product spreads over more than {MOST_BITS} bits")
+
+
+def _settled(rows: list[flint.arb_mat], most: int) -> np.ndarray:
+    before, bits = None, SWEEP_BITS
+    while True:
+        with flint.ctx.workprec(bits):
+            logs = _orthogonalised(rows)
+        if before is not None and (np.abs(logs - before) <= SAME * np.maximum(1, abs(logs))).all():
+            return logs
+        if bits >= most:
+            return logs
+        before, bits = logs, 2 * bits
 
 
 def _row(values: list[flint.arb]) -> flint.arb_mat:

@@ -12,14 +12,23 @@ from problems import Problem
 
 from gradflow.spectra import SingularValues, singular_values
 
+CASES = (
+    ("rnn", 16, 500, 1.5),
+    ("rnn", 64, 500, 1.5),
+    ("rnn", 64, 500, 3.0),
+    ("rnn", 128, 500, 1.5),
+    ("rnn", 128, 500, 3.0),
+    ("lstm", 64, 500, 1.5),
+)
+
 
 def rows(quick: bool) -> Iterator[Row]:
-    cases = (("rnn", 6, 40),) if quick else (("rnn", 64, 500), ("lstm", 32, 500), ("rnn", 128, 500))
-    for name, n, steps in cases:
-        yield row(Problem(name, n, steps, gain=1.5), quick)
+    cases = (("rnn", 6, 40, 1.5),) if quick else CASES
+    for name, n, steps, gain in cases:
+        yield row(Problem(name, n, steps, gain=gain), quick, gain)
 
 
-def row(p: Problem, quick: bool) -> Row:
+def row(p: Problem, quick: bool, gain: float) -> Row:
     """The Jacobians are given to both. A naive value of 0 counts as an error without bound."""
     jacobians = p.run.jacobians()
     lags = [p.steps * k // 5 for k in range(1, 6)]
@@ -34,7 +43,7 @@ def row(p: Problem, quick: bool) -> Row:
             remark=lambda found: f"{stated(found)}{note}",
         ),
     ]
-    work = f"{p.name}, n = {p.n}: {len(lags)} lags up to {p.steps}"
+    work = f"{p.name}, n = {p.n}, gain {gain:g}: {len(lags)} lags up to {p.steps}"
     return compare("products", work, works, error, quick)
 
 

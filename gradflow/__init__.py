@@ -1,8 +1,8 @@
 """gradflow: does the gradient survive? Declare a recurrent cell once, as the paper prints it.
 
 The package is a house of floors, and data goes down the line; a floor imports only from the floors
-before it. `arrays`, `errors`, `files`, `prose`, `lazy`, `registry`, `provenance` and `drawable`
-stand outside:
+before it. `arrays`, `given`, `errors`, `files`, `prose`, `lazy`, `registry`, `provenance` and
+`drawable` stand outside:
 
     cells -> jacobians -> codegen -> spectra -> proofs
     -> networks -> studies -> figures -> reporting -> cli

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gradflow.errors import NotFiniteError, UsageError
+from gradflow.errors import NotFiniteError, UsageError, shown
 
 __all__ = ["real_array", "real_numbers", "whole_number", "writable"]
 
+# Whole numbers from which on no size or step is, and longer ones are not even printed.
+_LARGEST = 2**62
 # kinds of NumPy types that are real numbers: floating, signed, unsigned, truth values
 _REAL = "fiub"
 _ADVICE = {
@@ -104,7 +106,7 @@ def _no_numbers(where: str, what: str, found: str, advice: str, many: bool) -> U
     return UsageError(f"{where}: {said}; {advice}.")
 
 
-def whole_number(value: Any, name: str, least: int, most: int | None = None) -> int:
+def whole_number(value: Any, name: str, least: int, most: int = 2**63 - 1) -> int:
     """Return ``value`` as an integer; ``name`` of it begins the message.
 
     Raises ``UsageError`` for floats, truth values, and what is not within ``least`` and ``most``.
@@ -119,9 +121,9 @@ def whole_number(value: Any, name: str, least: int, most: int | None = None) -> 
         number = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         number = least - 1
-    if number < least or (most is not None and number > most):
-        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise UsageError(f"{name} is {value!r}; it must be a whole number {allowed}.")
+    if not least <= number <= most:
+        allowed = f"of at least {least}" if most == 2**63 - 1 else f"from {least} to {most}"
+        raise UsageError(f"{name} is {shown(value)}; it must be a whole number {allowed}.")
     return number
 
 

@@ -10,9 +10,18 @@ The command line prints the sentence and exits with the class's `exit_code`; any
 a defect of gradflow itself.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-__all__ = ["GradflowError", "InputError", "NotFiniteError", "PrecisionError", "UsageError"]
+__all__ = [
+    "GradflowError",
+    "InputError",
+    "NotFiniteError",
+    "PrecisionError",
+    "UsageError",
+    "shown",
+]
+
+_LONGEST = 60
 
 
 class GradflowError(Exception):
@@ -41,3 +50,18 @@ class InputError(GradflowError, ValueError):
     """A file that cannot be read or understood."""
 
     exit_code: ClassVar[int] = 3
+
+
+def shown(value: Any) -> str:
+    """Return what a message says of any value: on one line, short, and in letters that print.
+
+    >>> shown("a"), shown([1.0, 2.0]), shown(10**400)[:12]
+    ("'a'", '[1.0, 2.0]', '100000000000')
+    """
+    try:
+        told = " ".join(repr(value).split())
+    except Exception:
+        # whole numbers too long for Python to print, and objects that fail to
+        told = f"a {type(value).__name__} that cannot be printed"
+    told = told.encode("utf-8", "backslashreplace").decode("utf-8")
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}... ({type(value).__name__})"

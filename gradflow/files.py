@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from gradflow.errors import UsageError
+from gradflow.given import path
 
 __all__ = ["require_folder", "write_atomically"]
 
@@ -49,8 +50,8 @@ def require_folder(out: str | os.PathLike[str]) -> Path:
 
     Asked before a long computation, so that it is not done in vain. Raises ``UsageError``.
     """
+    folder = path(out, "out")
     try:
-        folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".{secrets.token_hex(8)}.part"
         trial.touch()

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from gradflow import __version__
 
-__all__ = ["command", "versions"]
+__all__ = ["command", "readable", "versions"]
 
 _LIBRARIES = ("numpy", "scipy", "sympy", "matplotlib")
 
@@ -35,4 +35,16 @@ def command(*words: object) -> str:
     >>> command("gradflow", "report", "my cell.py", "--seed", 0)
     "gradflow report 'my cell.py' --seed 0"
     """
-    return shlex.join(str(w) for w in words if w is not None and w is not False)
+    return readable(shlex.join(str(w) for w in words if w is not None and w is not False))
+
+
+def readable(name: str) -> str:
+    """Return a name that the system gave, such as a file's, as text that UTF-8 can hold.
+
+    Python keeps bytes that its encoding cannot read as lone surrogates. They are read as UTF-8,
+    which they are where the locale alone is ASCII, and what is none is marked.
+
+    >>> readable("caf\udcc3\udca9"), readable("x\udcff")
+    ('café', 'x\ufffd')
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared, read
+from gradflow.cells.language.defined import Call
 from gradflow.cells.language.program import Map, Statement
 from gradflow.cells.language.syntax import Line
 from gradflow.cells.parameters import initialize
-from gradflow.cells.typeset import equation_latex
+from gradflow.cells.typeset import definition_latex, equation_latex
+from gradflow.errors import UsageError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,10 @@ class Cell:
         ``h_next`` its new value; every other target is a named intermediate that later equations
         may use. The language is that of :mod:`gradflow.cells.language.syntax`; ``docs/declare.md``
         teaches it.
+    define
+        Functions of one's own, one ``name(arguments) = expression`` a line, which equations and
+        later lines call: ``"LN(v) = (v - mean(v)) / sqrt(mean((v - mean(v))**2) + 1e-5)"``. One
+        that mixes units, as this does, stays one factor of every derivative.
     state
         Names of the state parts in the order in which the whole state is flattened, each with its
         size in brackets where it is not ``hidden``: ``"h s[context]"``.
@@ -95,6 +101,7 @@ class Cell:
         name: str,
         equations: str,
         state: str,
+        define: str = "",
         inputs: str = "",
         maps: str = "",
         vectors: str = "",
@@ -113,6 +120,7 @@ class Cell:
         declaration = Declaration(
             name=name,
             equations=equations,
+            define=define,
             state=state,
             inputs=inputs,
             maps=maps,
@@ -225,8 +233,22 @@ class Cell:
         """Names that carry the time index ``t``: inputs and what an equation defines."""
         return self.declared.moving
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls of defined functions that mix units."""
+        return self.declared.calls
+
     def shape_of(self, name: str) -> tuple[str, ...]:
-        """Return the spaces of the axes of a parameter, constant, state part or input."""
+        """Return the spaces of the axes of a parameter, constant, state part or input.
+
+        Raises ``UsageError`` for any other name.
+        """
+        if not isinstance(name, str) or name not in {*self.linear_maps, *self.spaces}:
+            known = (*self.parameters, *self.constant_names, *self.states, *self.input_names)
+            raise UsageError(
+                f"cell {self.name!r}: the name {shown(name)} is not in it; there are "
+                f"{', '.join(known)}."
+            )
         return self.declared.shape_of(name)
 
     def recurrent_maps(self) -> tuple[str, ...]:
@@ -238,9 +260,19 @@ class Cell:
         nodes = self.declared.nodes
         return tuple(equation_latex(line, self.states, self.moving, nodes) for line in self.lines)
 
+    def definition_rows(self, only: Container[str] | None = None) -> tuple[tuple[str, str], ...]:
+        """Return left and right-hand sides of the functions that the cell defines, in LaTeX."""
+        return tuple(
+            definition_latex(d) for d in self.declared.definitions if only is None or d.name in only
+        )
+
     def latex(self) -> str:
-        """Return the equations as one aligned LaTeX display, in the author's order."""
-        rows = [f"{left} &= {right}" for left, right in self.equation_rows()]
+        """Return the equations as one aligned LaTeX display, in the author's order.
+
+        Functions of the cell's own follow below.
+        """
+        shown = (*self.equation_rows(), *self.definition_rows())
+        rows = [f"{left} &= {right}" for left, right in shown]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:

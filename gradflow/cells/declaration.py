@@ -13,6 +13,7 @@ class Declaration:
 
     name: str
     equations: str
+    define: str
     state: str
     inputs: str
     maps: str

@@ -11,10 +11,27 @@ import sympy as sp
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.language.algebra import check_expression, to_sympy
 from gradflow.cells.language.checks import check_names
-from gradflow.cells.language.lists import read_lists
-from gradflow.cells.language.program import Map, Product, Statement, build_program
+from gradflow.cells.language.defined import (
+    Call,
+    Definition,
+    Definitions,
+    expand,
+    known_definitions,
+    read_definitions,
+)
+from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.lists import NameLists, read_lists
+from gradflow.cells.language.maps import Parts
+from gradflow.cells.language.names import Names
+from gradflow.cells.language.program import (
+    Map,
+    Product,
+    Statement,
+    build_program,
+    named_maps,
+)
 from gradflow.cells.language.spaces import ONE, infer_spaces
-from gradflow.cells.language.syntax import Line, parse_equations, symbol
+from gradflow.cells.language.syntax import PI, Line, functions_in, parse_equations, symbol
 from gradflow.errors import UsageError
 
 _INIT_WORDS = ("inputs", "rng", "recurrent", "input_maps", "forget_bias", "chrono", "cell")
@@ -31,13 +48,15 @@ class Declared:
     states, input_names, parameters, constant_names, output_names
         Names by what they are, in the order of declaration; parameters are the trained ones.
     linear_maps
-        Every named linear map with its sizes, mask and rule.
+        Every named linear map with its sizes, mask and rule, then those made of them by sums.
     spaces
         The space of every vector, those of the program included.
     program
         The equations as elementwise statements and products.
     nodes
         The space of each node of the syntax trees of ``lines``, by ``id``.
+    definitions, calls
+        The functions that the declaration defines, and every call that mixes units.
     """
 
     lines: tuple[Line, ...]
@@ -50,6 +69,8 @@ class Declared:
     spaces: Mapping[str, str]
     program: tuple[Statement, ...]
     nodes: Mapping[int, str]
+    definitions: tuple[Definition, ...] = ()
+    calls: tuple[Call, ...] = ()
 
     @cached_property
     def sizes(self) -> tuple[str, ...]:
@@ -77,7 +98,7 @@ class Declared:
             if isinstance(statement, Product):
                 if statement.operand in depends:
                     depends.add(statement.target)
-                    found.setdefault(statement.linear_map.name)
+                    found |= dict.fromkeys(m.name for m in statement.linear_map.bases)
             elif statement.expression.free_symbols & depends:
                 depends.add(statement.target)
         return tuple(n for n in found if n in self.linear_maps)
@@ -87,13 +108,20 @@ def read(declaration: Declaration) -> Declared:
     """Read, check and lower a declaration. Raises ``UsageError`` where it is wrong."""
     names = read_lists(declaration)
     lines = parse_equations(declaration.equations, declaration.name)
+    own = read_definitions(declaration.define, f"{declaration.place}, define")
+    functions = _functions(own, names, lines)
     # what is outside the language is said before names and sizes, which the SymPy form needs
     for line in lines:
-        check_expression(line.tree, line.place)
+        check_expression(line.tree, line.place, names.maps, functions)
     check_names(declaration.name, lines, names)
+    taken = [*names.kinds, *(line.target for line in lines)]
+    expanded = expand(lines, functions, [*taken, *(f"{n}_next" for n in names.kinds)])
     states = names.of("state part")
     new_values = {f"{part}_next": names.vectors[part] for part in states}
-    inferred = infer_spaces(lines, {**names.vectors, **new_values}, names.maps, declaration.name)
+    vectors = {**names.vectors, **new_values}
+    inferred = infer_spaces(expanded.lines, vectors, names.maps, declaration.name)
+    nodes = dict(inferred.nodes)
+    nodes |= {id(old): nodes[id(new)] for old, new in expanded.same if id(new) in nodes}
     linear_maps = {}
     for name in names.maps:
         out, into = inferred.maps[name]
@@ -105,8 +133,15 @@ def read(declaration: Declaration) -> Declared:
             mask=names.masks.get(name),
             entries=names.entries.get(name),
         )
-    expressions = [(line.target, to_sympy(line.tree, line.place, inferred.nodes)) for line in lines]
-    program, spaces = build_program(expressions, linear_maps, inferred.vectors)
+    sums: dict[str, Parts] = {}
+    expressions = [
+        (line.target, to_sympy(line.tree, line.place, nodes, names.maps, sums, PI not in taken))
+        for line in expanded.lines
+    ]
+    free = Names([*names.kinds, *inferred.vectors])
+    combined = named_maps(sums.values(), linear_maps, free)
+    program, spaces = build_program(expressions, linear_maps | combined, inferred.vectors)
+    linear_maps |= {m.name: m for m in combined.values()}
     declared = Declared(
         lines=lines,
         states=states,
@@ -117,11 +152,34 @@ def read(declaration: Declaration) -> Declared:
         linear_maps=linear_maps,
         spaces=spaces,
         program=program,
-        nodes=inferred.nodes,
+        nodes=nodes,
+        definitions=tuple(own.values()),
+        calls=expanded.calls,
     )
     _check_roles(declaration, declared)
     _check_rules(declaration, declared)
     return declared
+
+
+def _functions(own: Definitions, names: NameLists, lines: tuple[Line, ...]) -> Definitions:
+    """Return all functions a cell may call, its own ones checked. Raises ``UsageError``."""
+    functions = known_definitions()
+    targets = dict.fromkeys((line.target for line in lines), "an equation")
+    for key, definition in own.items():
+        what = names.kinds.get(definition.name) or targets.get(definition.name)
+        if what or definition.name in FUNCTIONS:
+            raise UsageError(
+                f"{definition.place}: the name is that of {what or 'a word of the language'} too; "
+                "use another name."
+            )
+        check_expression(definition.tree, definition.place, (), functions)
+        functions[key] = definition
+    trees = [line.tree for line in lines] + [d.tree for d in own.values()]
+    called = {word for tree in trees for word in functions_in(tree)}
+    for definition in own.values():
+        if definition.name not in called:
+            raise UsageError(f"{definition.place}: no equation calls it; remove it.")
+    return functions
 
 
 def _check_roles(declaration: Declaration, declared: Declared) -> None:

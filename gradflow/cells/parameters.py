@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
-from gradflow.errors import UsageError
+from gradflow.cells.sized import Sized
+from gradflow.errors import UsageError, shown
+from gradflow.memory import FLOAT, require
 
 Array = NDArray[np.float64]
 
@@ -50,7 +53,8 @@ def initialize(
     Returns
     -------
     dict
-        Name to array: maps ``(out, in)``, vectors ``(units,)``, scalars ``(1,)``, float64.
+        Name to array: maps ``(out, in)``, vectors ``(units,)``, scalars ``(1,)``, float64. Sizes
+        that no array shows are kept in its ``sizes``: :class:`gradflow.cells.sized.Sized`.
 
     Raises
     ------
@@ -76,6 +80,16 @@ def initialize(
     ):
         if given_rule is not None and not of:
             raise UsageError(f"{place}: has no maps that {word}= could set; drop it.")
+    shapes = {name: [sizes[space] for space in declared.shape_of(name)] for name in names}
+    largest = max(shapes, key=lambda name: math.prod(shapes[name]), default="")
+    if shapes:
+        told = " x ".join(map(str, shapes[largest]))
+        require(
+            FLOAT * sum(map(math.prod, shapes.values())),
+            place,
+            f"its arrays, the largest of them {largest} of {told} numbers,",
+            "give fewer units",
+        )
     arrays: dict[str, Array] = {}
     for name in names:
         is_map = name in declared.linear_maps
@@ -91,7 +105,9 @@ def initialize(
         arrays[name] = _draw(place, name, chosen, generator, axes)
     if chrono is not None and declaration.input_bias:
         arrays[declaration.input_bias] = -arrays[declaration.forget_bias]
-    return arrays
+    shown = {space for name in names for space in declared.shape_of(name)}
+    unseen = {space: n for space, n in sizes.items() if space not in {*shown, "one"}}
+    return Sized(arrays, unseen) if unseen else arrays
 
 
 def _generator(place: str, rng: int | np.random.Generator | None) -> np.random.Generator:
@@ -99,9 +115,13 @@ def _generator(place: str, rng: int | np.random.Generator | None) -> np.random.G
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise UsageError(
-            f"{place}: rng={rng!r} is no seed; pass a whole number of at least 0 or a "
+            f"{place}: rng={shown(rng)} is no seed; pass a whole number of at least 0 or a "
             "numpy.random.Generator."
         ) from None
+
+
+# More units of one size no machine holds.
+_MOST_UNITS = 2**31
 
 
 def _keyword(space: str) -> str:
@@ -123,9 +143,7 @@ def _read_sizes(place: str, spaces: tuple[str, ...], choices: dict[str, Any]) ->
         if not given:
             raise UsageError(f"{place}: init needs {keyword}=, the number of units.")
         ((word, size),) = given.items()
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise UsageError(f"{place}: {word}={size!r}; a size is a whole number of at least 1.")
-        sizes[space] = int(size)
+        sizes[space] = whole_number(size, f"{place}: {word}", 1, _MOST_UNITS)
     return sizes
 
 
@@ -159,7 +177,7 @@ def _draw(
         if hasattr(chosen, "dtype"):
             raise
         raise UsageError(
-            f"{place}: {name} is given as {chosen!r}; pass an initializer of "
+            f"{place}: {name} is given as {shown(chosen)}; pass an initializer of "
             "gradflow.cells.initializers, a number or an array."
         ) from None
     if array.ndim == 0:

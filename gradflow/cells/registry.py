@@ -8,7 +8,7 @@ from pathlib import Path
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import shorten
 from gradflow.cells.library import LIBRARY
-from gradflow.errors import GradflowError, InputError, UsageError
+from gradflow.errors import GradflowError, InputError, UsageError, shown
 from gradflow.registry import Registry
 
 _YOURS = "a cell of your own is FILE.py:NAME"
@@ -66,8 +66,11 @@ def get(cell: Cell | str) -> Cell:
 
 def _cell(value: object, allowed: str) -> Cell:
     if not isinstance(value, Cell):
-        shown = shorten(" ".join(repr(value).split()))
-        raise UsageError(f"{shown} is a {type(value).__name__}; {allowed}.")
+        try:
+            told = shorten(" ".join(repr(value).split()))
+        except ValueError:  # a whole number too long for Python to print
+            told = shown(value)
+        raise UsageError(f"{told} is a {type(value).__name__}; {allowed}.")
     return value
 
 
@@ -85,9 +88,7 @@ def _from_file(text: str) -> Cell:
     except GradflowError:
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{file}: running it failed with {type(error).__name__}: {error}"
-        ) from None
+        raise InputError(f"{file}: running it failed with {shown(error)}; mend it there.") from None
     found = {
         key: value
         for key, value in vars(module).items()

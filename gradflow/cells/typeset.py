@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.latex import translate
 
+from gradflow.cells.language.defined import ALIASES, Definition
 from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.language.maps import IDENTITY
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import REDUCTIONS, Line
 
@@ -81,6 +83,29 @@ def time_index(
     return name, step if name in moving else ""
 
 
+def call_latex(name: str, arguments: Iterable[str], prime: str = "") -> str:
+    """Return the LaTeX of a call of a defined function, ``prime`` behind its name."""
+    inner = ", ".join(arguments)
+    if name == "norm" and not prime:
+        return rf"\left\| {inner} \right\|"
+    escaped = name.replace("_", r"\_")
+    plain = name if len(name) == 1 else rf"\mathrm{{{escaped}}}"
+    return rf"{plain}{prime}\left( {inner} \right)"
+
+
+def transposed_latex(name: str) -> str:
+    """Return the LaTeX of the transpose of a named map."""
+    text = name_latex(name)
+    return rf"\left( {text} \right)^{{\top}}" if is_raised(name) else rf"{text}^{{\top}}"
+
+
+def definition_latex(definition: Definition) -> tuple[str, str]:
+    """Return left and right-hand side of a function's definition in LaTeX."""
+    line = Line(definition.name, definition.tree, definition.place)
+    left = call_latex(definition.name, map(name_latex, definition.arguments))
+    return left, equation_latex(line, (), frozenset(), {})[1]
+
+
 def equation_latex(
     line: Line,
     states: tuple[str, ...],
@@ -105,10 +130,13 @@ def equation_latex(
             case ast.Constant(value=int() | float() as value):
                 return number_latex(value), _PRODUCT if _digits(value)[1] else _ATOM
             case ast.Name(id=name):
-                return symbol(name), _ATOM
-            case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):
-                left = "I" if name == "identity" else name_latex(name)
-                return f"{left} \\, {wrap(right, _POWER)}", _UNARY
+                return "I" if name == IDENTITY else symbol(name), _ATOM
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return f"{wrap(left, _UNARY)} \\, {wrap(right, _POWER)}", _UNARY
+            case ast.Attribute(value=ast.Name(id=name), attr="T") if name != IDENTITY:
+                return transposed_latex(name), _POWER
+            case ast.Attribute(value=value, attr="T"):
+                return rf"{wrap(value, _ATOM)}^{{\top}}", _POWER
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return f"{wrap(left, _SUM)} + {wrap(right, _SUM)}", _SUM
             case ast.BinOp(left=left, op=ast.Sub(), right=right):
@@ -154,6 +182,11 @@ def equation_latex(
         inner = ", ".join(show(a)[0] for a in args)
         if name in REDUCTIONS or name in ("row", "column"):
             return rf"\operatorname{{{name}}}\left( {inner} \right)", _POWER
+        if name == "dot":
+            return rf"{wrap(args[0], _ATOM)}^{{\top}} {wrap(args[1], _ATOM)}", _PRODUCT
+        name = name if name in FUNCTIONS else ALIASES.get(name, name)
+        if name not in FUNCTIONS:
+            return call_latex(name, [show(a)[0] for a in args]), _POWER
         function = FUNCTIONS.get(name)
         if function.fences:
             return inner.join(function.fences), _ATOM

@@ -1,6 +1,7 @@
 """ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
-Exit codes: 0 done, 1 a check failed, 2 bad usage, 3 an input that cannot be read, 130 interrupted.
+Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
+cannot be read, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from rich.table import Table
 from gradflow import __version__
 from gradflow.cli import diagnose, figure, theorems
 from gradflow.cli.console import plain, progress
-from gradflow.errors import GradflowError
+from gradflow.cli.speaking import complain, place_of, silence, speakable, unicode_output
+from gradflow.errors import GradflowError, shown
 from gradflow.provenance import command
 
 app = App(
@@ -69,7 +71,7 @@ def derive(cell: str, /, *, format: Literal["text", "latex", "json"] = "text") -
     found = get(cell)
     step = jacobian(found)
     if format == "json":
-        print(json.dumps(step.to_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(step.to_json(), indent=2, ensure_ascii=not unicode_output()))
     elif format == "latex":
         print("\n\n".join([found.latex(), step.latex(), bptt(found).latex()]))
     else:
@@ -83,7 +85,7 @@ def write_report(
     cell: str = "lstm",
     /,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: Annotated[str | None, Parameter(name="--input")] = None,
     init: str = "",
@@ -97,15 +99,16 @@ def write_report(
     cell
         A cell's name, or FILE.py:NAME for one of your own.
     hidden
-        Number of units of every state part.
+        Number of units of the size `hidden`, and of all other sizes that --init and the input do
+        not state; 32 by default.
     steps
         Number of steps.
     input
         A .npy, .npz, .csv or text file (characters, one-hot). By default the English text of
-        Python's own help topics.
+        Python's own help topics. Columns of numbers are those of all inputs, side by side.
     init
         Initial parameters, for example orthogonal, gaussian:1.5, b_f=constant:3, forget_bias:3 or
-        chrono:200; several are separated by commas.
+        chrono:200, and sizes: context=8; several are separated by commas.
     seed
         Seed of the parameters.
     out
@@ -138,6 +141,7 @@ def write_report(
     for row in headline_rows(written.study):
         table.add_row(*(plain(plain_text(text)) for text in row))
     console.print(table)
+    console.print(f"sizes: {plain(written.study.setup.told_sizes())}", soft_wrap=True)
     console.print(f"input: {plain(written.study.setup.source)}", soft_wrap=True)
     console.print(f"report: {plain(str(written.path))}", soft_wrap=True)
 
@@ -148,8 +152,12 @@ def _page_name(cell: str) -> str:
     return Path(file).stem + colon.replace(":", "_") + name
 
 
-def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, seed: int) -> str:
-    words = ["gradflow", "report", cell, "--hidden", hidden, "--steps", steps]
+def _command(
+    cell: str, hidden: int | None, steps: int, input: str | None, init: str, seed: int
+) -> str:
+    words: list[str | int] = ["gradflow", "report", cell]
+    words += ["--hidden", hidden] if hidden is not None else []
+    words += ["--steps", steps]
     words += ["--input", input] if input else []
     words += ["--init", init] if init else []
     return command(*words, "--seed", seed)
@@ -157,18 +165,32 @@ def _command(cell: str, hidden: int, steps: int, input: str | None, init: str, s
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    console = Console(stderr=True)
+    speakable()
     try:
         app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
-        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(2)
     except GradflowError as error:
-        console.print(f"gradflow: {error}", style="red", markup=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        console.print("gradflow: interrupted", style="red")
+        complain("interrupted")
         sys.exit(130)
+    except BrokenPipeError:  # who reads, such as head, has read enough
+        silence()
+        sys.exit(1)
+    except OSError as error:
+        silence()
+        complain(f"a file or the output cannot be written or read ({error.strerror or error}).")
+        sys.exit(3)
+    except MemoryError:
+        complain("this needs more memory than there is; ask for fewer units or steps.")
+        sys.exit(1)
+    except Exception as error:
+        complain(f"{shown(error)} at {place_of(error)}; this is a defect of gradflow, report it.")
+        sys.exit(1)
 
 
 def run_script(path: str) -> None:

@@ -13,7 +13,8 @@ def read_choices(text: str) -> dict[str, Any]:
     """Read ``"recurrent=orthogonal,b_f=constant:3,forget_bias:3"`` into keywords of ``init``.
 
     A part is ``target=rule[:number[:number]]``; ``rule`` alone means the recurrent maps;
-    ``forget_bias:3`` and ``chrono:100`` mean the keywords of those names. Raises ``UsageError``.
+    ``forget_bias:3`` and ``chrono:100`` mean the keywords of those names; ``context=8`` is a size,
+    or a value. Raises ``UsageError``.
 
     >>> read_choices("orthogonal, forget_bias:3")
     {'recurrent': Initializer(rule='orthogonal', values=(1.0,)), 'forget_bias': 3.0}
@@ -21,6 +22,9 @@ def read_choices(text: str) -> dict[str, Any]:
     choices: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         target, _, how = part.rpartition("=")
+        if target and how.isascii() and how.isdecimal():
+            choices[target] = int(how)
+            continue
         rule, *numbers = how.split(":")
         try:
             values = [float(n) for n in numbers]

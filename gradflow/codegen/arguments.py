@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import Sized
 from gradflow.codegen import border
+from gradflow.codegen import sizes as resolve
 from gradflow.codegen.targets.arrays import Arrays
 from gradflow.codegen.targets.target import Compiled
 
@@ -37,7 +39,8 @@ class Arguments:
     params
         Parameters and constants in declared order, as arrays of the target; scalars (1,).
     sizes
-        Number of units of each space that the parameters show, or the state given with them.
+        Number of units of each space that the parameters show or remember, or the state given with
+        them.
     given
         The parameters as they came.
     arrays
@@ -79,16 +82,16 @@ class Arguments:
         """The declared cell."""
         return self.code.cell
 
-    def with_state(self, state: Array) -> Self:
-        """Return this with the sizes of all state parts known, from a state where need be.
+    def with_state(self, state: Array = None, inputs: Params | None = None) -> Self:
+        """Return this with all sizes known, from a state and inputs (..., units) where need be.
 
-        Raises ``UsageError`` where they do not follow from a flat state.
+        Raises ``UsageError`` where they do not follow from these.
         """
-        if self._widths is not None:
+        if self._widths is not None and all(s in self.sizes for s in self.cell.sizes):
             return self
-        spaces = self.cell.spaces
-        shown = {spaces[part]: n for part, n in self.part_sizes(state).items()}
-        return replace(self, sizes={**shown, **self.sizes})
+        resolve.part_sizes(self.cell, self.sizes, state, inputs)
+        sizes = resolve.completed(self.cell, self.sizes, state, inputs)
+        return replace(self, sizes=sizes, params=Sized(self.params, sizes))
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what ``make`` makes of parameters and sizes, made when first asked for by key."""
@@ -103,7 +106,7 @@ class Arguments:
         """
         if self._widths is not None:
             return dict(self._widths)
-        return border.part_sizes(self.cell, self.sizes, state)
+        return resolve.part_sizes(self.cell, self.sizes, state)
 
     def split(self, state: Array) -> dict[str, Array]:
         """Return the parts of a flat state (..., d) as views, by name."""
@@ -152,7 +155,8 @@ class Arguments:
             return None
         if names and x.shape != (*lead, self.sizes.get(self.cell.spaces[names[0]], -1)):
             return None
-        plain = isinstance(t, int | float) or (type(t) is np.ndarray and t.dtype.kind in "if")
+        small = isinstance(t, int) and -(2**53) <= t <= 2**53
+        plain = small or isinstance(t, float) or (type(t) is np.ndarray and t.dtype.kind in "if")
         if not plain:
             return None
         time = np.asarray(t, dtype=border.FLOAT)[..., None]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradflow.codegen.targets.target import Backend
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.registry import Registry
 
 __all__ = ["BACKENDS", "PLAIN", "STEP_KERNELS", "chosen", "estimated_seconds"]
@@ -41,6 +41,11 @@ def estimated_seconds(steps: int, trajectories: int, width: int) -> float:
     return steps * (_STEP_SECONDS + _PRODUCT_SECONDS * trajectories * width**2)
 
 
+def left_open(backend: object) -> bool:
+    """Return whether the backend is for gradflow to choose."""
+    return isinstance(backend, str) and backend == "auto"
+
+
 def chosen(
     backend: str,
     code: Callable[[str], Any],
@@ -71,10 +76,10 @@ def chosen(
     UsageError
         If the backend is unknown.
     """
-    if backend != "auto":
-        if backend not in BACKENDS:
+    if not left_open(backend):
+        if not isinstance(backend, str) or backend not in BACKENDS:
             known = ", ".join(BACKENDS.names())
-            raise UsageError(f"unknown backend {backend!r}; known are {known}.")
+            raise UsageError(f"unknown backend {shown(backend)}; known are {known}.")
         return backend
     for name, record in BACKENDS.usable():
         if record.compiled is None or not record.installed():

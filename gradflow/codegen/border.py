@@ -11,7 +11,7 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.targets.arrays import Arrays
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 Array = Any
 Params = Mapping[str, Array]
@@ -156,27 +156,6 @@ def _complaint(
     return f"{name} has shape {shape}{seen} {rule}"
 
 
-def part_sizes(cell: Cell, known: Mapping[str, int], state: Array = None) -> dict[str, int]:
-    """Return the number of units of each state part, in flattening order.
-
-    ``known`` are the sizes of spaces so far; a flat state (..., d) or one by part shows the rest.
-    """
-    known = dict(known)
-    if isinstance(state, Mapping):
-        shapes = {p: np.shape(state[p]) for p in cell.states}
-        known = {cell.spaces[p]: s[-1] if s else 1 for p, s in shapes.items()} | known
-    missing = [p for p in cell.states if cell.spaces[p] not in known]
-    if len({cell.spaces[p] for p in missing}) == 1 and np.ndim(state):
-        rest = sum(known[cell.spaces[p]] for p in cell.states if p not in missing)
-        known[cell.spaces[missing[0]]] = (np.shape(state)[-1] - rest) // len(missing)
-    elif missing:
-        raise UsageError(
-            f"{place(cell)}: the size of {missing[0]!r} does not follow from its "
-            "parameters; pass the state as a mapping of parts."
-        )
-    return {p: known[cell.spaces[p]] for p in cell.states}
-
-
 def split(
     cell: Cell, arrays: Arrays, state: Array, widths: Callable[[Array], Mapping[str, int]]
 ) -> dict[str, Array]:
@@ -239,6 +218,11 @@ def leading(cell: Cell, arrays: Iterable[Array]) -> tuple[int, ...]:
 
 def join(cell: Cell, arrays: Arrays, parts: Mapping[str, Array]) -> Array:
     """Return the flat state (..., d) of a mapping of parts."""
+    if not isinstance(parts, Mapping) or set(parts) != set(cell.states):
+        raise UsageError(
+            f"{place(cell)}: the parts given are {shown(parts)}; a mapping from "
+            f"{', '.join(cell.states)} to arrays is needed."
+        )
     given = [arrays.take(parts[p], place(cell), f"state part {p}") for p in cell.states]
     taken = [a if a.ndim else a[None] for a in given]
     return arrays.flat(taken, [a.shape[-1] for a in taken], leading(cell, taken))
@@ -259,7 +243,7 @@ def inputs(cell: Cell, arrays: Arrays, known: Mapping[str, int], x: Array) -> di
     given = x if isinstance(x, Mapping) else dict.fromkeys(names[:1], x)
     if set(given) != set(names):
         raise UsageError(
-            f"{place(cell)}: got inputs {', '.join(given)}; it needs {', '.join(names)}, "
+            f"{place(cell)}: got inputs {', '.join(map(str, given))}; it needs {', '.join(names)}, "
             "as a mapping."
         )
     taken = {n: arrays.take(given[n], place(cell), f"input {n}") for n in names}

@@ -8,10 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from gradflow.cells.sized import sized_as, told_sizes
 from gradflow.codegen import border
 from gradflow.codegen.arguments import Arguments, Call
 from gradflow.codegen.targets.target import Compiled, Loops
 from gradflow.errors import UsageError
+from gradflow.given import flag, mapping
 
 Array = Any
 Params = Mapping[str, Array]
@@ -58,6 +60,8 @@ class Bound(Arguments):
         All that the program names, or the SymPy expressions ``of`` by name.
         """
         cell = self.cell
+        if of is not None:
+            mapping(of, "values: of", "SymPy expressions")
         wanted = {s.target.name: s.target for s in cell.program} if of is None else of
         arrays, arguments, lead, _ = self._call(state, x, t)
         found = arrays.call(self.code.function_of(wanted.values()), arguments)
@@ -122,6 +126,7 @@ class Bound(Arguments):
         Shapes are those of the parameters, summed over leading axes, so one call over a whole
         trajectory with ``u_k = dL/ds_k`` is the BPTT gradient. With ``keep`` the leading axes stay.
         """
+        keep = flag(keep, "parameter_vjp: keep")
         call = self._call(state, x, t, u)
         arrays = call.arrays
         directions, lead = self._directions(call, u)
@@ -146,6 +151,7 @@ class Bound(Arguments):
                 f"backend {self.code.backend!r} has no pullback with a gradient at every step; use "
                 "'array-api', or gf.run and its gradient_decay."
             )
+        states = self._kind(states, u, x)[0].take(states, border.place(self.cell), "states")
         shape = tuple(np.shape(states))
         if len(shape) < 2:
             raise UsageError(
@@ -170,5 +176,6 @@ def bind(code: Compiled, params: Params, state: Array = None) -> Bound:
         if floats:
             taken = {name: np.asarray(array, order="C") for name, array in taken.items()}
         plain = taken, border.sizes(cell, taken)
-    bound = Bound(code=code, params=plain[0], sizes=plain[1], given=params, arrays=arrays)
+    taken, sizes = sized_as(params, plain[0]), {**told_sizes(params), **plain[1]}
+    bound = Bound(code=code, params=taken, sizes=sizes, given=params, arrays=arrays)
     return bound if state is None else bound.with_state(state)

@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.codegen import border
 from gradflow.codegen.backends import BACKENDS
 from gradflow.codegen.bound import Bound, bind
@@ -24,7 +25,8 @@ from gradflow.codegen.lowering.calculus import (
 from gradflow.codegen.lowering.routine import Routine
 from gradflow.codegen.targets.target import Functions, Loops, Target
 from gradflow.codegen.varying import Varying, bind_over_time
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.given import several
 from gradflow.jacobians.labels import path_labels
 
 Array = Any
@@ -117,7 +119,15 @@ class Code:
 
     def function_of(self, expressions: Iterable[sp.Expr]) -> Callable[..., Any]:
         """Return a function of one step that gives scalar expressions in the cell's names."""
-        routine = lower_values(self.cell, expressions)
+        given = several(expressions, "of", "SymPy expressions")
+        known = {symbol(name) for name in (*self.cell.spaces, TIME.name)}
+        for item in given:
+            if not isinstance(item, sp.Expr) or not item.free_symbols <= known:
+                raise UsageError(
+                    f"cell {self.cell.name!r}: of holds {shown(item)} among the expressions; it "
+                    "must be a SymPy expression in the names of the cell."
+                )
+        routine = lower_values(self.cell, given)
         return self.target.build(self.cell, self._text([routine]), [routine])[routine.name]
 
     @cached_property

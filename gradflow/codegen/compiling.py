@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+from gradflow.arrays import whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen.backends import chosen
 from gradflow.codegen.code import Code, code_of
 
 __all__ = ["compile"]
+
+
+# More than these are no calculation but a mistake.
+_MOST_DIGITS = 100_000
 
 
 def compile(cell: Cell | str, backend: str = "auto", *, digits: int = 50) -> Code:
@@ -39,5 +44,6 @@ def compile(cell: Cell | str, backend: str = "auto", *, digits: int = 50) -> Cod
     >>> compile("scalar", "numpy")
     Code('scalar', 'numpy': 1 parameters)
     """
+    digits = whole_number(digits, "compile: digits", 1, _MOST_DIGITS)
     code = partial(code_of, get(cell), digits=digits)
     return code(chosen(backend, code))

@@ -28,12 +28,14 @@ class Pulled(NamedTuple):
     """A covector pulled back, lag 0 first, natural logs.
 
     ``log_norm`` (..., T + 1), ``log_part`` (..., parts, T + 1), directions ``rows`` (..., T + 1, d)
-    if they were wanted, else (..., 1, d), the last alone.
+    if they were wanted, else (..., 1, d), the last alone. ``log_rows``, logs of what ``rows`` are
+    directions of, where they are known entry by entry.
     """
 
     log_norm: Floats
     log_part: Floats
     rows: Floats
+    log_rows: Floats | None = None
 
 
 class Pushed(NamedTuple):

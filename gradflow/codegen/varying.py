@@ -98,9 +98,9 @@ class Varying:
             arrays=first.arrays,
         )
 
-    def with_state(self, state: Array) -> Self:
+    def with_state(self, state: Array = None, x: Array = None) -> Self:
         """Return this with the sizes of all state parts known."""
-        return replace(self, first=self.first.with_state(state))
+        return replace(self, first=self.first.with_state(state, x))
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what ``make`` makes; nothing is kept, since parameters change."""

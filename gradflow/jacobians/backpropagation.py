@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from gradflow.cells.cell import Cell
 from gradflow.cells.registry import get
 from gradflow.cells.typeset import name_latex
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.jacobians.blocks import counted
 from gradflow.jacobians.print.latex import part_latex, term_latex
 from gradflow.jacobians.print.signed import in_sum
@@ -69,9 +69,9 @@ class Bptt:
         parameter.
         """
         cell = self.cell
-        if parameter not in cell.parameters:
+        if not isinstance(parameter, str) or parameter not in cell.parameters:
             raise UsageError(
-                f"cell {cell.name!r}: no parameter {parameter!r}; there are "
+                f"cell {cell.name!r}: no parameter {shown(parameter)}; there are "
                 f"{', '.join(cell.parameters)}."
             )
         name = name_latex(parameter)

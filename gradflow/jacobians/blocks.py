@@ -105,6 +105,9 @@ class ParameterBlock:
         Pairs of a term and an operand. For a map ``W`` that acts on ``v``, ``d out[a] / d W[i, j]``
         is the sum of ``term[a, i] * v[j]``; for a vector the operand is ``None`` and the derivative
         is the term itself.
+    turned
+        The same where ``W.T`` acts on ``v``: ``d out[a] / d W[i, j]`` is the sum of
+        ``term[a, j] * v[i]``, to be added.
 
     Examples
     --------
@@ -117,19 +120,20 @@ class ParameterBlock:
     out: str
     parameter: str
     terms: tuple[tuple[Term, sp.Symbol | None], ...]
+    turned: tuple[tuple[Term, sp.Symbol], ...] = ()
 
     @property
     def is_zero(self) -> bool:
         """Whether the parameter does not enter this part directly."""
-        return not self.terms
+        return not self.terms and not self.turned
 
     def latex(self) -> str:
         """Return the immediate derivative as one aligned LaTeX equation."""
-        return parameter_latex(self.cell, self.out, self.parameter, self.terms)
+        return parameter_latex(self.cell, self.out, self.parameter, self.terms, self.turned)
 
     def text(self) -> str:
         """Return the immediate derivative as one line of plain text."""
-        return parameter_text(self.cell, self.out, self.parameter, self.terms)
+        return parameter_text(self.cell, self.out, self.parameter, self.terms, self.turned)
 
     def to_json(self) -> dict[str, Any]:
         """Return the derivative and its terms as plain data."""
@@ -143,6 +147,14 @@ class ParameterBlock:
                     "operand": None if v is None else operand_text(self.cell, v),
                 }
                 for term, v in self.terms
+            ]
+            + [
+                {
+                    **term_json(self.cell, term),
+                    "operand": operand_text(self.cell, v),
+                    "transposed": True,
+                }
+                for term, v in self.turned
             ],
         }
 
@@ -156,7 +168,8 @@ class ParameterBlock:
     def __repr__(self) -> str:
         """Return one line: which derivative, and its number of terms."""
         name = parameter_sides(self.cell, self.out, self.parameter)
-        return f"<ParameterBlock {name} of {self.cell.name}: {counted(len(self.terms), 'term')}>"
+        count = len(self.terms) + len(self.turned)
+        return f"<ParameterBlock {name} of {self.cell.name}: {counted(count, 'term')}>"
 
 
 def counted(count: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
+from gradflow.jacobians.print.expression_text import map_text
 from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term
 
@@ -21,7 +22,7 @@ def path_labels(cell: Cell | str) -> dict[tuple[str, str, Term], str]:
     for (out, wrt), block in step.blocks().items():
         for term in block.terms:
             gates = [name for name in term.path if name not in new]
-            maps = [m.name for m in term.maps if m.kind != "spread"]
+            maps = [map_text(m) if m.summands else m.name for m in term.maps if m.kind != "spread"]
             direct = "carousel" if out == wrt else f"{wrt} to {out}"
             label = ", ".join(gates or maps) if maps else direct
             labels[out, wrt, term] = label

@@ -22,6 +22,7 @@ from gradflow.errors import UsageError
 from gradflow.jacobians.blocks import Block, ParameterBlock, counted
 from gradflow.jacobians.derive import Derivatives, accumulate
 from gradflow.jacobians.print.latex import matrix_latex, stacked, where_latex
+from gradflow.jacobians.slopes import slopes_of
 from gradflow.jacobians.terms import Term
 
 
@@ -55,7 +56,7 @@ class StepJacobian:
 
     @cached_property
     def _total(self) -> Derivatives:
-        return accumulate(self.cell, self._variables)
+        return accumulate(self.cell, self._variables, (), slopes_of(self.cell).calls)
 
     @cached_property
     def _held(
@@ -66,7 +67,8 @@ class StepJacobian:
         held = {}
         for target in map(self._target, self.outs):
             stops = [s for s in new if s != target]
-            found = accumulate(self.cell, (*self._variables, *stops), stops)
+            calls = slopes_of(self.cell).calls
+            found = accumulate(self.cell, (*self._variables, *stops), stops, calls)
             held[target] = stops, found.get(target, {})
         return held
 
@@ -76,9 +78,9 @@ class StepJacobian:
         sources += [
             s.target
             for s in self.cell.program
-            if isinstance(s, Product) and s.linear_map.kind == "learned"
+            if isinstance(s, Product) and any(m.kind == "learned" for m in s.linear_map.bases)
         ]
-        return accumulate(self.cell, sources)
+        return accumulate(self.cell, sources, (), slopes_of(self.cell).calls)
 
     def _target(self, out: str) -> sp.Symbol:
         if out not in self.outs:
@@ -126,14 +128,32 @@ class StepJacobian:
     def _parameter_block(self, out: str, target: sp.Symbol, parameter: str) -> ParameterBlock:
         found = self._by_parameter.get(target, {})
         rows: list[tuple[Term, sp.Symbol | None]] = []
+        turned: list[tuple[Term, sp.Symbol]] = []
         if parameter in self.cell.linear_maps:
             for statement in self.cell.program:
-                if isinstance(statement, Product) and statement.linear_map.name == parameter:
-                    terms = found.get(statement.target, ())
-                    rows += [(term, statement.operand) for term in terms]
+                if not isinstance(statement, Product):
+                    continue
+                terms, v = found.get(statement.target, ()), statement.operand
+                if statement.linear_map.name == parameter:
+                    rows += [(term, v) for term in terms]
+                for part in statement.linear_map.summands:
+                    if part.linear_map.name != parameter:
+                        continue
+                    factor = Term((part.factor,))
+                    scaled = [(term.after(factor), v) for term in terms]
+                    if part.transposed:
+                        turned += scaled
+                    else:
+                        rows += scaled
         else:
             rows += [(term, None) for term in found.get(symbol(parameter), ())]
-        return ParameterBlock(cell=self.cell, out=out, parameter=parameter, terms=tuple(rows))
+        return ParameterBlock(
+            cell=self.cell,
+            out=out,
+            parameter=parameter,
+            terms=tuple(rows),
+            turned=tuple(turned),
+        )
 
     def blocks(self) -> dict[tuple[str, str], Block]:
         """Return all blocks of the whole-state Jacobian, zero ones included, by (out, in)."""
@@ -170,6 +190,7 @@ class StepJacobian:
         """Return the declaration and every derivative as plain data."""
         cell = self.cell
         by_parameter = [self[a, p] for a in self.outs for p in cell.parameters]
+        definitions = [{"left": left, "right": right} for left, right in cell.definition_rows()]
         return {
             "cell": cell.name,
             "title": cell.title,
@@ -179,6 +200,7 @@ class StepJacobian:
             "parameters": {p: list(cell.shape_of(p)) for p in cell.parameters},
             "constants": {p: list(cell.shape_of(p)) for p in cell.constant_names},
             "equations": [{"left": left, "right": right} for left, right in cell.equation_rows()],
+            **({"definitions": definitions} if definitions else {}),
             "blocks": [
                 self[a, b].to_json() for a in self.outs for b in (*cell.states, *cell.input_names)
             ],

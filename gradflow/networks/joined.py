@@ -16,13 +16,15 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import whole_number
+from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
-from gradflow.errors import UsageError
+from gradflow.errors import PrecisionError, UsageError
 from gradflow.networks.between import Between
 from gradflow.networks.nodes import within_step
+from gradflow.spectra.beyond import lyapunov as beyond
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
@@ -108,6 +110,8 @@ class NetworkTrajectory(Analysed):
         if leading is not None:
             options["leading"] = whole_number(leading, "lyapunov: leading", 1)
         options.setdefault("transient", self.steps // 10)
+        if self.in_doubt().any():
+            return beyond.spectrum(self, slice(None), options)
         return lyapunov_spectrum(self.chunks(), **options)
 
     def layer_norms(self, lag: int) -> Floats:
@@ -151,23 +155,36 @@ class NetworkTrajectory(Analysed):
                 found[..., own] = np.einsum("...i,...ij->...j", found[..., own], within_step(run))
         return {p: found[..., s] for p, s in self.parts.items()}
 
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them.
-
-        ``"1: carousel"`` stays within a layer; ``"depth"`` leads from a layer to those above it.
-        """
-        shape = (*self.batch, self.steps, self.width, self.width)
-        whole = self.jacobians()
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]:
+        # "1: carousel" stays within a layer; "depth" leads from a layer to those above it
+        whole = self._jacobians(where)
         found: dict[str, Floats] = {}
         depth = whole.copy()
         for level, (run, own) in enumerate(zip(self.runs, self.layers, strict=True), 1):
             depth[..., own, own] = 0.0
-            for path, share in run.path_jacobians().items():
-                found[f"{level}: {path}"] = np.zeros(shape)
+            for path, share in run._path_jacobians(where).items():
+                found[f"{level}: {path}"] = np.zeros(whole.shape)
                 found[f"{level}: {path}"][..., own, own] = share
         if len(self.runs) > 1:
             found["depth"] = depth
         return found
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of some layer's Jacobian may have underflowed to zero."""
+        return np.asarray(np.any([run.in_doubt() for run in self.runs], axis=0))
+
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one layer, from 0, in logarithms.
+
+        Raises ``PrecisionError`` for more layers than one.
+        """
+        if len(self.runs) > 1:
+            raise PrecisionError(
+                f"{self.label}: at step {int(where[0]) + 1} a layer has slopes below 10^-308, and "
+                "those between layers are known in float64 alone; take that layer by itself."
+            )
+        found = self.runs[0].log_path_jacobians(where)
+        return {f"1: {path}": share for path, share in found.items()}
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
+from gradflow.given import several
 from gradflow.networks.between import Between
 from gradflow.networks.joined import NetworkTrajectory, joined
 from gradflow.spectra.running import run as run_cell
@@ -187,8 +190,9 @@ class Network:
         A reverse layer's run goes from the end of the input to its beginning. Parameters as in
         :meth:`run`.
         """
-        given = np.asarray(x, dtype=np.float64)
-        starts = [layer.initial for layer in self.layers] if state is None else list(state)
+        given = real_array(x, self.source, "the input x")
+        starts: list[Any] = [layer.initial for layer in self.layers]
+        starts = starts if state is None else several(state, f"{self.source}: state", "states")
         if len(starts) != len(self.layers):
             raise UsageError(
                 f"{self.source}: state has {len(starts)} entries; give one a layer, "

@@ -18,9 +18,17 @@ from numpy.typing import NDArray
 
 from gradflow.arrays import whole_number
 from gradflow.errors import InputError, UsageError
+from gradflow.given import path as file
+from gradflow.memory import FLOAT, as_bytes, budget, require
 from gradflow.networks.readers import kinds, reader_of
+from gradflow.provenance import readable
 
 __all__ = ["InputSequence", "read_sequence"]
+
+# Bytes that text takes while it is read, for each byte of it: four for a letter, twice.
+_TEXT_COPIES = 10
+# So much at a time of what does not say its size.
+_PIECE = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +87,13 @@ def read_sequence(
     offset = whole_number(offset, "offset", 0)
     if inputs is not None:
         inputs = whole_number(inputs, "inputs", 1)
+    if path is not None:
+        file(path, "read_sequence: path")
     if path is None:
         return _characters(_english(), _english_name(), "the default text", steps, inputs, offset)
-    where, name = os.fspath(path), Path(path).name
-    content = _content(where)
+    where, name = os.fspath(path), readable(Path(path).name)
     reader = reader_of(Path(where).suffix)
+    content = _content(where, _TEXT_COPIES if reader is None else reader.copies)
     if reader is None:
         return _characters(_text(content, where), f"text {name}", where, steps, inputs, offset)
     table = reader.read(content, where)
@@ -116,6 +126,12 @@ def _characters(
     symbols = tuple(sorted(set(text)))
     _check_inputs(len(symbols), inputs, where, "different characters, one input each")
     column = {symbol: i for i, symbol in enumerate(symbols)}
+    require(
+        FLOAT * steps * len(symbols),
+        where,
+        f"{steps} steps of {len(symbols)} different characters, one input each,",
+        "ask for fewer steps",
+    )
     window = np.array([column[c] for c in text[offset : offset + steps + 1]], dtype=np.int64)
     values = np.zeros((steps, len(symbols)))
     values[np.arange(steps), window[:-1]] = 1.0
@@ -124,9 +140,15 @@ def _characters(
     return InputSequence(values, source, symbols, window[1:])
 
 
-def _content(where: str) -> bytes:
+def _content(where: str, copies: int) -> bytes:
+    """Return what a file holds, if there is memory to read it; a device may have no end."""
+    most = budget() // copies
     try:
-        content = Path(where).read_bytes()
+        with Path(where).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read() if 0 < size <= most else b""
+            while size == 0 and len(content) <= most and (more := file.read(_PIECE)):
+                content += more
     except FileNotFoundError as error:
         raise InputError(
             f"{where}: there is no such file; an input is {kinds()}, so check the path."
@@ -141,6 +163,12 @@ def _content(where: str) -> bytes:
             f"{where!r} cannot be read ({reason}); an input is {kinds()} that you may read, so "
             "check the path and its permissions."
         ) from error
+    if size > most or len(content) > most:
+        holds = f"holds {size} bytes" if size > most else f"goes on after {most} bytes"
+        raise InputError(
+            f"{where} {holds}, and to read so much takes more than the {as_bytes(budget())} that "
+            "may be taken; give a part of it, or set GRADFLOW_MEMORY to allow more."
+        )
     if not content:
         raise InputError(f"{where} is empty; an input is {kinds()}, so fill it or name another.")
     return content

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
+from gradflow.codegen import compile
+from gradflow.errors import UsageError
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.concrete import concrete
@@ -111,7 +113,7 @@ def prove(
         return Claims(claims)
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
-    own = concrete(cell, params)
+    own = concrete(cell, on.params)
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
     return Claims((*measured, own) if own else tuple(measured))
 
@@ -128,17 +130,12 @@ def run_for(
             state = {p: np.ones(1) for p in cell.states if cell.spaces[p] == ONE} or None
         return run(cell, params, state=state, steps=STEPS)
     if x is None:
-        rng = np.random.default_rng(0)
-        x = {n: rng.standard_normal((STEPS, _width(cell, params, n))) for n in cell.input_names}
+        rng, sizes = np.random.default_rng(0), compile(cell).bind(params).with_state().sizes
+        unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
+        if unknown:
+            raise UsageError(
+                f"prove: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow "
+                "from its parameters; pass x."
+            )
+        x = {n: rng.standard_normal((STEPS, sizes[cell.spaces[n]])) for n in cell.input_names}
     return run(cell, params, x, state)
-
-
-def _width(cell: Cell, params: Mapping[str, ArrayLike], name: str) -> int:
-    """Return the number of entries of an input, from a map that reads its space."""
-    space = cell.spaces[name]
-    for linear_map in cell.linear_maps.values():
-        for axis, side in enumerate((linear_map.out, linear_map.into)):
-            if side == space and linear_map.name in params:
-                return int(np.shape(params[linear_map.name])[axis])
-    vectors = [n for n in params if cell.spaces.get(n) == space]
-    return int(np.shape(params[vectors[0]])[-1]) if vectors else 1

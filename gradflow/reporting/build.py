@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.files import write_atomically
+from gradflow.given import path, text
 from gradflow.provenance import versions
 from gradflow.reporting.document.blocks import Report
 from gradflow.reporting.render.html import render_html, template
@@ -60,7 +61,7 @@ def report(
     cell: Cell | str,
     out: str | Path,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
@@ -99,6 +100,7 @@ def report(
     ('toy.html', 459.0)
     """
     found = get(cell)
+    command, target = text(command, "report: command"), path(out, "report: out")
     measured = study(
         found,
         hidden=hidden,
@@ -115,11 +117,11 @@ def report(
     provenance = {
         "Command": command or call,
         "Input": measured.setup.source,
+        "Sizes": measured.setup.told_sizes(),
         "Initialization": chosen or "the cell's defaults",
         "Seed": str(seed),
         **({} if state is None else {"Initial state": "as given"}),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},
     }
-    path = Path(out)
-    write_atomically(path, render_html(lay_out(measured, provenance)))
-    return Written(path, measured)
+    write_atomically(target, render_html(lay_out(measured, provenance)))
+    return Written(target, measured)

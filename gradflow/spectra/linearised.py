@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
+from gradflow.codegen.logarithms.numbers import Logs
 from gradflow.codegen.over_time import Pulled
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.given import flag
+from gradflow.memory import FLOAT, budget, require
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -55,10 +59,6 @@ class Linearised(ABC):
         """Return one trajectory of a batch, by its index along each batch axis."""
 
     @abstractmethod
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
-
-    @abstractmethod
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
 
@@ -67,7 +67,18 @@ class Linearised(ABC):
         """Return where a derivative first stops being finite, ``None`` where none does."""
 
     @abstractmethod
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+
+    @abstractmethod
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+
+    @abstractmethod
     def _jacobians(self, where: Where, out: Floats | None = None) -> Floats: ...
+
+    @abstractmethod
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]: ...
 
     @abstractmethod
     def _vjp(self, u: ArrayLike, where: Where) -> Floats: ...
@@ -125,7 +136,26 @@ class Linearised(ABC):
             For a step that the run does not have, or anything but whole numbers (a slice, too,
             since it would count from 0).
         """
-        return self._jacobians(self._where("jacobians", t))
+        where = self._where("jacobians", t)
+        self._require_steps(
+            self._count(where),
+            "jacobians",
+            "ask for fewer steps at once, or go through run.chunks()",
+        )
+        return self._jacobians(where)
+
+    def path_jacobians(self, t: Steps | None = None) -> dict[str, Floats]:
+        """Return by path its share of the step Jacobians (..., steps, d, d): they add up to them.
+
+        ``t`` as in :meth:`jacobians`.
+        """
+        where = self._where("path_jacobians", t)
+        # one of each is made to see how many there are
+        paths = len(self._path_jacobians(slice(0, 1)))
+        self._require_steps(
+            self._count(where), "path_jacobians", "ask for fewer steps at once", paths
+        )
+        return self._path_jacobians(where)
 
     def jacobian(self, t: int) -> Floats:
         """Return ``J_t`` (..., d, d) of one step, counted from 1; see :meth:`jacobians`."""
@@ -142,18 +172,60 @@ class Linearised(ABC):
         """Return ``u d+s_t/dtheta`` summed over the steps ``t``; arguments as in :meth:`vjp`."""
         return self._parameter_vjp(u, self._where("parameter_vjp", t))
 
-    def chunks(self, *, overwrite: bool = False) -> Iterator[Floats]:
-        """Yield the step Jacobians of one trajectory in blocks (m, d, d), first step first.
+    def chunks(self, *, overwrite: bool = False, backward: bool = False) -> Iterator[Floats]:
+        """Yield the step Jacobians in blocks (..., m, d, d), first step first.
 
-        With ``overwrite`` a block may lie in the memory of the one before it.
+        With ``overwrite`` a block may lie in the memory of the one before it. With ``backward`` the
+        block of the last steps comes first, the steps within it still in order.
         """
-        self.require_single("chunks")
-        size = min(self.steps, max(1, _CHUNK_BYTES // (8 * self.width**2)))
-        memory = np.empty((size, self.width, self.width)) if overwrite else None
-        for start in range(0, self.steps, size):
-            stop = min(start + size, self.steps)
-            out = memory[: stop - start] if memory is not None else None
-            yield self._jacobians(slice(start, stop), out)
+        overwrite = flag(overwrite, "chunks: overwrite")
+        self._require_steps(1, "chunks", "take fewer trajectories at once, by run.one(...)")
+        pieces = self._pieces(self.steps, backward=backward)
+        shape = (*self.batch, pieces[0].stop - pieces[0].start, self.width, self.width)
+        memory = np.empty(shape) if overwrite else None
+        for piece in pieces:
+            length = piece.stop - piece.start
+            out = memory[..., :length, :, :] if memory is not None else None
+            yield self._jacobians(piece, out)
+
+    def _path_chunks(self) -> Iterator[tuple[Floats, dict[str, Floats]]]:
+        """Yield step Jacobians and their shares by path, in blocks from the last steps back."""
+        paths = 1 + len(self._path_jacobians(slice(0, 1)))
+        self._require_steps(1, "paths", "take fewer trajectories at once, by run.one(...)", paths)
+        for piece in self._pieces(self.steps, backward=True, of=paths):
+            yield self._jacobians(piece), self._path_jacobians(piece)
+
+    def _pieces(self, count: int, *, backward: bool = False, of: int = 1) -> list[slice]:
+        """So many steps in slices, so short that ``of`` Jacobians for each are a block."""
+        size = max(1, _CHUNK_BYTES // (of * self._bytes_of_one()))
+        first = count % size if backward else 0
+        starts = [*([0] if first else []), *range(first, count, size)] or [0]
+        stops = [*starts[1:], count]
+        pieces = [slice(*ends) for ends in zip(starts, stops, strict=True)]
+        return pieces[::-1] if backward else pieces
+
+    def _bytes_of_one(self) -> int:
+        return FLOAT * math.prod(self.batch) * self.width**2
+
+    def _require_steps(self, count: int, where: str, instead: str, copies: float = 1) -> None:
+        """Raise ``UsageError`` if so many Jacobians a trajectory are more than memory may hold."""
+        of = f" of {math.prod(self.batch)} trajectories" if self.batch else ""
+        steps = f"{count} steps" if count != 1 else "one step"
+        require(
+            math.ceil(copies * count * self._bytes_of_one()),
+            where,
+            f"the Jacobians of {steps}{of}, {self.width} x {self.width} numbers each,",
+            instead,
+        )
+
+    def _most_steps(self, copies: float) -> int:
+        """Return of how many steps memory may hold the Jacobians so many times."""
+        return int(budget() / copies) // self._bytes_of_one()
+
+    def _count(self, where: Where) -> int:
+        if isinstance(where, slice):
+            return int(where.stop - where.start)
+        return int(np.size(where))
 
     def covector(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> Floats:
         """Return a flat covector (..., d) from one, or from parts with zeros elsewhere."""
@@ -196,20 +268,22 @@ class Linearised(ABC):
         if t is None:
             return slice(0, self.steps)
         try:
+            if isinstance(t, np.ma.MaskedArray):
+                raise TypeError
             given = np.asarray(list(t) if isinstance(t, Iterable) else t)
         except (TypeError, ValueError):  # an array without an axis, rows of unequal length
-            given = np.asarray(t, dtype=object)
+            given = np.asarray(None, dtype=object)
         if given.size == 0 and given.ndim == 1:
             return slice(0, 0)
         if given.dtype.kind not in "iu" or given.ndim > 1:
             raise UsageError(
-                f"{method}: t is {t!r}; give a step number, or several such as "
+                f"{method}: t is {shown(t)}; give a step number, or several such as "
                 f"range(1, {self.steps + 1}), counted from 1."
             )
         missing = given[(given < 1) | (given > self.steps)].ravel()
         if missing.size:
             raise UsageError(
-                f"{method}: t={int(missing[0])}; this run has the steps 1 to {self.steps}."
+                f"{method}: t={shown(int(missing[0]))}; this run has the steps 1 to {self.steps}."
             )
         if given.ndim == 0:
             return int(given) - 1

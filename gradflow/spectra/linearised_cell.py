@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
+from gradflow.codegen.logarithms.numbers import Logs, joined
+from gradflow.codegen.logarithms.steps import in_doubt, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
@@ -22,6 +25,19 @@ from gradflow.spectra.numerics.logdomain import Floats
 
 # a slope that is not finite is told by the analysis that meets it
 _QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+# So many steps are looked at together.
+_TOGETHER = 4096
+
+
+def _alike(
+    bound: Bound | Varying, t: NDArray[np.int64], span: slice
+) -> Iterator[tuple[Bound, slice]]:
+    """Yield slices of steps ``t`` that have the same parameters, with the code bound to them."""
+    if isinstance(bound, Bound):
+        yield bound, span
+        return
+    for k in range(*span.indices(len(t))):
+        yield bound.at(int(t[k])), slice(k, k + 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -97,15 +113,42 @@ class LinearisedCell(Linearised):
         }
         return replace(self, flat_states=self.flat_states[index], inputs=inputs)
 
-    def path_jacobians(self) -> dict[str, Floats]:
-        """Return by path its share of the step Jacobians (..., T, d, d), which add up to them."""
-        states, inputs, t = self._at(slice(0, self.steps))
-        with np.errstate(**_QUIET):
-            return self.bound.path_jacobians(states, inputs, t)
-
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+        return self._in_doubt
+
+    @cached_property
+    def _in_doubt(self) -> NDArray[np.bool_]:
+        *batch, steps, width = self.flat_states[..., 1:, :].shape
+        states = self.flat_states[..., :-1, :].reshape(-1, width)
+        inputs = {
+            n: np.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, x.shape[-1])
+            for n, x in self.inputs.items()
+        }
+        t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
+        bound = self.bound.with_state(self.flat_states)
+        found = np.empty(len(states), dtype=bool)
+        for i in range(0, len(states), _TOGETHER):
+            for here, some in _alike(bound, t, slice(i, i + _TOGETHER)):
+                own = {n: x[some] for n, x in inputs.items()}
+                found[some] = in_doubt(here, states[some], own, t[some])
+        return found.reshape(*batch, steps)
+
+    def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+        states, inputs, t = self._at(where)
+        bound = self.bound.with_state(self.flat_states)
+        parts = [
+            log_jacobians(
+                here, states[some], {n: x[some] for n, x in (inputs or {}).items()}, t[some]
+            )
+            for here, some in _alike(bound, t, slice(0, len(t)))
+        ]
+        return {path: joined([part[path] for part in parts]) for path in parts[0]}
 
     def fault(self) -> Fault | None:
         """Return where a derivative of the run first is NaN or infinite, ``None`` where none is.
@@ -123,6 +166,11 @@ class LinearisedCell(Linearised):
         states, inputs, t = self._at(where)
         with np.errstate(**_QUIET):
             return np.asarray(self.bound.jacobian(states, inputs, t, out))
+
+    def _path_jacobians(self, where: Where) -> dict[str, Floats]:
+        states, inputs, t = self._at(where)
+        with np.errstate(**_QUIET):
+            return self.bound.path_jacobians(states, inputs, t)
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
         states, inputs, t = self._at(where)

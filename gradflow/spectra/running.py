@@ -13,12 +13,13 @@ from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
-from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds
+from gradflow.codegen.backends import PLAIN, chosen, estimated_seconds, left_open
 from gradflow.codegen.border import leading, place
 from gradflow.codegen.code import code_of
 from gradflow.codegen.over_time import fill_states, require_loops
 from gradflow.codegen.varying import Varying
 from gradflow.errors import NotFiniteError, UsageError
+from gradflow.memory import FLOAT, require
 from gradflow.spectra.faults.of_states import fault_of_states
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -76,6 +77,12 @@ def run(
     array([8., 4., 2., 1.])
     """
     start = prepared(cell, params, x, state, steps, backend)
+    require(
+        FLOAT * (start.count + 1) * start.first.size,
+        place(start.bound.cell),
+        f"the states of {start.count} steps",
+        "give fewer steps, or use gf.stream_gradient_decay or gf.leading_exponents instead",
+    )
     states = np.empty((*start.first.shape[:-1], start.count + 1, start.first.shape[-1]))
     states[..., 0, :] = start.first
     fill_states(start.bound, states, start.inputs)
@@ -129,12 +136,13 @@ def prepared(
     """
     cell = get(cell)
     code = partial(code_of, cell, digits=50)
-    plain = code(PLAIN if backend == "auto" else chosen(backend, code))
+    plain = code(PLAIN if left_open(backend) else chosen(backend, code))
     require_loops(plain)
-    bound = plain.bind_over_time(params, state)
+    bound = plain.bind_over_time(params)
     for name, array in bound.params.items():
         real_array(array, place(cell), name, finite=finite)
     inputs = _sequences(cell, x, finite)
+    bound = bound.with_state(state, inputs)
     count = _count(cell, inputs, steps, bound.steps if isinstance(bound, Varying) else None)
     if state is None:
         first = np.zeros(sum(bound.part_sizes().values()))
@@ -143,7 +151,7 @@ def prepared(
         real_array(first, place(cell), "state", finite=finite)
     lead = leading(cell, [first, *(v[..., 0, :] for v in inputs.values())])
     first = np.broadcast_to(first, (*lead, first.shape[-1]))
-    if isinstance(bound, Bound) and backend == "auto":
+    if isinstance(bound, Bound) and left_open(backend):
         trajectories = int(np.prod(lead, dtype=int))
         seconds = repeats * estimated_seconds(count, trajectories, first.shape[-1])
         taken = chosen(backend, code, kernels, seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, whole_number
-from gradflow.errors import UsageError
+from gradflow.given import choice, flag
+from gradflow.memory import FLOAT, require
+from gradflow.spectra.beyond import products
+from gradflow.spectra.beyond.paths import paths
+from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.blocks import (
     Block,
-    block_decay,
+    block_log_norms,
     block_singular_values,
     block_slices,
 )
 from gradflow.spectra.decay.by_lag import ParameterGradient, parameter_gradient
-from gradflow.spectra.decay.decay import Decay, product_decay, pulled_decay
+from gradflow.spectra.decay.decay import Decay, matrix_decay, pulled_decay
 from gradflow.spectra.decay.paths import PathDecay, path_decay
 from gradflow.spectra.decay.truncation import Truncation, truncation
 from gradflow.spectra.faults.told import told
@@ -26,8 +30,17 @@ from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
+from gradflow.spectra.numerics.logdomain import Floats, log_norms_backward
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
-from gradflow.spectra.products.singular_values import SingularValues, singular_values
+from gradflow.spectra.products.singular_values import (
+    SingularValues,
+    checked_lags,
+    singular_values,
+)
+
+# Jacobians that exist at one time, for one of each step an analysis needs, and for a
+# decay in all; the states' size that the gradient of every unit takes.
+_SINGULAR_COPIES, _EIGEN_COPIES, _STREAMED_COPIES, _UNIT_COPIES = 2.0, 6.0, 8, 5
 
 
 class Analysed(Linearised):
@@ -50,12 +63,16 @@ class Analysed(Linearised):
         With ``block=("c", "h")``, that of :math:`\partial c_T/\partial h_{T-\ell}` alone: a block
         of the product of whole Jacobians, no product of blocks.
         """
+        if self.in_doubt().any():
+            return products.decay(self, block)
+        steps = self._streamed("decay")
         if block is None:
-            return product_decay(self.jacobians(), f"{self.name}: product of Jacobians")
+            label = f"{self.name}: product of Jacobians"
+            return matrix_decay(log_norms_backward(steps), r"\|P(t,k)\|_2", label)
         of, by = block_slices(block, self.parts, "decay")
         quantity = rf"\|\partial {block[0]}_t / \partial {block[1]}_k\|_2"
         label = f"{self.name}: block ({block[0]}, {block[1]}) of the product"
-        return block_decay(self.jacobians(), of, by, label, quantity)
+        return matrix_decay(block_log_norms(steps, self.width, of, by), quantity, label)
 
     @told
     def gradient_decay(
@@ -66,15 +83,25 @@ class Analysed(Linearised):
         ``gradient`` is :math:`\partial L/\partial s_T`, flat (..., d) or by part; parts left out
         are zero. ``units`` keeps the gradient of every unit too, as large as the states.
         """
+        units = flag(units, "gradient_decay: units")
         row = self.checked_covector(gradient)
-        pulled = self.pull_back(row, rows=units)
+        if units:
+            require(
+                _UNIT_COPIES * self.flat_states.nbytes,
+                "gradient_decay",
+                "the gradient of every unit at every step",
+                "give units=False for the norm alone",
+            )
+        pulled = without_loss(self, row, self.pull_back(row, rows=units), units)
         return pulled_decay(pulled, list(self.parts), f"{self.name}: gradient", units)
 
     @told
     def paths(self, gradient: ArrayLike | Mapping[str, ArrayLike]) -> PathDecay:
         """Return the gradient against lag split by path; ``gradient`` as in ``gradient_decay``."""
         row = self.checked_covector(gradient)
-        return path_decay(self.jacobians(), self.path_jacobians(), row)
+        if self.in_doubt().any():
+            return paths(self, row)
+        return path_decay(self._path_chunks(), row)
 
     @told
     def parameter_gradient(self, gradient: ArrayLike, lags: int | None = None) -> ParameterGradient:
@@ -102,15 +129,22 @@ class Analysed(Linearised):
     def singular_values(
         self, lags: Sequence[int] | None = None, *, block: Block | None = None
     ) -> SingularValues:
-        """Return log singular values of ``P(T, T - lag)``, every one accurate.
+        """Return log singular values (..., m, d) of ``P(T, T - lag)``, every one accurate.
 
-        With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`.
+        With ``block=("c", "h")``, of its block ``dc_T/dh_{T - lag}``; see :meth:`decay`. Every
+        trajectory of a batch has its own.
         """
-        self.require_single("singular_values")
+        if self.in_doubt().any():
+            return products.values(self, lags, block)
+        longest = self.steps
+        if lags is not None:
+            lags = checked_lags(lags, self.steps).tolist()
+            longest = max(lags, default=0)
+        jacobians = self._last(longest, "singular_values", "lags up to", _SINGULAR_COPIES)
         if block is None:
-            return singular_values(self.jacobians(), lags)
+            return singular_values(jacobians, lags)
         of, by = block_slices(block, self.parts, "singular_values")
-        return block_singular_values(self.jacobians(), of, by, lags)
+        return block_singular_values(jacobians, of, by, lags)
 
     @told
     def eigenvalues(self, t: Steps | None = None) -> NDArray[np.complex128]:
@@ -118,16 +152,48 @@ class Analysed(Linearised):
 
         ``t`` as in ``jacobians``. For those of the whole product see ``product_eigenvalues``.
         """
-        steps = real_array(self.jacobians(t), "eigenvalues", "step Jacobians", many=True)
-        return np.linalg.eigvals(steps).astype(np.complex128)
+        where = self._where("eigenvalues", t)
+        self._require_steps(1, "eigenvalues", "take fewer trajectories at once, by run.one(...)")
+        chosen = np.arange(self.steps)[where]
+        require(
+            2 * FLOAT * chosen.size * self.flat_states[..., 0, :].size,
+            "eigenvalues",
+            f"those of {chosen.size} Jacobians",
+            "ask for fewer steps at once",
+        )
+        found = [
+            np.linalg.eigvals(real_array(steps, "eigenvalues", "step Jacobians", many=True))
+            for piece in self._pieces(chosen.size)
+            for steps in [self._jacobians(where if chosen.ndim == 0 else chosen[piece])]
+        ]
+        whole = found[0] if chosen.ndim == 0 else np.concatenate(found, axis=-2)
+        return whole.astype(np.complex128)
 
     @told
     def product_eigenvalues(self, lag: int | None = None) -> ProductEigenvalues:
-        """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes."""
-        self.require_single("product_eigenvalues")
+        """Return the eigenvalues of ``P(T, T - lag)`` (all steps by default), log magnitudes.
+
+        Every trajectory of a batch has its own (..., d).
+        """
         given = self.steps if lag is None else lag
         count = whole_number(given, "product_eigenvalues: lag", 0, self.steps)
-        return product_eigenvalues(self.jacobians(range(self.steps - count + 1, self.steps + 1)))
+        if self.in_doubt().any():
+            return products.eigenvalues(self, count)
+        jacobians = self._last(count, "product_eigenvalues", "a lag up to", _EIGEN_COPIES)
+        return product_eigenvalues(jacobians)
+
+    def _streamed(self, where: str) -> Iterator[Floats]:
+        """Yield the step Jacobians from the last block back, if a few of them can be held."""
+        advice = "take fewer trajectories at once, by run.one(...)"
+        self._require_steps(1, where, advice, _STREAMED_COPIES)
+        return self.chunks(backward=True)
+
+    def _last(self, count: int, where: str, shorter: str, copies: float) -> Floats:
+        """Return the Jacobians of the last ``count`` steps, if so many copies can be held."""
+        most = self._most_steps(copies)
+        advice = f"ask for {shorter} {most}" if most else "no lag is short enough"
+        self._require_steps(count, where, advice, copies)
+        return self._jacobians(slice(self.steps - count, self.steps))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -171,10 +237,8 @@ class Trajectory(LinearisedCell, Analysed):
         default. With ``leading=k`` the Jacobians are not formed where that is cheaper, and all
         trajectories go forward together.
         """
-        if part is not None and part not in self.parts:
-            raise UsageError(
-                f"lyapunov: no state part {part!r}; there are {', '.join(self.parts)}."
-            )
+        if part is not None:
+            choice(part, "lyapunov: part", self.parts)
         if leading is not None:
             options = {**options, "leading": leading}
         if part is not None and len(self.parts) > 1:

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
+from gradflow.given import function
+from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
 from gradflow.studies.headline import (
     TOLERANCE,
@@ -139,6 +141,19 @@ MEASURES: Mapping[str, Measure] = {
 }
 """What is measured of what was run, by the field of `Study` that holds it."""
 
+
+def _require_room(ran: Setup) -> None:
+    """Raise ``UsageError`` at once if what is measured last would take too much memory."""
+    run = ran.trajectory
+    numbers = max(2 * run.width**2, sum(p.size for p in run.params.values()))
+    require(
+        FLOAT * run.steps * numbers,
+        "report",
+        f"what is measured of {run.steps} steps of {run.width} entries of state",
+        "give fewer units or fewer steps",
+    )
+
+
 _FIRST = "running the cell"
 STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 """What a study announces, in order."""
@@ -147,7 +162,7 @@ STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
 def study(
     cell: Cell | str,
     *,
-    hidden: int = 32,
+    hidden: int | None = None,
     steps: int = 200,
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
@@ -162,13 +177,16 @@ def study(
     cell
         The declared cell, or its name.
     hidden
-        Number of units of every size other than the input's.
+        Number of units of the size `hidden`, and of every other size that neither ``init`` nor the
+        input states; 32 by default.
     steps
         Number of steps ``T``.
     input
-        File of the input; by default English text found on any Python.
+        File of the input; by default English text found on any Python. Numbers are the columns of
+        all inputs side by side; text is the input of size ``input``, and what no file holds is
+        standard normal.
     init
-        Choices for ``cell.init``.
+        Choices for ``cell.init``, sizes among them: ``{"context": 8}``.
     seed
         Seed of the parameters and of the readout.
     state
@@ -183,8 +201,10 @@ def study(
         For arguments out of range and for an input that cannot be read.
     """
     cell = get(cell)
+    function(progress, "report: progress")
     progress(_FIRST)
     ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed, state=state)
+    _require_room(ran)
     found: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for field, measure in MEASURES.items():

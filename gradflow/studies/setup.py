@@ -13,16 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import compile
-from gradflow.errors import InputError, UsageError
-from gradflow.networks import InputSequence, read_sequence
 from gradflow.spectra import Trajectory, cross_entropy, run, squared_error
+from gradflow.studies.driving import HIDDEN, Driven, driven, size_choices
 
 __all__ = ["Loss", "Setup", "set_up"]
 
 Floats = NDArray[np.float64]
 State = ArrayLike | Mapping[str, ArrayLike] | None
-
-_WINDOWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +54,8 @@ class Setup:
     ----------
     cell, params
         What was run.
+    sizes, assumed
+        Number of units of every size of the cell, and the names of those that nobody stated.
     source
         Where the input came from, in words.
     windows
@@ -71,17 +70,25 @@ class Setup:
 
     cell: Cell
     params: Mapping[str, Floats]
+    sizes: Mapping[str, int]
+    assumed: tuple[str, ...]
     source: str
     windows: int
     runs: Trajectory
     trajectory: Trajectory
     loss: Loss
 
+    def told_sizes(self) -> str:
+        """Return every size in words, and which of them nobody stated."""
+        default = " (not stated)"
+        each = [f"{s} = {n}{default * (s in self.assumed)}" for s, n in self.sizes.items()]
+        return ", ".join(each) or "one unit a part"
+
 
 def set_up(
     cell: Cell,
     *,
-    hidden: int,
+    hidden: int | None,
     steps: int,
     input: str | None,
     init: Mapping[str, Any] | None,
@@ -89,65 +96,42 @@ def set_up(
     state: State = None,
 ) -> Setup:
     """Read the input, draw the weights, run the cell and take its loss; see :func:`study`."""
-    for name, value in (("hidden", hidden), ("steps", steps)):
-        whole_number(value, f"report: {name}", 1)
-    rng = np.random.default_rng(seed)
-    sequence = _read(cell, input, steps)
-    sizes: dict[str, int] = {space: hidden for space in cell.sizes if space != "input"}
-    if sequence is not None:
-        sizes["inputs"] = sequence.values.shape[-1]
-    params = cell.init(rng=rng, **{**sizes, **(init or {})})
-    runs, windows = _run(cell, params, sequence, steps, state)
+    whole_number(steps, "report: steps", 1)
+    if hidden is not None:
+        whole_number(hidden, "report: hidden", 1)
+    rng = np.random.default_rng(whole_number(seed, "report: seed", 0))
+    stated, choices = size_choices(cell, hidden, {} if init is None else init)
+    inputs = driven(cell, input, steps, stated, hidden or HIDDEN, np.random.default_rng([seed, 1]))
+    params = cell.init(rng=rng, **{**inputs.sizes, **choices})
+    runs, windows = _run(cell, params, inputs, steps, state)
     return Setup(
         cell=cell,
         params=params,
-        source=sequence.source if sequence is not None else "none: the cell has no input",
+        sizes=inputs.sizes,
+        assumed=inputs.assumed,
+        source=inputs.source,
         windows=windows,
         runs=runs,
         trajectory=_first(runs),
-        loss=_loss(cell, runs, windows, sequence, rng),
+        loss=_loss(cell, runs, windows, inputs, rng),
     )
 
 
-def _read(cell: Cell, path: str | None, steps: int) -> InputSequence | None:
-    """Read several windows where the input is long enough, else the steps asked for."""
-    if not cell.input_names:
-        if path is not None:
-            raise UsageError(f"cell {cell.name!r}: has no input, so --input means nothing here.")
-        return None
-    if len(cell.input_names) > 1:
-        raise UsageError(
-            f"cell {cell.name!r}: has the inputs {', '.join(cell.input_names)}; a report reads "
-            "one, so call gradflow.run with a mapping."
-        )
-    try:
-        return read_sequence(path, _WINDOWS * steps + 1)
-    except InputError:
-        pass
-    try:
-        return read_sequence(path, steps + 1)
-    except InputError:
-        return read_sequence(path, steps)
-
-
 def _run(
-    cell: Cell,
-    params: Mapping[str, Floats],
-    sequence: InputSequence | None,
-    steps: int,
-    state: State,
+    cell: Cell, params: Mapping[str, Floats], inputs: Driven, steps: int, state: State
 ) -> tuple[Trajectory, int]:
-    if sequence is None:
+    if not inputs.values:
         if state is None:
-            sizes = compile(cell).sizes(params)
             # From rest a cell without input would stay at rest, so it starts from ones.
-            state = {p: np.ones(sizes[cell.spaces[p]]) for p in cell.states}
+            parts = compile(cell).part_sizes(params)
+            state = {p: np.ones(n) for p, n in parts.items()}
         return run(cell, params, None, state, steps=steps, backend="numpy"), 1
-    values = sequence.values
-    windows = max(1, (len(values) - 1) // steps)
-    if windows == 1:
-        return run(cell, params, values[:steps], state, backend="numpy"), 1
-    several = values[: windows * steps].reshape(windows, steps, -1)
+    rows = min(len(values) for values in inputs.values.values())
+    windows = max(1, (rows - 1) // steps)
+    several = {
+        name: values[: windows * steps].reshape(*([windows] * (windows > 1)), steps, -1)
+        for name, values in inputs.values.items()
+    }
     return run(cell, params, several, state, backend="numpy"), windows
 
 
@@ -159,25 +143,29 @@ def _loss(
     cell: Cell,
     runs: Trajectory,
     windows: int,
-    sequence: InputSequence | None,
+    inputs: Driven,
     rng: np.random.Generator,
 ) -> Loss:
     part = cell.states[0]
     last = runs.states[part][..., -1, :]
-    if sequence is None:
+    if not inputs.values:
         row = runs.covector({part: np.ones(last.shape[-1])})
         return Loss(f"the sum of {part}", float(last.sum()), row)
-    outputs = sequence.values.shape[-1]
+    sequence = inputs.read
+    values = np.concatenate(list(inputs.values.values()), axis=-1)
+    if sequence is not None:
+        values = sequence.values
+    outputs = values.shape[-1]
     readout = rng.standard_normal((outputs, last.shape[-1])) / math.sqrt(last.shape[-1])
     steps = runs.steps
-    if sequence.targets is not None:
+    if sequence is not None and sequence.targets is not None:
         target = sequence.targets[steps - 1 : steps * windows : steps]
         loss = cross_entropy(readout, last, target if last.ndim > 1 else target[0])
         words = f"{loss.label} at the last step, read from {part} by a Gaussian matrix"
     else:
-        following = sequence.values[steps : steps * windows + 1 : steps]
+        following = values[steps : steps * windows + 1 : steps]
         if not len(following):
-            following = sequence.values[-1:]
+            following = values[-1:]
         loss = squared_error(readout, last, following if last.ndim > 1 else following[0])
         words = f"{loss.label} after the last step, read from {part} by a Gaussian matrix"
     return Loss(words, float(np.mean(loss.value)), runs.covector({part: loss.gradient}))

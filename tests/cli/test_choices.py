@@ -47,7 +47,7 @@ def test_read_choices(text, wanted):
     ("text", "message"),
     [
         ("xavier", "unknown rule 'xavier' in 'xavier'; known are gaussian"),
-        ("b_f=3", "unknown rule '3' in 'b_f=3'"),
+        ("b_f=3x", "unknown rule '3x' in 'b_f=3x'"),
         ("gaussian:much", "'gaussian:much' holds no number"),
         ("gaussian:nan", "'gaussian:nan' holds no number"),
         ("gaussian:inf", "'gaussian:inf' holds no number"),

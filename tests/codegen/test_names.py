@@ -39,6 +39,10 @@ HOSTILE = [
     "m0", "o0_0", "h_row", "h_in", "U_T", "U_in", "n_hidden", "n_input", "hidden_", "step_",
     "unit_row", "keep", "total", "arcsinh", "where", "t_", "gradients", "slice", "print", "self",
     "frame", "log_size", "exponent", "u", "d_h", "u_h", "inline", "jit", "params", "ratio", "pi",
+    "I", "E", "S", "O", "Q", "C", "oo", "nan", "inf", "zoo", "re", "im", "Symbol", "Add", "Mul",
+    "alpha", "beta", "gamma", "zeta", "Lambda", "lamda", "Omega", "h_prime", "x__2", "prime",
+    "dot", "norm", "softmax", "abs", "silu", "linalg", "array", "asarray", "matmul", "float64",
+    "value", "total1", "row_", "p0", "q0", "column_", "largest_", "type", "len", "list", "float",
 ]  # fmt: skip
 
 

@@ -160,7 +160,7 @@ print(sum(module.jacobian.stats.cache_hits.values()))
     ]
     assert runs[0] == ["0.5", "0"]
     assert runs[1] == ["0.5", "1"]
-    assert len(list(tmp_path.glob("gradflow_scalar_*.py"))) == 1
+    assert len(list(tmp_path.glob("gradflow_scalar_*.jacobian.*"))) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):

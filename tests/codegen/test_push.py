@@ -97,7 +97,8 @@ def test_a_wrong_factor_is_seen(monkeypatch):
         PushText,
         "lines",
         lambda self, name: [
-            line.replace("k0_ = 1.0 - ", "k0_ = 1.000001 - ") for line in printed(self, name)
+            line.replace("k0_ = tanh_slope", "k0_ = 1.000001 * tanh_slope")
+            for line in printed(self, name)
         ],
     )
     cell = gf.Cell(

@@ -199,7 +199,7 @@ def test_a_single_lag_is_a_dot():
         ([decay(np.full((2, 101), np.inf), "a")], {}, r"entry \(0, 0\) is inf"),
         ([decay(np.zeros(5), "a")], {}, r"lag has shape \(101,\) and the values \(5,\)"),
         ([decay(np.zeros(0), lag=np.zeros(0))], {}, "at least one entry"),
-        ([decay(-LAG)], {"tolerance": 0.0}, "tolerance is 0.0; it must be a positive number"),
+        ([decay(-LAG)], {"tolerance": 0.0}, "tolerance is 0.0; it must be a finite number above 0"),
     ],
 )
 def test_what_cannot_be_plotted_is_refused(decays, options, complaint):

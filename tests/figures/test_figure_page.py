@@ -118,8 +118,8 @@ def test_words_that_cannot_be_set_are_refused(tmp_path, words):
     ("look", "complaint"),
     [
         ({"venue": "nature"}, "venue 'nature' is not known; choose one of neurips, icml"),
-        ({"formats": ["eps"]}, "format 'eps' is not known"),
-        ({"formats": []}, "no format is named"),
+        ({"formats": ["eps"]}, "'eps' is not known"),
+        ({"formats": []}, "formats: none is named"),
     ],
 )
 def test_an_unknown_look_is_refused_before_anything_is_drawn(tmp_path, look, complaint):

@@ -48,7 +48,7 @@ def test_a_panel_may_leave_the_names_out():
         ({"a": np.ones(4)}, "as long as"),
         ({"a": np.full(5, 0.5)}, "add up to 1"),
         ({"a": np.full(5, 1.5), "b": np.full(5, -0.5)}, "0 or more"),
-        ({"a": np.full(5, np.nan)}, "0 or more"),
+        ({"a": np.full(5, np.nan)}, "every entry must be finite"),
     ],
 )
 def test_what_is_no_share_is_refused(shares, complaint):

@@ -4,7 +4,9 @@ import hashlib
 import io
 import os
 import pickle
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,6 +227,67 @@ def test_no_file_a_folder_and_an_impossible_name(tmp_path):
     sentence(caught.value, str(tmp_path))
     with pytest.raises(InputError, match="cannot be read"):
         read_sequence("a\0b", 2)
+
+
+def claiming(*shape):
+    """A .npy file whose header claims so many float64, with a few behind it."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_2_0(
+        file, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue() + bytes(80)
+
+
+def packed(content):
+    """A .npz file with one member x of that content, which packs well."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.npy", claiming(10**12, 3), "of shape (1000000000000, 3), which would take 51 TB"),
+        ("a.npz", packed(claiming(10**12)), "of shape (1000000000000,), which would take 17 TB"),
+        ("a.npz", packed(npy(np.zeros(600_000))), "of shape (600000,), which would take 10.2 MB"),
+        ("a.npy", npy(np.zeros(600_000)), "holds 4800128 bytes"),
+        ("a.csv", "1,2\n" * 100_000, "holds 400000 bytes"),
+        ("a.txt", "text" * 250_000, "holds 1000000 bytes"),
+    ],
+    ids=["npy claims", "npz claims", "npz packed", "npy", "csv", "text"],
+)
+def test_a_file_too_large_to_read_is_refused_at_once(put, monkeypatch, name, content, words):
+    monkeypatch.setenv("GRADFLOW_MEMORY", "9e6")
+    path = put(name, content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as caught:
+            read_sequence(path, 2)
+        # no more than the file itself and what of it is read at first
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
+    assert words in sentence(caught.value, path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
+@pytest.mark.parametrize("suffix", ["", ".npy", ".npz", ".csv"])
+def test_a_device_without_end_is_refused(tmp_path, monkeypatch, suffix):
+    monkeypatch.setenv("GRADFLOW_MEMORY", "9e6")
+    path = tmp_path / f"zero{suffix}"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="goes on after") as caught:
+        read_sequence(path, 2)
+    sentence(caught.value, str(path))
+
+
+def test_one_hot_of_too_many_letters_is_refused(put, monkeypatch):
+    monkeypatch.setenv("GRADFLOW_MEMORY", "7e7")
+    path = put("a.txt", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))) * 2)
+    with pytest.raises(UsageError, match=r"5000 steps of 3000 different characters.* 120 MB"):
+        read_sequence(path, 5000)
 
 
 def test_numbers_outside_the_steps_asked_for_may_be_anything(put):

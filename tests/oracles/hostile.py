@@ -6,6 +6,8 @@ from runpy import run_path
 import flint
 import numpy as np
 
+from oracles.precision import lstm_jacobians, rnn_jacobians
+
 KINDS = (
     "gauss",
     "triangular",
@@ -27,7 +29,22 @@ KINDS = (
     "orthogonal",
     "one step repeated",
     "small whole numbers",
+    "growth that turns round",
+    "rnn run",
+    "saturated rnn run",
+    "lstm run",
+    "saturated lstm run",
 )
+# of these a rank may be lost exactly
+SINGULAR = (
+    "dead ReLU",
+    "low rank",
+    "small whole numbers",
+    "saturated rnn run",
+    "saturated lstm run",
+)
+# of these all steps are triangular
+TRIANGULAR = ("triangular", "lower triangular", "Jordan", "masked tanh", "two gated layers")
 
 
 def hostile(kind, d, steps, rng):
@@ -90,6 +107,15 @@ def hostile(kind, d, steps, rng):
         return np.linalg.qr(gauss)[0]
     if kind == "one step repeated":
         return np.repeat(gauss[:1], steps, axis=0)
+    if kind == "growth that turns round":
+        sign = np.where(np.arange(steps) < steps // 2, 1.0, -1.0)[:, None]
+        growth = np.exp(sign * np.sort(rng.uniform(-1, 1, d)))
+        return growth[:, :, None] * np.eye(d) + np.triu(rng.uniform(0, 1, (d, d)), 1)
+    if kind.endswith("run"):
+        make = rnn_jacobians if "rnn" in kind else lstm_jacobians
+        n = d if "rnn" in kind else max(1, d // 2)
+        gain = rng.uniform(3, 30) if "saturated" in kind else rng.uniform(0.3, 2)
+        return make(n, gain, steps, int(rng.integers(2**31)))
     assert kind == "small whole numbers"
     return rng.integers(-2, 3, (steps, d, d)).astype(float)
 

@@ -56,6 +56,79 @@ CELLS = {
         defaults={"level": [0.0, 1.0, 2.0], "side": [1.0, -1.0, 0.0, 1.0]},
         equations="h_next = tanh(U @ h + W @ x) + U @ sigmoid(U @ h)",
     ),
+    "antisymmetric": gf.Cell(
+        name="antisymmetric",
+        reference="Chang, Chen, Haber & Chi, ICLR 2019, eqs. 9 and 11",
+        state="h",
+        inputs="x",
+        maps="W V_h V_z",
+        vectors="b_h b_z",
+        scalars="eps gamma",
+        equations="""
+            z = sigmoid((W - W.T - gamma * identity) @ h + V_z @ x + b_z)
+            h_next = h + eps * z * tanh((W - W.T - gamma * identity) @ h + V_h @ x + b_h)
+        """,
+        defaults={"eps": 0.5, "gamma": 0.25},
+    ),
+    "lipschitz": gf.Cell(
+        name="lipschitz",
+        reference="Erichson et al., ICLR 2021, eqs. 3 and 4, a step of Euler's method",
+        state="h",
+        inputs="x",
+        maps="M_A M_W U",
+        vectors="b",
+        scalars="beta_A beta_W",
+        constants="gamma[one] step_size[one]",
+        equations="""
+            drift = ((1 - beta_A) * (M_A + M_A.T) + beta_A * (M_A - M_A.T) - gamma * identity) @ h
+            z = ((1 - beta_W) * (M_W + M_W.T) + beta_W * (M_W - M_W.T) - gamma * identity) @ h
+            h_next = h + step_size * (drift + tanh(z + U @ x + b))
+        """,
+        defaults={"gamma": 0.01, "step_size": 0.1, "beta_A": 0.75, "beta_W": 0.65},
+    ),
+    "tied_weights": gf.Cell(
+        name="tied_weights",
+        state="h s[context]",
+        inputs="x",
+        maps="W U A[hidden,context] B[hidden,context]",
+        constants="D[hidden,hidden]",
+        masks={"U": "row(index) <= column(index)"},
+        fixed={"S[hidden,hidden]": "1 if row(index) == column(index) + 1 else 0"},
+        outputs="y",
+        equations="""
+            h_next = tanh(W @ x + (U / 2 + 2 * U.T - S + S.T + D.T) @ h + (A + 0.1 * B) @ s)
+            s_next = tanh((A + 0.1 * B).T @ h_next - (3 * B).T @ (0.5 * h) + s)
+            y = W.T @ h_next
+        """,
+    ),
+    "attention": gf.Cell(
+        name="attention",
+        state="h s[context]",
+        inputs="x",
+        maps="W U V P",
+        vectors="b",
+        equations="""
+            a = softmax(U @ h + W @ x)
+            h_next = silu(a * h + b) + norm(s) * dot(a, h) * leaky_relu(h)
+            s_next = softmax(V @ (a * h)) + elu(P @ h_next) * pi
+        """,
+    ),
+    "defined": gf.Cell(
+        name="defined",
+        state="h s[context]",
+        inputs="x",
+        maps="W U P",
+        vectors="gain b",
+        define="""
+            LN(v, gain, b) = gain * (v - mean(v)) / sqrt(mean((v - mean(v))**2) + 0.01) + b
+            mixed(a, b) = a * mean(b * b) + b * sum(a) / 4
+        """,
+        equations="""
+            f = sigmoid(LN(W @ x + U @ h, gain, b))
+            h_next = f * tanh(LN(U @ (f * h), b, gain)) + mixed(h, f) / 9
+            s_next = tanh(LN(P @ h_next, 1, 0) + mean(s))
+        """,
+    ),
     "kinks": gf.Cell(
         name="kinks",
         state="h",

@@ -1,4 +1,4 @@
-"""Random small cells over the whole language, as hypothesis draws them.
+"""Random small cells over the whole language, as hypothesis or a random generator draws them.
 
 Sizes are 3 (hidden), 2 (context), 4 (input) and 1. Every subexpression has a known size, so what
 is drawn is a declaration that must be accepted. Functions with a bounded domain get arguments from
@@ -6,6 +6,7 @@ inside it; nothing grows faster than a cube.
 """
 
 import re
+from itertools import permutations
 
 from hypothesis import strategies as st
 
@@ -37,10 +38,13 @@ GUARDED = [
 
 
 class _Writer:
-    """Writes one declaration; remembers which maps and names it has used."""
+    """Writes one declaration; remembers which maps and names it has used.
 
-    def __init__(self, draw):
-        self.draw = draw
+    `pick` chooses one entry of a list.
+    """
+
+    def __init__(self, pick):
+        self._pick = pick
         self.maps = {}
         self.equations = {}
         self.known = {
@@ -55,11 +59,11 @@ class _Writer:
         }
 
     def pick(self, choices):
-        return self.draw(st.sampled_from(list(choices)))
+        return self._pick(list(choices))
 
     def leaf(self, space):
         names = [n for n, s in self.known.items() if s in (space, "one")]
-        name = self.pick([*names, "t", *NUMBERS] if self.draw(st.booleans()) else names)
+        name = self.pick([*names, "t", *NUMBERS] if self.pick([False, True]) else names)
         return f"t / {self.pick(['2', '7'])}" if name == "t" else name
 
     def expression(self, space, depth):
@@ -101,13 +105,22 @@ class _Writer:
 @st.composite
 def cells(draw, depth=3):
     """A cell with two or three state parts of different sizes."""
-    writer = _Writer(draw)
-    scalar_part = draw(st.booleans())
+    return _cell(lambda choices: draw(st.sampled_from(choices)), depth)
+
+
+def rolled(rng, depth=3):
+    """The same from a random generator of NumPy."""
+    return _cell(lambda choices: choices[rng.integers(len(choices))], depth)
+
+
+def _cell(pick, depth):
+    writer = _Writer(pick)
+    scalar_part = writer.pick([False, True])
     if scalar_part:
         writer.known["y"] = "one"
     else:
         writer.known["c"] = "one"
-    for i in range(draw(st.integers(0, 2))):
+    for i in range(writer.pick([0, 1, 2])):
         space = writer.pick(SIZES)
         writer.equations[f"e{i}"] = writer.expression(space, depth)
         # the size of an equation of scalars alone is one
@@ -115,7 +128,7 @@ def cells(draw, depth=3):
         writer.equations[f"e{i}"] += f" + {anchor}"
         writer.known[f"e{i}"] = space
     states = {"h": "hidden", "s": "context"} | ({"y": "one"} if scalar_part else {})
-    for part in draw(st.permutations(list(states))):
+    for part in writer.pick(list(permutations(states))):
         writer.equations[f"{part}_next"] = writer.expression(states[part], depth)
         writer.known[f"{part}_next"] = states[part]
     used = set(re.findall(r"[a-zA-Z]\w*", " ".join(writer.equations.values())))

@@ -92,8 +92,8 @@ def test_no_update_and_a_resting_point():
 @pytest.mark.parametrize(
     ("norm", "threshold", "words"),
     [
-        (np.nan, 1.0, "a norm is not finite"),
-        (np.inf, 1.0, "a norm is not finite"),
+        (np.nan, 1.0, "log_norm is not finite"),
+        (np.inf, 1.0, "log_norm is not finite"),
         (0.0, 0.0, "must be positive"),
         (0.0, -1.0, "must be positive"),
         (0.0, np.nan, "must be positive"),
@@ -107,10 +107,10 @@ def test_norms_and_thresholds_that_are_none(norm, threshold, words):
 @pytest.mark.parametrize(
     ("start", "rate", "updates", "words"),
     [
-        (1.0, 0.1, 1, "the start has an axis"),
-        ([1.0], 0.0, 1, "the rate is positive"),
-        ([1.0], np.inf, 1, "the rate is positive"),
-        ([1.0, 1.0], 0.1, -1, "updates are 0 or more"),
+        (1.0, 0.1, 1, "it needs an axis or more"),
+        ([1.0], 0.0, 1, "it must be a finite number above 0"),
+        ([1.0], np.inf, 1, "it must be a finite number above 0"),
+        ([1.0, 1.0], 0.1, -1, "a whole number from 0"),
         ([np.nan, 1.0], 0.1, 1, "start's entries hold nan"),
     ],
 )

@@ -244,7 +244,7 @@ def test_the_branch_is_drawn_through_its_folds():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"name": "c"}, "cell 'rnn' has no parameter 'c'; it has W, U, b|U, W, b"),
+        ({"name": "c"}, "cell 'rnn' has no parameter named 'c'; it has W, U, b|U, W, b"),
         ({"span": (1, 1)}, "the first and the last value, which differ"),
         ({"span": (1, 2, 3)}, "the first and the last value"),
         ({"span": (0, np.nan)}, "values of span hold nan"),

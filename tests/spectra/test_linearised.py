@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradflow as gf
+from gradflow.codegen.logarithms.numbers import logs
 from gradflow.codegen.over_time import Pulled
 from gradflow.spectra.decay.by_lag import parameter_gradient
 from gradflow.spectra.linearised import Linearised
@@ -27,13 +28,19 @@ class Linear(Analysed):
     def one(self, *index):
         return replace(self, flat_states=self.flat_states[index])
 
-    def path_jacobians(self):
-        whole = self.jacobians()
+    def _path_jacobians(self, where):
+        whole = self._jacobians(where)
         own = np.stack([np.diag(np.diag(step)) for step in whole])
         return {"carousel": own, "others": whole - own}
 
     def fault(self):
         return None
+
+    def in_doubt(self):
+        return np.zeros((*self.batch, self.steps), dtype=bool)
+
+    def log_path_jacobians(self, where):
+        return {path: logs(share[where]) for path, share in self.path_jacobians().items()}
 
     def pull_back(self, covector, *, rows=False):
         unit, log_norm = row_products(self.jacobians(), covector)

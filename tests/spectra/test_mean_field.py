@@ -70,5 +70,5 @@ def test_the_variance_is_that_of_a_network():
 @pytest.mark.parametrize("gain", [0.0, -1.0, math.nan, math.inf, 1001.0])
 def test_bad_gains_are_said(gain):
     for call in (mean_field_variance, mean_field_exponent):
-        with pytest.raises(UsageError, match="between 0 and 1000"):
+        with pytest.raises(UsageError, match="above 0 up to 1000"):
             call(gain)

@@ -192,12 +192,33 @@ def test_wrong_states_steps_and_parts_are_refused():
     run = gf.run(cell, params, x)
     with pytest.raises(UsageError, match="t=13; this run has the steps 1 to 12"):
         run.jacobian(13)
-    with pytest.raises(UsageError, match="no state part 'q'"):
+    with pytest.raises(UsageError, match="part is 'q'; it must be one of"):
         run.lyapunov(part="q")
     with pytest.raises(UsageError, match="no state part 'q'"):
         run.gradient_decay({"q": np.zeros(5)})
     with pytest.raises(UsageError, match="batch axes"):
-        gf.run(cell, params, np.stack([x, x])).singular_values()
+        list(gf.run(cell, params, np.stack([x, x])).chunks())
+
+
+def test_spectra_of_products_of_a_batch_are_those_of_each():
+    cell = gf.cells.lstm
+    params = cell.init(hidden=3, inputs=2, rng=0)
+    batch = gf.run(cell, params, np.random.default_rng(0).normal(size=(2, 2, 20, 2)))
+    lags = [1, 20, 0]
+    values, block = batch.singular_values(lags), batch.singular_values(lags, block=("c", "h"))
+    roots = batch.product_eigenvalues(20)
+    assert values.log_sigma.shape == (2, 2, 3, 6)
+    assert block.log_sigma.shape == block.error.shape == (2, 2, 3, 3)
+    assert roots.log_abs.shape == batch.eigenvalues(3).shape == (2, 2, 6)
+    for index in np.ndindex(2, 2):
+        one = batch.one(*index)
+        # the batch makes its Jacobians together, to rounding; sweeps of 20 steps enlarge that
+        for mine, its in (
+            (values.log_sigma, one.singular_values(lags).log_sigma),
+            (block.log_sigma, one.singular_values(lags, block=("c", "h")).log_sigma),
+            (roots.log_abs, one.product_eigenvalues().log_abs),
+        ):
+            np.testing.assert_allclose(mine[index], its, rtol=0, atol=1e-9)
 
 
 def test_a_state_that_explodes_is_said_at_which_step():

@@ -131,7 +131,7 @@ def test_log_powers_go_below_floating_point_and_to_an_exact_zero():
         (lambda: kreiss_constant([[1j]]), "real numbers"),
         (lambda: kreiss_constant(block(0.5, 5.0), 0.0), "tolerance"),
         (lambda: log_resolvent_norms(np.eye(2), [np.inf]), "not finite"),
-        (lambda: log_power_norms(np.eye(2), -1), "0 or more"),
+        (lambda: log_power_norms(np.eye(2), -1), "whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_answered_is_said(call, words):

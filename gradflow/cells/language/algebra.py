@@ -7,16 +7,30 @@ for the other. Numbers written out must be real and fit a float64.
 from __future__ import annotations
 
 import ast
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy.core.symbol import Str
 
+from gradflow.cells.language.defined import ALIASES, Definitions
+from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import FUNCTIONS, modulo
+from gradflow.cells.language.maps import (
+    IDENTITY,
+    NotAMapError,
+    Parts,
+    grouped,
+    has_map,
+    shares,
+    spelled,
+)
 from gradflow.cells.language.nodes import Apply, choose
 from gradflow.cells.language.syntax import (
+    LARGEST,
+    PI,
     REDUCTIONS,
     column,
     is_reserved,
@@ -47,17 +61,30 @@ _LARGEST = 10**308  # a float64 ends a little above
 _LONGEST = 10_000  # bits of an exact power that SymPy may be left to work out
 
 
-def check_expression(tree: ast.expr, place: str) -> None:
-    """Raise ``UsageError`` if an equation's right-hand side is outside the language."""
-    _Reader(place).number(tree)
+def check_expression(
+    tree: ast.expr, place: str, maps: Collection[str], functions: Definitions
+) -> None:
+    """Raise ``UsageError`` if an equation's right-hand side is outside the language.
+
+    ``maps`` are the names of the linear maps, ``functions`` what is defined in the language.
+    """
+    _Reader(place=place, maps=maps, functions=functions, written=True).number(tree)
 
 
-def to_sympy(tree: ast.expr, place: str, sizes: Mapping[int, str]) -> sp.Expr:
+def to_sympy(
+    tree: ast.expr,
+    place: str,
+    sizes: Mapping[int, str],
+    maps: Collection[str],
+    sums: dict[str, Parts],
+    has_pi: bool,
+) -> sp.Expr:
     """Return the SymPy form of an equation's right-hand side; ``W @ v`` becomes ``Apply``.
 
-    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node.
+    Decimal numbers become exact fractions. ``sizes`` holds the space of each syntax node; ``sums``
+    is given the sums of maps met, each by how it is spelled; ``has_pi`` says that pi is the number.
     """
-    return _Reader(place, sizes=sizes).number(tree)
+    return _Reader(place=place, sizes=sizes, maps=maps, sums=sums, has_pi=has_pi).number(tree)
 
 
 def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
@@ -65,17 +92,22 @@ def rule_to_sympy(tree: ast.expr, place: str, mask: bool) -> sp.Basic:
 
     Vectors stand inside ``row`` and ``column``. Raises ``UsageError``.
     """
-    reader = _Reader(place, of_entries=True)
+    reader = _Reader(place=place, of_entries=True)
     return reader.condition(tree) if mask else reader.number(tree)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Reader:
     """Reads one expression of the equation ``place``, or the rule for the entries of a map."""
 
     place: str
     of_entries: bool = False
     sizes: Mapping[int, str] = field(default_factory=dict)
+    maps: Collection[str] = ()
+    sums: dict[str, Parts] = field(default_factory=dict)
+    functions: Definitions = field(default_factory=dict)
+    written: bool = False
+    has_pi: bool = False
 
     def refuse(self, node: ast.AST, why: str) -> UsageError:
         return UsageError(f"{self.place}: {shorten(ast.unparse(node))!r} {why}.")
@@ -121,6 +153,14 @@ class _Reader:
                 return self._name(node, name)
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 return self._product(node, left, right)
+            case ast.BinOp(op=ast.BitXor()):
+                raise self.refuse(node, "has a `^`, which is no power here; write `**`")
+            case ast.Attribute(value=value, attr="T"):
+                if has_map(value, self.maps):
+                    raise self.refuse(node, "stands alone; a map acts on a vector: `W.T @ v`")
+                raise self.refuse(
+                    node, "transposes what is no map; the inner product is `dot(a, b)`"
+                )
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _BINARY:
                 return self._binary(node, type(operator), self.number(left), self.number(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -144,20 +184,38 @@ class _Reader:
             raise self.refuse(node, "is a word of the language, not a vector (see docs/declare.md)")
         if self.of_entries:
             raise self.refuse(node, f"stands alone; write row({name}) or column({name})")
-        return symbol(name)
+        return sp.pi if name == PI and self.has_pi else symbol(name)
 
     def _product(self, node: ast.expr, left: ast.expr, right: ast.expr) -> sp.Expr:
         if self.of_entries:
             raise self.refuse(node, "is a product, which a rule for single entries cannot have")
-        if not isinstance(left, ast.Name):
-            raise self.refuse(
-                node,
-                "multiplies by an expression: the left of `@` is the name of one map, so write "
-                "`A @ (B @ v)`",
-            )
-        if left.id == "identity":
-            return self.number(right)
-        return self._apply(self.number(left).name, right)
+        if isinstance(left, ast.Name):
+            if left.id == IDENTITY:
+                return self.number(right)
+            return self._apply(self.number(left).name, right)
+        try:
+            groups = grouped(shares(left, self.maps), self.number)
+        except NotAMapError as error:
+            raise self.refuse(error.node, error.why) from None
+        if not groups:
+            raise self.refuse(node, "multiplies by maps that cancel; leave it out")
+        return sp.Add(*(scalar * self._sum(own, right) for scalar, own in groups.items()))
+
+    def _sum(self, factors: dict[tuple[str, bool], sp.Rational], right: ast.expr) -> sp.Expr:
+        """Return a sum of maps, by name and whether transposed, on ``right``.
+
+        The identity and a single map need no map of their own.
+        """
+        own = factors.get((IDENTITY, False), sp.S.Zero) * self.number(right)
+        parts = tuple((*key, c) for key, c in factors.items() if key[0] != IDENTITY)
+        if not parts:
+            return own
+        whole = parts[0][2] if len(parts) == 1 else sp.S.One
+        parts = tuple((name, turned, c / whole) for name, turned, c in parts)
+        if len(parts) == 1 and not parts[0][1]:
+            return own + whole * self._apply(parts[0][0], right)
+        self.sums[spelled(parts)] = parts
+        return own + whole * self._apply(spelled(parts), right)
 
     def _apply(self, name: str, operand: ast.expr) -> sp.Expr:
         return Apply(symbol(name), self.number(operand), Str(self.sizes.get(id(operand), "")))
@@ -190,7 +248,7 @@ class _Reader:
         return result
 
     def _call(self, node: ast.expr, name: str, args: list[ast.expr]) -> sp.Expr:
-        if name in (*REDUCTIONS, *_ENTRIES):
+        if name in (*REDUCTIONS, *_ENTRIES) and not (self.written and name == LARGEST):
             if (name in _ENTRIES) != self.of_entries:
                 where = "masks and fixed maps" if name in _ENTRIES else "equations"
                 raise self.refuse(node, f"cannot stand here; {name} is for {where}")
@@ -203,14 +261,36 @@ class _Reader:
                     node, f"gives {name} an expression; it takes the name of a vector"
                 )
             return _ENTRIES[name](symbol(args[0].id))
-        if name not in FUNCTIONS:
-            known = ", ".join([*FUNCTIONS.names(), *REDUCTIONS, "Piecewise"])
-            raise self.refuse(node, f"calls an unknown function {name!r}; known are {known}")
-        function = FUNCTIONS.get(name)
-        if not function.least <= len(args) <= function.most:
-            takes = f"{function.least}" if function.most == function.least else "two or more"
+        counts = {count for word, count in self.functions if word == name}
+        if name not in FUNCTIONS and len(args) in counts:
+            for argument in args:
+                self.number(argument)
+            return symbol(f"{name}_")  # what is checked here has its calls written out later
+        word = name if name in FUNCTIONS else ALIASES.get(name, name)
+        if word not in FUNCTIONS and not counts:
+            defined = dict.fromkeys(known for known, _ in self.functions)
+            words = [*FUNCTIONS.names(), *ALIASES, *defined, "mean", "sum", "Piecewise"]
+            near = difflib.get_close_matches(name, words, 1)
+            hint = f"did you mean {near[0]!r}; " if near else ""
+            raise self.refuse(
+                node,
+                f"calls an unknown function {name!r}; {hint}known are those in docs/declare.md, "
+                f'and new ones are defined as in define="{name}(a) = ..."',
+            )
+        function = FUNCTIONS.get(word) if word in FUNCTIONS else None
+        if function is None or not function.least <= len(args) <= function.most:
+            takes = _takes(function, counts)
+            if word in ("Max", "Min") and len(args) == 1:
+                takes += "; over the units of a vector there are mean, sum, norm and softmax"
             raise self.refuse(node, f"gives {name} {len(args)} arguments; it takes {takes}")
         return function.sympy(*(self.number(a) for a in args))
+
+
+def _takes(function: ElementwiseFunction | None, counts: Collection[int]) -> str:
+    """Return in words how many arguments a function takes."""
+    if function is None:
+        return " or ".join(map(str, sorted(counts)))
+    return f"{function.least}" if function.most == function.least else "two or more"
 
 
 def _too_large(value: sp.Expr) -> bool:

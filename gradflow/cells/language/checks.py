@@ -6,7 +6,8 @@ import ast
 import difflib
 
 from gradflow.cells.language.lists import NameLists
-from gradflow.cells.language.syntax import Line, names_in
+from gradflow.cells.language.maps import map_names
+from gradflow.cells.language.syntax import PI, Line, names_in
 from gradflow.errors import UsageError
 
 
@@ -51,7 +52,7 @@ def check_names(cell: str, lines: tuple[Line, ...], names: NameLists) -> None:
     for position, line in enumerate(lines):
         for name in names_in(line.tree):
             used.add(name)
-            if name in known or name == "identity":
+            if name in known or name == "identity" or (name == PI and name not in targets):
                 continue
             if name in targets:
                 raise UsageError(_order_error(lines, position, name))
@@ -117,13 +118,13 @@ def _check_roles(line: Line, maps: list[str], known: dict[str, str]) -> None:
     left = set()
     for node in ast.walk(line.tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            left.add(id(node.left))
+            left |= {id(name) for name in map_names(node.left, maps)}
             if isinstance(node.left, ast.Name) and node.left.id not in (*maps, "identity"):
                 name = node.left.id
                 raise UsageError(
                     f"{line.place}: {name!r} is a {known.get(name, 'name')}, not a map, in "
-                    f"{ast.unparse(node)!r}; declare it among the maps or use * for the "
-                    "elementwise product."
+                    f"{ast.unparse(node)!r}; declare it among the maps, or use * for the "
+                    "elementwise product and dot(a, b) for the inner one."
                 )
     for node in ast.walk(line.tree):
         if isinstance(node, ast.Name) and node.id in (*maps, "identity") and id(node) not in left:

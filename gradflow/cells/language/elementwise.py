@@ -5,12 +5,25 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import sympy as sp
 
 from gradflow.errors import UsageError
+from gradflow.registry import located
 
-__all__ = ["RANGES", "SOURCE_WORDS", "TARGETS", "ElementwiseFunction", "Formula", "checked"]
+__all__ = [
+    "RANGES",
+    "SOURCE_WORDS",
+    "TARGETS",
+    "ElementwiseFunction",
+    "Formula",
+    "UnitFunction",
+    "checked",
+    "named",
+    "ours",
+    "unit_function",
+]
 
 Formula = Callable[..., sp.Expr]
 
@@ -33,7 +46,55 @@ SOURCE_WORDS = frozenset(
 )
 """Words that generated source needs for itself."""
 
+# makes the call of a name that was pickled
+_CALLED = "gradflow.cells.language.functions:called"
+
 _LANGUAGE = frozenset({"t", "row", "column", "identity", "Piecewise", "mean", "sum", "modulo"})
+
+
+class UnitFunction(sp.Function):
+    """A function of one unit's values that SymPy keeps whole."""
+
+    is_real = True
+    value: ClassVar[Formula | None] = None
+    derivatives: ClassVar[tuple[Formula, ...]] = ()
+    definition: ClassVar[Formula | None] = None
+
+    @classmethod
+    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
+        """Work out fractions."""
+        if cls.value is None or not all(a.is_Rational for a in args):
+            return None
+        return sp.sympify(cls.value(*args))
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative with respect to one argument, of the definition if none is told."""
+        if self.derivatives:
+            return sp.sympify(self.derivatives[argindex - 1](*self.args))
+        assert self.definition is not None
+        free = [sp.Dummy(real=True) for _ in self.args]
+        slope = sp.diff(self.definition(*free), free[argindex - 1])
+        return slope.xreplace(dict(zip(free, self.args, strict=True)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the name of the function, which is looked up on loading."""
+        return located(_CALLED), (type(self).__name__, self.args)
+
+
+def unit_function(
+    name: str,
+    *derivatives: Formula,
+    value: Formula | None = None,
+    definition: Formula | None = None,
+    base: type[UnitFunction] = UnitFunction,
+) -> Any:
+    """Return the SymPy class of a function from its value at fractions and its derivatives."""
+    body: dict[str, Any] = {"derivatives": derivatives, "__module__": __name__}
+    if value is not None:  # a fixed number of arguments, by which SymPy orders calls too
+        body |= {"value": staticmethod(value), "nargs": len(derivatives)}
+    if definition is not None:
+        body["definition"] = staticmethod(definition)
+    return type(name, (base,), body)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +123,14 @@ class ElementwiseFunction:
         Where its values lie: a word of ``RANGES``.
     increasing
         Whether it never falls, so that an interval's ends go to ends.
+    odd
+        Whether ``f(-a) = -f(a)``.
+    rest
+        Pairs ``(p, f)``: ``1 - value**p`` is computed as ``f`` of the argument, which keeps the
+        digits that the subtraction loses where the value is near 1; ``f`` makes a SymPy expression.
+        What is printed stays ``1 - value**p``.
+    log
+        Makes the log of the value from the argument, where the value itself may underflow.
     code
         The word in generated source, where the language's cannot stand there.
     numpy, numba
@@ -81,6 +150,9 @@ class ElementwiseFunction:
     most: int = 1
     range: str = "any"
     increasing: bool = False
+    odd: bool = False
+    rest: tuple[tuple[int, Formula], ...] = ()
+    log: Formula | None = None
     code: str = ""
     numpy: str = ""
     numba: str = ""
@@ -126,3 +198,18 @@ def checked(record: ElementwiseFunction) -> ElementwiseFunction:
             "a SymPy expression of them."
         )
     return record
+
+
+def named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
+    """Return the record of a function that every target has under one name."""
+    own = {"mpmath": name, "array_api": name, "balls": name}
+    code = more.get("code", name)
+    both = {"numpy": f"numpy:{code}", "numba": f"numpy:{code}"}
+    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**both, **own, **more})
+
+
+def ours(name: str, sympy: Any, latex: str = "", **more: Any) -> ElementwiseFunction:
+    """Return the record of a function that gradflow's modules for the targets bring."""
+    code = more.get("code", name)
+    own = dict.fromkeys(("numpy", "numba", "array_api"), code)
+    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**own, **more})

@@ -15,44 +15,23 @@ the derivatives a framework uses and stay whole:
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any
 
 import sympy as sp
 
-from gradflow.cells.language.elementwise import ElementwiseFunction, Formula, checked
+from gradflow.cells.language.elementwise import (
+    ElementwiseFunction,
+    Formula,
+    UnitFunction,
+    checked,
+    named,
+    ours,
+    unit_function,
+)
 from gradflow.cells.language.nodes import choose
 from gradflow.registry import Registry
 
 __all__ = ["FUNCTIONS", "MODULO", "define", "record_of", "records", "register"]
-
-
-class UnitFunction(sp.Function):
-    """A function of one unit's values that SymPy keeps whole."""
-
-    is_real = True
-    value: ClassVar[Formula | None] = None
-    derivatives: ClassVar[tuple[Formula, ...]] = ()
-    definition: ClassVar[Formula | None] = None
-
-    @classmethod
-    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
-        """Work out fractions."""
-        if cls.value is None or not all(a.is_Rational for a in args):
-            return None
-        return sp.sympify(cls.value(*args))
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """Return the derivative with respect to one argument, of the definition if none is told."""
-        if self.derivatives:
-            return sp.sympify(self.derivatives[argindex - 1](*self.args))
-        assert self.definition is not None
-        free = [sp.Dummy(real=True) for _ in self.args]
-        slope = sp.diff(self.definition(*free), free[argindex - 1])
-        return slope.xreplace(dict(zip(free, self.args, strict=True)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the name of the function, which is looked up on loading."""
-        return _called, (type(self).__name__, self.args)
 
 
 class _Extreme(UnitFunction):
@@ -69,25 +48,9 @@ class _Extreme(UnitFunction):
         return super().eval(a, b)
 
 
-def _called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
-    record = MODULO if name == MODULO.name else FUNCTIONS.get(name)
-    return record.sympy(*args)
-
-
-def unit_function(
-    name: str,
-    *derivatives: Formula,
-    value: Formula | None = None,
-    definition: Formula | None = None,
-    base: type[UnitFunction] = UnitFunction,
-) -> Any:
-    """Return the SymPy class of a function from its value at fractions and its derivatives."""
-    body: dict[str, Any] = {"derivatives": derivatives, "__module__": __name__}
-    if value is not None:  # a fixed number of arguments, by which SymPy orders calls too
-        body |= {"value": staticmethod(value), "nargs": len(derivatives)}
-    if definition is not None:
-        body["definition"] = staticmethod(definition)
-    return type(name, (base,), body)
+def called(name: str, args: tuple[sp.Expr, ...]) -> sp.Expr:
+    """Return a call of the function of that name."""
+    return (_UNCALLED.get(name) or FUNCTIONS.get(name)).sympy(*args)
 
 
 def _zero(a: sp.Expr) -> sp.Expr:
@@ -95,6 +58,9 @@ def _zero(a: sp.Expr) -> sp.Expr:
 
 
 sigmoid: Any = unit_function("sigmoid", lambda a: sigmoid(a) * (1 - sigmoid(a)))
+sigmoid_rest: Any = unit_function("sigmoid_rest", lambda a: -sigmoid(a) * sigmoid_rest(a))
+tanh_slope: Any = unit_function("tanh_slope", lambda a: -2 * sp.tanh(a) * tanh_slope(a))
+erf_rest: Any = unit_function("erf_rest", lambda a: -2 * sp.exp(-(a**2)) / sp.sqrt(sp.pi))
 step = unit_function("step", _zero, value=lambda a: int(bool(a > 0)))
 relu = unit_function("relu", lambda a: step(a), value=lambda a: max(a, sp.S.Zero))
 softplus = unit_function("softplus", lambda a: sigmoid(a))
@@ -147,21 +113,6 @@ def define(
     return checked(record)
 
 
-def _named(name: str, sympy: Any, latex: str, **more: Any) -> ElementwiseFunction:
-    """Return the record of a function that every target has under one name."""
-    own = {"mpmath": name, "array_api": name, "balls": name}
-    code = more.get("code", name)
-    both = {"numpy": f"numpy:{code}", "numba": f"numpy:{code}"}
-    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**both, **own, **more})
-
-
-def _ours(name: str, sympy: Any, latex: str = "", **more: Any) -> ElementwiseFunction:
-    """Return the record of a function that gradflow's modules for the targets bring."""
-    code = more.get("code", name)
-    own = dict.fromkeys(("numpy", "numba", "array_api"), code)
-    return ElementwiseFunction(name=name, sympy=sympy, latex=latex, **{**own, **more})
-
-
 def _fold(binary: Formula) -> Formula:
     return lambda *args: reduce(binary, args)
 
@@ -176,7 +127,7 @@ def _extreme(name: str, binary: Any, latex: str, code: str) -> ElementwiseFuncti
 
 _BARS, _FEET = (r"\left| ", r" \right|"), (r"\left\lfloor ", r" \right\rfloor")
 _TABLE = (
-    _ours(
+    ours(
         "sigmoid",
         sigmoid,
         r"\sigma",
@@ -184,10 +135,22 @@ _TABLE = (
         numpy="scipy.special:expit",
         range="unit",
         increasing=True,
+        rest=((1, sigmoid_rest),),
+        log=lambda a: -softplus(-a),
         coq="sigmoid",
     ),
-    _named("tanh", sp.tanh, r"\tanh", numba="tanh", range="symmetric", increasing=True, coq="tanh"),
-    _ours(
+    named(
+        "tanh",
+        sp.tanh,
+        r"\tanh",
+        numba="tanh",
+        range="symmetric",
+        increasing=True,
+        odd=True,
+        rest=((1, lambda a: 2 * sigmoid_rest(2 * a)), (2, tanh_slope)),
+        coq="tanh",
+    ),
+    ours(
         "relu",
         relu,
         r"\operatorname{ReLU}",
@@ -197,14 +160,14 @@ _TABLE = (
         increasing=True,
         coq="relu",
     ),
-    _ours(
+    ours(
         "softplus",
         softplus,
         definition=lambda a: sp.log(1 + sp.exp(a)),
         range="positive",
         increasing=True,
     ),
-    _ours(
+    ours(
         "step",
         step,
         definition=lambda a: choose(a > 0, 1, 0),
@@ -214,18 +177,18 @@ _TABLE = (
         increasing=True,
         coq="step",
     ),
-    _named("sign", sign, "", range="symmetric", increasing=True, balls="sgn"),
-    _named("exp", sp.exp, r"\exp", numba="exp", range="positive", increasing=True),
-    _named("log", sp.log, r"\log", increasing=True),
-    _named("sqrt", sp.sqrt, r"\sqrt", fences=(r"\sqrt{", "}"), increasing=True),
-    _named("sin", sp.sin, r"\sin", range="symmetric"),
-    _named("cos", sp.cos, r"\cos", range="symmetric"),
-    _named("tan", sp.tan, r"\tan"),
-    _named("sinh", sp.sinh, r"\sinh", increasing=True),
-    _named("cosh", sp.cosh, r"\cosh", range="positive"),
-    _named("asinh", sp.asinh, r"\operatorname{arsinh}", code="arcsinh", increasing=True),
-    _named("atan", sp.atan, r"\arctan", code="arctan", increasing=True),
-    _named(
+    named("sign", sign, "", range="symmetric", increasing=True, balls="sgn"),
+    named("exp", sp.exp, r"\exp", numba="exp", range="positive", increasing=True),
+    named("log", sp.log, r"\log", increasing=True),
+    named("sqrt", sp.sqrt, r"\sqrt", fences=(r"\sqrt{", "}"), increasing=True),
+    named("sin", sp.sin, r"\sin", range="symmetric"),
+    named("cos", sp.cos, r"\cos", range="symmetric"),
+    named("tan", sp.tan, r"\tan"),
+    named("sinh", sp.sinh, r"\sinh", increasing=True),
+    named("cosh", sp.cosh, r"\cosh", range="positive"),
+    named("asinh", sp.asinh, r"\operatorname{arsinh}", code="arcsinh", increasing=True),
+    named("atan", sp.atan, r"\arctan", code="arctan", increasing=True),
+    named(
         "erf",
         sp.erf,
         "",
@@ -233,9 +196,11 @@ _TABLE = (
         numba="math:erf",
         range="symmetric",
         increasing=True,
+        odd=True,
+        rest=((1, erf_rest),),
     ),
-    _named("floor", floor, "", fences=_FEET, increasing=True),
-    _named(
+    named("floor", floor, "", fences=_FEET, increasing=True),
+    named(
         "Abs",
         Abs,
         r"\operatorname{abs}",
@@ -263,6 +228,27 @@ MODULO = ElementwiseFunction(
 )
 """The operator ``%``: a record as any other, but no word that equations call."""
 
+SIGMOID_REST = ours(
+    "sigmoid_rest", sigmoid_rest, definition=lambda a: 1 / (1 + sp.exp(a)), range="unit"
+)
+"""``1 - sigmoid(a)``, which the subtraction calls 0 from a of 37 on; generated source alone."""
+
+TANH_SLOPE = ours("tanh_slope", tanh_slope, definition=lambda a: 1 / sp.cosh(a) ** 2, range="unit")
+"""``1 - tanh(a)^2``, which the subtraction calls 0 from \\|a| of 19 on; generated source alone."""
+
+ERF_REST = ElementwiseFunction(
+    name="erf_rest",
+    sympy=erf_rest,
+    definition=lambda a: 1 - sp.erf(a),
+    numpy="scipy.special:erfc",
+    numba="math:erfc",
+    mpmath="erfc",
+    array_api="erf_rest",
+)
+"""``1 - erf(a)``, which the subtraction calls 0 from a of 6 on; generated source alone."""
+
+_UNCALLED = {record.name: record for record in (MODULO, SIGMOID_REST, TANH_SLOPE, ERF_REST)}
+
 FUNCTIONS: Registry[ElementwiseFunction] = Registry(
     kind="elementwise function",
     group="gradflow.functions",
@@ -274,14 +260,14 @@ FUNCTIONS: Registry[ElementwiseFunction] = Registry(
 
 def records() -> tuple[ElementwiseFunction, ...]:
     """Return the record of every function that generated source may call."""
-    return (*(record for _, record in FUNCTIONS.usable()), MODULO)
+    return (*(record for _, record in FUNCTIONS.usable()), *_UNCALLED.values())
 
 
 def record_of(expression: sp.Basic) -> ElementwiseFunction | None:
     """Return the record of a call, by the name of its class; ``None`` for anything else."""
     name = type(expression).__name__
-    if name == MODULO.name:
-        return MODULO
+    if name in _UNCALLED:
+        return _UNCALLED[name]
     is_call = isinstance(expression, sp.Function) and name in FUNCTIONS
     return FUNCTIONS.get(name) if is_call else None
 

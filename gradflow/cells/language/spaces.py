@@ -12,7 +12,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gradflow.cells.language.syntax import REDUCTIONS, Line
+from gradflow.cells.language.maps import shares
+from gradflow.cells.language.syntax import PI, REDUCTIONS, Line
 from gradflow.errors import UsageError
 
 ONE = "one"
@@ -103,15 +104,14 @@ def infer_spaces(
             case ast.Constant():
                 return ONE
             case ast.Name(id=name):
-                return vector_space[name]
-            case ast.BinOp(left=ast.Name(id="identity"), op=ast.MatMult(), right=right):
-                return visit(right, place)
-            case ast.BinOp(left=ast.Name(id=name), op=ast.MatMult(), right=right):
-                out, into = map_space[name]
+                return vector_space.get(name, ONE) if name == PI else vector_space[name]
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 space = visit(right, place)
+                out, into = sides(left, space, place)
                 if not unifier.unify(space, into):
+                    word = ast.unparse(left)
                     raise UsageError(
-                        f"{place}: sizes differ in {ast.unparse(node)!r}: {name} acts on "
+                        f"{place}: sizes differ in {ast.unparse(node)!r}: {word} acts on "
                         f"{unifier.find(into)!r} and {ast.unparse(right)!r} has one entry a unit "
                         f"of {unifier.find(space)!r}; declare a map of the right size."
                     )
@@ -122,6 +122,33 @@ def infer_spaces(
             case _:
                 operands = [c for c in _operands(node) if isinstance(c, ast.expr)]
                 return combine(node, operands, place)
+
+    def sides(tree: ast.expr, acts_on: str, place: str) -> tuple[str, str]:
+        """Return output and input space of a map expression; the identity keeps ``acts_on``."""
+        found: tuple[str, str] | None = None
+        for share in shares(tree, maps):
+            for factor in (*share.factors, *share.divisors):
+                if unifier.find(visit(factor, place)) != ONE:
+                    text = ast.unparse(factor)
+                    raise UsageError(
+                        f"{place}: {text!r} multiplies a map in {ast.unparse(tree)!r} and is no "
+                        f"scalar; write `{text} * (W @ v)` to scale the rows of W, or "
+                        f"`W @ ({text} * v)` its columns."
+                    )
+            own = map_space.get(share.name, (acts_on, acts_on))
+            own = own[::-1] if share.transposed else own
+            found = found or own
+            for a, b in zip(found, own, strict=True):
+                if not unifier.unify(a, b):
+                    raise UsageError(
+                        f"{place}: sizes differ in {ast.unparse(tree)!r}: {share.name}"
+                        f"{'.T' * share.transposed} goes from {unifier.find(own[1])!r} to "
+                        f"{unifier.find(own[0])!r}, the map before it from "
+                        f"{unifier.find(found[1])!r} to {unifier.find(found[0])!r}; maps that are "
+                        "added have the same sizes."
+                    )
+        assert found is not None
+        return found
 
     for line in lines:
         space = visit(line.tree, line.place)
@@ -142,12 +169,14 @@ def infer_spaces(
             )
         return found
 
+    # maps first: a call's own names are nothing to complain about
+    settled = {
+        name: (settle(a, f"map {name!r}"), settle(b, f"map {name!r}"))
+        for name, (a, b) in map_space.items()
+    }
     return Spaces(
         {name: settle(space, f"vector {name!r}") for name, space in vector_space.items()},
-        {
-            name: (settle(a, f"map {name!r}"), settle(b, f"map {name!r}"))
-            for name, (a, b) in map_space.items()
-        },
+        settled,
         {node: unifier.find(space) for node, space in nodes.items()},
     )
 

@@ -20,8 +20,12 @@ from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
 
 TIME = sp.Symbol("t", real=True)
-REDUCTIONS = ("mean", "sum")
+LARGEST = "_largest"
+"""The largest unit, for definitions that do not depend on it: no name that a cell can write."""
+REDUCTIONS = ("mean", "sum", LARGEST)
 _WORDS = {"t", "index", "row", "column", "identity", "Piecewise", *REDUCTIONS}
+PI = "pi"
+"""The number, where a cell gives that name to nothing else."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """What a name may look like: it becomes a name of the generated source."""
@@ -98,6 +102,59 @@ def parse_equations(text: str, cell: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def parse_definitions(text: str, where: str) -> list[tuple[str, tuple[str, ...], ast.expr, str]]:
+    """Split ``f(a, b) = expression`` lines into name, arguments, expression and place.
+
+    Raises ``UsageError`` where the text is no list of such lines, or a name cannot be.
+    """
+    advice = "write one `name(arguments) = expression` a line"
+    # Python reads `f(a) = b` only as the two sides of `==`
+    found = []
+    for number, line in enumerate(_joined(text), 1):
+        head, _equals, body = line.partition("=")
+        place = f"{where}, line {number}"
+        call, tree = (_parse(part.strip(), "eval", place, advice) for part in (head, body or " "))
+        assert isinstance(call, ast.Expression)
+        assert isinstance(tree, ast.Expression)
+        match call.body:
+            case ast.Call(func=ast.Name(id=name), args=[_, *_] as args, keywords=[]) if all(
+                isinstance(a, ast.Name) for a in args
+            ):
+                place = f"{where}, function {name!r}"
+                arguments = tuple(a.id for a in args if isinstance(a, ast.Name))
+                for word in (name, *arguments):
+                    if not NAME.fullmatch(word) or is_reserved(word):
+                        raise UsageError(
+                            f"{place}: {word!r} has a meaning in the language or is no name of "
+                            "letters, digits and _; use another name."
+                        )
+                if len({*arguments}) < len(arguments):
+                    raise UsageError(f"{place}: has one argument twice; rename it.")
+                _check_depth(tree.body, place)
+                found.append((name, arguments, tree.body, place))
+            case _:
+                raise UsageError(
+                    f"{place}: found {shorten(line)!r}; {advice}, such as "
+                    "`LN(v, gain) = gain * (v - mean(v))`."
+                )
+    return found
+
+
+def _joined(text: str) -> list[str]:
+    """Return the lines of a text, those within brackets as one; comments are left out."""
+    lines: list[str] = []
+    depth = 0
+    for line in (raw.split("#")[0].strip() for raw in text.splitlines()):
+        if not line:
+            continue
+        if depth > 0:
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+        depth += sum(map(line.count, "([")) - sum(map(line.count, ")]"))
+    return lines
+
+
 def parse_entries(text: str, place: str) -> ast.expr:
     """Parse the rule of a mask or of a fixed map's entries: an expression in row and column."""
     advice = "write an expression such as 'row(period) <= column(period)'"
@@ -137,6 +194,12 @@ def _check_depth(tree: ast.expr, place: str) -> None:
             f"{place}: nests more than {_DEEPEST} operations; name intermediate results in "
             "equations of their own."
         )
+
+
+def functions_in(tree: ast.expr) -> set[str]:
+    """Return the names of the functions that an expression calls."""
+    calls = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
+    return {name.id for name in calls if isinstance(name, ast.Name)}
 
 
 def names_in(tree: ast.expr) -> list[str]:

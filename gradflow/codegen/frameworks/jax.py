@@ -7,6 +7,7 @@ from typing import Any
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.frameworks.library_jax import jax
 from gradflow.codegen.frameworks.run import run_states
 
@@ -56,6 +57,7 @@ def to_jax(cell: Cell | str) -> Callable[..., Array]:
             Number of steps where there is no input (static under ``jit``).
         """
         weights = {name: numpy.asarray(value) for name, value in params.items()}
+        weights = sized_as(params, weights)
         return run_states(declared, weights, x, state, steps, like=numpy.zeros(()))
 
     return run

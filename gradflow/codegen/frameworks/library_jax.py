@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from gradflow.cells.sized import Sized
 from gradflow.errors import UsageError
 
 Array = Any
@@ -14,17 +16,33 @@ Array = Any
 def jax() -> Any:
     """Return the package. Raises ``UsageError`` if it is not installed."""
     try:
-        return importlib.import_module("jax")
+        package = importlib.import_module("jax")
     except ModuleNotFoundError:
         raise UsageError(
             "to_jax: JAX is not installed; run: pip install 'gradflow-rnn[jax]'"
         ) from None
+    _register(package.tree_util)
+    return package
+
+
+@cache
+def _register(trees: Any) -> None:
+    """Let JAX look into the arrays of a cell that remember sizes, as it does into a plain dict."""
+    trees.register_pytree_node(
+        Sized,
+        lambda arrays: (tuple(arrays.values()), (tuple(arrays), tuple(arrays.sizes.items()))),
+        lambda told, values: Sized(dict(zip(told[0], values, strict=True)), dict(told[1])),
+    )
 
 
 def special(name: str) -> Callable[[Array], Array]:
-    """Return JAX's own ``sigmoid`` or ``erf``, whose derivatives are right at 0."""
+    """Return JAX's own ``sigmoid``, ``erf`` or ``1 - erf``, whose derivatives are right at 0."""
     lax = jax().lax
-    functions: dict[str, Callable[[Array], Array]] = {"sigmoid": lax.logistic, "erf": lax.erf}
+    functions: dict[str, Callable[[Array], Array]] = {
+        "sigmoid": lax.logistic,
+        "erf": lax.erf,
+        "erf_rest": lax.erfc,
+    }
     return functions[name]
 
 

@@ -14,13 +14,18 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from scipy.special import erf, expit
+from scipy.special import erf, erfc, expit
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks import library_jax
 from gradflow.codegen.frameworks.blocks import assemble
 from gradflow.codegen.frameworks.source import elementwise, from_elsewhere
-from gradflow.codegen.frameworks.special import series_erf, two_sided_sigmoid
+from gradflow.codegen.frameworks.special import (
+    one_over_cosh,
+    series_erf,
+    series_erf_rest,
+    two_sided_sigmoid,
+)
 from gradflow.errors import UsageError
 
 Array = Any
@@ -177,6 +182,10 @@ class Operations:
         """Return the sum over units, (..., 1)."""
         return self.library.sum(value, axis=-1, keepdims=True)
 
+    def largest_unit(self, value: Array) -> Array:
+        """Return the largest unit, (..., 1)."""
+        return self.library.max(value, axis=-1, keepdims=True)
+
     def where(self, condition: Any, a: Any, b: Any) -> Array:
         """Return ``a`` where the condition holds and ``b`` elsewhere."""
         return self.library.where(self.array(condition), self.array(a), self.array(b))
@@ -204,9 +213,21 @@ class Operations:
         """Return ``1 / (1 + exp(-a))`` without overflow, accurate in both tails."""
         return _special(self.library, "sigmoid")(self.array(a))
 
+    def sigmoid_rest(self, a: Any) -> Array:
+        """Return ``1 - sigmoid(a)``, whose digits the subtraction would lose."""
+        return self.sigmoid(-self.array(a))
+
+    def tanh_slope(self, a: Any) -> Array:
+        """Return ``1 - tanh(a)^2``, whose digits the subtraction would lose."""
+        return one_over_cosh(self.library, self.array(a)) ** 2
+
     def erf(self, a: Any) -> Array:
         """Return the error function: the library's own, or a series in standard functions."""
         return _special(self.library, "erf")(self.array(a))
+
+    def erf_rest(self, a: Any) -> Array:
+        """Return ``1 - erf(a)``, whose digits the subtraction would lose."""
+        return _special(self.library, "erf_rest")(self.array(a))
 
     def outer(self, adjoint: Array, operand: Array, keep: bool) -> Array:
         """Return ``adjoint operand^T``; see :func:`products.outer` of NumPy."""
@@ -257,11 +278,12 @@ def _special(library: Any, name: str) -> Callable[[Array], Array]:
     """Return a function the standard lacks: the library's own where its derivative counts."""
     api = array_api()
     if api.is_numpy_namespace(library):
-        scipy = {"sigmoid": expit, "erf": erf}[name]
+        scipy = {"sigmoid": expit, "erf": erf, "erf_rest": erfc}[name]
         return lambda a: library.asarray(scipy(a))
     if api.is_torch_namespace(library):
-        own: Callable[[Array], Array] = getattr(library, name)
+        own: Callable[[Array], Array] = getattr(library, "erfc" if name == "erf_rest" else name)
         return own
     if api.is_jax_namespace(library):
         return library_jax.special(name)
-    return partial({"sigmoid": two_sided_sigmoid, "erf": series_erf}[name], library)
+    standard = {"sigmoid": two_sided_sigmoid, "erf": series_erf, "erf_rest": series_erf_rest}
+    return partial(standard[name], library)

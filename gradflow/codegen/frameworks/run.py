@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import sized_as, told_sizes
 from gradflow.codegen import border
 from gradflow.codegen.frameworks.code import any_library
 from gradflow.codegen.frameworks.loop import Steps, run_forward
 from gradflow.codegen.lowering.calculus import lower_step
 from gradflow.codegen.printing.dialect import FUNCTIONAL
 from gradflow.codegen.printing.vectorised import maps_lines
+from gradflow.codegen.sizes import completed, part_sizes
 from gradflow.codegen.targets.target import run_text
 from gradflow.errors import UsageError
 
@@ -36,14 +38,14 @@ def run_states(
     """
     arrays = any_library(cell, (params,) if params else (like,))
     xp, weights = arrays.xp, border.weights(cell, arrays, params)
-    known = border.sizes(cell, weights)
+    known = told_sizes(params) | border.sizes(cell, weights)
+    inputs = border.inputs(cell, arrays, known, x)
+    widths = partial(part_sizes, cell, known, inputs=inputs)
     if state is None:
-        parts = {p: xp.zeros((n,)) for p, n in border.part_sizes(cell, known).items()}
+        parts = {p: xp.zeros((n,)) for p, n in widths().items()}
     else:
-        widths = partial(border.part_sizes, cell, known)
         parts = border.split(cell, arrays, state, widths)
-    shown = {cell.spaces[p]: a.shape[-1] for p, a in parts.items()}
-    inputs = border.inputs(cell, arrays, shown | known, x)
+    border.inputs(cell, arrays, completed(cell, known, parts), x)
     for name, array in inputs.items():
         if array.ndim < 2:
             raise UsageError(
@@ -67,12 +69,12 @@ def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
     """Return the arrays of ``params`` with zeros where a mask allows no entry."""
     arrays = any_library(cell, (params,))
     xp, given = arrays.xp, border.weights(cell, arrays, params)
-    known = border.sizes(cell, given)
+    known = told_sizes(params) | border.sizes(cell, given)
     spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
     units = [xp.zeros((known.get(space, 1),)) for space in spaces]
     function = _filled_maps(cell)
     filled = function(xp, *units, xp.ones((1,)), *given.values()) if function is not None else {}
-    return {n: filled.get(n, array) for n, array in given.items()}
+    return sized_as(params, {n: filled.get(n, array) for n, array in given.items()})
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,12 @@ def two_sided_sigmoid(xp: Any, a: Array) -> Array:
     return xp.where(a >= 0, 1 / (1 + small), small / (1 + small))
 
 
+def one_over_cosh(xp: Any, a: Array) -> Array:
+    """Return ``1 / cosh(a)``; the exponential never overflows and no digits cancel."""
+    small = xp.exp(-xp.abs(a))
+    return 2 * small / (1 + small * small)
+
+
 def series_erf(xp: Any, a: Array) -> Array:
     r"""Return the error function.
 
@@ -24,16 +30,29 @@ def series_erf(xp: Any, a: Array) -> Array:
     all have one sign; above, one less the continued fraction of erfc (Abramowitz & Stegun, 7.1.6
     and 7.1.14).
     """
+    return xp.where(xp.abs(a) <= _SPLIT, _inside(xp, a), xp.sign(a) * (1 - _outside(xp, a)))
+
+
+def series_erf_rest(xp: Any, a: Array) -> Array:
+    """Return ``1 - erf(a)``, above 2 by the continued fraction alone."""
+    outside = xp.where(a > 0, _outside(xp, a), 2 - _outside(xp, a))
+    return xp.where(xp.abs(a) <= _SPLIT, 1 - _inside(xp, a), outside)
+
+
+def _inside(xp: Any, a: Array) -> Array:
     near = xp.clip(a, -_SPLIT, _SPLIT)
     square = near * near
     term = total = near
     for n in range(1, _TERMS):
         term = term * square * (2 / (2 * n + 1))
         total = total + term
-    inside = total * xp.exp(-square) * (2 / math.sqrt(math.pi))
+    return total * xp.exp(-square) * (2 / math.sqrt(math.pi))
+
+
+def _outside(xp: Any, a: Array) -> Array:
+    """Return ``1 - erf(|a|)``."""
     far = xp.clip(xp.abs(a), _SPLIT, 30.0)
     fraction = far
     for n in range(_LEVELS, 0, -1):
         fraction = far + n / 2 / fraction
-    outside = xp.sign(a) * (1 - xp.exp(-far * far) / fraction / math.sqrt(math.pi))
-    return xp.where(xp.abs(a) <= _SPLIT, inside, outside)
+    return xp.exp(-far * far) / fraction / math.sqrt(math.pi)

@@ -11,8 +11,9 @@ import numpy as np
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import Sized, sized_as, told_sizes
 from gradflow.codegen.frameworks.run import run_states, without_masked_entries
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 Tensor = Any
 
@@ -76,12 +77,12 @@ def to_torch(
     kind = torch.get_default_dtype() if dtype is None else dtype
     if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise UsageError(
-            f"cell {cell.name!r}, to_torch: dtype={dtype!r}; it must be a floating type of torch, "
-            "such as torch.float64."
+            f"cell {cell.name!r}, to_torch: dtype={shown(dtype)}; it must be a floating "
+            "type of torch, such as torch.float64."
         )
     host = {n: v.detach().cpu().numpy() if torch.is_tensor(v) else v for n, v in given.items()}
-    arrays = without_masked_entries(cell, host)
-    module = _module_class()(cell)
+    arrays = without_masked_entries(cell, sized_as(given, host))
+    module = _module_class()(cell, told_sizes(given))
     for name, array in arrays.items():
         if hasattr(module, name):
             raise UsageError(
@@ -108,9 +109,9 @@ def _module_class() -> Any:
         Masked entries of maps are zero and get no gradient; constants are buffers.
         """
 
-        def __init__(self, cell: Cell) -> None:
+        def __init__(self, cell: Cell, sizes: Mapping[str, int]) -> None:
             super().__init__()
-            self.recurrent_cell = cell
+            self.recurrent_cell, self.told_sizes = cell, sizes
 
         def forward(
             self, x: Any = None, state: Any = None, steps: int | None = None
@@ -128,8 +129,8 @@ def _module_class() -> Any:
                 Number of steps where there is no input.
             """
             arrays = dict(self.named_parameters()) | dict(self.named_buffers())
-            like = torch.zeros(())
-            states = run_states(self.recurrent_cell, arrays, x, state, steps, like)
+            like, params = torch.zeros(()), Sized(arrays, self.told_sizes)
+            states = run_states(self.recurrent_cell, params, x, state, steps, like)
             return states, states[..., -1, :]
 
         def extra_repr(self) -> str:

@@ -6,7 +6,7 @@ partial derivatives that the ``jacobians`` floor derives; whole Jacobians come f
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -15,6 +15,7 @@ from gradflow.cells.language.names import Names
 from gradflow.cells.language.program import Elementwise, Product, spread
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
+from gradflow.codegen.lowering.ranks import WithoutSlopes
 from gradflow.codegen.lowering.routine import (
     Fill,
     Gradient,
@@ -26,7 +27,9 @@ from gradflow.codegen.lowering.routine import (
     live,
     share,
 )
+from gradflow.codegen.lowering.slopes import with_slopes
 from gradflow.jacobians.partials import partial
+from gradflow.jacobians.slopes import slopes_of
 from gradflow.jacobians.step import jacobian
 from gradflow.jacobians.terms import Term, collect
 
@@ -35,7 +38,7 @@ class _Symbols:
     """Fresh symbols that collide with no name of the cell, and the space of each symbol."""
 
     def __init__(self, cell: Cell) -> None:
-        self.spaces = {**cell.spaces, "t": ONE}
+        self.spaces = {**cell.spaces, **slopes_of(cell).spaces, "t": ONE}
         self.names = Names([*self.spaces, *cell.linear_maps, *cell.parameters])
 
     def fresh(self, name: str, space: str) -> sp.Symbol:
@@ -43,15 +46,32 @@ class _Symbols:
         self.spaces[name] = space
         return symbol(name)
 
+    def numbered(self, stem: str, space: str) -> sp.Symbol:
+        """Return a fresh symbol whose name is a stem and a number."""
+        name = next(self.names.numbered(stem))
+        self.spaces[name] = space
+        return symbol(name)
+
 
 def primal(cell: Cell) -> list[Let | Matvec]:
     """Return the statements of one step of the cell, as declared."""
+    return _lowered(cell.program, cell.spaces)
+
+
+def _lowered(
+    program: Iterable[Elementwise | Product], spaces: Mapping[str, str]
+) -> list[Let | Matvec]:
     return [
-        Let(s.target, s.expression, cell.spaces[s.target.name])
+        Let(s.target, s.expression, spaces[s.target.name])
         if isinstance(s, Elementwise)
         else Matvec(s.target, s.linear_map, s.operand)
-        for s in cell.program
+        for s in program
     ]
+
+
+def _with_slopes(cell: Cell, names: _Symbols) -> list[Statement]:
+    """Return the statements of a step, and what the derivatives of its calls compute beside."""
+    return [*primal(cell), *_lowered(slopes_of(cell).statements, names.spaces)]
 
 
 def _new(cell: Cell) -> tuple[sp.Symbol, ...]:
@@ -67,8 +87,10 @@ def _finish(
     extra: Sequence[sp.Symbol] = (),
     matrix: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> Routine:
-    """Drop what is not needed and share subexpressions."""
+    """Let slopes keep their digits, drop what is not needed and share subexpressions."""
     spaces = dict(names.spaces)
+    if name != "step":
+        statements = with_slopes(statements)
     kept = tuple(share(live(statements, set(returns)), spaces, names.names))
     pairs = tuple((s, spaces[s.name]) for s in extra)
     return Routine(
@@ -93,7 +115,7 @@ def lower_step(cell: Cell) -> Routine:
 def lower_values(cell: Cell, expressions: Iterable[sp.Expr]) -> Routine:
     """Return scalar expressions in the names of a cell, during one step."""
     names = _Symbols(cell)
-    statements: list[Statement] = list(primal(cell))
+    statements = _with_slopes(cell, names)
     returns = []
     for expression in expressions:
         space = common_space(expression, names.spaces)
@@ -111,7 +133,7 @@ def lower_jvp(cell: Cell) -> Routine:
     for statement in cell.program:
         target = statement.target
         if isinstance(statement, Product):
-            if statement.operand in tangents:
+            if statement.operand in tangents and statement.linear_map.linear:
                 tangents[target] = names.fresh(f"d_{target.name}", cell.spaces[target.name])
                 statements.append(
                     Matvec(tangents[target], statement.linear_map, tangents[statement.operand])
@@ -168,7 +190,7 @@ def _reverse(
 
     for statement in reversed(cell.program):
         target = statement.target
-        if target not in incoming:
+        if target not in incoming or not _is_linear(statement):
             continue
         adjoints[target] = settle(target)
         if isinstance(statement, Product):
@@ -194,6 +216,10 @@ def _reverse(
     return adjoints, tuple(seeds.values())
 
 
+def _is_linear(statement: Elementwise | Product) -> bool:
+    return isinstance(statement, Elementwise) or statement.linear_map.linear
+
+
 def lower_vjp(cell: Cell) -> Routine:
     """Return ``J_t^T u`` for a covector ``u`` on the new state (reverse differentiation)."""
     names = _Symbols(cell)
@@ -215,9 +241,18 @@ def lower_parameter_vjp(cell: Cell) -> Routine:
     for statement in cell.program:
         if not isinstance(statement, Product) or statement.target not in adjoints:
             continue
-        if statement.linear_map.kind == "learned":
-            adjoint = adjoints[statement.target]
-            statements.append(Gradient(statement.linear_map.name, adjoint, statement.operand))
+        linear_map, adjoint = statement.linear_map, adjoints[statement.target]
+        if linear_map.kind == "learned":
+            statements.append(Gradient(linear_map.name, adjoint, statement.operand))
+        for part in linear_map.summands:
+            if part.linear_map.kind != "learned":
+                continue
+            scaled = adjoint
+            if part.factor != 1:
+                scaled = names.fresh(f"f_{part.linear_map.name}", linear_map.out)
+                statements.append(Let(scaled, part.factor * adjoint, linear_map.out))
+            pair = (statement.operand, scaled) if part.transposed else (scaled, statement.operand)
+            statements.append(Gradient(part.linear_map.name, *pair))
     summary = "Immediate gradient u d+s/dtheta by every parameter, earlier states held."
     return _finish("parameter_vjp", summary, statements, names, (), seeds)
 
@@ -236,13 +271,18 @@ def lower_jacobian(
     derived = jacobian(cell)
     columns = tuple(wrt if wrt is not None else cell.states)
     names = _Symbols(cell)
-    statements: list[Statement] = list(primal(cell))
+    statements = _with_slopes(cell, names)
+    without = WithoutSlopes(names, statements)
+    fills = []
     for out in cell.states:
         for column in columns:
             terms = derived[out, column].terms
             if keep is not None:
                 terms = tuple(t for t in terms if (out, column, t) in keep)
-            pathless = (Term(t.diagonals, t.maps) for t in terms)
-            statements.append(Fill(out, column, collect(pathless)))
+            pathless = [Term(t.diagonals, t.maps) for t in terms]
+            spaces = cell.spaces[out], cell.spaces[column]
+            plain = [p for t in pathless for p in without.terms(t, *spaces)]
+            fills.append(Fill(out, column, collect(plain)))
+    statements += fills
     summary = f"Matrix of d({', '.join(cell.states)}) new by d({', '.join(columns)})."
     return _finish(name, summary, statements, names, (), (), (cell.states, columns))

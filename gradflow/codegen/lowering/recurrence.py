@@ -24,6 +24,7 @@ from gradflow.codegen.lowering.routine import (
     common_space,
     live,
     reads,
+    share,
 )
 
 
@@ -126,8 +127,11 @@ def taped(cell: Cell, back: Recurrence) -> Recurrence:
             statement = replace(statement, expression=statement.expression.xreplace(known))
         statements.append(statement)
     returns = (*new, *back.before.returns)
-    routine = replace(step, spaces=back.before.spaces)
-    kept = live(statements, set(returns))
+    spaces = dict(back.before.spaces)
+    names = Names([*spaces, *cell.linear_maps, *cell.parameters])
+    # what a factor of the Jacobian and the new state both need is made once
+    kept = share(live(statements, set(returns)), spaces, names)
+    routine = replace(step, spaces=spaces)
     return _split(cell, "taped", routine, kept, returns, carried, carried)
 
 

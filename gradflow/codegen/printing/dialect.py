@@ -18,6 +18,8 @@ class Dialect:
         Rows (..., n) times a matrix (n, m), from the text of both.
     total
         The sum over units of a vector, from the word for the library and the vector.
+    largest
+        The largest unit of a vector, likewise.
     added
         The line that adds a value to a target that is there.
     out
@@ -29,6 +31,7 @@ class Dialect:
 
     product: Callable[[str, str], str]
     total: Callable[[str, str], str]
+    largest: Callable[[str, str], str]
     added: Callable[[str, str], str]
     out: str
     operations: str = ""
@@ -37,6 +40,7 @@ class Dialect:
 ARRAYS = Dialect(
     product=lambda rows, matrix: f"{rows} @ {matrix}",
     total=lambda library, vector: f"{vector}.sum(-1, keepdims=True)",
+    largest=lambda library, vector: f"{vector}.max(-1, keepdims=True)",
     added=lambda target, value: f"{target} += {value}",
     out=", overwritten",
 )
@@ -48,6 +52,7 @@ STEPS = replace(ARRAYS, product=lambda rows, matrix: f"{rows}.dot({matrix})")
 FUNCTIONAL = Dialect(
     product=ARRAYS.product,
     total=lambda library, vector: f"{library}.total_units({vector})",
+    largest=lambda library, vector: f"{library}.largest_unit({vector})",
     added=lambda target, value: f"{target} = {target} + {value}",
     out=": the shape to return",
     operations="xp",

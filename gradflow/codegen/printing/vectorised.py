@@ -124,7 +124,8 @@ class _Writer:
                 maps |= {m.name for t in statement.terms for m in t.maps}
             if isinstance(statement, Gradient):
                 maps.add(statement.parameter)
-        return maps
+        combined = [self.cell.linear_maps[n] for n in maps & self.cell.linear_maps.keys()]
+        return maps | {base.name for m in combined for base in m.bases}
 
     def _maps(self) -> list[str]:
         """Return lines that set masked entries to zero and build fixed maps."""
@@ -143,15 +144,30 @@ class _Writer:
                 shape = f"({self.size(linear_map.out)}, {self.size(linear_map.into)})"
                 entries = self._entries(linear_map, linear_map.entries)
                 lines.append(f"{name} = {self._library}.broadcast_to({entries}, {shape})")
+            if linear_map.summands:
+                lines.append(f"{name} = {self._sum(linear_map)}")
         return lines
 
+    def _sum(self, linear_map: Map) -> str:
+        """Return the text of a map made of others."""
+        text = ""
+        for summand in linear_map.summands:
+            factor = abs(summand.factor)
+            matrix = f"{self.name(summand.linear_map.name)}{'.T' * summand.transposed}"
+            scaled = matrix if factor == 1 else f"{self._printer.doprint(factor)} * {matrix}"
+            sign = "-" if summand.factor < 0 else "+" if text else ""
+            text += f" {sign} {scaled}" if text else f"{sign}{scaled}"
+        return text
+
     def maps_function(self) -> list[str]:
-        """Return the function that fills masked and fixed maps, or nothing."""
+        """Return the function that fills masked, fixed and combined maps, or nothing."""
         lines = self._maps()
         if not lines:
             return []
         filled = [
-            m for m in self.cell.linear_maps.values() if m.mask is not None or m.entries is not None
+            m
+            for m in self.cell.linear_maps.values()
+            if m.mask is not None or m.entries is not None or m.summands
         ]
         pairs = (f"{m.name!r}: {self.name(m.name)}" for m in filled if m.name in self._applied())
         words = '"""Masked and fixed maps by name, zero where a mask allows no entry."""'
@@ -203,6 +219,8 @@ class _Writer:
         if linear_map.stored:
             matrix = name if statement.transposed else f"{name}.T"
             return f"{target} = {self.dialect.product(operand, matrix)}"
+        if kind == "largest":
+            return f"{target} = {self.dialect.largest(self._library, operand)}"
         narrow = (kind == "spread") == statement.transposed
         if narrow:
             scale = f" / {self.size(linear_map.into)}" if kind == "mean" else ""

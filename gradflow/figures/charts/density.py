@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import real_array, whole_number
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.style import INK, stroke
+from gradflow.given import mapping, several
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,19 @@ __all__ = ["plot_density"]
 
 _BINS = 40
 _DASHES: tuple[Any, ...] = ("solid", (0, (4, 2)), (0, (1, 1.4)))
+
+
+# More bins than these are thinner than a line.
+_MOST_BINS = 100_000
+
+
+def _curve(law: Any, name: str) -> list[NDArray[np.float64]]:
+    """Return abscissae and densities (m,) each. Raises ``UsageError``."""
+    two = several(law, f"plot_density: {name}", "two arrays")
+    found = [real_array(values, "plot_density", name) for values in two]
+    if len(found) != 2 or found[0].ndim != 1 or found[0].shape != found[1].shape:
+        raise UsageError(f"plot_density: {name} must be abscissae and densities, one length each.")
+    return found
 
 
 def plot_density(
@@ -55,9 +71,16 @@ def plot_density(
     UsageError
         Nothing to plot, or a value that is not finite.
     """
+    drawable(ax, "plot_density", x=x, y=y)
+    mapping(samples, "plot_density: samples", "values")
+    bins = whole_number(bins, "plot_density: bins", 1, _MOST_BINS)
+    laws = {} if laws is None else mapping(laws, "plot_density: laws", "abscissae and densities")
     if not samples:
         raise UsageError("plot_density: samples is empty; give at least one.")
-    arrays = {name: np.asarray(v, dtype=np.float64).ravel() for name, v in samples.items()}
+    arrays = {
+        name: real_array(v, "plot_density", f"samples[{name!r}]", finite=False).ravel()
+        for name, v in samples.items()
+    }
     for name, values in arrays.items():
         if not values.size or not np.isfinite(values).all():
             raise UsageError(f"plot_density: {name!r} must hold finite values, one or more.")
@@ -73,7 +96,8 @@ def plot_density(
         )
         handles[-1].set_label(name)
         ax.stairs(heights, edges, color=look.color, linewidth=0.9)
-    for index, (name, (across, density)) in enumerate((laws or {}).items()):
+    for index, (name, law) in enumerate(laws.items()):
+        across, density = _curve(law, f"laws[{name!r}]")
         dash = _DASHES[index % len(_DASHES)]
         handles += ax.plot(across, density, color=INK, linestyle=dash, label=name)
     ax.set_xlabel(x)

@@ -14,10 +14,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.errors import UsageError
+from gradflow.arrays import real_array
+from gradflow.errors import UsageError, shown
+from gradflow.figures.look.axes import drawable, pair
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.decades import decade_label, to_decades
 from gradflow.figures.look.style import INK
+from gradflow.given import flag, mapping, real_number, record, several
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,6 +95,16 @@ def plot_heat(
     UsageError
         Shapes that do not fit, uneven spacing, NaN, or values without a finite one.
     """
+    drawable(ax, "plot_heat", x=x, y=y)
+    log = flag(log, "plot_heat: log")
+    zero = None if zero is None else real_number(zero, "plot_heat: zero")
+    levels = [
+        real_number(level, "plot_heat: a level of levels")
+        for level in several(levels, "plot_heat: levels", "numbers")
+    ]
+    limits = None if limits is None else pair(limits, "plot_heat: limits")
+    if limits is not None and limits[0] > limits[1]:
+        raise UsageError(f"plot_heat: limits is {limits}; the lower one comes first.")
     across, up, values = _checked(grid, log)
     scale = 1 / math.log(10) if log else 1.0
     finite = values[np.isfinite(values)]
@@ -140,20 +153,28 @@ def outline(
     ax: Axes, x: ArrayLike, y: ArrayLike, inside: ArrayLike, label: str, at: tuple[float, float]
 ) -> Axes:
     """Outline the region where ``inside`` (ny, nx) holds; write ``label`` at the point ``at``."""
-    region = np.asarray(inside, dtype=np.float64)
-    if region.any() and not region.all():
-        ax.contour(np.asarray(x), np.asarray(y), region, [0.5], colors=INK, linewidths=1.6)
-        ax.contourf(
-            np.asarray(x), np.asarray(y), region, [0.5, 1.5], colors="none", hatches=["///"]
+    drawable(ax, "outline", label=label)
+    at = pair(at, "outline: at")
+    region = real_array(inside, "outline", "inside")
+    x, y = (real_array(v, "outline", name) for name, v in (("x", x), ("y", y)))
+    if x.ndim != 1 or y.ndim != 1 or region.shape != (y.size, x.size) or min(region.shape) < 2:
+        raise UsageError(
+            f"outline: x has shape {x.shape}, y {y.shape} and inside {region.shape}; inside needs "
+            "a row for each y and a column for each x, two or more."
         )
+    if region.any() and not region.all():
+        ax.contour(x, y, region, [0.5], colors=INK, linewidths=1.6)
+        ax.contourf(x, y, region, [0.5, 1.5], colors="none", hatches=["///"])
     _tag(ax, label, at)
     return ax
 
 
 def mark_points(ax: Axes, points: Mapping[str, tuple[float, float]]) -> Axes:
     """Mark named points with a dot and their name beside it, readable on any colour."""
+    drawable(ax, "mark_points")
     left, right = ax.get_xlim()
-    for name, (x, y) in points.items():
+    for name, point in mapping(points, "mark_points: points", "pairs of numbers").items():
+        x, y = pair(point, f"mark_points: points[{name!r}]")
         ax.plot([x], [y], "o", color="white", markeredgecolor=INK, markeredgewidth=0.9, label="_")
         before = x > (left + right) / 2
         _tag(ax, name, (x, y), (-6 if before else 6, 0), "right" if before else "left")
@@ -166,12 +187,15 @@ def trace(ax: Axes, *coordinates: ArrayLike, color: str = INK) -> Axes:
     ``coordinates`` are two arrays (n,) on flat axes, and three on axes in three dimensions. Others,
     or a value that is not finite, raise ``UsageError``.
     """
-    path = [np.asarray(values, dtype=np.float64) for values in coordinates]
+    drawable(ax, "trace")
+    if not isinstance(color, str) or not mpl.colors.is_color_like(color):
+        raise UsageError(f"trace: color is {shown(color)}; it must be a colour of matplotlib.")
+    path = [real_array(v, "trace", "coordinates", finite=False, many=True) for v in coordinates]
     needed = 3 if ax.name == "3d" else 2
     shapes = {values.shape for values in path}
     if len(path) != needed or len(shapes) != 1 or path[0].ndim != 1 or not np.isfinite(path).all():
         raise UsageError(
-            f"trace: these axes need {needed} arrays of one length, with finite values; there are "
+            f"trace: coordinates must be {needed} arrays of one length, finite; there are "
             f"{len(path)} of the shapes {', '.join(map(str, sorted(shapes)))}."
         )
     width = 0.7 * float(mpl.rcParams["lines.linewidth"])
@@ -212,10 +236,12 @@ def _contours(
 ) -> None:
     """Draw and label contours, that of ``middle`` thicker than the others."""
     widths = [1.6 if level == middle else 0.7 for level in levels]
-    shown = np.ma.masked_invalid(values)
+    masked = np.ma.masked_invalid(values)
     # White under ink, so that a line is seen on every colour.
-    ax.contour(across, up, shown, levels, colors="white", linewidths=[w + 1.0 for w in widths])
-    lines = ax.contour(across, up, shown, levels, colors=INK, linewidths=widths, linestyles="solid")
+    ax.contour(across, up, masked, levels, colors="white", linewidths=[w + 1.0 for w in widths])
+    lines = ax.contour(
+        across, up, masked, levels, colors=INK, linewidths=widths, linestyles="solid"
+    )
     for text in ax.clabel(
         lines,
         fmt=lambda v: decade_label(v, plain=True) if log else Formatter.fix_minus(f"{v:g}"),
@@ -228,6 +254,7 @@ def _contours(
 def _checked(
     grid: Grid, log: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    record(grid, "plot_heat: grid", ("x", "y", "values", "quantity"), "Grid")
     across, up = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y))
     values = np.asarray(grid.values, dtype=np.float64)
     name = f"plot_heat: {grid.quantity!r}"

@@ -12,9 +12,12 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
-from gradflow.errors import UsageError
+from gradflow.arrays import real_array
+from gradflow.errors import UsageError, shown
+from gradflow.figures.look.axes import complex_numbers, drawable
 from gradflow.figures.look.decades import decade_label
 from gradflow.figures.look.style import INK
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,8 +61,10 @@ def plot_pseudospectra(
         Shapes that do not fit, NaN, an eigenvalue that is not finite, or levels that are not
         positive and ascending.
     """
+    drawable(ax, "plot_pseudospectra")
+    record(grid, "plot_pseudospectra: grid", ("x", "y", "values", "quantity"), "Grid")
     x, y, values = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y, grid.values))
-    points = np.asarray(eigenvalues, dtype=np.complex128)
+    points = complex_numbers(eigenvalues, "plot_pseudospectra: eigenvalues")
     if values.shape != (y.size, x.size) or (np.isnan(values) | np.isneginf(values)).any():
         raise UsageError(
             f"plot_pseudospectra: the values have shape {values.shape} for {y.size} y and {x.size} "
@@ -67,10 +72,10 @@ def plot_pseudospectra(
         )
     if points.ndim != 1 or not np.isfinite(points).all():
         raise UsageError("plot_pseudospectra: the eigenvalues must be one axis of finite numbers.")
-    edges = np.asarray(levels, dtype=np.float64)
-    if edges.size < 2 or edges[0] <= 0 or (np.diff(edges) <= 0).any():
+    edges = real_array(levels, "plot_pseudospectra", "levels")
+    if edges.ndim != 1 or edges.size < 2 or edges[0] <= 0 or (np.diff(edges) <= 0).any():
         raise UsageError(
-            f"plot_pseudospectra: levels is {list(levels)}; give two or more positive numbers in "
+            f"plot_pseudospectra: levels is {shown(levels)}; give two or more positive numbers in "
             "ascending order."
         )
     decades = np.log10(edges)

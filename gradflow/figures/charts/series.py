@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, mark_zeros, name_curves
 from gradflow.figures.look.decades import decade_axis, to_decades
 from gradflow.figures.look.style import INK, QUIET, stroke
+from gradflow.given import flag, instance, several
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +86,11 @@ def plot_series(
     UsageError
         Nothing to plot, shapes that do not fit, NaN, or an infinity where there is none to draw.
     """
+    drawable(ax, "plot_series", x=x, y=y)
+    log, named = flag(log, "plot_series: log"), flag(named, "plot_series: named")
+    series = several(series, "plot_series: series", "Series")
+    for one in series:
+        instance(one, "plot_series: an item of series", Series)
     if not series:
         raise UsageError("plot_series: series is empty; give at least one Series.")
     curves, count, ends = [], 0, []

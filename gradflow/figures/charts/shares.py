@@ -10,8 +10,11 @@ import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import real_array
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import legend_above
+from gradflow.given import flag, mapping, several, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,12 +62,15 @@ def plot_shares(
     UsageError
         Nothing to plot, shapes that do not fit, or shares that are not parts of a whole.
     """
-    places = np.asarray(across, dtype=np.float64)
-    parts = {name: np.asarray(v, dtype=np.float64) for name, v in shares.items()}
+    drawable(ax, "plot_shares", x=x, y=y)
+    named = flag(named, "plot_shares: named")
+    places = real_array(across, "plot_shares", "across")
+    given = mapping(shares, "plot_shares: shares", "arrays")
+    parts = {n: real_array(v, "plot_shares", f"shares[{n!r}]") for n, v in given.items()}
     if not parts or places.ndim != 1 or any(v.shape != places.shape for v in parts.values()):
         raise UsageError(
             f"plot_shares: {len(parts)} shares of shapes {[v.shape for v in parts.values()]} over "
-            f"{places.shape}; give one share or more, each as long as what it is drawn against."
+            f"{places.shape}; give one share or more, each as long as `across`, one axis."
         )
     stacked = np.stack(list(parts.values()))
     if not (stacked >= 0).all() or not np.allclose(stacked.sum(axis=0), 1, atol=_SLACK):
@@ -82,6 +88,8 @@ def plot_shares(
 
 def share_handles(names: list[str]) -> list[Patch]:
     """Return the entries of a legend for shares of these names, in the colours of `plot_shares`."""
+    given = several(names, "share_handles: names", "names")
+    names = [text(name, "share_handles: an item of names") for name in given]
     pairs = zip(names, _colors(len(names)), strict=True)
     return [Patch(facecolor=color, edgecolor="white", label=name) for name, color in pairs]
 

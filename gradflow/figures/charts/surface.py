@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable, pair
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +54,9 @@ def plot_surface(
     UsageError
         Axes that are flat, shapes that do not fit, or a value that is not finite.
     """
+    drawable(ax, "plot_surface", x=x, y=y)
+    record(grid, "plot_surface: grid", ("x", "y", "values", "quantity"), "Grid")
+    view = pair(view, "plot_surface: view")
     solid: Any = ax
     across, up, height = (np.asarray(v, dtype=np.float64) for v in (grid.x, grid.y, grid.values))
     if ax.name != "3d":

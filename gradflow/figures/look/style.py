@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 
 from gradflow.figures.look.venues import Venue
+from gradflow.given import instance
 
 __all__ = ["INK", "QUIET", "Stroke", "math_text", "paper_style", "stroke"]
 
@@ -93,7 +94,9 @@ def paper_style(at: Venue | None = None) -> AbstractContextManager[None]:
     >>> with paper_style():
     ...     ax = Figure(figsize=(3.3, 2.2), layout="constrained").subplots()
     """
-    return mpl.rc_context(_SETTINGS | (at.settings() if at else {}))
+    if at is not None:
+        instance(at, "paper_style: at", Venue)
+    return mpl.rc_context(_SETTINGS | (at.settings() if at is not None else {}))
 
 
 def math_text(latex: str) -> str:

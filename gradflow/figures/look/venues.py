@@ -7,7 +7,7 @@ from typing import Any
 
 from tueplots import bundles
 
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 
 __all__ = ["VENUES", "Venue", "find_venue"]
 
@@ -93,6 +93,6 @@ VENUES = _known()
 
 def find_venue(name: str) -> Venue:
     """Return the venue ``name``. Raises ``UsageError`` for an unknown one."""
-    if name not in VENUES:
-        raise UsageError(f"venue {name!r} is not known; choose one of {', '.join(VENUES)}.")
+    if not isinstance(name, str) or name not in VENUES:
+        raise UsageError(f"venue {shown(name)} is not known; choose one of {', '.join(VENUES)}.")
     return VENUES[name]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.style import stroke
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,16 +46,16 @@ def plot_branch(ax: Axes, result: FixedPointBranch, *, unit: int = 0) -> Axes:
     UsageError
         No such entry, or shapes that do not fit.
     """
+    drawable(ax, "plot_branch")
+    has = ("states", "values", "stability", "fold_values", "crossing_values", "parameter")
+    record(result, "plot_branch: result", has, "FixedPointBranch")
     states = np.asarray(result.states, dtype=np.float64)
     if states.ndim != 2 or not len(states) == len(result.values) == len(result.stability):
         raise UsageError(
             f"plot_branch: states have shape {states.shape} with {len(result.values)} values and "
             f"{len(result.stability)} words of stability; each point needs one of each."
         )
-    if not 0 <= unit < states.shape[1]:
-        raise UsageError(
-            f"plot_branch: unit={unit}, and the state has the entries 0 to {states.shape[1] - 1}."
-        )
+    unit = whole_number(unit, "plot_branch: unit", 0, states.shape[1] - 1)
     stable = np.array(result.stability) == "stable"
     cuts = [0, *(np.flatnonzero(np.diff(stable)) + 1), len(states)]
     handles = {}

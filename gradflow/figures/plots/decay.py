@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, lag_axis, mark_zeros, name_curves, read_lags
 from gradflow.figures.look.decades import decade_axis, decade_label, to_decades
 from gradflow.figures.look.style import QUIET, math_text, stroke
+from gradflow.given import real_number, record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,11 +62,16 @@ def plot_decay(
     UsageError
         Nothing to plot, shapes that do not fit, NaN or ``+inf``, a tolerance that is not positive.
     """
-    decays = decays if isinstance(decays, Sequence) else [decays]
+    drawable(ax, "plot_decay")
+    decays = decays if isinstance(decays, Sequence) and not isinstance(decays, str) else [decays]
     if not decays:
         raise UsageError("plot_decay: decays is empty; give at least one Decay.")
-    if tolerance is not None and not 0 < tolerance < math.inf:
-        raise UsageError(f"plot_decay: tolerance is {tolerance}; it must be a positive number.")
+    for decay in decays:
+        record(decay, "plot_decay: decays", ("lag", "log_norm", "quantity", "label"), "Decay")
+    if tolerance is not None:
+        tolerance = real_number(tolerance, "plot_decay: tolerance", 0.0, above=True)
+    if horizon is not None:
+        horizon = whole_number(horizon, "plot_decay: horizon", 0)
     same = len({decay.quantity for decay in decays}) == 1
     curves, bands, lags = [], [], []
     for index, decay in enumerate(decays):

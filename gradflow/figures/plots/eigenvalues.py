@@ -11,8 +11,10 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import complex_numbers, drawable
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.style import INK, QUIET, stroke
+from gradflow.given import mapping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +53,9 @@ def plot_eigenvalues(
     UsageError
         Nothing to plot, a value that is not finite, or more than one axis.
     """
+    drawable(ax, "plot_eigenvalues")
+    mapping(eigenvalues, "plot_eigenvalues: eigenvalues", "complex values")
+    curves = {} if curves is None else mapping(curves, "plot_eigenvalues: curves", "points")
     if not eigenvalues:
         raise UsageError("plot_eigenvalues: eigenvalues is empty; name at least one step.")
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=QUIET, linewidth=0.7))
@@ -58,7 +63,7 @@ def plot_eigenvalues(
     ax.axvline(0, color=QUIET, linewidth=0.3)
     points = []
     for index, (name, given) in enumerate(eigenvalues.items()):
-        values = np.asarray(given, dtype=np.complex128)
+        values = complex_numbers(given, f"plot_eigenvalues: eigenvalues[{name!r}]")
         if values.ndim != 1 or not np.isfinite(values).all():
             raise UsageError(
                 f"plot_eigenvalues: {name!r} has shape {values.shape} and "

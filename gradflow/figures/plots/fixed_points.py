@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.patches import Circle
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.style import QUIET, stroke
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +61,9 @@ def plot_fixed_points(ax: Axes, result: FixedPoints) -> Axes:
     UsageError
         Nothing to plot, or shapes that do not fit.
     """
+    drawable(ax, "plot_fixed_points")
+    has = ("eigenvalues", "stability", "slow_eigenvalues", "continuum_eigenvalues")
+    record(result, "plot_fixed_points: result", has, "FixedPoints")
     values = np.asarray(result.eigenvalues, dtype=np.complex128)
     if values.ndim != 2 or len(values) != len(result.stability):
         raise UsageError(

@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import legend_above
 from gradflow.figures.look.style import QUIET, stroke
+from gradflow.given import record, several
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +52,12 @@ def plot_lyapunov(
     UsageError
         Nothing to plot, NaN, or shapes that do not fit.
     """
-    spectra = spectra if isinstance(spectra, Sequence) else [spectra]
+    drawable(ax, "plot_lyapunov")
+    spectra = list(spectra) if isinstance(spectra, Sequence) else [spectra]
+    h_only = several(h_only, "plot_lyapunov: h_only", "LyapunovSpectrum")
+    for name, given in [("spectra", s) for s in spectra] + [("h_only", s) for s in h_only]:
+        has = ("exponents", "stderr", "label")
+        record(given, f"plot_lyapunov: {name}", has, "LyapunovSpectrum")
     if not [*spectra, *h_only]:
         raise UsageError("plot_lyapunov: spectra is empty; give at least one LyapunovSpectrum.")
     ax.axhline(0, color=QUIET, linewidth=0.7)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, lag_axis, mark_zeros, name_curves, read_lags
 from gradflow.figures.look.decades import decade_axis, to_decades
 from gradflow.figures.look.style import INK, QUIET, stroke
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +43,9 @@ def plot_paths(ax: Axes, result: PathDecay) -> Axes:
     UsageError
         Shapes that do not fit, NaN or ``+inf``.
     """
+    drawable(ax, "plot_paths")
+    has = ("lag", "total", "log_norm", "carousel_only")
+    record(result, "plot_paths: result", has, "PathDecay")
 
     def draw(log_norm: ArrayLike, label: str, **look: Any) -> Line2D:
         name = f"plot_paths: {label!r}"

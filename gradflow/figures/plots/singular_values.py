@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from gradflow.errors import UsageError
+from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, lag_axis, name_curves, read_lags
 from gradflow.figures.look.decades import decade_axis, to_decades
+from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +49,8 @@ def plot_singular_values(ax: Axes, result: SingularValues) -> Axes:
     UsageError
         Shapes that do not fit, NaN or ``+inf``.
     """
+    drawable(ax, "plot_singular_values")
+    record(result, "plot_singular_values: result", ("lag", "log_sigma"), "SingularValues")
     decades = to_decades(result.log_sigma, "plot_singular_values: log_sigma")
     if decades.ndim != 2 or not decades.shape[1]:
         raise UsageError(

@@ -10,10 +10,17 @@ from sympy.printing.latex import LatexPrinter
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, record_of, step
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Product, Statement
+from gradflow.cells.language.program import Elementwise, Map, Product, Slope, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
-from gradflow.cells.typeset import is_raised, name_latex, number_latex, time_index
+from gradflow.cells.typeset import (
+    call_latex,
+    is_raised,
+    name_latex,
+    number_latex,
+    time_index,
+    transposed_latex,
+)
 from gradflow.jacobians.print.signed import Signed, in_sum
 
 
@@ -21,6 +28,25 @@ def generated(cell: Cell) -> dict[sp.Symbol, Statement]:
     """Return the statements whose targets the program named itself: they print written out."""
     named = {symbol(line.target) for line in cell.lines}
     return {s.target: s for s in cell.program if s.target not in named}
+
+
+def map_latex(linear_map: Map) -> str:
+    """Return the symbol of a linear map; a mean is a row of ``1/n``, a spread a column of ones.
+
+    A sum of maps stands in parentheses.
+    """
+    fixed = {"spread": r"\mathbf{1}", "sum": r"\mathbf{1}^{\top}"}
+    fixed["mean"] = r"\tfrac{1}{n} \mathbf{1}^{\top}"
+    if not linear_map.summands:
+        return fixed.get(linear_map.kind) or name_latex(linear_map.name)
+    found = []
+    for part in linear_map.summands:
+        name = part.linear_map.name
+        matrix = transposed_latex(name) if part.transposed else name_latex(name)
+        factor = abs(part.factor)
+        number = number_latex(float(factor)) if decimal(factor) else sp.latex(factor)
+        found.append(Signed(part.factor < 0, matrix if factor == 1 else rf"{number} \, {matrix}"))
+    return str(found[0]) if len(found) == 1 else rf"\left( {' '.join(in_sum(found))} \right)"
 
 
 def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
@@ -62,22 +88,32 @@ class ExpressionLatex(LatexPrinter):
         self._step = step
         self._moving = cell.moving
         self._written_out = generated(cell)
+        self._calls = {symbol(call.value): call for call in cell.calls}
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         statement = self._written_out.get(expr)
+        if expr in self._calls:
+            call = self._calls[expr]
+            return call_latex(call.name, (self._print(a) for a in map(symbol, call.arguments)))
         if isinstance(statement, Elementwise):
             return str(self._print(statement.expression))
         if isinstance(statement, Product):
             operand, name = self._print(statement.operand), statement.linear_map.name
             if statement.linear_map.kind in ("mean", "sum"):
                 return rf"\operatorname{{{name}}}\left( {operand} \right)"
+            if not statement.linear_map.linear:
+                return rf"\max \left( {operand} \right)"
             inner = self._written_out.get(statement.operand)
             if isinstance(inner, Elementwise) and not inner.expression.is_Function:
                 operand = rf"\left( {operand} \right)"
-            return rf"{name_latex(name)} \, {operand}"
+            return rf"{map_latex(statement.linear_map)} \, {operand}"
         if expr == TIME:
             return self._step
         return name_latex(*time_index(expr.name, self._cell.states, self._moving, self._step))
+
+    def slope(self, slope: Slope) -> str:
+        """Return the derivative of a call, such as ``LN'(a)``."""
+        return call_latex(slope.function, [str(self._print(slope.argument))], slope.prime)
 
     def _is_vector(self, expr: sp.Basic) -> bool:
         return any(self._cell.spaces.get(s.name, ONE) != ONE for s in expr.free_symbols)
@@ -120,7 +156,8 @@ class ExpressionLatex(LatexPrinter):
     def _is_loose(self, expr: sp.Basic) -> bool:
         """Whether an expression needs parentheses as a factor."""
         inner = self._written_out.get(expr)
-        shown = inner.expression if isinstance(inner, Elementwise) else expr
+        named = expr in self._calls
+        shown = inner.expression if isinstance(inner, Elementwise) and not named else expr
         return isinstance(shown, (sp.Add, modulo, choose)) or shown.could_extract_minus_sign()
 
     def _print_Rational(self, expr: sp.Rational) -> str:

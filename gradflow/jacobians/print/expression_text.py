@@ -9,9 +9,23 @@ from sympy.printing.str import StrPrinter
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import modulo, step
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise, Product
+from gradflow.cells.language.program import Elementwise, Map, Product
+from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.print.expression_latex import decimal, generated, ordered_terms
 from gradflow.jacobians.print.signed import Signed, in_sum
+
+
+def map_text(linear_map: Map) -> str:
+    """Return a linear map in the words of the language, a sum of maps in parentheses."""
+    fixed = {"spread": "1", "mean": "(1/n) 1^T", "sum": "1^T"}
+    if not linear_map.summands:
+        return fixed.get(linear_map.kind, linear_map.name)
+    found = []
+    for part in linear_map.summands:
+        factor, matrix = abs(part.factor), f"{part.linear_map.name}{'.T' * part.transposed}"
+        number = repr(float(factor)) if decimal(factor) else str(factor)
+        found.append(Signed(part.factor < 0, matrix if factor == 1 else f"{number}*{matrix}"))
+    return str(found[0]) if len(found) == 1 else f"({' '.join(in_sum(found))})"
 
 
 class ExpressionText(StrPrinter):
@@ -22,18 +36,31 @@ class ExpressionText(StrPrinter):
         super().__init__()
         self._cell = cell
         self._written_out = generated(cell)
+        self._calls = {symbol(call.value): call for call in cell.calls}
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         statement = self._written_out.get(expr)
+        if expr in self._calls:
+            call = self._calls[expr]
+            return f"{call.name}({', '.join(str(self._print(symbol(a))) for a in call.arguments)})"
         if isinstance(statement, Elementwise):
             return str(self._print(statement.expression))
         if isinstance(statement, Product):
             name, operand = statement.linear_map.name, self._print(statement.operand)
             if statement.linear_map.kind in ("mean", "sum"):
                 return f"{name}({operand})"
-            return f"{name} @ {self.operand(statement.operand)}"
+            if not statement.linear_map.linear:
+                return f"max({operand})"
+            return f"{map_text(statement.linear_map)} @ {self.operand(statement.operand)}"
         part = expr.name.removesuffix("_next")
         return f"{part}'" if part != expr.name and part in self._cell.states else str(expr.name)
+
+    def factor(self, linear_map: Map) -> str:
+        """Return a map of a term, the derivative of a call as ``LN'(a)``."""
+        slope = linear_map.slope
+        if slope is None:
+            return map_text(linear_map)
+        return f"{slope.function}{slope.prime}({self._print(slope.argument)})"
 
     def operand(self, expr: sp.Basic) -> str:
         """Return an expression in parentheses unless it is a single name, number or call."""
@@ -50,7 +77,9 @@ class ExpressionText(StrPrinter):
         """Whether an expression prints as one name, number or call."""
         statement = self._written_out.get(expr)
         if isinstance(statement, Product):
-            return statement.linear_map.kind in ("mean", "sum")
+            return statement.linear_map.kind in ("mean", "sum", "largest")
+        if expr in self._calls:
+            return True
         if isinstance(statement, Elementwise):
             return self._is_whole(statement.expression)
         return bool(expr.is_Symbol or expr.is_Function or (expr.is_Integer and expr >= 0))

@@ -9,9 +9,10 @@ import sympy as sp
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
-from gradflow.cells.language.syntax import names_in
+from gradflow.cells.language.syntax import names_in, symbol
 from gradflow.cells.typeset import name_latex, time_index
-from gradflow.jacobians.print.expression_latex import ExpressionLatex
+from gradflow.jacobians.derive import reads
+from gradflow.jacobians.print.expression_latex import ExpressionLatex, generated, map_latex
 from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
@@ -21,17 +22,6 @@ def part_latex(cell: Cell, name: str, new: bool) -> str:
     """Return ``h_t`` for the new value of a part (or an output, input), ``h_{t-1}`` for the old."""
     key = f"{name}_next" if new and name in cell.states else name
     return name_latex(*time_index(key, cell.states, cell.moving))
-
-
-def map_latex(linear_map: Map) -> str:
-    """Return the symbol of a linear map; a mean is a row of ``1/n``, a spread a column of ones."""
-    if linear_map.kind == "spread":
-        return r"\mathbf{1}"
-    if linear_map.kind == "mean":
-        return r"\tfrac{1}{n} \mathbf{1}^{\top}"
-    if linear_map.kind == "sum":
-        return r"\mathbf{1}^{\top}"
-    return name_latex(linear_map.name)
 
 
 def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
@@ -55,7 +45,7 @@ def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
 
 def _factor_latex(printer: ExpressionLatex, factor: Factor) -> str:
     if isinstance(factor, Map):
-        return map_latex(factor)
+        return map_latex(factor) if factor.slope is None else printer.slope(factor.slope)
     text = str(printer.doprint(factor.vector))
     if isinstance(factor, Diagonal):
         return rf"\operatorname{{diag}}\left( {text} \right)"
@@ -96,11 +86,16 @@ def block_latex(cell: Cell, out: str, wrt: str, nested: Iterable[tuple[Term, str
 
 
 def parameter_latex(
-    cell: Cell, out: str, parameter: str, terms: Iterable[tuple[Term, sp.Symbol | None]]
+    cell: Cell,
+    out: str,
+    parameter: str,
+    terms: Iterable[tuple[Term, sp.Symbol | None]],
+    turned: Iterable[tuple[Term, sp.Symbol]] = (),
 ) -> str:
     r"""Return one immediate parameter derivative as an aligned equation.
 
-    ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``.
+    ``A \\otimes v^T`` has entries ``A[a, i] v[j]`` at output ``a`` and weight ``(i, j)``, and
+    ``v \\otimes A`` of the ``turned`` ones entries ``v[i] A[a, j]``.
     """
     printer = ExpressionLatex(cell)
     above, below = part_latex(cell, out, new=True), name_latex(parameter)
@@ -113,6 +108,11 @@ def parameter_latex(
                 vector = rf"\left( {vector} \right)"
             row = row.times([rf"{vector}^{{\top}}"], r" \otimes ")
         rows.append(row)
+    for term, operand in turned:
+        row, vector = term_latex(cell, term, cell.spaces[out]), str(printer.doprint(operand))
+        if not printer.is_name(operand):
+            vector = rf"\left( {vector} \right)"
+        rows.append(Signed(row.negative, rf"{vector} \otimes {row.body}"))
     return _aligned(_derivative(above, below, r"\partial^{+}"), rows)
 
 
@@ -129,9 +129,17 @@ def matrix_latex(cell: Cell, blocks: Container[tuple[str, str]]) -> str:
 
 
 def where_latex(cell: Cell, terms: Iterable[Term]) -> str:
-    """Return the equations of the names that stand in terms, such as the gates; or ``""``."""
+    """Return the equations of the names that stand in terms, such as the gates; or ``""``.
+
+    Functions that the cell defines follow below.
+    """
+    terms = list(terms)
     used = {s.name for term in terms for d in term.diagonals for s in d.free_symbols}
-    rows = []
+    slopes = [m.slope for term in terms for m in term.maps if m.slope is not None]
+    inner, functions = behind(cell, used | {slope.argument.name for slope in slopes})
+    used |= inner
+    functions |= {slope.function for slope in slopes}
+    rows = [f"{left} &= {right}" for left, right in reversed(cell.definition_rows(functions))]
     for line, (left, right) in reversed(list(zip(cell.lines, cell.equation_rows(), strict=True))):
         if line.target in used:
             used |= set(names_in(line.tree))
@@ -140,6 +148,25 @@ def where_latex(cell: Cell, terms: Iterable[Term]) -> str:
         return ""
     body = " \\\\\n".join(reversed(rows))
     return f"\\text{{where}} \\quad\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def behind(cell: Cell, names: set[str]) -> tuple[set[str], set[str]]:
+    """Return the names of equations, and the functions, that print in place of other names."""
+    if not cell.calls:
+        return set(), set()
+    inside, calls = generated(cell), {call.value: call for call in cell.calls}
+    found, functions = set(), set()
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if name in calls:
+            functions.add(calls[name].name)
+            waiting += calls[name].arguments
+        elif symbol(name) in inside:
+            waiting += [s.name for s in reads(inside[symbol(name)])]
+        else:
+            found.add(name)
+    return found, functions
 
 
 def stacked(equations: Iterable[str]) -> str:

@@ -16,10 +16,6 @@ from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
 
 
-def _map_text(linear_map: Map) -> str:
-    return {"spread": "1", "mean": "(1/n) 1^T", "sum": "1^T"}.get(linear_map.kind, linear_map.name)
-
-
 def term_text(cell: Cell, term: Term, space: str) -> Signed:
     """Return a term on one line, for instance ``(1 - alpha) diag(d0) W1``.
 
@@ -40,7 +36,7 @@ def term_text(cell: Cell, term: Term, space: str) -> Signed:
 
 def _factor_text(printer: ExpressionText, factor: Factor) -> str:
     if isinstance(factor, Map):
-        return _map_text(factor)
+        return printer.factor(factor)
     text = printer.doprint(factor.vector)
     if isinstance(factor, Diagonal):
         return f"diag({text})"
@@ -78,15 +74,22 @@ def parameter_sides(cell: Cell, out: str, parameter: str) -> str:
 
 
 def parameter_text(
-    cell: Cell, out: str, parameter: str, terms: Iterable[tuple[Term, sp.Symbol | None]]
+    cell: Cell,
+    out: str,
+    parameter: str,
+    terms: Iterable[tuple[Term, sp.Symbol | None]],
+    turned: Iterable[tuple[Term, sp.Symbol]] = (),
 ) -> str:
-    """Return ``d+c'/dU_f = ... (x) h^T`` on one line."""
+    """Return ``d+c'/dU_f = ... (x) h^T`` on one line, and ``h (x) ...`` for the ``turned``."""
     printer = ExpressionText(cell)
     rows = []
     for term, operand in terms:
         row = term_text(cell, term, cell.spaces[out])
         vector = [] if operand is None else [f"{printer.operand(operand)}^T"]
         rows.append(row.times(vector, " (x) "))
+    for term, operand in turned:
+        row = term_text(cell, term, cell.spaces[out])
+        rows.append(Signed(row.negative, f"{printer.operand(operand)} (x) {row.body}"))
     return _equation(parameter_sides(cell, out, parameter), rows)
 
 
@@ -104,6 +107,6 @@ def term_json(cell: Cell, term: Term) -> dict[str, Any]:
     printer = ExpressionText(cell)
     return {
         "diagonals": [printer.doprint(d) for d in term.diagonals],
-        "maps": [_map_text(m) for m in term.maps],
+        "maps": [printer.factor(m) for m in term.maps],
         "path": list(term.path),
     }

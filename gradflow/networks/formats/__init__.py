@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gradflow.errors import InputError
+from gradflow.given import path as file_path
 from gradflow.networks.formats.encodings.stored import Contents, Stored
 from gradflow.networks.formats.format import Format
 from gradflow.registry import Registry
@@ -47,6 +48,7 @@ def contents_of(path: Path) -> tuple[Format, Contents]:
     InputError
         No such file, an empty one, one of no known format, or one that its format cannot read.
     """
+    file_path(path, "read: path")
     try:
         head = b""
         if not path.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 import warnings
 import zipfile
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
+from gradflow.memory import FLOAT, as_bytes, budget
 
-__all__ = ["DAMAGE", "array_of", "table_of", "words_of"]
+__all__ = ["COPIES", "DAMAGE", "array_of", "table_of", "words_of"]
 
+# Bytes for each byte of a file: itself, the array in it, which its header is asked about as well.
+COPIES = 2
 # Everything that NumPy, zipfile and zlib raise for a damaged file: its header may say anything
 DAMAGE = (
     ValueError,
@@ -36,7 +40,10 @@ def array_of(stream: IO[bytes], where: str) -> NDArray[np.generic]:
         with warnings.catch_warnings():
             # a header as Python 2 wrote it is slow to read, and nobody's concern here
             warnings.simplefilter("ignore", UserWarning)
+            _require_room(stream, where)
             array: NDArray[np.generic] = np.lib.format.read_array(stream, allow_pickle=False)
+    except InputError:
+        raise
     except DAMAGE as error:
         if "Object arrays" in str(error):
             raise InputError(
@@ -47,6 +54,25 @@ def array_of(stream: IO[bytes], where: str) -> NDArray[np.generic]:
             f"{where} is a damaged .npy file ({words_of(error)}); save it again with numpy.save."
         ) from error
     return array
+
+
+def _require_room(stream: IO[bytes], where: str) -> None:
+    """Raise ``InputError`` if the header promises more numbers than memory can hold."""
+    start = stream.tell()
+    major, _ = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0
+    if major > 1:
+        header = np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    stream.seek(start)
+    # float64 beside what is read, and a truth value for each
+    needed = math.prod(shape) * (dtype.itemsize + FLOAT + 1)
+    if needed > budget():
+        raise InputError(
+            f"{where} is said by its header to hold an array of {dtype} of shape {shape}, which "
+            f"would take {as_bytes(needed)} to read, and {as_bytes(budget())} may be taken; save "
+            "a part of it, or set GRADFLOW_MEMORY to allow more."
+        )
 
 
 def table_of(array: NDArray[np.generic], where: str) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
-from gradflow.networks.readers.arrays import array_of, table_of
+from gradflow.networks.readers.arrays import COPIES, array_of, table_of
 from gradflow.networks.readers.reader import Reader
 
 __all__ = ["READER"]
@@ -33,4 +33,4 @@ def read_npy(content: bytes, where: str) -> NDArray[np.float64]:
     return table_of(array_of(io.BytesIO(content), where), where)
 
 
-READER = Reader(suffixes=(".npy",), reads="the array of numpy.save", read=read_npy)
+READER = Reader(suffixes=(".npy",), reads="the array of numpy.save", read=read_npy, copies=COPIES)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
-from gradflow.networks.readers.arrays import DAMAGE, array_of, table_of, words_of
+from gradflow.networks.readers.arrays import COPIES, DAMAGE, array_of, table_of, words_of
 from gradflow.networks.readers.reader import Reader
 
 __all__ = ["READER"]
@@ -54,5 +54,8 @@ def read_npz(content: bytes, where: str) -> NDArray[np.float64]:
 
 
 READER = Reader(
-    suffixes=(".npz",), reads="the only array of numpy.savez, or the one named x", read=read_npz
+    suffixes=(".npz",),
+    reads="the only array of numpy.savez, or the one named x",
+    read=read_npz,
+    copies=COPIES,
 )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
+from gradflow.arrays import whole_number
 from gradflow.cells import get
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.given import mapping, real_number
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import carousel
 from gradflow.proofs.bounding.cone import Cone
@@ -49,6 +51,18 @@ def gate_below(y: Fraction) -> Fraction:
     return scaled / (1 + scaled)
 
 
+# Powers of a fraction with so high an exponent are still numbers of a few thousand digits.
+_MOST_STEPS = 1_000_000
+_NORMS = ("U_i", "U_f", "U_o", "U_g", "W_f")
+
+
+def _exact(value: object, name: str) -> Fraction:
+    """Return a number of at least 0, exactly."""
+    if isinstance(value, int | Fraction) and not isinstance(value, bool) and 0 <= value < 2**1000:
+        return Fraction(value)
+    return Fraction(real_number(value, name, 0.0))
+
+
 def forget_bias_for(
     steps: int,
     keep: Fraction,
@@ -78,11 +92,19 @@ def forget_bias_for(
         ``None`` where no bias up to 64 beyond the gate's own inputs suffices: the norms of the
         other maps are too large for the theorem, whatever the forget gate does.
     """
-    if not (0 < keep < 1 and steps >= 1 and units >= 1):
-        raise UsageError(
-            f"forget_bias_for: keep={keep}, steps={steps}, units={units}; keep lies in (0, 1), the "
-            "others are at least 1."
-        )
+    where = "forget_bias_for"
+    steps = whole_number(steps, f"{where}: steps", 1, _MOST_STEPS)
+    units = whole_number(units, f"{where}: units", 1)
+    keep, reach, cell_state = (
+        _exact(value, f"{where}: {name}")
+        for name, value in (("keep", keep), ("reach", reach), ("cell_state", cell_state))
+    )
+    if not 0 < keep < 1:
+        raise UsageError(f"{where}: keep is {shown(keep)}; it must lie between 0 and 1.")
+    given = mapping(norms, f"{where}: norms", "fractions")
+    if missing := [name for name in _NORMS if name not in given]:
+        raise UsageError(f"{where}: norms has no {missing[0]}; it needs {', '.join(_NORMS)}.")
+    norms = {name: _exact(given[name], f"{where}: norms[{name!r}]") for name in _NORMS}
     found = carousel(get("lstm"))
     assert found is not None, "the LSTM has a carousel"
     spread = norms["U_f"] * _root_above(units) + norms["W_f"] * reach

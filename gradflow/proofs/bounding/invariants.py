@@ -11,6 +11,7 @@ from dataclasses import replace
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
+from gradflow.given import choice
 from gradflow.proofs.algebra.finder import find_bound
 from gradflow.proofs.algebra.identity import Identity, Summand
 from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, variable
@@ -82,6 +83,8 @@ def carousel_invariant(cell: Cell | str, part: str, gate: str) -> Invariant | No
     state in [-C, C] stays there. Returns ``None`` where no such identity is found.
     """
     cell = get(cell)
+    choice(part, "carousel_invariant: part", cell.states)
+    choice(gate, "carousel_invariant: gate", [line.target for line in cell.lines])
     within = frozenset(unit_invariants(cell))
     facts = Facts(cell, within)
     target = symbol(f"{part}_next")

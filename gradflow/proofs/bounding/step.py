@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import product
+
+import sympy as sp
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.program import Summand
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.bounding.facts import Facts
@@ -46,10 +51,24 @@ def bounds(cell: Cell | str, least: frozenset[str] = frozenset()) -> StepBound:
     cell = get(cell)
     facts = facts_of(cell, least)
     blocks = (
-        BlockBound(out, wrt, tuple(term_bound(facts, t) for t in block.terms))
+        BlockBound(out, wrt, tuple(term_bound(facts, t) for t in in_named_maps(block.terms)))
         for (out, wrt), block in jacobian(cell).blocks().items()
     )
     return StepBound(cell.states, tuple(blocks))
+
+
+def in_named_maps(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Return terms with sums of maps multiplied out: a bound is stated in norms of named maps.
+
+    ``|W^T| = |W|``, so a transposed map stands as itself.
+    """
+    found: list[Term] = []
+    for term in terms:
+        for summands in product(*(m.summands or (Summand(sp.S.One, m, False),) for m in term.maps)):
+            first = sp.Mul(term.diagonals[0], *(s.factor for s in summands))
+            maps = tuple(s.linear_map for s in summands)
+            found.append(Term((first, *term.diagonals[1:]), maps, term.path))
+    return tuple(found)
 
 
 def term_bound(facts: Facts, term: Term) -> TermBound:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.errors import InputError
+from gradflow.given import instance, path
 from gradflow.proofs.algebra.identity import Identity, identity_from_json
 from gradflow.proofs.claims.claim import Claim, Margin
 from gradflow.proofs.coq import rules as coq_rules
@@ -46,7 +47,8 @@ def write(claim: Claim, out: Path) -> Path:
 
     Raises ``InputError`` if it cannot be written.
     """
-    folder = out / claim.name
+    instance(claim, "write: claim", Claim, "gradflow.prove")
+    folder = path(out, "write: out") / claim.name
     said = claim.plain()
     plain: dict[str, Any] = {k: getattr(said, k) for k in _TEXT}
     plain["hypotheses"] = list(said.hypotheses)
@@ -129,6 +131,7 @@ def _consistent(claim: Claim, texts: dict[str, str]) -> str:
 
 def folders(root: Path) -> list[Path]:
     """Return every bundle in a folder, the folder itself included, sorted."""
+    root = path(root, "verify: root")
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; pass what `gradflow prove --out` wrote.")
     found = sorted({p.parent for name in ("claim.json", "hashes.json") for p in root.rglob(name)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradflow.jacobians import jacobian
 from gradflow.proofs.bounding.norms import BlockBound, StepBound, TermBound
+from gradflow.proofs.bounding.step import in_named_maps
 from gradflow.proofs.claims.typeset import Letters
 
 
@@ -11,7 +12,7 @@ def derivation(letters: Letters, step: StepBound) -> list[str]:
     """Return the derivation of all blocks' bounds; ``letters`` are those of its cell."""
     found = []
     for block in step.blocks:
-        terms = jacobian(letters.cell)[block.out, block.wrt].terms
+        terms = in_named_maps(jacobian(letters.cell)[block.out, block.wrt].terms)
         for term, shown in zip(block.terms, terms, strict=True):
             found += _term(letters, term, [letters.entry(d) for d in shown.diagonals])
         if block.terms:

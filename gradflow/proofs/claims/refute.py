@@ -16,11 +16,14 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
+from gradflow.cells.sized import Sized
 from gradflow.codegen import compile
 from gradflow.errors import UsageError
+from gradflow.given import choice, function, generator, real_number
 from gradflow.proofs.algebra.identity import Identity
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable, constant
 from gradflow.proofs.algebra.polynomial import product as multiply
@@ -128,12 +131,17 @@ def attack(
         How many instances, and the seed they follow from.
     """
     cell = get(cell)
-    rng = np.random.default_rng(seed)
+    for name, asked in (("claimed", claimed), ("measured", measured)):
+        function(asked, f"attack: {name}")
+    choice(side, "attack: side", ("above", "below"))
+    tries = whole_number(tries, "attack: tries", 0, _MOST_TRIES)
+    rng = generator(seed, "attack: seed")
     for instance in islice(instances(cell, rng), tries):
         bound = claimed(instance)
         if bound is None:
             continue
-        value = measured(instance)
+        value = real_number(measured(instance), "attack: what measured returns", infinite=True)
+        bound = real_number(bound, "attack: what claimed returns", infinite=True)
         slack = 1e-9 * max(abs(bound), abs(value), 1e-300)
         if value > bound + slack if side == "above" else value < bound - slack:
             return Broken(instance, value, bound)
@@ -149,6 +157,9 @@ def instances(cell: Cell, rng: np.random.Generator) -> Iterator[Trajectory]:
                 if found is not None:
                     yield found
 
+
+# So many instances take hours.
+_MOST_TRIES = 10**7
 
 Shape = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
 
@@ -168,10 +179,11 @@ def _instance(
         params["period"] = rng.integers(1, 5, params["period"].shape).astype(float)
     steps = int(rng.integers(1, 12))
     x = {n: scale * rng.standard_normal((steps, units[cell.spaces[n]])) for n in cell.input_names}
-    width = sum(compile(cell).part_sizes(params, np.ones(1)).values())
+    sized = Sized(params, units)
+    width = sum(compile(cell).part_sizes(sized).values())
     state = np.clip(scale * rng.standard_normal(width), -1, 1)
     try:
-        return run(cell, params, x or None, state, steps=steps, backend="numpy")
+        return run(cell, sized, x or None, state, steps=steps, backend="numpy")
     except UsageError:  # a run that overflows shows nothing
         return None
 

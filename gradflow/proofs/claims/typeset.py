@@ -72,7 +72,12 @@ class Letters:
     def name(self, variable: Variable) -> str:
         """Return what a variable is about: a map, or the expression of a value."""
         kind, name = variable
-        return name_latex(name) if kind == "norm" else self.entry(self.expressions[name])
+        if kind != "norm":
+            return self.entry(self.expressions[name])
+        function, prime, number = name.partition("'")
+        if prime and function:
+            return rf"\mathrm{{{function}}}'{number}"
+        return name_latex(name)
 
     def variable(self, variable: Variable) -> str:
         """Return a variable of a bound: a norm, a supremum, the least value of a gate."""

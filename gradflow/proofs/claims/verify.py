@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradflow.given import flag
 from gradflow.proofs.claims.bundle import Bundle, folders, read
 from gradflow.proofs.claims.claim import CERTIFIED, CORROBORATED, OBSERVED, PROVED, REFUTED
 from gradflow.proofs.coq import check as coq_check
@@ -50,6 +51,7 @@ def verify(root: Path, *, coq: bool = True, solvers: bool = False) -> Iterator[R
     InputError
         If there is no bundle.
     """
+    coq, solvers = flag(coq, "verify: coq"), flag(solvers, "verify: solvers")
     found = [read(folder) for folder in folders(root)]
     use = coq and coq_check.available()
     needs = use and any(b.claim and b.claim.coq for b in found)

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.given import text
 from gradflow.proofs.algebra.polynomial import Polynomial
 from gradflow.proofs.bounding.carousels import Carousel
 from gradflow.proofs.bounding.step import facts_of
@@ -36,12 +37,14 @@ def after_recurrence(cell: Cell | str, title: str, theorem: str) -> str:
 
     Raises ``NotExportedError`` for a cell that uses what the library has no rule for.
     """
-    return "".join([*_recurrence(CoqTerms(get(cell)), title), theorem, _CELL_ENDS])
+    found, title, theorem = get(cell), text(title, "title"), text(theorem, "theorem")
+    return "".join([*_recurrence(CoqTerms(found), title), theorem, _CELL_ENDS])
 
 
 def after_boxes(cell: Cell | str, title: str, theorem: str) -> str:
     """Return the same with the lemmas about a step between: its bounds, the boxes it keeps."""
     terms = CoqTerms(get(cell))
+    title, theorem = text(title, "title"), text(theorem, "theorem")
     step = StepLemmas(terms=terms, facts=facts_of(cell))
     rows(step)
     return "".join([*_recurrence(terms, title), section(step), theorem, _BOUNDS_END, _CELL_ENDS])
@@ -49,7 +52,9 @@ def after_boxes(cell: Cell | str, title: str, theorem: str) -> str:
 
 def after_upper(cell: Cell | str, _: str, theorem: str) -> str:
     """Return the file of the upper bound, with the text of a theorem after it."""
-    return "".join([*_upper(get(cell)), theorem, _BOUNDS_END, _CELL_ENDS])
+    found, theorem = get(cell), text(theorem, "theorem")
+    text(_, "title")
+    return "".join([*_upper(found), theorem, _BOUNDS_END, _CELL_ENDS])
 
 
 def alone(_: Cell, __: str, theorem: str) -> str:

@@ -16,6 +16,7 @@ from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
+from gradflow.jacobians.print.expression_text import map_text
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable
 
@@ -60,7 +61,7 @@ class CoqTerms:
     def map(self, linear_map: Map) -> str:
         """Return the Coq name of a linear map's matrix. Raises ``NotExportedError``."""
         if linear_map.kind not in ("learned", "constant"):
-            raise NotExportedError(f"the map {linear_map.name} ({linear_map.kind})")
+            raise NotExportedError(f"the map {map_text(linear_map)} ({linear_map.kind})")
         return f"p_{linear_map.name}"
 
     def vector(self, name: sp.Symbol, state: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradflow.cells.cell import Cell
+from gradflow.given import function, instance
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems.any_cell import claims as claims_of_any_cell
 from gradflow.registry import Registry
@@ -72,7 +73,14 @@ def register_theorems(cell: Cell, claims: Callable[[Cell], Sequence[Claim]]) -> 
         [project.entry-points."gradflow.theorems"]
         my_cell = "my_package.theorems:THEOREMS"  # a TheoremSet
     """
+    instance(cell, "register_theorems: cell", Cell)
+    function(claims, "register_theorems: claims")
     known = SETS.get(cell.name) if cell.name in SETS else None
-    if known and known.cell == cell and known.claims.__code__ == claims.__code__:
+    if known and known.cell == cell and _text(known.claims) == _text(claims):
         return known  # the file that declares them is run again
     return SETS.register(cell.name, TheoremSet(cell, claims))
+
+
+def _text(claims: Callable[[Cell], Sequence[Claim]]) -> object:
+    """Return what a function was written as, the same where its file is run again."""
+    return getattr(claims, "__code__", claims)

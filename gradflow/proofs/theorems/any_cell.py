@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
@@ -61,7 +62,9 @@ def upper(cell: Cell) -> Claim:
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
         coq=coq,
         measure=partial(_above, bound),
-        **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
+        **told(texts(SAID)[entry], values)
+        | ({"scope": missing} if missing else {})
+        | ({"witness": _assumes("zero")} if any(map(is_slope, bound.variables)) else {}),
     )
 
 
@@ -72,6 +75,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     values = {name: prose.polynomial(p) for name, p in bounded.items()}
     values |= {f"formula_{name}": formula.polynomial(p) for name, p in bounded.items()}
     values["part"] = prose.part(found.part)
+    values |= {f"part_{time}": name_latex(found.part, time) for time in "tk"}
     entry = "lower" if len(cell.states) == 1 else "lower_parts"
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
     coq, missing = _coq(partial(lower_file, found=found), cell)
@@ -94,10 +98,20 @@ def assumed(letters: Letters, variables: Iterable[Variable]) -> tuple[str, ...]:
     """Return in words what the variables of a bound stand for."""
     known = texts(SAID)["phrases"]
     return tuple(
-        _assumes(v[0], variable=letters.variable(v), name=letters.name(v))
+        _assumes(
+            "slope" if is_slope(v) else v[0],
+            variable=letters.variable(v),
+            name=letters.name(v),
+        )
         for v in variables
         if v[0] in known
     )
+
+
+def is_slope(variable: Variable) -> bool:
+    """Whether a norm is that of the derivative of a call, over all its arguments."""
+    kind, name = variable
+    return kind == "norm" and "'" in name
 
 
 def _assumes(what: str, **values: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.cells import get
+from gradflow.given import instance
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.cone import Cone
 from gradflow.proofs.bounding.step import bounds
@@ -29,7 +30,7 @@ def bound_above(run: Trajectory) -> Floats:
 
     Raises ``UsageError`` for a run with batch axes.
     """
-    run.require_single("bound_above")
+    instance(run, "bound_above: run", Trajectory, "gradflow.run").require_single("bound_above")
     run.require_constant("bound_above")
     lag = np.arange(run.steps + 1)
     if run.cell == get("clockwork") and np.ptp(run.params["period"]) == 0:
@@ -61,7 +62,7 @@ def bound_below(run: Trajectory) -> Floats | None:
 
     Raises ``UsageError`` for a run with batch axes.
     """
-    run.require_single("bound_below")
+    instance(run, "bound_below: run", Trajectory, "gradflow.run").require_single("bound_below")
     run.require_constant("bound_below")
     found = carousel(run.cell)
     if found is None:

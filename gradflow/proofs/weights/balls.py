@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import flint
@@ -17,10 +17,11 @@ import sympy as sp
 from gradflow.cells.language.elementwise import ElementwiseFunction
 from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.program import Elementwise, Map, Slope
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME
 from gradflow.errors import UsageError
+from gradflow.jacobians.slopes import slopes_of
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.weights.values import map_array
 from gradflow.registry import located
@@ -93,26 +94,38 @@ class BallCell:
             for n in given
             if n not in self.cell.linear_maps
         }
-        self.matrices = {
-            m.name: _matrix(
-                map_array(self.cell, m, run.params, (self.sizes[m.out], self.sizes[m.into]))
-            )
-            for m in self.cell.linear_maps.values()
-        }
+        self.matrices: dict[str, Any] = {}
+        for m in self.cell.linear_maps.values():
+            shape = self.sizes[m.out], self.sizes[m.into]
+            if m.summands:  # of exact arrays: a sum in floats would be rounded
+                self.matrices[m.name] = self._sum(m, shape)
+            else:
+                self.matrices[m.name] = _matrix(map_array(self.cell, m, run.params, shape))
+
+    def _sum(self, linear_map: Map, shape: tuple[int, int]) -> Any:
+        whole = flint.arb_mat(*shape)
+        for part in linear_map.summands:
+            matrix = self.matrices[part.linear_map.name]
+            factor = flint.arb(flint.fmpq(int(part.factor.p), int(part.factor.q)))
+            whole += (matrix.transpose() if part.transposed else matrix) * factor
+        return whole
 
     def values(
         self, state: Mapping[str, Vector], x: Mapping[str, Vector], t: int
     ) -> dict[str, Vector]:
         """Return every named value of one step, units by name."""
         found = {**self.given, **state, **x}
-        for statement in self.cell.program:
+        beside = slopes_of(self.cell)
+        spaces = {**self.cell.spaces, **beside.spaces}
+        for statement in (*self.cell.program, *beside.statements):
             target = statement.target.name
             if isinstance(statement, Elementwise):
-                found[target] = self.entries(
-                    statement.expression, found, self.cell.spaces[target], t
-                )
+                found[target] = self.entries(statement.expression, found, spaces[target], t)
             else:
                 operand = found[statement.operand.name]
+                if not statement.linear_map.linear:
+                    found[target] = [reduce(lambda a, b: a.max(b), operand)]
+                    continue
                 matrix = self.map(statement.linear_map, len(operand))
                 product = matrix * flint.arb_mat(len(operand), 1, operand)
                 found[target] = [product[i, 0] for i in range(product.nrows())]
@@ -138,7 +151,21 @@ class BallCell:
         whole = _diagonal(self.entries(term.diagonals[0], values, space, t))
         for level, linear_map in enumerate(term.maps, 1):
             diagonal = self.entries(term.diagonals[level], values, spaces[level], t)
-            whole = whole * self.map(linear_map, len(diagonal)) * _diagonal(diagonal)
+            if linear_map.slope is not None:
+                matrix = self._slope(linear_map.slope, values, spaces[level], t)
+            else:
+                matrix = self.map(linear_map, len(diagonal))
+            whole = whole * matrix * _diagonal(diagonal)
+        return whole
+
+    def _slope(self, slope: Slope, values: Mapping[str, Vector], space: str, t: int) -> Any:
+        """Return the derivative of a call as a matrix."""
+        size = self.sizes[space]
+        whole = _diagonal(self.entries(slope.diagonal, values, space, t))
+        for u, (e, reduction) in zip(slope.columns, slope.rows, strict=True):
+            column = flint.arb_mat(size, 1, self.entries(u, values, space, t))
+            row = self.map(reduction, size) * _diagonal(self.entries(e, values, space, t))
+            whole += column * row
         return whole
 
     def _scalar(self, e: sp.Basic, values: Mapping[str, Vector], i: int, t: int) -> Ball:

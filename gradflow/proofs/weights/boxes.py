@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradflow.errors import UsageError
+from gradflow.given import instance, real_number
 from gradflow.proofs.bounding.invariants import unit_invariants
 from gradflow.proofs.weights.balls import (
     BallCell,
@@ -79,9 +79,9 @@ def box_bound(run: Trajectory, radius: float, state_radius: float = 0.0) -> BoxB
     UsageError
         For a batch, a negative radius, or a function that cannot be enclosed.
     """
-    run.require_single("box_bound")
-    if not (radius >= 0 and state_radius >= 0):
-        raise UsageError(f"box_bound: radius={radius}, state_radius={state_radius}; at least 0.")
+    instance(run, "box_bound: run", Trajectory, "gradflow.run").require_single("box_bound")
+    radius = real_number(radius, "box_bound: radius", 0.0)
+    state_radius = real_number(state_radius, "box_bound: state_radius", 0.0)
     exact = Fraction(float(radius))
     try:
         with at_precision(_BITS):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.errors import PrecisionError
+from gradflow.given import instance
 from gradflow.jacobians import jacobian
 from gradflow.proofs.weights.balls import (
     BallCell,
@@ -73,7 +74,7 @@ def enclose(run: Trajectory) -> Enclosure:
     are computed anew. Raises ``PrecisionError`` where 16384 bits do not suffice, ``UsageError`` for
     a batch or a function that cannot be enclosed.
     """
-    run.require_single("enclose")
+    instance(run, "enclose: run", Trajectory, "gradflow.run").require_single("enclose")
     bits = _FIRST
     while bits <= _LAST:
         with at_precision(bits):

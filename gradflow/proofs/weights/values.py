@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.program import Map
+from gradflow.cells.language.program import Map, Slope
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen import compile
 from gradflow.codegen.targets.numpy.maps import filled_maps
@@ -96,10 +96,27 @@ def _fixed_norm(cell: Cell, name: str, run: Trajectory) -> float:
     """Return the norm of a column of ones, a mean or a sum over the units of a space."""
     blocks = jacobian(cell).blocks().values()
     maps = {m for b in blocks for term in b.terms for m in term.maps if m.name == name}
+    slopes = [m.slope for m in maps if m.slope is not None]
+    if slopes:
+        return max(_slope_norm(slope, run) for slope in slopes)
     if all(m.kind == "spread" for m in maps):
         return float(max(_units(m.out, run) ** 0.5 for m in maps))
     sizes = [_units(m.into, run) for m in maps]
     return float(max(n**-0.5 if name == "mean" else n**0.5 for n in sizes))
+
+
+def _slope_norm(slope: Slope, run: Trajectory) -> float:
+    """Return the largest norm of the derivative of a call over the steps of a run."""
+    parts = [slope.diagonal, *slope.columns, *(e for e, _ in slope.rows)]
+    values = values_along(run, {str(k): part for k, part in enumerate(parts)})
+    size = _units(slope.rows[0][1].into, run)
+    full = [np.broadcast_to(v, (run.steps, size)) for v in values.values()]
+    whole = full[0][:, :, None] * np.eye(size)
+    count = len(slope.columns)
+    for k, (_, reduction) in enumerate(slope.rows, 1):
+        share = 1 / size if reduction.kind == "mean" else 1.0
+        whole = whole + share * full[k][:, :, None] * full[count + k][:, None, :]
+    return float(np.linalg.norm(whole, 2, axis=(1, 2)).max(initial=0.0))
 
 
 def _units(space: str, run: Trajectory) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.prose import split_inline
 
 __all__ = ["check_prose", "check_string", "check_text"]
@@ -16,7 +16,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def check_string(where: str, value: object) -> None:
     """Refuse a ``value`` that is not text, or has control characters; ``where`` names it."""
     if not isinstance(value, str):
-        raise UsageError(f"{where} is {value!r}; it must be text, so format it first.")
+        raise UsageError(f"{where} is {shown(value)}; it must be text, so format it first.")
     if found := _FORBIDDEN.search(value):
         raise UsageError(f"{where} has the control character {found[0]!r}; take it out.")
 

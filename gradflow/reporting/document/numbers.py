@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+from gradflow.arrays import whole_number
+from gradflow.given import real_number
 from gradflow.studies.headline import Number
 
 __all__ = ["exponent", "labelled", "magnitude", "plain", "power_of_ten", "said", "signed"]
@@ -22,6 +24,7 @@ def power_of_ten(log: float) -> str:
     >>> power_of_ten(-math.inf), power_of_ten(math.inf)
     ('exactly 0', '∞')
     """
+    log = real_number(log, "power_of_ten: log", infinite=True)
     if math.isinf(log):
         return "exactly 0" if log < 0 else "∞"
     if _is_moderate(log):
@@ -38,8 +41,10 @@ def magnitude(log: float, digits: int = 2) -> str:
     >>> magnitude(math.log(3178.6), 5), magnitude(-math.inf)
     ('$3178.6$', '$0$')
     """
-    if log == -math.inf:
-        return "$0$"
+    log = real_number(log, "magnitude: log", infinite=True)
+    digits = whole_number(digits, "magnitude: digits", 1, 17)
+    if math.isinf(log):
+        return "$0$" if log < 0 else r"$\infty$"
     if _is_moderate(log):
         return f"${float(f'{math.exp(log):.{digits}g}'):.10g}$"
     mantissa, power = _scientific(log, digits)

@@ -6,6 +6,7 @@ import re
 
 from gradflow.errors import UsageError
 from gradflow.prose import split_inline
+from gradflow.reporting.document.checks import check_string
 
 __all__ = ["check_caption", "latex_caption"]
 
@@ -16,6 +17,7 @@ _ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
 
 def check_caption(where: str, text: str) -> None:
     """Raise ``UsageError`` unless ``text`` has letters and every formula in it is closed."""
+    check_string(where, text)
     if not text.strip():
         raise UsageError(f"{where} is empty; say in words what the figure shows.")
     split_inline(text)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.given import several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,13 +41,16 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     """Return ``formats``, each once. Raises ``UsageError`` for what cannot be written here."""
-    kinds = tuple(dict.fromkeys([formats] if isinstance(formats, str) else formats))
     allowed = (*FORMATS, "pgf")
-    for kind in kinds:
-        if kind not in allowed:
-            raise UsageError(f"format {kind!r} is not known; choose of {', '.join(allowed)}.")
+    given = [formats] if isinstance(formats, str) else several(formats, "formats", "words")
+    for kind in given:
+        if not isinstance(kind, str) or kind not in allowed:
+            raise UsageError(
+                f"formats: {shown(kind)} is not known; choose of {', '.join(allowed)}."
+            )
+    kinds = tuple(dict.fromkeys(given))
     if not kinds:
-        raise UsageError(f"no format is named; choose of {', '.join(allowed)}.")
+        raise UsageError(f"formats: none is named; choose of {', '.join(allowed)}.")
     if "pgf" in kinds and _tex() is None:
         raise UsageError(
             f"format 'pgf' measures its text with TeX, and none of {', '.join(_TEX)} is installed; "

@@ -14,7 +14,6 @@ claims as ``toy_power.json``. The same figure gives the same bytes.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from gradflow.errors import UsageError
+from gradflow.arrays import whole_number
+from gradflow.errors import UsageError, shown
 from gradflow.figures.look.curves import settle_names
 from gradflow.figures.look.style import paper_style
 from gradflow.figures.look.venues import Venue, find_venue
 from gradflow.files import require_folder, write_atomically
+from gradflow.given import choice, flag, mapping, real_number, several, text
 from gradflow.provenance import command, versions
 from gradflow.reporting.publish.caption import check_caption, latex_caption
 from gradflow.reporting.publish.formats import FORMATS, check_formats, encoded
@@ -78,15 +79,13 @@ class Page:
             A number that is not finite, a text with an unclosed formula, or a folder that cannot
             be written to.
         """
-        claimed = {key: float(value) for key, value in numbers.items()}
-        for key, value in claimed.items():
-            if not math.isfinite(value):
-                raise UsageError(
-                    f"figure {self.name}: the claim {key!r} is {value}; a claim must be a finite "
-                    "number, so give its logarithm or leave it out."
-                )
-        for what, text in (("answer", answer), ("caption", caption)):
-            check_caption(f"figure {self.name}: its {what}", text)
+        where = f"figure {self.name}: numbers"
+        claimed = {
+            key: real_number(value, f"{where}: the claim {key!r}")
+            for key, value in mapping(numbers, where, "finite numbers").items()
+        }
+        for what, said in (("answer", answer), ("caption", caption)):
+            check_caption(f"figure {self.name}: its {what}", said)
         settle_names(self.figure)
         files: dict[str, bytes] = {}
         for kind in self.formats:
@@ -119,6 +118,17 @@ class Page:
         formats = [w for kind in self.formats for w in ("--format", kind)]
         words = ["gradflow", "figure", self.name, "--venue", self.venue.name, *formats]
         return command(*words, self.quick and "--quick")
+
+
+# More rows or columns are no figure.
+_MOST_PANELS = 50
+
+
+def _two(value: object, name: str) -> list[object]:
+    found = several(value, name, "two whole numbers")
+    if len(found) != 2:
+        raise UsageError(f"{name} is {shown(value)}; it must be two whole numbers.")
+    return found
 
 
 @contextmanager
@@ -166,7 +176,25 @@ def page(
     at = find_venue(venue)
     kinds = check_formats(formats)
     folder = require_folder(out)
-    rows, columns = shape
+    text(name, "page: name")
+    quick = flag(quick, "page: quick")
+    rows, columns = (
+        whole_number(n, f"page: shape[{i}]", 1, _MOST_PANELS)
+        for i, n in enumerate(_two(shape, "page: shape"))
+    )
+    if aspect is not None:
+        aspect = real_number(aspect, "page: aspect", 0.01, 100.0)
+    if widths is not None:
+        widths = [
+            real_number(w, "page: an item of widths", 0.0, above=True)
+            for w in several(widths, "page: widths", "numbers")
+        ]
+        if len(widths) != columns:
+            raise UsageError(f"page: widths has {len(widths)} items; it needs {columns}.")
+    projections = several(projections, "page: projections", "'3d' or None")
+    for kind in projections:
+        if kind is not None:
+            choice(kind, "page: an item of projections", ("3d", "polar"))
     width = at.column if rows * columns == 1 else at.text
     ratio = aspect if aspect is not None else _GOLDEN if columns == 1 else 0.85
     height = at.height or rows * width / columns * ratio

@@ -12,14 +12,17 @@ import ast
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from gradflow.errors import InputError, UsageError
+from gradflow.errors import GradflowError, InputError, UsageError, shown
 from gradflow.figures.look.venues import find_venue
 from gradflow.files import require_folder
+from gradflow.given import mapping, real_number
 from gradflow.prose import plain_text
 from gradflow.reporting.publish.formats import FORMATS, check_formats
 
@@ -58,12 +61,30 @@ class Script:
         kinds = check_formats(formats)
         folder = require_folder(out)
         main = self._main()
-        found: Mapping[str, float] = main(folder, quick=quick, venue=venue, formats=kinds)
+        with self._speaking():
+            found: Mapping[str, float] = main(folder, quick=quick, venue=venue, formats=kinds)
+        for name, value in mapping(found, f"{self.path}: what main returns", "numbers").items():
+            real_number(value, f"{self.path}: the number {name!r}", infinite=True)
         return dict(found)
 
     def __repr__(self) -> str:
         """Return one line with the name and the question."""
         return f"Script({self.name!r}: {plain_text(self.question)})"
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Say of what the script itself raises where it was raised; gradflow's errors pass."""
+        try:
+            yield
+        except GradflowError:
+            raise
+        except Exception as error:
+            frames = extract_tb(error.__traceback__)
+            lines = [f.lineno for f in frames if Path(f.filename).name == self.path.name]
+            where = f", line {lines[-1]}" if lines else ""
+            raise InputError(
+                f"{self.path}{where}: the script raises {shown(error)}; mend it there."
+            ) from error
 
     def _main(self) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(f"gradflow_figure_{self.name}", self.path)
@@ -72,7 +93,8 @@ class Script:
         module = importlib.util.module_from_spec(spec)
         # A dataclass of the script looks its module up here.
         sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        with self._speaking():
+            spec.loader.exec_module(module)
         main: Any = getattr(module, "main", None)
         try:
             inspect.signature(main).bind("out", quick=True, venue="", formats=())

@@ -13,7 +13,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gradflow.figures.look.axes import pair
 from gradflow.figures.look.style import paper_style
+from gradflow.given import function, instance, real_number
 
 __all__ = ["draw_svg", "figure_svg"]
 
@@ -37,6 +39,7 @@ def figure_svg(figure: Figure) -> str:
     figure : Figure
         A matplotlib figure; no pyplot is involved.
     """
+    instance(figure, "figure_svg: figure", Figure)
     text = StringIO()
     with mpl.rc_context(_SETTINGS):
         figure.savefig(text, format="svg", metadata=_NO_METADATA)
@@ -48,6 +51,10 @@ def figure_svg(figure: Figure) -> str:
     svg.setAttribute("width", "100%")
     svg.setAttribute("style", f"max-width: {_LARGEST * 72 * figure.get_figwidth():.0f}pt")
     return str(svg.toxml())
+
+
+# A figure is no poster.
+_MOST_INCHES = 200.0
 
 
 def draw_svg(
@@ -64,8 +71,12 @@ def draw_svg(
     size : tuple of float
         Width and height in inches.
     """
+    function(plot, "draw_svg: plot")
+    width, height = pair(size, "draw_svg: size")
+    for name, inches in (("width", width), ("height", height)):
+        real_number(inches, f"draw_svg: the {name} of size", 0.1, _MOST_INCHES)
     with paper_style():
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure.subplots(), *results, **options)
         return figure_svg(figure)
 

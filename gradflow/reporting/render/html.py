@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from gradflow.given import instance
 from gradflow.prose import plain_text, split_inline
 from gradflow.reporting.document.blocks import Heading, Report
 from gradflow.reporting.render.mathml import latex_to_mathml
@@ -37,6 +38,7 @@ def render_html(report: Report) -> str:
     UsageError
         A formula cannot be converted (see `gradflow.reporting.render.mathml`).
     """
+    instance(report, "render_html: report", Report)
     headings = [block for block in report.blocks if isinstance(block, Heading)]
     # The contents stand under the verdict and whatever else comes before the first heading.
     lead = next((n for n, b in enumerate(report.blocks) if isinstance(b, Heading)), 0)

@@ -94,7 +94,7 @@ def _paths(study: Study) -> list[Block]:
 
 def _by_parameter(study: Study) -> list[Block]:
     cell, found = study.setup.cell, study.by_parameter
-    names = cell.recurrent_maps() or cell.parameters
+    names = [n for n in cell.recurrent_maps() if n in cell.parameters] or cell.parameters
     lags = [n for n in (0, 1, 5, 20, 100) if n < len(found.lag)]
     if not names or not lags:
         return []

@@ -40,7 +40,7 @@ def _blocks(study: Study) -> list[Block]:
         )
         blocks += [Equation(latex) for latex in carousel.values()]
     if cell.parameters:
-        recurrent = cell.recurrent_maps()
+        recurrent = [n for n in cell.recurrent_maps() if n in cell.parameters]
         shown = recurrent[0] if recurrent else cell.parameters[0]
         blocks.append(Paragraph("Every parameter gets a sum over steps and lags, for instance"))
         blocks += [Equation(latex) for latex in formulas.gradient_equations(shown)]

@@ -21,10 +21,14 @@ from numpy.typing import ArrayLike
 
 from gradflow.arrays import real_array, whole_number
 from gradflow.errors import PrecisionError, UsageError
+from gradflow.memory import FLOAT, budget, require
+from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.sums import Scaled, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats, shifted, unit_rows
 
+# Gradients that exist beside those of the lags: totals, terms, directions.
+_COPIES = 8
 # Natural log of the largest number told as such.
 _FLOAT_RANGE = 700.0
 
@@ -123,10 +127,9 @@ def _told(log: float) -> str:
 
 
 class _One(NamedTuple):
-    """The gradient of one trajectory."""
+    """The gradient of one trajectory, but for the contributions, which have their own place."""
 
     total: dict[str, Scaled]
-    by_lag: dict[str, Floats]
     log_scale: Floats
     log_norm: dict[str, Floats]
 
@@ -156,7 +159,16 @@ def parameter_gradient(
     steps, batch = run.steps, run.batch
     given = steps if lags is None else lags
     kept = whole_number(given, "parameter_gradient: lags", 1, steps)
-    found = [_one(single, rows, kept) for single, rows in trajectories(run, direct)]
+    shapes = _shapes(run)
+    _require(shapes, math.prod(batch), kept)
+    by_lag = {name: np.zeros((math.prod(batch), kept, *shape)) for name, shape in shapes.items()}
+    found = [
+        _one(single, rows, kept, {name: values[i] for name, values in by_lag.items()})
+        for i, (single, rows) in enumerate(trajectories(run, direct))
+    ]
+
+    lags_of = [np.stack([one.log_norm[n] for one in found]) for n in found[0].log_norm]
+    require_seen(run, lags_of, "parameter_gradient")
 
     def stacked(values: list[Any]) -> Floats:
         whole: Floats = np.stack(values)
@@ -177,7 +189,7 @@ def parameter_gradient(
         direction=direction,
         log_total=log_total,
         lag=np.arange(kept),
-        by_lag={n: stacked([one.by_lag[n] for one in found]) for n in names},
+        by_lag={n: values.reshape(*batch, *values.shape[1:]) for n, values in by_lag.items()},
         log_scale=stacked([one.log_scale for one in found]),
         log_norm={n: stacked([one.log_norm[n] for one in found]) for n in names},
     )
@@ -187,31 +199,46 @@ def _unit(value: Floats) -> Floats:
     return unit_rows(value.ravel())[0].reshape(value.shape)
 
 
-def _one(run: Linearised, direct: Floats, kept: int) -> _One:
+def _shapes(run: Linearised) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each parameter's gradient, that of the parameter."""
+    single = run.one(*(0 for _ in run.batch)) if run.batch else run
+    nothing = single.parameter_vjp(np.zeros((1, run.width)), range(1, 2))
+    return {name: value.shape for name, value in nothing.items()}
+
+
+def _require(shapes: Mapping[str, tuple[int, ...]], count: int, kept: int) -> None:
+    """Raise ``UsageError`` if so many lags of ``count`` gradients are more than memory may hold."""
+    one = FLOAT * count * max(1, sum(map(math.prod, shapes.values())))
+    most = budget() // one - _COPIES
+    advice = f"ask for lags={most} or fewer" if most > 0 else "take fewer trajectories at once"
+    what = f"the gradients at {kept} lags" + (f" of {count} trajectories" if count > 1 else "")
+    require((kept + _COPIES) * one, "parameter_gradient", what, advice)
+
+
+def _one(run: Linearised, direct: Floats, kept: int, by_lag: Mapping[str, Floats]) -> _One:
+    """Backpropagate along one trajectory, contributions by lag into ``by_lag``, zeros so far."""
     steps = run.steps
     rows = covectors(direct)
     total = parameter_sums(run, swept(run, rows), np.arange(1, steps + 1))
-    by_lag: dict[str, list[Floats]] = {name: [] for name in total}
     log_norm: dict[str, list[float]] = {name: [] for name in total}
     scales = []
     top = 0
     # Rows of the loss that are not zero, and the step of whose new state they are the gradient.
     step = np.flatnonzero(rows.exponent != ZERO_EXPONENT) + 1
     rows = rows.at(step - 1)
-    for _ in range(kept):
+    for lag in range(kept):
         top = int(rows.exponent.max()) if len(step) else top
         scales.append(top * math.log(2))
         sums = parameter_sums(run, rows, step) if len(step) else dict.fromkeys(total)
         for name, found in sums.items():
-            found = found or Scaled(np.zeros_like(total[name].value), 0)
-            by_lag[name].append(shifted(found.value, np.asarray(found.exponent - top)))
-            log_norm[name].append(found.log_norm())
+            if found is not None:
+                by_lag[name][lag] = shifted(found.value, np.asarray(found.exponent - top))
+            log_norm[name].append(-math.inf if found is None else found.log_norm())
         rows, step = pulled(run, rows, step), step - 1
         reach = (step > 0) & (rows.exponent != ZERO_EXPONENT)
         rows, step = rows.at(reach), step[reach]
     return _One(
         total,
-        {name: np.stack(values) for name, values in by_lag.items()},
         np.array(scales),
         {name: np.array(values) for name, values in log_norm.items()},
     )

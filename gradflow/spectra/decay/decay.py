@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import Pulled
 from gradflow.drawable import Drawable
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import PrecisionError, UsageError, shown
+from gradflow.given import mapping, real_number, text
 from gradflow.spectra.decay.reading import (
     Asymptote,
     asymptote,
@@ -73,7 +75,7 @@ class Decay(Drawable):
         ``None`` if it does not within the lags computed. Over leading axes the median counts.
         Raises ``UsageError`` unless ``0 < tolerance < 1``.
         """
-        if not 0 < tolerance < 1:
+        if not 0 < real_number(tolerance, "horizon: tolerance") < 1:
             raise UsageError(f"horizon: tolerance {tolerance!r}; it lies between 0 and 1.")
         above = np.flatnonzero(self.relative() > math.log(tolerance))
         first = int(above[-1]) + 1 if len(above) else 0
@@ -147,13 +149,20 @@ def product_decay(jacobians: ArrayLike, label: str = "") -> Decay:
     >>> np.exp(decay.log_norm[-1]).round(6), round(decay.half_life(), 6)
     (np.float64(0.003906), 1.0)
     """
-    log_norm = log_norms_of_products(jacobians)
+    label = text(label, "product_decay: label")
+    return matrix_decay(
+        log_norms_of_products(jacobians), r"\|P(t,k)\|_2", label or "product of Jacobians"
+    )
+
+
+def matrix_decay(log_norm: Floats, quantity: str, label: str) -> Decay:
+    """Return the log norms (..., T + 1) of a matrix against lag, 0 first, as a decay."""
     lag = np.arange(log_norm.shape[-1])
     return Decay(
         lag=lag,
         log_norm=log_norm,
-        quantity=r"\|P(t,k)\|_2",
-        label=label or "product of Jacobians",
+        quantity=quantity,
+        label=label,
     )
 
 
@@ -184,11 +193,27 @@ def gradient_decay(
     >>> np.exp(decay.by_part["h"]), np.exp(decay.by_part["c"])
     (array([1.  , 0.5 , 0.25]), array([0.  , 1.  , 0.75]))
     """
+    label = text(label, "gradient_decay: label")
     unit, log_scale = row_products(jacobians, covector)
+    for name, part in mapping(parts, "gradient_decay: parts", "slices").items():
+        if not isinstance(part, slice) or not len(range(unit.shape[-1])[_whole(part, name)]):
+            raise UsageError(
+                f"gradient_decay: parts has {shown(part)} for {name!r}; it must be a slice of the "
+                f"{unit.shape[-1]} entries of the state."
+            )
+    if not parts:
+        raise UsageError("gradient_decay: parts is empty; it needs a slice for each state part.")
     lengths = [np.linalg.norm(unit[..., part], axis=-1) for part in parts.values()]
     log_part = log_magnitude(np.stack(lengths, axis=-2)) + log_scale[..., None, :]
     pulled = Pulled(log_scale, log_part, unit)
     return pulled_decay(pulled, list(parts), label or "gradient of the loss", units=True)
+
+
+def _whole(part: slice, name: str) -> slice:
+    for end in (part.start, part.stop, part.step):
+        if end is not None:
+            whole_number(end, f"gradient_decay: an end of parts[{name!r}]", -(2**31), 2**31)
+    return part
 
 
 def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) -> Decay:
@@ -203,12 +228,14 @@ def pulled_decay(pulled: Pulled, parts: Sequence[str], label: str, units: bool) 
             "look at the Jacobian of that step."
         )
     by_part = {name: pulled.log_part[..., i, :] for i, name in enumerate(parts)}
-    by_unit = log_magnitude(pulled.rows) + pulled.log_norm[..., None] if units else None
+    logs = pulled.log_rows
+    if units and logs is None:
+        logs = log_magnitude(pulled.rows) + pulled.log_norm[..., None]
     return Decay(
         lag=np.arange(pulled.log_norm.shape[-1]),
         log_norm=pulled.log_norm,
         quantity=r"\|\partial L / \partial s_k\|",
         label=label,
         by_part=by_part,
-        by_unit=by_unit,
+        by_unit=logs if units else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,31 +78,47 @@ class PathDecay(Drawable):
 
 
 def path_decay(
-    jacobians: ArrayLike, by_path: Mapping[str, Floats], covector: ArrayLike
+    blocks: Iterable[tuple[Floats, Mapping[str, Floats]]], covector: ArrayLike
 ) -> PathDecay:
     """Split the gradient of one trajectory, or of each of a batch, by path.
 
     Parameters
     ----------
-    jacobians
-        (..., T, d, d) step Jacobians.
-    by_path
-        Path to (..., T, d, d), adding up to ``jacobians``.
+    blocks
+        Step Jacobians (..., m, d, d) and path to (..., m, d, d), which add up to them: blocks of
+        steps, that of the last ones first.
     covector
         (..., d) gradient at the last step, one a trajectory or one for all.
     """
-    unit, log_scale = row_products(jacobians, covector)
-    steps = np.asarray(jacobians)
-    arriving = unit[..., :-1, :]
-    count = steps.shape[-3]
-    log_norm = {}
-    for path, matrices in by_path.items():
-        rows = np.einsum("...ld,...lde->...le", arriving, matrices[..., ::-1, :, :])
-        log_norm[path] = log_magnitude(np.linalg.norm(rows, axis=-1)) + log_scale[..., :-1]
-    only = None
-    if "carousel" in by_path:
-        only = (
-            row_products(by_path["carousel"][..., :-1, :, :], unit[..., 1, :])[1]
-            + log_scale[..., 1:2]
-        )
-    return PathDecay(np.arange(1, count + 1), log_norm, log_scale[..., 1:], only)
+    row, scale = np.asarray(covector, dtype=np.float64), np.zeros(())
+    total: list[Floats] = []
+    shares: dict[str, list[Floats]] = {}
+    only: list[Floats] = []
+    kept: Floats | None = None
+    since = scale
+    for steps, by_path in blocks:
+        unit, log = row_products(steps, row)
+        log = log + scale[..., None]
+        arriving = unit[..., :-1, :]
+        for path, matrices in by_path.items():
+            rows = np.einsum("...ld,...lde->...le", arriving, matrices[..., ::-1, :, :])
+            norm = log_magnitude(np.linalg.norm(rows, axis=-1)) + log[..., :-1]
+            shares.setdefault(path, []).append(norm)
+        if "carousel" in by_path:
+            carousel = by_path["carousel"]
+            if kept is None:
+                carousel, kept, since = carousel[..., :-1, :, :], unit[..., 1, :], log[..., 1]
+                only.append(since[..., None])
+            rows, along = row_products(carousel, kept)
+            along = along + since[..., None]
+            only.append(along[..., 1:])
+            kept, since = rows[..., -1, :], along[..., -1]
+        total.append(log[..., 1:])
+        row, scale = unit[..., -1, :], log[..., -1]
+    whole = np.concatenate(total, axis=-1)
+    return PathDecay(
+        np.arange(1, whole.shape[-1] + 1),
+        {path: np.concatenate(logs, axis=-1) for path, logs in shares.items()},
+        whole,
+        np.concatenate(only, axis=-1) if only else None,
+    )

@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.syntax import TIME
 from gradflow.codegen.over_time import Pulled, fill_states, pull_back, run_and_pull_back
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
+from gradflow.memory import FLOAT, require
+from gradflow.spectra.beyond.rows import without_loss
 from gradflow.spectra.decay.decay import Decay, pulled_decay
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.running import Inputs, Start, prepared
@@ -72,8 +77,15 @@ def stream_gradient_decay(
     >>> decay.log_norm[-1].round(3)  # 2^-2000 is no float64
     np.float64(-1386.294)
     """
+    memory = whole_number(memory, "stream_gradient_decay: memory", 1)
     start = prepared(cell, params, x, state, steps, backend, _KERNELS, 3)
     lead, count, declared = start.first.shape[:-1], start.count, start.bound.cell
+    require(
+        2 * FLOAT * (1 + len(declared.states)) * (count + 1) * math.prod(lead),
+        "stream_gradient_decay",
+        f"the logs at {count + 1} lags",
+        "give fewer steps",
+    )
     stretch, taped = _plan(start, memory)
     marks = range(0, count, stretch)
     kept = np.empty((len(marks), *start.first.shape))
@@ -89,11 +101,18 @@ def stream_gradient_decay(
         last = piece[..., -1, :].copy()
         start.require_finite(piece, begin)
     ends = start.trajectory(last[..., None, :], {})
+    if isinstance(gradient, type):
+        raise UsageError(
+            f"stream_gradient_decay: gradient is {shown(gradient)}; it must be numbers, or a "
+            "function of the last state that returns them."
+        )
     row = ends.checked_covector(gradient(last) if callable(gradient) else gradient)
     row = np.broadcast_to(row, start.first.shape)
     log_norm = np.empty((*lead, count + 1))
     log_part = np.empty((*lead, len(declared.states), count + 1))
     shift = np.zeros(lead)
+    equations = [s.expression for s in declared.program if isinstance(s, Elementwise)]
+    timed = any(TIME in e.free_symbols for e in equations)
     for i in range(len(marks) - 1, -1, -1):
         begin = marks[i]
         inputs = _cut(start.inputs, begin, stretch)
@@ -104,6 +123,8 @@ def stream_gradient_decay(
             fill_states(start.bound, piece, inputs, begin + 1)
         pulled = pull(start.bound, piece, inputs, row, first_step=begin + 1)
         start.require_finite(piece, begin)
+        if not timed:  # a piece counts its steps from 1
+            pulled = without_loss(start.trajectory(piece, inputs), row, pulled, rows=False)
         lags = slice(count - begin - piece.shape[-2] + 1, count - begin + 1)
         log_norm[..., lags] = pulled.log_norm + shift[..., None]
         log_part[..., lags] = pulled.log_part + shift[..., None, None]

@@ -21,7 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
+from gradflow.given import flag, several
+from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.by_lag import direct_gradients, trajectories
 from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
@@ -103,16 +106,18 @@ def truncation(
         If a derivative of a single step is not finite.
     """
     direct = direct_gradients(run, gradient, "truncation")
-    given = np.asarray(windows)
-    fits = given.ndim == 1 and given.size and given.dtype.kind in "iu"
-    if not fits or given.min() < 1 or given.max() > run.steps:
-        raise UsageError(
-            f"truncation: windows is {windows!r}; give a list of whole numbers from 1 to "
-            f"{run.steps}, the steps of this run."
-        )
+    sliding = flag(sliding, "truncation: sliding")
+    holds = f"whole numbers from 1 to {run.steps}, the steps of this run"
+    lengths = several(windows, "truncation: windows", holds)
+    if not lengths:
+        raise UsageError(f"truncation: windows is empty; give a list of {holds}.")
+    given = np.array(
+        [whole_number(n, "truncation: an item of windows", 1, run.steps) for n in lengths]
+    )
     logs, wholes = [], []
     for single, rows in trajectories(run, direct):
         whole, missing = _one(single, covectors(rows), given, sliding)
+        require_seen(single, [np.array(whole)], "truncation")
         if np.isneginf(whole):
             raise UsageError(
                 "truncation: the whole parameter gradient is exactly zero, so no share of it is "
@@ -124,6 +129,8 @@ def truncation(
     by_parameter = {
         name: np.reshape([one[name] for one in logs], (*batch, given.size)) for name in logs[0]
     }
+    cut = given < run.steps
+    require_seen(run, [log[..., cut] for log in by_parameter.values()], "truncation")
     log_whole = np.reshape(wholes, batch)
     log_missing = _joint(np.stack(list(by_parameter.values()))) - log_whole[..., None]
     return Truncation(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Elementwise
 from gradflow.cells.language.syntax import TIME
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.bound import Bound, bind
 from gradflow.errors import UsageError
 from gradflow.spectra.numerics.graded import EPS
@@ -90,7 +91,8 @@ class PeriodMap:
                     for name, value in self.bound.params.items()
                 }
                 inputs = {n: _jittered(v, rng) for n, v in (self.inputs or {}).items()} or None
-                other = PeriodMap(bind(self.bound.code, changed, states), inputs, self.period)
+                bound = bind(self.bound.code, sized_as(self.bound.params, changed), states)
+                other = PeriodMap(bound, inputs, self.period)
                 moved = other.shift(_jittered(states, rng)) - shift
                 largest = np.maximum(largest, np.abs(moved))
         return np.asarray(largest * (EPS / _CHANGE))

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
-from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds
+from gradflow.codegen.backends import PLAIN, STEP_KERNELS, chosen, estimated_seconds, left_open
 from gradflow.codegen.code import code_of
 from gradflow.errors import UsageError
+from gradflow.given import generator
 from gradflow.spectra.equilibria.descents import search
 from gradflow.spectra.equilibria.period_map import PeriodMap, uses_time
 from gradflow.spectra.equilibria.points import ELSEWHERE, FixedPoints
@@ -31,7 +32,7 @@ from gradflow.spectra.equilibria.stability import (
     uncertain_jacobian,
 )
 from gradflow.spectra.equilibria.starts import (
-    constant_input,
+    at_rest,
     further_starts,
     given_starts,
     starting_states,
@@ -42,6 +43,8 @@ from gradflow.spectra.equilibria.zeros import Flags, determination, distinct, is
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
 
+# Steps of a period at most: each evaluation of its map takes them all.
+_LONGEST = 1_000_000
 _WHERE = "fixed_points"
 # Starts descend in blocks whose Jacobians take this many bytes.
 _BLOCK_BYTES = 2**26
@@ -51,6 +54,8 @@ _STEPS = 1000
 _FURTHER_LOOKS = 6
 # A zero known worse than this share of 1 + |s| may be one in float64 only.
 _DOUBTFUL = 1e-6
+# Every look at the map takes so many steps of every start.
+_LONGEST = 100_000
 _KINDS = ("fixed", "slow", "continuum", *ELSEWHERE)
 
 
@@ -119,17 +124,16 @@ def fixed_points(
     """
     cell = get(cell)
     seen, given = visited_states(run, cell), given_starts(starts)
-    bound = _bound(cell, params, state, seen, given, backend)
-    inputs = constant_input(bound, x)
+    bound, inputs = _bound(cell, params, x, state, seen, given, backend)
     if period is None and uses_time(cell):
         raise UsageError(
             f"{_WHERE}: cell {cell.name!r} uses the step number t, so that no state stays from step"
             " to step; give period=, the number of steps after which its equations repeat."
         )
-    if period is not None and (not isinstance(period, (int, np.integer)) or period < 1):
-        raise UsageError(f"{_WHERE}: period={period!r}; it is a whole number of steps, at least 1.")
-    f = PeriodMap(bound, inputs, int(period or 1))
-    rng = np.random.default_rng(rng)
+    if period is not None:
+        period = whole_number(period, f"{_WHERE}: period", 1, _LONGEST)
+    f = PeriodMap(bound, inputs, period or 1)
+    rng = generator(rng, f"{_WHERE}: rng")
     first = starting_states(f, seen, given, rng)
     if state is not None:
         own = real_array(bound.join(bound.split(state)), _WHERE, "entries of state", many=True)
@@ -161,26 +165,27 @@ def _searched(f: PeriodMap, first: Floats) -> tuple[Floats, Flags]:
 def _bound(
     cell: Cell,
     params: Mapping[str, ArrayLike],
+    x: Mapping[str, ArrayLike] | ArrayLike | None,
     state: Mapping[str, ArrayLike] | ArrayLike | None,
     visited: Floats | None,
     starts: Floats | int,
     backend: str,
-) -> Bound:
-    """Return the cell with its parameters; the states given show the sizes these leave open."""
+) -> tuple[Bound, dict[str, Floats] | None]:
+    """Return the cell with its parameters, all sizes known, and its constant input."""
     code = partial(code_of, cell, digits=50)
     shown: Mapping[str, ArrayLike] | ArrayLike | None = state
     if state is None:
         shown = starts if visited is None and not isinstance(starts, int) else visited
-    bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
+    bound = code(PLAIN if left_open(backend) else chosen(backend, code)).bind(params)
     for name, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {name}", many=True)
-    bound = bound.with_state(shown)
-    if backend != "auto":
-        return bound
+    bound, inputs = at_rest(bound, x, shown, _WHERE)
+    if not left_open(backend):
+        return bound, inputs
     count = starts if isinstance(starts, int) else len(np.atleast_2d(starts))
     width = sum(bound.part_sizes().values())
     taken = chosen(backend, code, STEP_KERNELS, estimated_seconds(_STEPS, count, width))
-    return bound if taken == PLAIN else code(taken).bind(bound.params, shown)
+    return bound if taken == PLAIN else code(taken).bind(bound.params), inputs
 
 
 def _sorted_out(

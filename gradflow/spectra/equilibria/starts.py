@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound
 from gradflow.errors import UsageError
+from gradflow.given import instance
 from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Trajectory
@@ -19,21 +21,31 @@ _WHERE = "fixed_points"
 # So many steps, or as long as the state stays this short.
 _CARRIED = 10
 _FARTHEST = 1e3
+# More starts than these are days of work.
+_MOST_STARTS = 10**7
 
 
-def constant_input(
-    bound: Bound, x: Mapping[str, ArrayLike] | ArrayLike | None, where: str = _WHERE
-) -> dict[str, Floats] | None:
-    """The input (input,) by name, zeros if `x` is None; None for a cell without input."""
-    cell, sizes = bound.cell, bound.sizes
+def at_rest(
+    bound: Bound,
+    x: Mapping[str, ArrayLike] | ArrayLike | None,
+    states: Mapping[str, ArrayLike] | ArrayLike | None,
+    where: str,
+) -> tuple[Bound, dict[str, Floats] | None]:
+    """The cell with all sizes known, and its constant input (input,) by name.
+
+    Sizes that the parameters leave open are those of the input and of flat ``states`` (..., d). The
+    input is zero if `x` is None, and None for a cell without input.
+    """
+    cell = bound.cell
     if x is None:
-        unknown = [n for n in cell.input_names if cell.spaces[n] not in sizes]
+        bound = bound.with_state(states)
+        unknown = [n for n in cell.input_names if cell.spaces[n] not in bound.sizes]
         if unknown:
             raise UsageError(
                 f"{where}: the size of input {unknown[0]!r} of cell {cell.name!r} does not follow"
                 " from its parameters; pass x."
             )
-        return {n: np.zeros(sizes[cell.spaces[n]]) for n in cell.input_names} or None
+        return bound, {n: np.zeros(bound.sizes[cell.spaces[n]]) for n in cell.input_names} or None
     if not cell.input_names:
         raise UsageError(f"{where}: cell {cell.name!r} has no input; leave x out.")
     given = x if isinstance(x, Mapping) else {cell.input_names[0]: x}
@@ -45,7 +57,7 @@ def constant_input(
                 f"{where}: input {name} has shape {arrays[name].shape}, and one constant row"
                 " (input,) is allowed; search once for each input."
             )
-    return arrays
+    return bound.with_state(states, arrays), arrays
 
 
 def starting_states(
@@ -62,8 +74,6 @@ def starting_states(
             )
         return given
     count = starts
-    if count < 1:
-        raise UsageError(f"{_WHERE}: starts={count}; at least 1 is needed.")
     spread = 10.0 ** rng.uniform(-1, 0, (count, 1))
     states = spread * rng.standard_normal((count, width))
     if visited is None:
@@ -110,8 +120,11 @@ def further_starts(
 
 def given_starts(starts: ArrayLike | int) -> Floats | int:
     """Return a number of starts as it is, states to start from as an array."""
-    if isinstance(starts, (int, np.integer)):
-        return int(starts)
+    axes = -1
+    with suppress(ValueError):  # rows of unequal length
+        axes = np.ndim(starts)
+    if axes == 0:
+        return whole_number(starts, f"{_WHERE}: starts", 1, _MOST_STARTS)
     return real_array(starts, _WHERE, "entries of starts", many=True)
 
 
@@ -119,7 +132,7 @@ def visited_states(run: Trajectory | None, cell: Cell) -> Floats | None:
     """Return the states of a run, which must be of this cell. Raises ``UsageError``."""
     if run is None:
         return None
-    if run.cell != cell:
+    if instance(run, f"{_WHERE}: run", Trajectory, "gradflow.run").cell != cell:
         raise UsageError(
             f"{_WHERE}: the run is of cell {run.cell.name!r}, and {cell.name!r} is needed; run"
             " this cell."

@@ -89,6 +89,8 @@ def _mapped(bound: Bound, linear: Map, given: Range) -> Range:
     low, high = given
     if linear.kind == "spread":
         return given
+    if not linear.linear:
+        return low.max(keepdims=True), high.max(keepdims=True)
     if not linear.stored:
         share = 1 / len(low) if linear.kind == "mean" else 1.0
         slack = 2 * len(low) * EPS * np.maximum(np.abs(low), np.abs(high)).sum(keepdims=True)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradflow.arrays import real_array
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.arrays import real_array, whole_number
+from gradflow.errors import PrecisionError, UsageError, shown
+from gradflow.given import function, real_number
 from gradflow.spectra.numerics.logdomain import Floats, unit_rows
 
 __all__ = ["Descent", "descend", "log_clip_factor"]
@@ -65,11 +66,11 @@ def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
     >>> log_clip_factor([-1.0, 3.0], threshold=1.0)
     array([ 0., -3.])
     """
-    norms = real_array(log_norm, "log_clip_factor", "the log norm", finite=False)
+    norms = real_array(log_norm, "log_clip_factor", "log_norm", finite=False)
     limits = real_array(threshold, "log_clip_factor", "the threshold", finite=False)
     if np.isnan(norms).any() or np.isposinf(norms).any():
         raise UsageError(
-            "log_clip_factor: a norm is not finite; give the logarithm of the norm, which is"
+            "log_clip_factor: log_norm is not finite; give the logarithm of the norm, which is"
         )
     if not (limits > 0).all():
         raise UsageError(
@@ -77,6 +78,10 @@ def log_clip_factor(log_norm: ArrayLike, threshold: ArrayLike) -> Floats:
         )
     factor: Floats = np.minimum(np.log(limits) - norms, 0.0)
     return factor
+
+
+# More updates than these are days of work.
+_MOST_UPDATES = 10**8
 
 
 def descend(
@@ -117,12 +122,13 @@ def descend(
     array([8., 4., 2., 1.])
     """
     at = real_array(start, "descend", "start's entries", many=True)
-    if not at.ndim or not np.isfinite(rate) or rate <= 0 or updates < 0:
-        raise UsageError(
-            f"descend: start of shape {at.shape}, rate {rate} and {updates} updates; the start has "
-            "an axis or more, the rate is positive, and updates are 0 or more"
-        )
-    points, limits = at.shape[:-1], np.shape(threshold)
+    if not at.ndim:
+        raise UsageError("descend: start is one number; it needs an axis or more.")
+    rate = real_number(rate, "descend: rate", 0.0, above=True)
+    updates = whole_number(updates, "descend: updates", 0, _MOST_UPDATES)
+    function(error, "descend: error")
+    highest = real_array(threshold, "descend", "the threshold", finite=False)
+    points, limits = at.shape[:-1], highest.shape
     if len(limits) > len(points) or any(
         n not in (1, m) for n, m in zip(limits[::-1], points[::-1], strict=False)
     ):
@@ -132,13 +138,19 @@ def descend(
         )
     paths, errors, norms = [], [], []
     for step in range(updates + 1):
+        found = error(at)
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise UsageError(
+                f"descend: error returns {shown(found)}; it must return errors and gradients, "
+                "a pair."
+            )
         value, slope = (
             real_array(v, "descend", what, finite=False)
-            for v, what in zip(error(at), ("the error", "the gradient"), strict=True)
+            for v, what in zip(found, ("the error", "the gradient"), strict=True)
         )
         if value.shape != at.shape[:-1] or slope.shape != at.shape:
             raise UsageError(
-                f"descend: at points of shape {at.shape} there are errors of {value.shape} and "
+                f"descend: from a start of shape {at.shape} come errors of {value.shape} and "
                 f"gradients of {slope.shape}; they must be {at.shape[:-1]} and {at.shape}"
             )
         if not (np.isfinite(value).all() and np.isfinite(slope).all()):

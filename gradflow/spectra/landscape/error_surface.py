@@ -24,10 +24,12 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.backends import PLAIN
 from gradflow.codegen.code import code_of
 from gradflow.drawable import Drawable
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import PrecisionError, UsageError, shown
+from gradflow.given import function, instance
 from gradflow.spectra.landscape.loss import Loss
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats, unit_rows
@@ -128,8 +130,9 @@ def error_surface(
     <ErrorSurface squared error at 1 x 2 points: from 0 to 0.7656, steepest 10^0.1>
     """
     cell = get(cell)
-    bound = code_of(cell, PLAIN, digits=50).bind(params, state)
-    base = {name: np.array(array) for name, array in bound.params.items()}
+    function(loss, f"{_WHERE}: loss")
+    bound = code_of(cell, PLAIN, digits=50).bind(params)
+    base = sized_as(bound.params, {n: np.array(array) for n, array in bound.params.items()})
     first, columns = _axis(base, across, "across")
     second, rows = _axis(base, up, "up")
     if all(isinstance(given[0], tuple) for given in (across, up)) and any(
@@ -143,9 +146,9 @@ def error_surface(
     for i, v in enumerate(rows):
         for j, u in enumerate(columns):
             moved = {n: p + u * first.get(n, 0.0) + v * second.get(n, 0.0) for n, p in base.items()}
-            ran = run(cell, moved, x, state, steps=steps, backend=backend)
+            ran = run(cell, sized_as(base, moved), x, state, steps=steps, backend=backend)
             ran.require_single(_WHERE)
-            here = loss(ran)
+            here = instance(loss(ran), f"{_WHERE}: what loss returns", Loss)
             error[i, j], label = _number(here.value), here.label
             slope[i, j], log_scale[i, j] = _slopes(ran, here.gradient, (first, second))
     if not np.isfinite(slope).all():
@@ -168,7 +171,17 @@ def _axis(
     base: dict[str, Floats], given: tuple[Direction, ArrayLike], which: str
 ) -> tuple[dict[str, Floats], Floats]:
     """Return the direction as arrays, and its coordinates; an entry is set to 0 in ``base``."""
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise UsageError(
+            f"{_WHERE}: {which} is {shown(given)}; it must be a pair, a direction and coordinates."
+        )
     direction, values = given
+    named = isinstance(direction, tuple) and len(direction) == 2
+    if not named and not isinstance(direction, Mapping):
+        raise UsageError(
+            f"{_WHERE}: the direction {which} is {shown(direction)}; it must map parameters to "
+            "arrays, or be the name and index of one entry."
+        )
     coordinates = real_array(values, _WHERE, f"coordinates {which}", many=True)
     if coordinates.ndim != 1 or not coordinates.size:
         raise UsageError(
@@ -178,7 +191,7 @@ def _axis(
     for name in [direction[0]] if isinstance(direction, tuple) else direction:
         if name not in base:
             raise UsageError(
-                f"{_WHERE}: {which} names {name!r}, which is no parameter; there are "
+                f"{_WHERE}: {which} names {shown(name)}, which is no parameter; there are "
                 f"{', '.join(base)}"
             )
     if isinstance(direction, tuple):

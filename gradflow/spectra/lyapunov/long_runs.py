@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen.over_time import push_forward
+from gradflow.given import text
+from gradflow.spectra.beyond.long_runs import judged
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
 from gradflow.spectra.numerics.logdomain import Floats
@@ -71,6 +73,7 @@ def leading_exponents(
     array([-0.6931])
     """
     columns = whole_number(leading, "leading_exponents: leading", 1)
+    text(options.get("label", ""), "leading_exponents: label")
     start = prepared(cell, params, x, state, steps, backend, ("push",), 1 + columns)
     *lead, width = start.first.shape
     first = start.first.reshape(-1, width)
@@ -88,7 +91,7 @@ def leading_exponents(
             yield np.asarray(start.bound.jacobian(states[:, :-1], now, t + 1))[0]
             done += span.steps
 
-    return leading_spectrum(
+    found = leading_spectrum(
         (span for span, _ in _running(start, first, inputs, first.size)),
         chunks,
         lead=tuple(lead),
@@ -97,6 +100,7 @@ def leading_exponents(
         leading=leading,
         **options,
     )
+    return judged(found, start, columns, options)
 
 
 def _running(

@@ -15,6 +15,8 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Product
 from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
+from gradflow.given import text
+from gradflow.spectra.beyond import lyapunov as beyond
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, stacked
 from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
 from gradflow.spectra.lyapunov.spectrum import longest_window, lyapunov_spectrum
@@ -34,11 +36,14 @@ def trajectory_spectrum(
     trajectory: LinearisedCell, part: str | None, options: dict[str, Any]
 ) -> LyapunovSpectrum:
     """The spectrum (..., k) of the whole state or of one part; see `Trajectory.lyapunov`."""
+    text(options.get("label", ""), "lyapunov: label")
     if options.get("transient") is None:
         options = {**options, "transient": trajectory.steps // 10}
     leading = options.get("leading")
     if leading is not None:
         whole_number(leading, "lyapunov: leading", 1)
+    if trajectory.in_doubt().any():
+        return beyond.spectrum(trajectory, trajectory.parts.get(part or "", slice(None)), options)
     if part is None and leading is not None and _unformed(trajectory, leading):
         return _without_jacobians(trajectory, options)
     # known for all of the run and not from its first chunk, so that all have as many blocks

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array, real_numbers, whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.errors import UsageError
+from gradflow.given import text
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, patched, stacked, summary
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats, as_steps
@@ -88,6 +89,7 @@ def lyapunov_spectrum(
     >>> found.exponents.round(4)  # log((3 +- sqrt(5)) / 2)
     array([ 0.9624, -0.9624])
     """
+    text(label, f"{_WHERE}: label")
     if isinstance(jacobians, Sequence) or hasattr(jacobians, "__array__"):
         given = real_numbers(jacobians, _WHERE, "step Jacobians", many=True)
         if given.ndim > 3:

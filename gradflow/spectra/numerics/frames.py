@@ -13,6 +13,7 @@ angew. Math. Phys. 8 (1957) 214 (frames by LU); G. W. Stewart, IMA J. Numer. Ana
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -61,7 +62,7 @@ def applied(matrix: Floats, frame: SquareFrame) -> Floats:
     if isinstance(frame, Reflections):
         v, factor = frame.reflectors, frame.factor
         if frame.order is not None:
-            matrix = matrix.T[frame.order].T
+            matrix = matrix.T.take(frame.order, axis=0).T
         if factor.ndim == 1:
             work = 64 * len(v)
             return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
@@ -100,7 +101,9 @@ def formed(frame: SquareFrame, d: int) -> Floats:
 def sorted_rows(image: Floats, part: Exponents) -> tuple[Floats, NDArray[np.intp]]:
     """``diag(2^part) image`` with its rows in descending order of `part`, and that order."""
     order = np.argsort(-part, kind="stable")
-    return np.asfortranarray(image[order] * np.ldexp(1.0, part[order])[:, None]), order
+    across = image.T.take(order, axis=1)
+    across *= np.ldexp(1.0, part[order])
+    return across.T, order
 
 
 @cache
@@ -120,8 +123,12 @@ def inverse_columns(frame: Reflections) -> Floats:
 
 def inverse_norm(frame: Reflections, part: Exponents, order: NDArray[np.intp]) -> float:
     """About ``|Y^-1|`` where ``diag(2^part) Y Q0 = Q R``, by rows in `order`; three right sides."""
-    d = len(part)
-    right = (probes(d) * np.ldexp(1.0, part)[:, None])[order].T
-    turned = applied(np.asfortranarray(right), Reflections(frame.reflectors, frame.factor))
-    z = blas.dtrsm(1.0, frame.reflectors, np.asfortranarray(turned.T))
-    return float(np.sqrt((z * z).sum(axis=0)).max())
+    right = probes(len(part)).T.take(order, axis=1)
+    right *= np.ldexp(1.0, part[order])
+    v, factor = frame.reflectors, frame.factor
+    if factor.ndim == 1:
+        found = lapack.dormqr("L", "T", v, factor, right.T, 64 * len(v), overwrite_c=1)[0]
+    else:
+        found = lapack.dgemqrt(v, factor, right.T, trans="T", overwrite_c=1)[0]
+    z = blas.dtrsm(1.0, v, found, overwrite_b=1)
+    return math.sqrt(float(np.einsum("ij,ij->j", z, z).max()))

@@ -7,6 +7,8 @@ logarithm ``-inf`` and the direction zero, without a warning.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -139,15 +141,24 @@ def log_norms_of_products(jacobians: ArrayLike) -> Floats:
         If the shape is not (..., T, d, d) with d >= 1, or an entry is not finite.
     """
     given = as_steps(jacobians, "log_norms_of_products", batched=True)
-    steps, exponents = normalized(given, axis=(-1, -2))
-    *batch, length, d, _ = steps.shape
-    log_norms = np.empty((*batch, length + 1))
-    log_norms[..., 0] = 0.0
-    product = np.broadcast_to(np.eye(d), (*batch, d, d))
-    total = np.zeros(batch, dtype=np.int64)
-    for lag in range(1, length + 1):
-        product, shift = normalized(product @ steps[..., length - lag, :, :], axis=(-1, -2))
-        total = total + shift[..., 0, 0] + exponents[..., length - lag, 0, 0]
-        norm = np.linalg.norm(product, ord=2, axis=(-2, -1))
-        log_norms[..., lag] = log_magnitude(norm) + total * np.log(2)
-    return log_norms
+    return log_norms_backward([given])
+
+
+def log_norms_backward(blocks: Iterable[Floats]) -> Floats:
+    """The same of step Jacobians in blocks (..., m, d, d), the block of the last steps first."""
+    log_norms: list[Floats] = []
+    product: Floats | None = None
+    total = np.zeros((), dtype=np.int64)
+    for block in blocks:
+        given = as_steps(block, "log_norms_of_products", batched=True)
+        *batch, length, d, _ = given.shape
+        if product is None:
+            product = np.broadcast_to(np.eye(d), (*batch, d, d))
+            log_norms.append(np.zeros(batch))
+        for back in range(1, length + 1):
+            step, exponent = normalized(given[..., length - back, :, :], axis=(-1, -2))
+            product, shift = normalized(product @ step, axis=(-1, -2))
+            total = total + shift[..., 0, 0] + exponent[..., 0, 0]
+            norm = np.linalg.norm(product, ord=2, axis=(-2, -1))
+            log_norms.append(log_magnitude(norm) + total * np.log(2))
+    return np.stack(log_norms, axis=-1)

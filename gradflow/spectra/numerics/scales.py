@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.spectra.numerics.logdomain import Exponents, Floats, shifted
 
@@ -30,27 +31,28 @@ def scaled(matrix: Floats) -> Scaled:
     then those of the columns, then what the rows have left. No assignment problem is solved.
     """
     size = np.abs(matrix)
-    row = _maxima_out(size, 1)
-    column = _maxima_out(size, 0)
-    row += _maxima_out(size, 1)
-    y = _times(matrix, -row[:, None]) if _ordinary(row) else shifted(matrix, -row[:, None])
-    return row, _times(y, -column) if _ordinary(column) else shifted(y, -column), column
+    row = _maxima(size, 1)
+    _divide(size, row[:, None])
+    column = _maxima(size, 0)
+    _divide(size, column)
+    row = row + _maxima(size, 1)
+    y = matrix.copy(order="K")
+    _divide(y, row[:, None])
+    _divide(y, column)
+    return row.astype(np.int64), y, column.astype(np.int64)
 
 
-def _maxima_out(size: Floats, axis: int) -> Exponents:
-    """The exponents of the largest sizes along an axis, which are divided by them, in place."""
-    exponent: Exponents = np.frexp(size.max(axis=axis))[1].astype(np.int64)
-    apart = -exponent[:, None] if axis else -exponent
-    size[...] = _times(size, apart) if _ordinary(exponent) else shifted(size, apart)
-    return np.asarray(exponent)
+def _maxima(size: Floats, axis: int) -> NDArray[np.int32]:
+    """The exponents of the largest sizes along an axis; 0 where all are 0."""
+    return np.asarray(np.frexp(size.max(axis=axis))[1], dtype=np.int32)
 
 
-def _ordinary(exponent: Exponents) -> bool:
-    return bool(np.abs(exponent).max(initial=0) < _ONE_FACTOR)
-
-
-def _times(matrix: Floats, exponent: Exponents) -> Floats:
-    return np.asarray(matrix * np.ldexp(1.0, exponent.astype(np.int32)))
+def _divide(matrix: Floats, exponent: NDArray[np.int32]) -> None:
+    """Divide by powers of two, in place."""
+    if np.abs(exponent).max(initial=0) < _ONE_FACTOR:
+        matrix *= np.ldexp(1.0, -exponent)
+    else:
+        matrix[...] = shifted(matrix, -exponent.astype(np.int64))
 
 
 def wild(split: Scaled) -> bool:
@@ -60,7 +62,7 @@ def wild(split: Scaled) -> bool:
     of its rows alone leave no room in a window.
     """
     row, _, column = split
-    return bool(np.ptp(column) > _MILD or np.ptp(row) > _ROOM)
+    return bool(column.max() - column.min() > _MILD or row.max() - row.min() > _ROOM)
 
 
 def factors(y: Floats, left: Exponents) -> Iterator[tuple[Floats, Exponents, int]]:

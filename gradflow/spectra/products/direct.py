@@ -1,9 +1,11 @@
 """Products of a few steps, many at once: formed, where their own error bound allows it.
 
-``fl(P)`` is off by at most ``T d u |J_T|_F ... |J_1|_F``, and a singular value by no more (Weyl);
-an eigenvalue by that times its condition, to first order (F. L. Bauer, C. T. Fike, Numer. Math. 2
-(1960) 137). Where this is a small part of the value the formed product is as good as any, and NumPy
-does thousands of them in one call. The rest is left to the careful path.
+A rounded product of two is off by ``d u |J_k|_F |P_{k-1}|_F`` at most, which the later steps
+enlarge by the norm of their own product. The sum of these is what ``fl(P)`` is off by, to first
+order, and a singular value by no more (Weyl); an eigenvalue by that times its condition (F. L.
+Bauer, C. T. Fike, Numer. Math. 2 (1960) 137). Where this is a small part of the value the formed
+product is as good as any, and NumPy does thousands of them in one call. The rest is left to the
+careful path.
 """
 
 from __future__ import annotations
@@ -28,29 +30,42 @@ def formed(steps: Floats) -> tuple[Floats, Floats]:
     The error is NaN where a norm is out of range.
     """
     count, d = steps.shape[1:3]
-    norms = np.sqrt(np.einsum("ntij,ntij->nt", steps, steps))
-    inside = ((norms > _SMALLEST) & (norms < _LARGEST)).all(axis=1)
-    error = (2 + count) * d * _UNIT * norms.prod(axis=1)
-    product = steps[:, 0]
+    sizes = np.sqrt(np.einsum("ntij,ntij->nt", steps, steps))
+    inside = ((sizes > _SMALLEST) & (sizes < _LARGEST)).all(axis=1)
+    product, costs = steps[:, 0], []
     for k in range(1, count):
+        costs.append(sizes[:, k] * _size(product))
         product = steps[:, k] @ product
-    return product, np.where(inside, error, np.nan)
+    # twice for the decomposition that follows
+    error, after = 2 * _size(product), None
+    for k in range(count - 1, 0, -1):
+        error += costs[k - 1] * (1.0 if after is None else _size(after))
+        after = steps[:, k] if after is None else after @ steps[:, k]
+    return product, np.where(inside, d * _UNIT * error, np.nan)
+
+
+def _size(matrices: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum("nij,nij->n", matrices, matrices)))
 
 
 def singular_values_formed(steps: Floats, most: float) -> tuple[NDArray[np.bool_], Floats, Floats]:
-    """``(good (n,), log sigma (n, d), error (n, d))`` of steps (n, T, d, d); good to `most`."""
+    """``(good (n,), log sigma (n, d), error (n, d))`` of steps (n, T, d, d).
+
+    Good are those whose logs are each known to `most` of themselves (of 1 if they are smaller).
+    """
     product, absolute = formed(steps)
     good = np.isfinite(absolute)
     logs = np.zeros((len(steps), steps.shape[-1]))
     logs[good] = log_magnitude(np.linalg.svd(product[good], compute_uv=False))
     error = absolute[:, None] / np.exp(logs)
-    return good & (error <= most).all(axis=1), logs, error
+    sure = error <= most * np.maximum(1, np.abs(logs))
+    return good & sure.all(axis=1), logs, error
 
 
 def eigenvalues_formed(
     steps: Floats, most: float
 ) -> tuple[NDArray[np.bool_], Floats, Floats, Floats]:
-    """``(good (n,), log |lambda|, phase, error (n, d))`` of the same."""
+    """``(good (n,), log |lambda|, phase, error (n, d))`` of the same, each good to `most` nats."""
     product, absolute = formed(steps)
     good = np.isfinite(absolute)
     product[~good] = 0.0

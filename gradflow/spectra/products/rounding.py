@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -71,18 +70,20 @@ def passed_back(blocks: Sequence[Block], costs: Floats, samples: int) -> Floats:
     """
     d = costs.shape[1]
     step = max(1, len(blocks) // samples)
-    after, stop, error = np.eye(d), len(costs), np.zeros(d)
+    after, stop = np.eye(d), len(costs)
+    rows, spent = [], []
     for n in range(len(blocks) - 1, -1, -1):
         after = after @ blocks[n].triangle
         after /= np.sqrt(np.einsum("ij,ij->i", after, after))[:, None]
         if n and (len(blocks) - n) % step:
             continue
         start, label = (blocks[n - 1].stop, blocks[n - 1].label) if n else (0, np.arange(d))
-        spent = costs[start:stop].sum(axis=0)[label]
-        lu, pivots, info = lapack.dgetrf(after)
-        inverse = lapack.dgetri(lu, pivots)[0] if info == 0 else np.full((d, d), np.inf)
-        inverse *= spent[:, None]
-        weighed = np.sqrt(np.einsum("ij,ij->j", inverse, inverse))
-        error += np.where(np.isfinite(weighed), weighed, np.inf)
+        rows.append(after)
+        spent.append(costs[start:stop].sum(axis=0)[label])
         stop = start
-    return error
+    try:
+        weighed = np.linalg.inv(np.array(rows)) * np.array(spent)[:, :, None]
+    except np.linalg.LinAlgError:
+        return np.full(d, np.inf)
+    error = np.sqrt(np.einsum("sji,sji->si", weighed, weighed)).sum(axis=0)
+    return np.where(np.isfinite(error), error, np.inf)

@@ -10,7 +10,8 @@ formed, but for a few steps whose own error bound allows it (`direct`).
    and by the triangles that follow it, times 20; what the sum misses of the sum of the windows'
    logs; the rounding of the logs. Neighbours share the larger one.
 4. *Judge*. Where the error exceeds 1e-7 of a log, the product is made in whole numbers (`judge`),
-   while the predicted time of that is at most 10 s (100 s up to d = 16).
+   while the predicted time of that is at most half a second, or, where it exceeds 1e-5, 10 s (100 s
+   up to d = 16).
 5. Where that is too long, coordinates that are exactly dead at some steps are left out, and frames
    from both ends are compared (`thin`). Else the value stands with its estimate, however large.
 
@@ -22,7 +23,7 @@ long, the value is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import whole_number
 from gradflow.codegen.over_time import one_thread
 from gradflow.drawable import Drawable
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import PrecisionError
+from gradflow.given import several
 from gradflow.spectra.numerics.exact import ranks_modulo
 from gradflow.spectra.numerics.logdomain import Floats, as_steps, log_magnitude
 from gradflow.spectra.products.direct import LONGEST, singular_values_formed
@@ -45,6 +47,8 @@ _WHERE = "singular_values"
 # An error as a part of its log (of 1 if it is smaller) beyond which a value is judged: of a value
 # that comes with its error, and of a bare one.
 _DOUBT, _BARE_DOUBT = 1e-7, 1e-9
+# One so many times larger is worth more than so many seconds of judging.
+_GRAVE, _QUICK = 100.0, 0.5
 # An error in nats beyond which a value may be what rounding has left of an exact zero.
 _RANK = 1e-3
 # A bare log, without its error, may be off by this part of itself (of 1 if it is smaller).
@@ -125,13 +129,13 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
         spaced = np.geomspace(1, length, 12) if length else np.zeros(1)
         chosen = np.unique(np.rint(spaced)).astype(np.int64)
     else:
-        chosen = _checked_lags(lags, length)
+        chosen = checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
     found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
     if ascending:
         last = steps.reshape(found.shape[1], length, d, d)[:, length - ascending[-1] :]
         with one_thread(), np.errstate(all="ignore"):
-            for n in _not_formed(last, ascending, found, doubt / 10):
+            for n in _not_formed(last, ascending, found, doubt):
                 found[:, n] = _of_one(last[n][::-1], ascending, doubt)
     where = np.searchsorted(ascending, chosen)
     both = np.zeros((2, *lead, len(chosen), d))
@@ -200,17 +204,23 @@ def _of_part(factors: Floats, counts: Sequence[int], doubt: float) -> Found:
     found = list(swept(factors, counts))
     lost = np.full(d, np.nan), np.full(d, np.inf)
     found += [lost] * (len(counts) - len(found))
-    sure = [error <= doubt * np.maximum(1, np.abs(logs)) for logs, error in found]
-    doubted = [k for k, each in enumerate(sure) if not each.all()]
+    doubted = [k for k, each in enumerate(found) if not _sure(*each, doubt).all()]
     if doubted:
         turned = factors[: counts[doubted[-1]]].swapaxes(1, 2)
         few = [counts[k] for k in doubted]
-        settle = _judged if affordable(d, judge_seconds(turned)) else _without_judge
+        seconds = judge_seconds(turned)
+        grave = any(not _sure(*found[k], _GRAVE * doubt).all() for k in doubted)
+        allowed = affordable(d, seconds) and (grave or seconds <= _QUICK)
+        settle = _judged if allowed else _without_judge
         for k, settled in zip(
             doubted, settle(turned, few, [found[k] for k in doubted]), strict=True
         ):
             found[k] = settled
     return np.array([logs for logs, _ in found]), np.array([error for _, error in found])
+
+
+def _sure(logs: Floats, error: Floats, doubt: float) -> NDArray[np.bool_]:
+    return np.asarray(error <= doubt * np.maximum(1, np.abs(logs)))
 
 
 def _of_numbers(values: Floats, counts: Sequence[int]) -> Found:
@@ -253,7 +263,7 @@ def _without_judge(factors: Floats, counts: Sequence[int], found: Sequence[Found
 
 def _steps(jacobians: ArrayLike) -> Floats:
     """`as_steps`, without a copy of an array whose sum shows that all its entries are finite."""
-    if isinstance(jacobians, np.ndarray) and jacobians.dtype == np.float64 and jacobians.ndim >= 3:
+    if type(jacobians) is np.ndarray and jacobians.dtype == np.float64 and jacobians.ndim >= 3:
         with np.errstate(over="ignore", invalid="ignore"):
             square = jacobians.shape[-1] == jacobians.shape[-2] > 0
             if square and np.isfinite(jacobians.sum()):
@@ -261,11 +271,8 @@ def _steps(jacobians: ArrayLike) -> Floats:
     return as_steps(jacobians, _WHERE, batched=True)
 
 
-def _checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
-    if not isinstance(lags, Iterable):
-        raise UsageError(
-            f"singular_values: lags is {lags!r}; it must be a list of whole numbers, such as "
-            f"[1, {length}]."
-        )
-    checked = [whole_number(lag, "singular_values: a lag", 0, length) for lag in lags]
+def checked_lags(lags: Sequence[int], length: int) -> NDArray[np.int64]:
+    """Return lags as an array (m,). Raises ``UsageError`` unless they are within 0..length."""
+    given = several(lags, "singular_values: lags", f"whole numbers, such as [1, {length}]")
+    checked = [whole_number(lag, "singular_values: an item of lags", 0, length) for lag in given]
     return np.array(checked, dtype=np.int64)

@@ -41,9 +41,10 @@ from gradflow.spectra.numerics.scales import scaled, wild
 from gradflow.spectra.numerics.triangles import LN2, graded_logs
 from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversals, unit
 
-# What rounding should cost a log at most, in nats; in products from a size on, where a QR is dear,
-# the other one, as a part of the smallest log.
-_SMALL_TARGET, _TARGET, _LARGE = 1e-9, 2.5e-10, 64
+# What rounding should cost a log at most: a part of what the logs spread over, but always so many
+# nats; in products from a size on, where a QR is dear, the larger part, of the smallest log.
+_SMALL_TARGET, _TARGET, _LARGE = 2e-11, 2.5e-10, 64
+_NATS = 1e-9
 # Nats that a window may spread by at most, and in large products always.
 _MOST_SPREAD, _LEAST_SPREAD = 20.0, 17.0
 # Nats by which the condition of one column may exceed that in large products.
@@ -52,7 +53,7 @@ _SLACK = 3.0
 _SMALLEST, _LARGEST = 1e-250, 1e250
 # Triangles are merged after so many nats, far from the end of float64, and less often from a size
 # on at which that takes time.
-_MERGE, _WIDE = 200.0, 96
+_MERGE, _WIDE = 400.0, 96
 # Most factors that share one QR, and how much the newest window counts in what a factor spreads.
 _LONGEST, _NEWEST = 50, 0.2
 # First-order estimates are multiplied by this.
@@ -69,7 +70,7 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
     sweep = Sweep(d)
     sizes = np.sqrt(np.einsum("kij,kij->k", factors, factors) / d).tolist()
     planned, rate, done = 1, 0.0, 0
-    limit = sweep.allowed(1, counts[-1])
+    limit = sweep.allowed(1, 0, counts[-1])
     scales: dict[int, tuple[Exponents, Floats, Exponents]] = {}
     joined = -1  # the factor whose columns' scale has been given to the one before
     for count in counts:
@@ -83,7 +84,7 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
                 for k in range(done + 1, done + length):
                     product = product @ factors[k]
                 if d < _LARGE:
-                    limit = sweep.allowed(length, counts[-1] - done)
+                    limit = sweep.allowed(length, done, counts[-1])
                 spread = sweep.window(product.T, math.prod(sizes[done : done + length]), limit)
             if spread <= limit:
                 done += length
@@ -107,7 +108,7 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
                     return
                 done += 1
                 longest = planned + 1
-            limit = sweep.allowed(planned, max(1, counts[-1] - done))
+            limit = sweep.allowed(planned, min(done, counts[-1] - 1), counts[-1])
             planned = max(1, min(longest, _LONGEST, int(limit / max(rate, 0.05))))
         yield here.log_sigma()
 
@@ -118,14 +119,16 @@ class Sweep:
     def __init__(self, d: int) -> None:
         self.d = d
         self.frame: Frame = np.eye(d)
+        # of the windows since the last block, and of the blocks since the last merge
         self.triangle = np.eye(d, order="F")
+        self.pending = np.eye(d)
         self.exponent = np.zeros(d, dtype=np.int64)
         self.rows = np.eye(d)
         self.shift = 0
         # by position: log of what each column has grown to, and which column of the frame it is
         self.grown = np.zeros(d)
         self.label = np.arange(d)
-        # since the last merge
+        # nats since the last merge, and windows since the last block
         self.nats, self.since = 0.0, 0
         # by label, after each window: the growth so far, and the costs
         self.taken, self.spent = 0, 0.0
@@ -142,15 +145,17 @@ class Sweep:
         other.blocks = self.blocks[:]
         return other
 
-    def allowed(self, length: int, left: int) -> float:
-        """Nats a window of `length` steps may spread when `left` steps are still to come.
+    def allowed(self, length: int, done: int, total: int) -> float:
+        """Nats a window of `length` steps may spread, `done` of all steps being taken.
 
         All windows together are to keep to the target.
         """
+        least = float(self.grown.min())
         if self.d < _LARGE:
-            cost = (_SMALL_TARGET - self.spent) / left * length
-            return min(_MOST_SPREAD, math.log(max(cost, EPS) / EPS))
-        cost = _TARGET * max(1.0, -float(self.grown.min())) - self.spent
+            apart = (float(self.grown.max()) - least) / (done + 1)
+            a_step = max((_NATS - self.spent) / (total - done), _SMALL_TARGET * apart)
+            return min(_MOST_SPREAD, math.log(max(a_step * length, EPS) / EPS))
+        cost = _TARGET * max(1.0, -least) - self.spent
         return min(_MOST_SPREAD, max(_LEAST_SPREAD, math.log(max(cost, EPS) / EPS)))
 
     def window(self, product: Floats, size: float, limit: float) -> float:
@@ -181,16 +186,16 @@ class Sweep:
     def graded(self, y: Floats, left: Exponents) -> bool:
         """Take ``diag(2^left) y``, y of even rows; whether its rank is not lost."""
         for matrix, part, top in even_factors(y, left):
-            image = applied(np.array(matrix, order="F"), self.frame)
-            size = math.sqrt(float(np.einsum("ij,ij->", image, image)))
-            image, rows = sorted_rows(image, part)
-            found, order, _ = self._sorted(image)
+            # from the right each row rounds by itself, so the rows may be scaled and sorted before
+            sent, rows = sorted_rows(matrix, part)
+            found, order, _ = self._sorted(applied(sent, self.frame))
             if found is None:
                 return False
             frame = reflected(found)
             diagonal = np.abs(frame.reflectors.diagonal())
             if diagonal.min() == 0:
                 return False
+            size = math.sqrt(float(np.einsum("ij,ij->", matrix, matrix)))
             condition = size * inverse_norm(frame, part, rows)
             loss = max(condition, 1.0) if math.isfinite(condition) else 1e300
             frame = Reflections(frame.reflectors, frame.factor, rows)
@@ -209,16 +214,16 @@ class Sweep:
             return None, None, 0.0
         reach = self.grown + 0.5 * np.log(squares)
         order = None
-        if (reach[1:] > reach[:-1] + 1).any():
+        if (reach[1:] - reach[:-1]).max() > 1:
             order = np.argsort(-reach, kind="stable")
-            image = np.asfortranarray(image[:, order])
+            image = image.T.take(order, axis=0).T
         return image, order, math.sqrt(largest)
 
     def _take(
         self, frame: Reflections, diagonal: Floats, order: NDArray[np.intp] | None, loss: Floats
     ) -> None:
         if order is not None:
-            self.triangle = np.asfortranarray(self.triangle[order])
+            self.triangle = self.triangle.T.take(order, axis=1).T
             self.grown, self.label = self.grown[order], self.label[order]
         self.triangle = blas.dtrmm(1.0, frame.reflectors, self.triangle, overwrite_b=1)
         self.frame = frame
@@ -236,24 +241,31 @@ class Sweep:
         # the pass back needs inner blocks even of a short product
         parts = 24 if self.d <= 24 else 10 if self.d < _WIDE else 6
         if self.nats > _MERGE or self.since > self.taken // parts:
+            self._end_block()
+        if self.nats > _MERGE:
             self._merge()
 
+    def _end_block(self) -> None:
+        if self.since:
+            self.blocks.append(Block(self.taken, self.triangle, self.label))
+            self.pending = self.triangle @ self.pending
+            self.triangle = np.eye(self.d, order="F")
+            self.since = 0
+
     def _merge(self) -> None:
-        """Bring the triangle into ``diag(2^exponent) rows``."""
-        if self.since == 0:
-            return
-        self.blocks.append(Block(self.taken, self.triangle, self.label))
-        top = (binary_exponent(self.triangle) + self.exponent).max(axis=1)
-        rows = shifted(self.triangle, self.exponent - top[:, None]) @ self.rows
+        """Bring the blocks into ``diag(2^exponent) rows``."""
+        top = (binary_exponent(self.pending) + self.exponent).max(axis=1)
+        rows = shifted(self.pending, self.exponent - top[:, None]) @ self.rows
         exponent = binary_exponent(np.abs(rows).max(axis=1))
         exponent = np.where(exponent == ZERO_EXPONENT, 0, exponent)
         self.rows = shifted(rows, -exponent[:, None])
         self.exponent = top + exponent
-        self.triangle = np.eye(self.d, order="F")
-        self.nats, self.since = 0.0, 0
+        self.pending = np.eye(self.d)
+        self.nats = 0.0
 
     def log_sigma(self) -> tuple[Floats, Floats]:
         """Log sigma (d,), descending, and the error (d,) of each."""
+        self._end_block()
         self._merge()
         logs, condition = graded_logs(self.exponent, self.rows)
         place = np.argsort(-self.grown, kind="stable")

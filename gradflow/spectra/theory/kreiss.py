@@ -14,15 +14,17 @@ Trefethen, M. Embree, Spectra and Pseudospectra, Princeton 2005, sections 2 and 
 from __future__ import annotations
 
 import heapq
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigvals
 from scipy.optimize import minimize
 
-from gradflow.arrays import real_array, real_numbers
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.arrays import real_array, real_numbers, whole_number
+from gradflow.errors import PrecisionError, UsageError, shown
+from gradflow.given import real_number
 from gradflow.spectra.numerics.logdomain import (
     Floats,
     log_magnitude,
@@ -66,6 +68,10 @@ class KreissConstant:
         return f"<KreissConstant {self.value:.4g} at z = {self.at:.4g}, at most {self.bound:.4g}>"
 
 
+# The bound is within a factor of 1 + this; more would say nothing.
+_COARSEST = 1 - 2.0**-53
+
+
 def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstant:
     r"""Return ``K(A) = sup over |z| > 1 of (|z| - 1) |(zI - A)^{-1}|_2``.
 
@@ -100,8 +106,7 @@ def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstan
     """
     where = "kreiss_constant"
     a = _square(matrix, where)
-    if not 0 < tolerance < 1:
-        raise UsageError(f"{where}: tolerance is {tolerance!r}; it lies between 0 and 1.")
+    tolerance = real_number(tolerance, f"{where}: tolerance", 0.0, _COARSEST, above=True)
     norm = float(np.linalg.norm(a, 2))
     if norm <= 1 + 4 * len(a) * np.finfo(float).eps:
         return KreissConstant(1.0, complex(np.inf), 1.0)
@@ -138,9 +143,11 @@ def log_resolvent_norms(matrix: ArrayLike, points: ArrayLike) -> Floats:
     """
     where = "log_resolvent_norms"
     a = _square(matrix, where)
-    z = np.asarray(points, dtype=np.complex128)
+    z = _complex(points, f"{where}: points")
     if not np.isfinite(z).all():
-        raise UsageError(f"{where}: a point is not finite; the resolvent there is 0, leave it out")
+        raise UsageError(
+            f"{where}: points hold one that is not finite; the resolvent there is 0, leave it out."
+        )
     shifted = z[..., None, None] * np.eye(len(a)) - a
     return -log_magnitude(np.linalg.svd(shifted, compute_uv=False)[..., -1])
 
@@ -159,9 +166,18 @@ def log_power_norms(matrix: ArrayLike, steps: int) -> Floats:
     array([0.   , 2.083, 2.08 , 1.792, 1.387])
     """
     a = _square(matrix, "log_power_norms")
-    if steps < 0:
-        raise UsageError(f"log_power_norms: steps is {steps}; it must be 0 or more.")
+    steps = whole_number(steps, "log_power_norms: steps", 0)
     return log_norms_of_products(np.broadcast_to(a, (steps, *a.shape)))
+
+
+def _complex(points: ArrayLike, name: str) -> NDArray[np.complex128]:
+    array = np.asarray(None, dtype=object)
+    if not isinstance(points, np.ma.MaskedArray):
+        with suppress(TypeError, ValueError, OverflowError):
+            array = np.asarray(points)
+    if array.dtype.kind not in "biufc":
+        raise UsageError(f"{name} are {shown(points)}; they must be numbers, real or complex.")
+    return array.astype(np.complex128)
 
 
 def _square(matrix: ArrayLike, where: str) -> Floats:

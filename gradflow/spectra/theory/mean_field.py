@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import brentq
 
-from gradflow.errors import UsageError
+from gradflow.given import real_number
 from gradflow.spectra.numerics.logdomain import Floats
 
 # The trapezoidal rule for an analytic function errs by exp(-2 pi a / h), a the distance of the
@@ -44,7 +44,7 @@ def mean_field_variance(gain: float) -> float:
     >>> mean_field_variance(0.9), round(mean_field_variance(2.0), 4)
     (0.0, 2.1215)
     """
-    _check("mean_field_variance", gain)
+    gain = _checked("mean_field_variance", gain)
     if gain <= 1:
         return 0.0
 
@@ -83,9 +83,8 @@ def mean_field_exponent(gain: float) -> float:
     return math.log(gain) + 0.5 * math.log(slope)
 
 
-def _check(where: str, gain: float) -> None:
-    if not 0 < gain <= _LARGEST:
-        raise UsageError(f"{where}: gain is {gain}; it lies between 0 and {_LARGEST:g}.")
+def _checked(where: str, gain: float) -> float:
+    return real_number(gain, f"{where}: gain", 0.0, _LARGEST, above=True)
 
 
 def _mean(function: Callable[[Floats], Floats], variance: float, gain: float) -> float:

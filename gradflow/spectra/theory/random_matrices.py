@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.errors import UsageError
+from gradflow.given import real_number
 from gradflow.spectra.numerics.logdomain import Floats
 
 _NEWTON = 60
@@ -76,7 +77,7 @@ def quarter_circle(sigma: ArrayLike, gain: float = 1.0) -> Floats:
     >>> quarter_circle([0.0, 1.0, 3.0]).round(4)
     array([0.6366, 0.5513, 0.    ])
     """
-    _positive("quarter_circle", gain)
+    gain = _positive("quarter_circle", gain)
     at = real_array(sigma, "quarter_circle", "sigma's entries", many=True)
     inside = (at >= 0) & (at <= 2 * gain)
     return np.asarray(
@@ -109,9 +110,8 @@ def fuss_catalan(count: int, points: int = 400) -> tuple[Floats, Floats]:
     >>> log_sigma[-1].round(4), (np.log(27 / 4) / 2).round(4)
     (np.float64(0.9548), np.float64(0.9548))
     """
-    for name, value, least in (("count", count, 1), ("points", points, 2)):
-        if value != int(value) or value < least:
-            raise UsageError(f"fuss_catalan: {name} is {value}; it is a whole number from {least}.")
+    count = whole_number(count, "fuss_catalan: count", 1)
+    points = whole_number(points, "fuss_catalan: points", 2)
     # Evenly spaced in log(pi / (s + 1) - phi), since the law has a long tail to small sigma.
     most = np.pi / (count + 1)
     rest = most * np.append(
@@ -157,7 +157,7 @@ def saturated_singular_values(sigma: ArrayLike, slopes: ArrayLike, gain: float =
     where = "saturated_singular_values"
     squares = _squares(where, slopes, gain)
     at = real_array(sigma, where, "sigma's entries", many=True)
-    if (at <= 0).any() or not squares.any():
+    if not at.size or (at <= 0).any() or not squares.any():
         raise UsageError(f"{where}: every sigma and at least one slope must be other than zero.")
     x = at.astype(np.float64) ** 2
     scale = max(float(x.max()), float(squares.max()))
@@ -196,21 +196,19 @@ def newman_exponents(n: int, gain: float = 1.0) -> Floats:
     >>> newman_exponents(3).round(4)
     array([-0.1845, -0.4913, -1.1845])
     """
-    _positive("newman_exponents", gain)
-    if n != int(n) or n < 1:
-        raise UsageError(f"newman_exponents: n is {n}; it is a whole number from 1.")
-    index = np.arange(1, int(n) + 1)
+    gain = _positive("newman_exponents", gain)
+    n = whole_number(n, "newman_exponents: n", 1)
+    index = np.arange(1, n + 1)
     return np.asarray(math.log(gain) + 0.5 * (math.log(2 / n) + digamma((n - index + 1) / 2)))
 
 
-def _positive(where: str, gain: float) -> None:
-    if not 0 < gain < math.inf:
-        raise UsageError(f"{where}: gain is {gain}; it is a positive number.")
+def _positive(where: str, gain: float) -> float:
+    return real_number(gain, f"{where}: gain", 0.0, above=True)
 
 
 def _squares(where: str, slopes: ArrayLike, gain: float) -> Floats:
     """Return the squares of ``gain * slopes``, checked."""
-    _positive(where, gain)
+    gain = _positive(where, gain)
     given = real_array(slopes, where, "slopes' entries", many=True)
     if given.ndim != 1 or not given.size:
         raise UsageError(f"{where}: slopes has shape {given.shape}; it is one axis, not empty.")

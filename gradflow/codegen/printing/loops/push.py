@@ -16,9 +16,10 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.lowering.recurrence import Push
 from gradflow.codegen.lowering.routine import Let, Matvec, Statement, reads
 from gradflow.codegen.printing.loops.routines import inputs as inputs_of
-from gradflow.codegen.printing.loops.routines import kernel_lines, offsets, size_names
+from gradflow.codegen.printing.loops.routines import kernel_lines, size_names
 from gradflow.codegen.printing.loops.routines import weights as weights_of
 from gradflow.codegen.printing.loops.scalar import LoopText, is_condition, scheduled
+from gradflow.codegen.printing.loops.words import offsets
 from gradflow.codegen.printing.loops.writer import CHUNK, Writer
 
 Stacks = list[tuple[str, ...]]

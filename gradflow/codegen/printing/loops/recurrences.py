@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gradflow.cells.cell import Cell
 from gradflow.codegen.lowering.recurrence import Recurrence
-from gradflow.codegen.printing.loops.routines import offsets
+from gradflow.codegen.printing.loops.words import offsets
 from gradflow.codegen.printing.loops.writer import CHUNK, Tape, Writer
 
 

@@ -162,6 +162,9 @@ class LoopText:
                 matrix = name if statement.transposed else f"{name}_T"
                 return [f"rows_times({operand}, {matrix}, {target})"]
             return [f"np.dot({operand}, {name}{'' if statement.transposed else '.T'}, {target})"]
+        if linear_map.kind == "largest":
+            line = f"{target}[s, 0] = {operand}[s].max()"
+            return [f"for s in range({self.rows}):", f"    {line}"]
         narrow = (linear_map.kind == "spread") == statement.transposed
         wide = linear_map.out if linear_map.kind == "spread" else linear_map.into
         scale = f" / {self.size(wide)}" if linear_map.kind == "mean" else ""

@@ -5,7 +5,7 @@ A test reads the loops of many cells and compares: nothing else is printed, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.names import Names
@@ -67,3 +67,14 @@ def loop_names(cell: Cell, used: Iterable[str]) -> Names:
         return name in words or hung or name.endswith(ENDINGS) or is_numbered(name)
 
     return Names(used, refused=refused, mark="v")
+
+
+def offsets(parts: Sequence[str], cell: Cell) -> dict[str, str]:
+    """Return the text of where each part begins in the flat vector of ``parts``."""
+    return dict(zip(parts, starts([cell.spaces[part] for part in parts]), strict=True))
+
+
+def starts(spaces: Sequence[str]) -> list[str]:
+    """Return the text of where each of several vectors, side by side, begins."""
+    sizes = ["1" if space == ONE else size_name(space) for space in spaces]
+    return [" + ".join(sizes[:i]) or "0" for i in range(len(sizes))]

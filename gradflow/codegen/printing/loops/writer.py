@@ -15,12 +15,11 @@ from gradflow.codegen.printing.loops.routines import (
     inputs,
     kernel_lines,
     names_read,
-    offsets,
     size_names,
-    starts,
     weights,
 )
 from gradflow.codegen.printing.loops.scalar import LoopText
+from gradflow.codegen.printing.loops.words import offsets, starts
 
 # rows (steps times trajectories) of a chunk
 CHUNK = 128

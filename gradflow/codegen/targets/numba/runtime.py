@@ -6,19 +6,70 @@ it can see: within 1.5 units in the last place, several times faster than the C 
 
 from __future__ import annotations
 
+import hashlib
 import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.extending import intrinsic
+
+from gradflow.codegen.targets.numba.folder import keep, kept, versions
 
 # no reassociation: sums keep their order, NaN and infinity their meaning
 _FAST = {"contract", "nsz"}
 inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
-helper = njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-jit = helper
+_rebuilt: Any = CompileResult._rebuild
+_dumps: Any = dumps
+_STAMP = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+class _Kept:
+    """What numba asks for compiled code by signature, instead of its own cache.
+
+    That one trusts any folder, and a file cut short makes each later call fail.
+    """
+
+    cache_path = None
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def _name(self, arguments: Any, codegen: Any) -> str:
+        function = self.function
+        means = function.__code__.co_code, _STAMP, codegen.magic_tuple(), arguments
+        digest = hashlib.sha256(repr(means).encode()).hexdigest()[:24]
+        return f"{function.__module__}.{function.__name__}.{versions()}.{digest}"
+
+    def load_overload(self, arguments: Any, context: Any) -> Any:
+        """Return compiled code, or ``None`` where there is none that can be used."""
+        context.refresh()
+        payload = kept(self._name(arguments, context.codegen()))
+        if payload is None:
+            return None
+        try:
+            return _rebuilt(context, *pickle.loads(payload))
+        except Exception:  # whole, and yet of no use: a package it was made with is another
+            return None
+
+    def save_overload(self, arguments: Any, result: Any) -> None:
+        """Keep compiled code, where it can be."""
+        if not result.lifted and not result.library.has_dynamic_globals:
+            keep(self._name(arguments, result.codegen), _dumps(result._reduce()))
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called, or take what has been kept of it."""
+    compiled: Any = njit(fastmath=_FAST, error_model="numpy", nogil=True)(function)
+    compiled._cache = _Kept(function)
+    return compiled
+
 
 _SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
 _LOG2_E = 1.4426950408889634
@@ -99,6 +150,21 @@ def sigmoid(x: float) -> float:
 
 
 @inline
+def sigmoid_rest(x: float) -> float:
+    """Return ``1 - sigmoid(x)``, to rounding in both tails; the exponential is that of both."""
+    e = exp(-abs(x))
+    return (e if x >= 0.0 else 1.0) / (1.0 + e) if x == x else x
+
+
+@inline
+def tanh_slope(x: float) -> float:
+    """Return ``1 - tanh(x)^2``, to rounding, as the square of ``1 / cosh(x)``."""
+    e = exp(-abs(x))
+    root = 2.0 * e / (1.0 + e * e)
+    return root * root
+
+
+@inline
 def relu(x: float) -> float:
     """Return ``max(x, 0)``."""
     return 0.0 if x < 0.0 else x
@@ -122,7 +188,7 @@ def where(condition: bool, x: float, y: float) -> float:
     return x if condition else y
 
 
-@helper
+@jit
 def rows_times(x: Any, matrix: Any, out: Any) -> None:
     """Write ``x matrix``, shapes (rows, m) and (m, n), into ``out`` (rows, n)."""
     if x.shape[0] > 2:
@@ -146,7 +212,7 @@ def rows_times(x: Any, matrix: Any, out: Any) -> None:
                 result[a] += factor * last[a]
 
 
-@helper
+@jit
 def log_length(x: Any) -> float:
     """Return the natural log of the Euclidean length of a vector, ``-inf`` for zero."""
     peak = 0.0
@@ -165,14 +231,14 @@ def log_length(x: Any) -> float:
     return 0.5 * math.log(total)
 
 
-@helper
+@jit
 def log_hypot(p: float, q: float) -> float:
     """Return ``log sqrt(exp(p)^2 + exp(q)^2)``."""
     high, low = max(p, q), min(p, q)
     return high if low == -math.inf else high + 0.5 * math.log1p(math.exp(2.0 * (low - high)))
 
 
-@helper
+@jit
 def largest(x: Any) -> float:
     """Return the largest absolute entry, NaN if there is one."""
     peak = 0.0
@@ -182,7 +248,7 @@ def largest(x: Any) -> float:
     return peak
 
 
-@helper
+@jit
 def square_sum(x: Any, start: int, stop: int) -> float:
     """Return the sum of the squares of rows ``start`` to ``stop``, in four sums side by side."""
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
@@ -199,13 +265,13 @@ def square_sum(x: Any, start: int, stop: int) -> float:
     return (s0 + s1) + (s2 + s3)
 
 
-@helper
+@jit
 def exponent_of(x: float) -> float:
     """Return the e with ``2^(e-1) <= x < 2^e``."""
     return float(math.frexp(x)[1])
 
 
-@helper
+@jit
 def scaled(x: Any, power: float) -> None:
     """Multiply ``x`` by ``2^power`` in place, exactly, in two steps so that neither overflows."""
     half = int(power) // 2
@@ -214,7 +280,7 @@ def scaled(x: Any, power: float) -> None:
         x[a] = x[a] * first * second
 
 
-@helper
+@jit
 def unit_row(x: Any, log_whole: float, out: Any) -> None:
     """Write ``x / exp(log_whole)``, or zeros where that is zero."""
     factor = 0.0 if log_whole == -math.inf else math.exp(-log_whole)

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# exp and cosh of it are below overflow, and what lies beyond has rounded to 1 or to 0
+_MOST = 709.0
+
 
 def step_(a: Any) -> Any:
     """Return the indicator ``a > 0`` as 0.0 or 1.0."""
@@ -21,6 +24,19 @@ def relu(a: Any) -> Any:
 def softplus(a: Any) -> Any:
     """Return ``log(1 + exp(a))`` without overflow."""
     return np.logaddexp(a, 0.0)
+
+
+def sigmoid_rest(a: Any) -> Any:
+    """Return ``1 - sigmoid(a)`` to rounding, from the exponential and not by subtraction."""
+    e = np.exp(-np.abs(a))
+    return np.where(a > 0, e, 1.0) / (1.0 + e)
+
+
+def tanh_slope(a: Any) -> Any:
+    """Return ``1 - tanh(a)^2`` to rounding, from the exponential and not by subtraction."""
+    e = np.exp(-np.abs(a))
+    root = 2.0 * e / (1.0 + e * e)
+    return root * root
 
 
 def ratio(p: int, q: int) -> float:

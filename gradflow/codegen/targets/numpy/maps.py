@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.sized import told_sizes
 from gradflow.codegen import border
 from gradflow.codegen.lowering.calculus import primal
 from gradflow.codegen.lowering.routine import Routine
@@ -27,7 +28,7 @@ def filled_maps(cell: Cell, params: Mapping[str, ArrayLike]) -> dict[str, Floats
     function = _function(cell)
     if function is None:
         return {}
-    known = border.sizes(cell, params)
+    known = told_sizes(params) | border.sizes(cell, params)
     spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
     sized = [np.empty(known.get(space, 1)) for space in spaces]
     names = (*cell.parameters, *cell.constant_names)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.codegen.backends import PLAIN, chosen
+from gradflow.codegen.backends import PLAIN, chosen, left_open
 from gradflow.codegen.code import code_of
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.equilibria.branches.branch import FixedPointBranch
 from gradflow.spectra.equilibria.branches.family import Entry, Family, family
 from gradflow.spectra.equilibria.branches.following import (
@@ -28,7 +28,7 @@ from gradflow.spectra.equilibria.descents import newton
 from gradflow.spectra.equilibria.period_map import uses_time
 from gradflow.spectra.equilibria.search import fixed_points
 from gradflow.spectra.equilibria.stability import eigenvalues, stability, uncertain_jacobian
-from gradflow.spectra.equilibria.starts import constant_input
+from gradflow.spectra.equilibria.starts import at_rest
 from gradflow.spectra.equilibria.zeros import is_zero
 from gradflow.spectra.numerics.graded import EPS
 from gradflow.spectra.numerics.logdomain import Floats
@@ -97,10 +97,10 @@ def continue_fixed_points(
     ends = real_array(span, _WHERE, "values of span", many=True)
     if ends.shape != (2,) or ends[0] == ends[1]:
         raise UsageError(
-            f"{_WHERE}: span={span!r}; it is the first and the last value, which differ."
+            f"{_WHERE}: span={shown(span)}; it is the first and the last value, which differ."
         )
     code = partial(code_of, cell, digits=50)
-    bound = code(PLAIN if backend == "auto" else chosen(backend, code)).bind(params)
+    bound = code(PLAIN if left_open(backend) else chosen(backend, code)).bind(params)
     for given, array in bound.params.items():
         real_array(array, _WHERE, f"entries of {given}", many=True)
     if isinstance(state, Mapping):
@@ -109,8 +109,7 @@ def continue_fixed_points(
     near = None if state is None else real_array(state, _WHERE, "entries of state", many=True)
     if near is not None and near.ndim != 1:
         raise UsageError(f"{_WHERE}: state has shape {near.shape}; one flat state (d,) is needed.")
-    bound = bound.with_state(near)
-    inputs = constant_input(bound, x, _WHERE)
+    bound, inputs = at_rest(bound, x, near, _WHERE)
     curve = family(bound, inputs, name, (float(ends[0]), float(ends[1])), entry, _WHERE)
     first = _first(curve, x, near, backend)
     arcs, last, end = follow(curve, first)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.cells.sized import sized_as
 from gradflow.codegen.bound import Bound, bind
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.spectra.equilibria.period_map import PeriodMap
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -39,12 +40,11 @@ class Family:
     def parameters(self, u: float) -> dict[str, Floats]:
         """Return the arrays of the cell at u."""
         changed = self.rest + self.value(u) * self.direction
-        return {**self.bound.params, self.name: changed}
+        return sized_as(self.bound.params, {**self.bound.params, self.name: changed})
 
     def at(self, u: float) -> PeriodMap:
         """Return the map at u."""
-        width = sum(self.bound.part_sizes().values())
-        return PeriodMap(bind(self.bound.code, self.parameters(u), np.zeros(width)), self.inputs, 1)
+        return PeriodMap(bind(self.bound.code, self.parameters(u)), self.inputs, 1)
 
     def shift(self, z: Floats) -> Floats:
         """Return ``F(s; u) - s`` (d,)."""
@@ -70,10 +70,11 @@ def family(
     where: str,
 ) -> Family:
     """The family along an entry of parameter `name`, or along the multiples of all of it."""
-    if name not in bound.cell.parameters:
+    if not isinstance(name, str) or name not in bound.cell.parameters:
         known = ", ".join(bound.cell.parameters)
         raise UsageError(
-            f"{where}: cell {bound.cell.name!r} has no parameter {name!r}; it has {known}."
+            f"{where}: cell {bound.cell.name!r} has no parameter named {shown(name)}; it has "
+            f"{known}."
         )
     given = np.asarray(bound.params[name], dtype=np.float64)
     direction = given if given.size > 1 else np.ones_like(given)
@@ -102,7 +103,8 @@ def _unit(given: Floats, entry: Any, name: str, where: str) -> Floats:
     fits = whole and len(index) == given.ndim
     if not fits or any(not -n <= i < n for i, n in zip(index, given.shape, strict=True)):
         raise UsageError(
-            f"{where}: entry={entry!r}, and {name} has shape {given.shape}; give one index an axis."
+            f"{where}: entry={shown(entry)}, and {name} has shape {given.shape}; give one index "
+            "an axis."
         )
     direction = np.zeros_like(given)
     direction[index] = 1.0

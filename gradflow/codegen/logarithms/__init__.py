@@ -1,0 +1,1 @@
+"""Step Jacobians whose entries have no range that ends: a sign and a natural logarithm each."""
