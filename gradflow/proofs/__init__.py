@@ -11,10 +11,10 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
-    "CertifiedGradient": "certified.gradient",
-    "CertifiedProducts": "certified.products",
+    "CertifiedGradient": "certified.gradient.certified",
+    "CertifiedProducts": "certified.along.products",
     "Claim": "claims.claim",
-    "Loss": "certified.loss",
+    "Loss": "certified.gradient.loss",
     "Margin": "claims.claim",
     "TheoremSet": "theorems",
     "after_boxes": "coq.files",

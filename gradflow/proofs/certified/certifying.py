@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import overload
 
-from gradflow.proofs.certified.deriving import Stacked
-from gradflow.proofs.certified.gradient import CertifiedGradient, certify_gradient
-from gradflow.proofs.certified.loss import Loss
-from gradflow.proofs.certified.products import CertifiedProducts, certify_products
+from gradflow.proofs.certified.along.products import CertifiedProducts, certify_products
+from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
+from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.proofs.certified.program.deriving import Stacked
 from gradflow.spectra import Trajectory
 
 

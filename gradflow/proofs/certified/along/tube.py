@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gradflow.errors import PrecisionError
-from gradflow.proofs.certified.balls import (
+from gradflow.proofs.certified.along.balls import (
     BallProgram,
     at_precision,
     centres,
@@ -31,27 +31,35 @@ from gradflow.proofs.certified.balls import (
     power_of_two,
     widened,
 )
-from gradflow.proofs.certified.program import Floats, Given
-from gradflow.proofs.certified.tangents import Coefficients, wanted
+from gradflow.proofs.certified.along.tangents import Coefficients, wanted
+from gradflow.proofs.certified.program.steps import Floats, Given
 from gradflow.proofs.weights.balls import UndecidedError
 
 FIRST, LAST = 192, 1536
 """Bits of the midpoints, doubled until the radius is proved."""
 _BALLS = (256, 512, 1024, 2048, 4096)
 _WIDE = 80
+_SHARP = 2.0**-44
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Tube:
-    """Coefficients of every step over the enclosures; how many bits; and the defects' size."""
+    """Coefficients of every step over the enclosures; how many bits; and the defects' size.
+
+    ``sharp`` says that every slope has some digits, saturated units included.
+    """
 
     coefficients: Coefficients
     bits: int
     defect: float
     radius: float
+    sharp: bool = True
 
 
-def tube(given: Given, grown: Callable[[Tube], float], what: str) -> tuple[Tube, Any]:
+Kept = TypeVar("Kept")
+
+
+def tube(given: Given, grown: Callable[[Tube], tuple[float, Kept]], what: str) -> tuple[Tube, Kept]:
     """Return the enclosures of all steps, and what ``grown`` made of them.
 
     ``grown(tube)`` returns a bound of ``T max |P(t, s)|`` over the enclosures and whatever is to be
@@ -68,9 +76,10 @@ def tube(given: Given, grown: Callable[[Tube], float], what: str) -> tuple[Tube,
             found = _around(program, bits, exponent)
         except UndecidedError:
             break
-        growth, kept = grown(found)
-        if growth * found.defect <= found.radius:
-            return found, kept
+        if found.sharp or bits == LAST:
+            growth, kept = grown(found)
+            if growth * found.defect <= found.radius:
+                return found, kept
         bits *= 2
     for bits in _BALLS:
         try:
@@ -89,17 +98,24 @@ def _around(program: BallProgram, bits: int, exponent: int) -> Tube:
     with at_precision(bits):
         state = program.start()
         radius = power_of_two(-exponent)
-    defect = 0.0
+    defect, root = 0.0, float(np.sqrt(program.program.width))
     for t in range(1, program.given.steps + 1):
         with at_precision(max(_WIDE, exponent + 20)):
-            collect(program.step([widened(v, radius) for v in state], t))
+            around = [widened(v, radius) for v in state] if t > 1 else state
+            collect(program.step(around, t))
         with at_precision(bits):
             after = program.after(program.step(state, t))
-            square = sum(float(x.rad()) ** 2 for v in after for x in v)
-            defect = max(defect, float(np.sqrt(square)) * (1 + 2.0**-40))
+            largest = max(float(x.rad()) for v in after for x in v)
+            defect = max(defect, largest * root * (1 + 2.0**-40))
             state = [centres(v) for v in after]
-    # squares of radii below 2^-500 would vanish
-    return Tube(collect.done(), bits, max(defect, 2.0**-500), 2.0**-exponent)
+    defect = max(defect, 2.0**-900)  # a radius that no float holds
+    return Tube(
+        coefficients=collect.done(),
+        bits=bits,
+        defect=defect,
+        radius=2.0**-exponent,
+        sharp=collect.sharp,
+    )
 
 
 def _plain(program: BallProgram, bits: int) -> Tube:
@@ -110,7 +126,7 @@ def _plain(program: BallProgram, bits: int) -> Tube:
             slots = program.step(state, t)
             collect(slots)
             state = program.after(slots)
-    return Tube(collect.done(), bits, 0.0, 0.0)
+    return Tube(coefficients=collect.done(), bits=bits, defect=0.0, radius=0.0)
 
 
 class _Collector:
@@ -121,6 +137,8 @@ class _Collector:
         states = tuple(slot for slot, _ in program.program.states.values())
         by = (*states, *program.program.inputs.values())
         self.values, self.choices = wanted(program.program, by)
+        self.slopes = {s for slots in program.program.slopes.values() for s in slots}
+        self.sharp = True
         self.rows: dict[int, list[tuple[Floats, Floats]]] = {k: [] for k in self.values}
         self.taken: dict[int, list[Floats]] = {k: [] for k in self.choices}
 
@@ -131,6 +149,8 @@ class _Collector:
                 size = np.abs(middle).max(initial=0.0) + 2.0**-200
                 if (radius > self.least * size).any():
                     raise UndecidedError("balls too wide")
+            if k in self.slopes:
+                self.sharp &= bool((radius <= _SHARP * (np.abs(middle) + 2.0**-400)).all())
             self.rows[k].append((middle, radius))
         for k in self.choices:
             o = self.program.program.operations[k - len(self.program.program.leaves)]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.errors import UsageError
-from gradflow.proofs.certified.program import Floats, Given, Program
+from gradflow.proofs.certified.program.steps import Floats, Given, Program
 
 KNOWN = ("sigmoid", "tanh", "relu")
 """Elementwise functions that the whole-number arithmetic has rules for."""
@@ -33,11 +33,13 @@ class Piece:
     factor: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
-    """One operation: ``affine``, ``constant``, ``add``, ``mul``, ``scale``, ``sum``, ``spread`` or
-    a function; operands are numbers of values, the state parts first.
-    """  # noqa: D205
+    """One operation on values, which are numbered, the state parts first.
+
+    ``kind`` is ``affine`` (``matrix`` times the operand, plus the pieces and the shift),
+    ``constant`` (these alone), ``add``, ``mul``, ``scale``, ``sum``, ``spread`` or a function.
+    """
 
     kind: str
     operands: tuple[int, ...] = ()
@@ -113,19 +115,26 @@ class _Gathering:
         if maps:
             matrix, operand = maps.pop(0)
             made = self.line(
-                Line("affine", (operand,), matrix, total.pieces, total.shift, size=size)
+                Line(
+                    kind="affine",
+                    operands=(operand,),
+                    matrix=matrix,
+                    pieces=total.pieces,
+                    shift=total.shift,
+                    size=size,
+                )
             )
         elif total.pieces or total.shift or not values:
             made = self.line(
-                Line("constant", pieces=total.pieces, shift=total.shift, size=size)
+                Line(kind="constant", pieces=total.pieces, shift=total.shift, size=size)
             )
         else:
             made = values.pop(0)
         for matrix, operand in maps:
-            other = self.line(Line("affine", (operand,), matrix, size=size))
-            made = self.line(Line("add", (made, other), size=size))
+            other = self.line(Line(kind="affine", operands=(operand,), matrix=matrix, size=size))
+            made = self.line(Line(kind="add", operands=(made, other), size=size))
         for operand in values:
-            made = self.line(Line("add", (made, operand), size=size))
+            made = self.line(Line(kind="add", operands=(made, operand), size=size))
         self.ready[total, size] = made
         return made
 
@@ -153,23 +162,23 @@ class _Gathering:
                 )
             case "constant" if o.numbers:
                 return _Sum(shift=o.numbers[0])
-            case "spread" if self.sums[o.operands[0]] == _Sum(
-                shift=self.sums[o.operands[0]].shift
-            ):
+            case "spread" if self.sums[o.operands[0]] == _Sum(shift=self.sums[o.operands[0]].shift):
                 return self.sums[o.operands[0]]
             case "mul" | "sum" | "spread":
                 values = tuple(self.value(i) for i in o.operands)
-                return self.made(Line(o.kind, values, size=size))
+                return self.made(Line(kind=o.kind, operands=values, size=size))
             case "scale":
                 a, b = o.numbers
                 if a == 1:
                     inner = self.sums[o.operands[0]]
                     return _Sum(inner.maps, inner.values, inner.pieces, inner.shift + b)
                 value = self.value(o.operands[0])
-                return self.made(Line("scale", (value,), numbers=o.numbers, size=size))
+                return self.made(
+                    Line(kind="scale", operands=(value,), numbers=o.numbers, size=size)
+                )
             case "function" if o.name in KNOWN:
                 value = self.value(o.operands[0])
-                return self.made(Line(o.name, (value,), size=size))
+                return self.made(Line(kind=o.name, operands=(value,), size=size))
         raise _refused(o.name or o.kind)
 
 

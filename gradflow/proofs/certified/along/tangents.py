@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.proofs.certified.blocks import Block, identity
-from gradflow.proofs.certified.program import Floats, Given, Program, moving
+from gradflow.proofs.certified.along.blocks import Block, identity
+from gradflow.proofs.certified.program.steps import Floats, Given, Program, moving
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,11 @@ class Coefficients:
 
     def part(self, first: int, stop: int) -> Coefficients:
         """Return those of some steps, counted from 0."""
-        return Coefficients(
-            *({k: a[first:stop] for k, a in m.items()} for m in (self.middle, self.radius)),
-            {k: a[first:stop] for k, a in self.taken.items()},
+        cut = slice(first, stop)
+        middle, radius, taken = (
+            {k: a[cut] for k, a in m.items()} for m in (self.middle, self.radius, self.taken)
         )
+        return Coefficients(middle, radius, taken)
 
 
 def wanted(program: Program, by: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -44,7 +45,7 @@ def wanted(program: Program, by: tuple[int, ...]) -> tuple[tuple[int, ...], tupl
             a, b = o.operands
             values |= {y for x, y in ((a, b), (b, a)) if x in moved}
         elif o.kind == "function":
-            values |= {s for x, s in zip(o.operands, o.slopes, strict=True) if x in moved}
+            values |= {s for x, s in zip(o.operands, program.slopes[k], strict=True) if x in moved}
         elif o.kind == "choose":
             choices.append(k)
     return tuple(sorted(values)), tuple(choices)
@@ -109,7 +110,7 @@ def _tangent(
             none = np.zeros_like(taken)
             pair = (taken, 1.0 - taken)
             return _summed([_scaled(t, d, none) for t, d in zip(inner, pair, strict=True)])
-    by = o.operands[::-1] if kind == "mul" else o.slopes
+    by = o.operands[::-1] if kind == "mul" else program.slopes[k]
     return _summed(
         [
             _scaled(t, found.middle[slot], found.radius[slot]) if t else {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gradflow.arrays import real_array
 from gradflow.errors import UsageError
-from gradflow.proofs.certified.program import Floats
+from gradflow.proofs.certified.program.steps import Floats
 
 KINDS = ("cross-entropy", "squared", "logistic", "linear")
 
@@ -101,10 +102,11 @@ class Loss:
 
     def targets(self, steps: int) -> dict[int, int | Floats]:
         """Return the target of each step that counts, steps counted from 1."""
-        last = [self.target]
-        rows = list(self.target) if self.every_step and self.target is not None else last  # type: ignore[arg-type, call-overload]
+        rows: list[Any] = [self.target]
         if self.target is None:
             rows = [0.0] * (steps if self.every_step else 1)
+        elif self.every_step:
+            rows = list(np.asarray(self.target))
         where = range(1, steps + 1) if self.every_step else [steps]
         if len(rows) != len(where):
             raise UsageError(
@@ -112,7 +114,7 @@ class Loss:
             )
         return {t: self._one(row) for t, row in zip(where, rows, strict=True)}
 
-    def _one(self, target: ArrayLike | None) -> int | Floats:
+    def _one(self, target: Any) -> int | Floats:
         count = len(self.offset)
         if self.kind == "linear":
             return np.zeros(count)

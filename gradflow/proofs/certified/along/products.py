@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import inf, log
 
 import numpy as np
 
 from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
-from gradflow.proofs.certified.deriving import Stacked, given
-from gradflow.proofs.certified.program import Floats, Given
-from gradflow.proofs.certified.tangents import Coefficients, jacobians
-from gradflow.proofs.certified.tree import Node, Tree, frobenius, scaled, singular_values, tree
-from gradflow.proofs.certified.tube import Tube, tube
+from gradflow.proofs.certified.along.tangents import Coefficients, jacobians
+from gradflow.proofs.certified.along.tree import (
+    Node,
+    Tree,
+    frobenius,
+    scaled,
+    singular_values,
+    tree,
+)
+from gradflow.proofs.certified.along.tube import Tube, tube
+from gradflow.proofs.certified.program.deriving import Stacked, given
+from gradflow.proofs.certified.program.steps import Floats, Given
 from gradflow.proofs.claims.claim import CERTIFIED
 from gradflow.spectra import Trajectory
 
@@ -38,7 +45,7 @@ class CertifiedProducts:
     """
 
     given: Given
-    tree: Tree | None
+    tree: Tree
     coefficients: Coefficients
     bits: int
 
@@ -54,13 +61,12 @@ class CertifiedProducts:
         """Steps of the run."""
         return self.given.steps
 
-    def window(self, t: int, k: int) -> tuple[float, float]:
-        r"""Return bounds of :math:`\log \|P(t, k)\|_2`, for ``0 <= k <= t <= T``."""
+    def window(self, t: int, start: int) -> tuple[float, float]:
+        r"""Return bounds of :math:`\log \|P(t, k)\|_2` for ``start = k``, ``0 <= k <= t <= T``."""
         stop = whole_number(t, "window: t", 0, self.steps)
-        first = whole_number(k, "window: k", 0, stop)
+        first = whole_number(start, "window: start", 0, stop)
         if first == stop:
             return 0.0, 0.0
-        assert self.tree is not None
         low, high = _logs(self.tree.window(stop, first))
         return float(low[0]), float(high[0])
 
@@ -82,10 +88,9 @@ class CertifiedProducts:
         r"""Return bounds of :math:`\log \|P(T, T - \ell)\|_2` at the given lags, in their order."""
         wanted = [whole_number(lag, "curve: a lag", 0, self.steps) for lag in lags]
         found = {0: (0.0, 0.0)}
-        if self.tree is not None:
-            for lag, node in self.tree.ending({lag for lag in wanted if lag}):
-                low, high = _logs(node)
-                found[lag] = (float(low[0]), float(high[0]))
+        for lag, node in self.tree.ending({lag for lag in wanted if lag}):
+            low, high = _logs(node)
+            found[lag] = (float(low[0]), float(high[0]))
         ends = np.array([found[lag] for lag in wanted]).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
@@ -97,7 +102,6 @@ class CertifiedProducts:
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)
         if not count:
             return np.zeros(self.given.program.width), np.zeros(self.given.program.width)
-        assert self.tree is not None
         return _logs(self.tree.window(self.steps, self.steps - count))
 
     def at_least(self, part: str, lag: int | None = None) -> tuple[int, float]:
@@ -120,7 +124,6 @@ class CertifiedProducts:
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)
         if not count:
             return size, 0.0
-        assert self.tree is not None
         node = self.tree.window(self.steps, self.steps - count)
         block = scaled(node.matrix[:, columns], node.error, node.exponent)
         return size, float(_logs(block)[0][-1])
@@ -145,14 +148,11 @@ def certify_products(run: Trajectory | Stacked) -> CertifiedProducts:
 
 def enclosed_products(network: Given) -> CertifiedProducts:
     """Enclose the products of a given network."""
-    if not network.steps:
-        none = Coefficients({}, {}, {})
-        return CertifiedProducts(given=network, tree=None, coefficients=none, bits=0)
 
     def grown(found: Tube) -> tuple[float, Tree]:
         made = tree(_leaves(network, found.coefficients))
         exponent = made.log2_growth
-        growth = network.steps * 2.0**exponent * (1 + 2.0**-20) if exponent < 900 else np.inf
+        growth = network.steps * 2.0**exponent * (1 + 2.0**-20) if exponent < 900 else inf
         return growth, made
 
     found, made = tube(network, grown, "certify")

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
-from gradflow.proofs.certified.program import Floats, Given, Operation
+from gradflow.proofs.certified.program.steps import Floats, Given, Operation
 from gradflow.proofs.weights.balls import UndecidedError, _function
 
 Ball = Any
@@ -39,7 +39,7 @@ class BallProgram:
         program = self.program
         states = tuple(slot for slot, _ in program.states.values())
         clock = () if program.clock < 0 else (program.clock,)
-        self.moving = program.dependent((*states, *clock))
+        self.moving = program.varying((*states, *clock))
         self._still: dict[bytes, list[Vector]] = {}
 
     def start(self) -> list[Vector]:
@@ -139,7 +139,7 @@ def exact(array: Floats) -> Vector:
 
 def exact_matrix(array: Floats) -> Any:
     """Return a matrix of exact balls."""
-    return flint.arb_mat(*array.shape, exact(array))
+    return flint.arb_mat(array.shape[0], array.shape[1], exact(array))
 
 
 def centres(vector: Vector) -> Vector:
@@ -174,4 +174,4 @@ def at_precision(bits: int) -> Any:
 
 def power_of_two(exponent: int) -> Ball:
     """Return 2^exponent, exactly."""
-    return flint.arb(1).mul_2exp(exponent) if hasattr(flint.arb, "mul_2exp") else flint.arb(2) ** exponent
+    return flint.arb(2) ** exponent

@@ -30,7 +30,7 @@ from math import log2
 
 import numpy as np
 
-from gradflow.proofs.certified.program import Floats
+from gradflow.proofs.certified.program.steps import Floats
 
 U = 2.0**-53
 GUARD = 1 + 2.0**-29
@@ -87,9 +87,7 @@ def scaled(matrix: Floats, error: float, exponent: int = 0) -> Node:
     """Return a node whose largest entry lies in [1/2, 1), or a matrix of zeros."""
     largest = float(np.abs(matrix).max(initial=0.0))
     shift = int(np.frexp(largest)[1]) if largest > 0 else 0
-    return Node(
-        np.ldexp(matrix, -shift), float(np.ldexp(error, -shift)) + TINY, exponent + shift
-    )
+    return Node(np.ldexp(matrix, -shift), float(np.ldexp(error, -shift)) + TINY, exponent + shift)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.proofs.certified.program import Floats
+from gradflow.proofs.certified.program.steps import Floats
 
 U = 2.0**-53
 GUARD = 1 + 2.0**-40
@@ -51,7 +51,9 @@ class Block:
             d, e = d[..., None], e[..., None]
         middle = d * self.middle
         size = np.abs(self.middle) + self.radius
-        return _block(middle, np.abs(d) * self.radius + e * size + U * np.abs(middle), self.diagonal)
+        return _block(
+            middle, np.abs(d) * self.radius + e * size + U * np.abs(middle), self.diagonal
+        )
 
     def mapped(self, matrix: Floats) -> Block:
         """Return a fixed, exact matrix times the block."""

@@ -10,11 +10,12 @@ import numpy as np
 
 from gradflow.arrays import whole_number
 from gradflow.errors import PrecisionError
-from gradflow.proofs.certified.adjoint import Adjoints, Scored, adjoints
-from gradflow.proofs.certified.deriving import Stacked, given
-from gradflow.proofs.certified.loss import Loss
-from gradflow.proofs.certified.program import Floats, Given
-from gradflow.proofs.certified.straight import (
+from gradflow.proofs.certified.gradient.adjoint import Adjoints, Scored, adjoints
+from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.proofs.certified.gradient.whole import Scale
+from gradflow.proofs.certified.program.deriving import Stacked, given
+from gradflow.proofs.certified.program.steps import Floats, Given
+from gradflow.proofs.certified.program.straight import (
     Numbers,
     Straight,
     numbers,
@@ -22,7 +23,6 @@ from gradflow.proofs.certified.straight import (
     rows_of,
     straight,
 )
-from gradflow.proofs.certified.whole import Scale
 from gradflow.proofs.claims.claim import CERTIFIED
 from gradflow.proofs.weights.balls import UndecidedError
 from gradflow.spectra import Trajectory
@@ -105,9 +105,9 @@ class CertifiedGradient:
         ends = np.array(rows).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
-    def interval(self, k: int, part: str = "") -> tuple[int, int, int]:
-        """Return ``a``, ``b``, ``p``: the gradient's norm after ``k`` steps is in [a, b] / 2^p."""
-        low, high = self.found.states[whole_number(k, "interval: k", 0, self.steps)][part]
+    def interval(self, step: int, part: str = "") -> tuple[int, int, int]:
+        """Return ``a, b, p``: the gradient's norm after ``step`` steps is in ``[a, b] / 2^p``."""
+        low, high = self.found.states[whole_number(step, "interval: step", 0, self.steps)][part]
         return low, high, self.bits[0]
 
     def _curve(self, part: str, end: int) -> Floats:

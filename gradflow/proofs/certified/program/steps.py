@@ -25,15 +25,13 @@ class Operation:
     ``spread`` (one value to every entry), ``add``, ``mul``, ``scale`` (``a v + b`` for the two
     ``numbers``), ``constant`` (one number in every entry), ``choose`` (the third operand where the
     first stands in the relation ``name`` to the second, the fourth elsewhere), or ``function``, the
-    elementwise function ``name``. ``slopes`` are the slots of a function's derivatives by each
-    operand.
+    elementwise function ``name``.
     """
 
     kind: str
     operands: tuple[int, ...] = ()
     name: str = ""
     numbers: tuple[Fraction, ...] = ()
-    slopes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,8 @@ class Program:
         Names of what is given: state parts, inputs, arrays of parameters, and ``t``.
     operations
         In an order in which every operand comes first.
+    slopes
+        Of every function that the new state needs, the slots of its derivatives by each operand.
     sizes
         Entries of every slot.
     states
@@ -60,6 +60,7 @@ class Program:
 
     leaves: tuple[str, ...]
     operations: tuple[Operation, ...]
+    slopes: Mapping[int, tuple[int, ...]]
     sizes: tuple[int, ...]
     states: Mapping[str, tuple[int, int]]
     inputs: Mapping[str, int]
@@ -86,10 +87,18 @@ class Program:
 
     def dependent(self, slots: tuple[int, ...]) -> frozenset[int]:
         """Return the slots whose derivative by given leaves need not be zero."""
+        return self._reached(slots, tuple(moving(o) for o in self.operations))
+
+    def varying(self, slots: tuple[int, ...]) -> frozenset[int]:
+        """Return the slots whose value may depend on given leaves."""
+        return self._reached(slots, tuple(o.operands for o in self.operations))
+
+    def _reached(
+        self, slots: tuple[int, ...], sources: tuple[tuple[int, ...], ...]
+    ) -> frozenset[int]:
         found = set(slots)
-        first = len(self.leaves)
-        for k, operation in enumerate(self.operations, first):
-            if found & set(moving(operation)):
+        for k, operands in enumerate(sources, len(self.leaves)):
+            if found & set(operands):
                 found.add(k)
         return frozenset(found)
 

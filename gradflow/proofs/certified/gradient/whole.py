@@ -2,9 +2,9 @@
 
 The same arithmetic, step by step, is proved in Coq (``NumGrad.v``); here it is plain Python, with
 no library at all. Exact numbers are whole multiples of ``2^-q``. Rounding is a shift, which loses
-less than 1, and a shifted radius grows by 2. The exponential of a number that is not positive is
-``2^-k`` times factors ``1 + 2^-i``, chosen greedily; a sigmoid takes one reciprocal, whose residual
-is computed, and ``tanh x = 2 sigmoid(2 x) - 1``.
+less than 1, and a shifted radius grows by 2; 0 stays exactly 0. The exponential of a number that is
+not positive is ``2^-k`` times factors ``1 + 2^-i``, chosen greedily; a sigmoid takes one
+reciprocal, whose residual is computed, and ``tanh x = 2 sigmoid(2 x) - 1``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         """Work out the logs of 2 and of 1 + 2^-i."""
-        if not 32 <= self.p or not 0 <= self.q <= self.p or not 0 <= self.m <= self.p:
+        if not self.p >= 32 or not 0 <= self.q <= self.p or not 0 <= self.m <= self.p:
             raise ValueError(f"p={self.p}, q={self.q}, m={self.m}: 32 <= p, and q, m in [0, p]")
         object.__setattr__(self, "one", 1 << self.p)
         object.__setattr__(self, "ln2", self._log(1, alternating=False))
@@ -153,17 +153,17 @@ class Scale:
         wide = any(2 * r > self.one for _, r in scores)
         if wide or self.one > 2 * (total[0] - total[1]):
             return [(0, self.one)] * len(scores)
-        x = self.reciprocal(total[0])
-        off = abs((self.one << self.p) - x * total[0]) + abs(x) * total[1]
-        inverse = (x, 2 * ((off >> self.p) + 1))
-        found = [self.times(y, inverse) for y in powers]
+        y = self.reciprocal(total[0])
+        off = abs((self.one << self.p) - y * total[0]) + abs(y) * total[1]
+        inverse = (y, 2 * ((off >> self.p) + 1))
+        found = [self.times(x, inverse) for x in powers]
         found[target] = minus(found[target], (self.one, 0))
         return found
 
 
 def rounded(j: int, b: Ball) -> Ball:
-    """Return a ball of scale ``k + j`` at scale ``k``."""
-    return b[0] >> j, (b[1] >> j) + 2
+    """Return a ball of scale ``k + j`` at scale ``k``; 0 stays exact."""
+    return (0, 0) if b == (0, 0) else (b[0] >> j, (b[1] >> j) + 2)
 
 
 def product(j: int, a: Ball, b: Ball) -> Ball:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from gradflow.proofs.certified.straight import Line, Numbers, Straight, constants
-from gradflow.proofs.certified.whole import Scale, Vector, minus, norm, plus, product
+from gradflow.proofs.certified.gradient.uses import Columns, Uses, added, total
+from gradflow.proofs.certified.gradient.whole import Scale, Vector, minus, norm, plus, product
+from gradflow.proofs.certified.program.straight import Line, Numbers, Straight, constants
 from gradflow.proofs.weights.balls import UndecidedError
 
 
@@ -38,7 +39,7 @@ class Adjoints:
     by_step: dict[str, list[tuple[int, int]]]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class _Pass:
     line: Straight
     found: Numbers
@@ -46,11 +47,14 @@ class _Pass:
     steps: int
     loss: Scored
     parameters: bool
+    columns: Columns = field(default_factory=dict)
     still: dict[tuple[int, tuple[int, ...]], tuple[int, ...]] = field(default_factory=dict)
 
     def constant(self, k: int, line: Line, t: int) -> tuple[int, ...]:
         """Return the constant part of a line, once for equal inputs."""
-        rows = [self.found.inputs[p.vector][t] for p in line.pieces if p.vector in self.found.inputs]
+        rows = [
+            self.found.inputs[p.vector][t] for p in line.pieces if p.vector in self.found.inputs
+        ]
         key = (k, tuple(v for row in rows for v in row))
         if key not in self.still:
             self.still[key] = constants(line, self.found, t)
@@ -80,7 +84,7 @@ class _Pass:
                 case "scale":
                     value = _scaled(scale, line.numbers, inner[0])
                 case "sum":
-                    value = [_total(inner[0])]
+                    value = [total(inner[0])]
                 case "spread":
                     value = inner[0] * line.size
                 case "relu":
@@ -129,7 +133,7 @@ class _Pass:
                 case "sum":
                     add(line.operands[0], a * len(values[line.operands[0]]))
                 case "spread":
-                    add(line.operands[0], [_total(a)])
+                    add(line.operands[0], [total(a)])
                 case "relu":
                     inner = values[line.operands[0]]
                     back = [b if _positive(x) else (0, 0) for x, b in zip(inner, a, strict=True)]
@@ -163,9 +167,7 @@ class _Pass:
         return scale.transposed(list(zip(*loss.weight, strict=True)), d)
 
     def run(self) -> Adjoints:
-        self.columns = {
-            n: list(zip(*rows, strict=True)) for n, rows in self.found.matrices.items()
-        }
+        self.columns = {n: list(zip(*rows, strict=True)) for n, rows in self.found.matrices.items()}
         parts = list(self.line.before)
         state = [[self.scale.exact(z) for z in self.found.start[p]] for p in parts]
         tape = []
@@ -174,12 +176,12 @@ class _Pass:
             state = [tape[-1][self.line.after[p]] for p in parts]
         back: list[Vector | None] = [None] * len(parts)
         rows: list[dict[str, tuple[int, int]]] = [{} for _ in range(self.steps + 1)]
-        uses = _Uses(self)
+        uses = Uses(self.found, self.scale, self.steps, self.columns)
         read = parts.index(self.loss.part)
         for t in range(self.steps, -1, -1):
             if t in self.loss.targets:
                 own = self.seed(state[read] if t == self.steps else self.at(tape, t, read), t)
-                back[read] = _sum(back[read], own)
+                back[read] = added(back[read], own)
             rows[t] = self.norms(parts, back)
             if not t:
                 break
@@ -187,7 +189,7 @@ class _Pass:
             for part, v in zip(parts, back, strict=True):
                 place = self.line.after[part]
                 if v is not None:
-                    adjoint[place] = _added(adjoint.get(place), v)
+                    adjoint[place] = added(adjoint.get(place), v)
             kept = self.backwards(tape[t - 1], adjoint, t - 1)
             if self.parameters:
                 uses.add(kept, tape[t - 1], t - 1)
@@ -206,49 +208,6 @@ class _Pass:
         return found
 
 
-class _Uses:
-    """Gradients by arrays: outer products of adjoints and what they multiply, step by step."""
-
-    def __init__(self, of: _Pass) -> None:
-        self.of = of
-        self.sums: dict[str, list[Vector]] = {}
-        self.steps: dict[str, dict[int, tuple[int, int]]] = {}
-
-    def add(self, kept: Sequence[tuple[Line, Vector]], values: Sequence[Vector], t: int) -> None:
-        of, here = self.of, {}
-        for line, a in kept:
-            if line.kind == "affine":
-                v = values[line.operands[0]]
-                here.setdefault(line.matrix, []).append((a, v))
-            for piece in line.pieces:
-                own = of.found.vectors.get(piece.vector)
-                vector = own if own is not None else of.found.inputs[piece.vector][t]
-                exact = [of.scale.exact(z) for z in vector]
-                if piece.matrix:
-                    here.setdefault(piece.matrix, []).append((a, exact))
-                if own is not None:
-                    if piece.matrix:
-                        b = of.scale.transposed(of.columns[piece.matrix], a)
-                    else:
-                        b = a if len(own) == len(a) else [_total(a)]
-                    here.setdefault(piece.vector, []).append((b, None))
-        for name, pairs in here.items():
-            own_sum: list[Vector] = []
-            for a, v in pairs:
-                rows = [a] if v is None else [[of.scale.times(b, x) if x != (0, 0) else (0, 0) for x in v] for b in a]
-                own_sum = rows if not own_sum else _rows(own_sum, rows)
-            self.steps.setdefault(name, {})[t] = norm([b for row in own_sum for b in row])
-            total = self.sums.get(name)
-            self.sums[name] = own_sum if total is None else _rows(total, own_sum)
-
-    def totals(self) -> dict[str, tuple[int, int]]:
-        return {n: norm([b for row in rows for b in row]) for n, rows in self.sums.items()}
-
-    def by_step(self) -> dict[str, list[tuple[int, int]]]:
-        steps = range(self.of.steps)
-        return {n: [rows.get(t, (0, 0)) for t in steps] for n, rows in self.steps.items()}
-
-
 def adjoints(
     line: Straight,
     found: Numbers,
@@ -262,24 +221,8 @@ def adjoints(
 
     Raises ``UndecidedError`` where a ball holds the kink of a relu.
     """
-    made = _Pass(line, found, scale, steps, loss, parameters)
+    made = _Pass(line=line, found=found, scale=scale, steps=steps, loss=loss, parameters=parameters)
     return made.run()
-
-
-def _sum(a: Vector | None, b: Vector) -> Vector:
-    return _added(a, b)
-
-
-def _added(a: Vector | None, b: Vector) -> Vector:
-    return b if a is None else [plus(x, y) for x, y in zip(a, b, strict=True)]
-
-
-def _rows(a: Sequence[Vector], b: Sequence[Vector]) -> list[Vector]:
-    return [_added(x, y) for x, y in zip(a, b, strict=True)]
-
-
-def _total(v: Vector) -> tuple[int, int]:
-    return sum(c for c, _ in v), sum(r for _, r in v)
 
 
 def _scaled(scale: Scale, numbers: Sequence[Fraction], v: Vector) -> Vector:
