@@ -41,8 +41,8 @@ class Uses:
                     here.setdefault(piece.vector, []).append((b, None))
         for name, pairs in here.items():
             own_sum: list[Vector] = []
-            for a, v in pairs:
-                rows = [a] if v is None else self._outer(a, v)
+            for a, by in pairs:
+                rows = [a] if by is None else self._outer(a, by)
                 own_sum = rows if not own_sum else rows_added(own_sum, rows)
             self.steps.setdefault(name, {})[t] = norm([b for row in own_sum for b in row])
             before = self.sums.get(name)

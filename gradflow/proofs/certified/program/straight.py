@@ -30,7 +30,6 @@ class Piece:
 
     matrix: str
     vector: str
-    factor: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ class _Gathering:
             self.sums[slot] = _Sum(values=(len(self.sizes),))
             self.sizes.append(program.sizes[slot])
         for name, slot in (*program.inputs.items(), *program.arrays.items()):
-            self.sums[slot] = _Sum(pieces=(Piece("", name, 1),))
+            self.sums[slot] = _Sum(pieces=(Piece("", name),))
 
     def done(self) -> Straight:
         program, first = self.program, len(self.program.leaves)
@@ -151,9 +150,9 @@ class _Gathering:
         match o.kind:
             case "map":
                 inner = self.sums[o.operands[0]]
-                plain = [p for p in inner.pieces if not p.matrix and p.factor == 1]
+                plain = [p for p in inner.pieces if not p.matrix]
                 if not inner.maps and not inner.values and len(plain) == 1 and not inner.shift:
-                    return _Sum(pieces=(Piece(o.name, plain[0].vector, 1),))
+                    return _Sum(pieces=(Piece(o.name, plain[0].vector),))
                 return _Sum(maps=((o.name, self.value(o.operands[0])),))
             case "add":
                 a, b = (self.sums[i] for i in o.operands)
