@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gradflow.proofs.certified.gradient.uses import Columns, Uses, added, total
-from gradflow.proofs.certified.gradient.whole import Scale, Vector, minus, norm, plus, product
+from gradflow.proofs.certified.gradient.whole import Scale, Vector, minus, norm, plus, product, rounded
 from gradflow.proofs.certified.program.straight import Line, Numbers, Straight, constants
 from gradflow.proofs.weights.balls import UndecidedError
 
@@ -71,12 +71,7 @@ class _Pass:
                     value = scale.affine(matrix, self.constant(k, line, t), inner[0])
                 case "constant":
                     number = self.constant(k, line, t)
-                    value = [
-                        (z << (scale.p - 2 * scale.q), 0)
-                        if scale.p >= 2 * scale.q
-                        else ((z >> (2 * scale.q - scale.p)), 1)
-                        for z in number
-                    ]
+                    value = [rounded(scale.q, (z << (scale.p - scale.q), 0)) for z in number]
                 case "add":
                     value = [plus(a, b) for a, b in zip(*inner, strict=True)]
                 case "mul":

@@ -181,6 +181,10 @@ class _Gathering:
         raise _refused(o.name or o.kind)
 
 
+def _dyadic(number: Fraction) -> bool:
+    return number.denominator.bit_count() == 1
+
+
 def _refused(what: str) -> UsageError:
     return UsageError(
         f"certify: {what} has no rule in whole numbers, which know sums, products, linear maps, "
