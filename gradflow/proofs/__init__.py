@@ -16,6 +16,8 @@ _HOME = {
     "Claim": "claims.claim",
     "Loss": "certified.gradient.loss",
     "Margin": "claims.claim",
+    "Premise": "coq.scripts",
+    "Theorem": "coq.scripts",
     "TheoremSet": "theorems",
     "after_boxes": "coq.files",
     "after_recurrence": "coq.files",

@@ -17,7 +17,9 @@ from gradflow.codegen import compile
 from gradflow.errors import UsageError
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
+from gradflow.proofs.theorems.any_cell import unstated
 from gradflow.proofs.weights.concrete import concrete
+from gradflow.prose import ascii_text
 from gradflow.spectra import Trajectory, run
 
 STEPS = 50
@@ -26,9 +28,13 @@ STEPS = 50
 
 @dataclass(frozen=True, repr=False)
 class Claims(Sequence[Claim]):
-    """The claims about one cell, in order; ``claims["lstm.lower"]`` finds one by its name."""
+    """The claims about one cell, in order; ``claims["lstm.lower"]`` finds one by its name.
+
+    ``unstated`` says which theorem has no claim since no network satisfies its hypotheses.
+    """
 
     items: tuple[Claim, ...]
+    unstated: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, key: int | str) -> Claim: ...
@@ -57,7 +63,7 @@ class Claims(Sequence[Claim]):
 
     def __str__(self) -> str:
         """Return all claims as plain text."""
-        return "\n\n".join(c.text() for c in self.items)
+        return "\n\n".join([*(c.text() for c in self.items), *map(ascii_text, self.unstated)])
 
     def latex(self) -> str:
         """Return every claim as a theorem with its proof."""
@@ -110,12 +116,12 @@ def prove(
     cell = get(cell)
     claims = theorems(cell)
     if params is None:
-        return Claims(claims)
+        return Claims(claims, unstated(cell))
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
     own = concrete(cell, on.params)
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
-    return Claims((*measured, own) if own else tuple(measured))
+    return Claims((*measured, own) if own else tuple(measured), unstated(cell))
 
 
 def run_for(

@@ -1,6 +1,5 @@
 """Bundles: read back whole, and rejected once anything in them is changed."""
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from gradflow.proofs.claims.verify import verify
 from gradflow.proofs.coq.check import available
 from gradflow.proofs.solvers import questions as smt
 from gradflow.proofs.theorems import theorems
+from proofs.forging import rehash, said
 from proofs.user_cells import leaky
 
 needs_coq = pytest.mark.skipif(not available(), reason="coqc is not installed")
@@ -58,8 +58,10 @@ def test_a_bundle_reads_back_as_the_claim(library):
     assert bundle.fault == ""
     again = json.loads(json.dumps(list(claim.evidence)))
     assert list(bundle.claim.evidence) == again
-    for key in ("name", "words", "formula", "hypotheses", "proof", "coq", "theorem", "scope"):
+    for key in ("name", "words", "formula", "hypotheses", "proof", "declaration", "scope"):
         assert getattr(bundle.claim, key) == getattr(claim.plain(), key)
+    for key in ("theorem", "statement", "proof"):
+        assert getattr(bundle.claim.script, key) == getattr(claim.script, key)
 
 
 def test_bundles_are_the_same_byte_for_byte(library, tmp_path):
@@ -70,26 +72,30 @@ def test_bundles_are_the_same_byte_for_byte(library, tmp_path):
             assert path.read_bytes() == (library / path.relative_to(tmp_path)).read_bytes()
 
 
-def rehash(folder):
-    """Make the hashes those of the spoilt files, as an attacker would."""
-    data = json.loads((folder / "hashes.json").read_text("utf-8"))
-    for name in data["files"]:
-        data["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "hashes.json").write_text(json.dumps(data), "utf-8")
-
-
 @pytest.mark.parametrize(
-    "name", ["claim.json", "evidence.json", "proof.v", "questions.smt2", "hashes.json"]
+    "name",
+    [
+        "claim.json",
+        "cell.json",
+        "evidence.json",
+        "Statement.v",
+        "Proof.v",
+        "questions.smt2",
+        "hashes.json",
+    ],
 )
 def test_a_changed_byte_is_rejected(copy, name):
     path = copy / name
     text = path.read_text("utf-8")
-    spot = next(k for k, c in enumerate(text) if c.isdigit())
-    path.write_text(text[:spot] + str((int(text[spot]) + 1) % 10) + text[spot + 1 :], "utf-8")
+    spot = len(text) // 2
+    path.write_text(text[:spot] + ("b" if text[spot] == "a" else "a") + text[spot + 1 :], "utf-8")
     assert results(copy, coq=False)["lstm.lower"].level == REFUTED
 
 
-@pytest.mark.parametrize("name", ["claim.json", "evidence.json", "proof.v", "hashes.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["claim.json", "cell.json", "evidence.json", "Statement.v", "Proof.v", "hashes.json"],
+)
 def test_a_missing_file_is_rejected(copy, name):
     (copy / name).unlink()
     (result,) = verify(copy, coq=False)
@@ -113,16 +119,20 @@ def test_changed_numbers_are_rejected_even_with_new_hashes(copy):
     original = json.loads((copy / "evidence.json").read_text("utf-8"))
     places = [p for p in numbers(original) if "witness" not in p]
     rng = np.random.default_rng(0)
-    for k in rng.choice(len(places), 60, replace=False):
+    wanted = rng.choice(len(places), 60, replace=False)
+    for k in wanted:
         data = json.loads(json.dumps(original))
         spot = data
         for step in places[k][:-1]:
             spot = spot[step]
         value = spot[places[k][-1]]
         spot[places[k][-1]] = value + 1 if isinstance(value, int) else f"1{value}".replace("1-", "")
-        (copy / "evidence.json").write_text(json.dumps(data), "utf-8")
-        rehash(copy)
-        assert results(copy, coq=False)["lstm.lower"].failed, places[k]
+        again = shutil.copytree(copy, copy.parents[0] / "all" / str(k) / "lstm.lower")
+        (again / "evidence.json").write_text(json.dumps(data), "utf-8")
+        rehash(again)
+    found = list(verify(copy.parents[0] / "all", coq=False))
+    assert len(found) == len(wanted)
+    assert all(r.failed for r in found)
 
 
 def test_a_renamed_bundle_is_rejected(copy):
@@ -132,17 +142,15 @@ def test_a_renamed_bundle_is_rejected(copy):
     assert "the folder is called" in result.note
 
 
-def test_another_statement_for_the_same_file_is_rejected(copy):
-    data = json.loads((copy / "claim.json").read_text("utf-8"))
-    data["theorem"] = "row_c"
-    (copy / "claim.json").write_text(json.dumps(data), "utf-8")
+def test_another_theorem_of_the_same_file_is_foreign(copy):
+    said(copy, theorem="row_c")
     rehash(copy)
-    assert "does not state" in results(copy, coq=False)["lstm.lower"].note
+    assert "another theorem" in results(copy, coq=False)["lstm.lower"].note
 
 
 @needs_coq
 def test_a_planted_admitted_is_rejected_even_with_new_hashes(copy):
-    path = copy / "proof.v"
+    path = copy / "Proof.v"
     path.write_text(path.read_text("utf-8").replace("lra.\nQed.", "admit.\nAdmitted."), "utf-8")
     rehash(copy)
     result = results(copy)["lstm.lower"]
@@ -214,7 +222,7 @@ def test_the_command_line(tmp_path, capsys):
     assert "measured" in shown
     assert run_cli("verify", str(out / "scalar.upper")) == 0
     assert "PROVED" in capsys.readouterr().out
-    (out / "scalar.upper" / "proof.v").write_text("Theorem upper : True.\nProof.", "utf-8")
+    (out / "scalar.upper" / "Proof.v").write_text("Theorem upper : True.\nProof.", "utf-8")
     assert run_cli("verify", str(out / "scalar.upper")) == 1
     assert "REFUTED" in capsys.readouterr().out
 

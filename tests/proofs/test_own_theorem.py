@@ -32,24 +32,33 @@ fading = gf.Cell(
 
 
 def claims(cell):
-    text = Path(__file__).with_name("kept.v").read_text("utf-8")
+    kept = gf.proofs.Theorem(
+        name="kept",
+        premises=(
+            gf.proofs.Premise(coq="t s r ds", binds=True),
+            gf.proofs.Premise(coq="smooth t (s r)"),
+            gf.proofs.Premise(coq="along size s r ds"),
+        ),
+        conclusion="exists w, along size (fun r => F t (s r)) r w "
+        "/\\\\ forall i, w 0%nat i = p_a * ds 0%nat i",
+        proof=Path(__file__).with_name("kept.v").read_text("utf-8"),
+    )
     return [
         gf.proofs.Claim(
             name="fading.kept",
             cell=cell.name,
             words=r"a step scales a gradient by $a$: $\\mathrm{d}m_t = a\\, \\mathrm{d}m_{t-1}$",
             formula=r"J_t = a I",
-            coq=gf.proofs.after_recurrence(cell, "memory", text),
-            theorem="kept",
+            script=gf.proofs.after_recurrence(cell, "memory", kept),
         )
     ]
 
 
 gf.proofs.register_theorems(fading, claims)
 """
-THEOREM = """Theorem kept : forall t s d i, dF t s d 0%nat i = p_a * d 0%nat i.
-Proof.
-  intros t s d i; unfold dF, t_m_next; ring.
+PROOF = """Proof.
+  intros t s r ds Sm H; exists (dF t (s r) ds); split; [exact (dF_correct t s r ds Sm H)|].
+  intros i; unfold dF, t_m_next; ring.
 Qed.
 """
 
@@ -57,7 +66,7 @@ Qed.
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "fading.py").write_text(CELL, "utf-8")
-    (tmp_path / "kept.v").write_text(THEOREM, "utf-8")
+    (tmp_path / "kept.v").write_text(PROOF, "utf-8")
     yield tmp_path
     SETS._added.pop("fading", None)
 
@@ -77,9 +86,11 @@ def test_coq_proves_it_and_refuses_a_false_one(folder):
     (claim,) = (c for c in gf.prove(name) if c.name == "fading.kept")
     assert claim.level == "PROVED"
     assert repr(claim).startswith("<Claim fading.kept: PROVED, a step scales")
-    (folder / "kept.v").write_text(THEOREM.replace("p_a * d", "2 * p_a * d"), "utf-8")
+    path = folder / "fading.py"
+    path.write_text(CELL.replace("= p_a * ds", "= 2 * p_a * ds"), "utf-8")
+    SETS._added.pop("fading", None)
     (claim,) = (c for c in gf.prove(name) if c.name == "fading.kept")
-    assert claim.level == "REFUTED"
+    assert claim.level == "not proved (script)"
 
 
 @needs_coq
@@ -93,7 +104,11 @@ def test_the_command_line_knows_it(folder):
         check=True,
     )
     assert re.search(r"fading\.kept\W+PROVED", done.stdout)
+    # gradflow itself does not know the theorem; who has the file may vouch for its statement
     (result,) = gf.proofs.verify(folder / "bundles" / "fading.kept")
+    assert result.level == "foreign"
+    own = gf.prove(gf.cells.get(f"{folder / 'fading.py'}:fading"))
+    (result,) = gf.proofs.verify(folder / "bundles" / "fading.kept", known=own)
     assert result.level == "PROVED"
 
 

@@ -116,7 +116,7 @@ def test_a_changed_rate_or_norm_is_rejected():
     cell = gf.cells.get("rnn")
     claim = concrete(cell, cell.init(rng=0, hidden=3, inputs=2))
     (data,) = claim.evidence
-    assert "below the column sums" in evidence.check({**data, "rate": "1/10"})
+    assert "not the largest column sum" in evidence.check({**data, "rate": "1/10"})
     broken = {**data["singular"]["U"], "bound": "1/10"}
     assert "does not follow" in evidence.check({**data, "singular": {"U": broken}})
     assert "cannot be read" in evidence.check({**data, "singular": {}})

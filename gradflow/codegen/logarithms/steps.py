@@ -64,7 +64,7 @@ def _terms(cell: Cell) -> tuple[_Term, ...]:
 def _diagonals(cell: Cell) -> tuple[tuple[sp.Expr, ...], Any]:
     """The diagonals that are no number, and a function of arrays that gives them in float64."""
     found = dict.fromkeys(d for t in _terms(cell) for d in t.diagonals if not d.is_Number)
-    return tuple(found), code_of(cell, "numpy", 50).function_of(found)
+    return tuple(found), code_of(cell, "numpy", 50).function_of(list(found))
 
 
 def in_doubt(

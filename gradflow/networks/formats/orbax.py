@@ -30,8 +30,8 @@ def read(path: Path) -> Contents:
         import tensorstore
     except ImportError:
         raise UsageError(
-            f"{path} is a folder of Orbax, which the package tensorstore reads; install it with: "
-            "pip install tensorstore"
+            f"{path} is a folder of Orbax, which the package tensorstore reads; install it by "
+            "pip install tensorstore."
         ) from None
     folder = path if (path / "_METADATA").is_file() else path / "default"
     try:

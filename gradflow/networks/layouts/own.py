@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cells.registry import CELLS
-from gradflow.codegen.code import code_of
+from gradflow.codegen import compile
 from gradflow.errors import InputError, UsageError
 from gradflow.networks.layouts.layout import Finding, Layout, Reading
 from gradflow.networks.layouts.making.building import layer_of
@@ -38,9 +38,10 @@ def find(reading: Reading) -> Finding | None:
         )
     params = {p: reading.array(p) for p in cell.parameters}
     try:
-        code_of(cell).bind(params)
+        compile(cell, "numpy").bind(params)
     except UsageError as error:
-        raise InputError(f"{reading.path}: {error}") from None
+        sentence = f"{reading.path}: {error}"
+        raise InputError(sentence) from None
     layer = layer_of(
         cell,
         params,

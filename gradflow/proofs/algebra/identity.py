@@ -148,7 +148,7 @@ def identity_from_json(data: Any) -> Identity:
     try:
         if type(data["sign"]) is not int:
             raise TypeError("the sign is no integer")
-        return Identity(
+        found = Identity(
             bound=from_json(data["bound"]),
             sign=data["sign"],
             factors=tuple(from_json(f) for f in data["factors"]),
@@ -158,6 +158,9 @@ def identity_from_json(data: Any) -> Identity:
                 ((kind, name), fraction_from_json(x)) for kind, name, x in data["witness"]
             ),
         )
+        if found.to_json() != data:
+            raise ValueError("its texts are not those of its numbers")
+        return found
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

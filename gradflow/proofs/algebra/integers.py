@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from gradflow.proofs.algebra.polynomial import exact
+
 Integers = list[list[int]]
+_DEEPEST, _WIDEST = 4096, 4096
 
 
 def singular_fault(data: Mapping[str, Any]) -> str:
@@ -24,12 +27,15 @@ def singular_fault(data: Mapping[str, Any]) -> str:
     rows: Integers = data["matrix"]
     factor: Integers = data["factor"]
     shift, factor_shift, side = data["shift"], data["factor_shift"], data["side"]
-    bound = Fraction(data["bound"])
+    bound = exact(data["bound"])
     if not all(type(x) is int for line in [*rows, *factor, [shift, factor_shift]] for x in line):
         return "the matrix and its factor are not whole numbers"
-    if side not in ("max", "min") or bound < 0 or min(shift, factor_shift) < 0:
+    allowed = bound >= 0 and min(shift, factor_shift) >= 0 and max(shift, factor_shift) <= _DEEPEST
+    if side not in ("max", "min") or not allowed:
         return "the side, the bound or a shift is not allowed"
-    width = len(rows[0])
+    width = len(rows[0]) if rows else 0
+    if not 0 < width <= _WIDEST or len(rows) > _WIDEST:
+        return f"the matrix is empty, or larger than {_WIDEST}"
     if any(len(line) != width for line in rows) or len(factor) > width:
         return "the matrix is ragged"
     if any(len(line) != width for line in factor):

@@ -7,6 +7,7 @@ re-checked with Python's integers alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,9 @@ from gradflow.errors import InputError
 
 Variable = tuple[str, str]
 Monomial = tuple[tuple[Variable, int], ...]
+
+_FRACTION = re.compile(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?")
+_HIGHEST = 64
 
 KINDS = ("value", "sup", "norm", "least", "most", "slack")
 """Kinds of variables: the value of a gate or state in one unit; ``sup |v|`` of an expression over
@@ -142,10 +146,10 @@ def from_json(data: Any) -> Polynomial:
             for kind, name, power in powers:
                 if kind not in KINDS or not isinstance(name, str) or type(power) is not int:
                     raise ValueError(f"variable {[kind, name, power]!r}")
-                if power < 1:
-                    raise ValueError(f"power {power}")
+                if not 1 <= power <= _HIGHEST:
+                    raise ValueError(f"power {power}, which is not from 1 to {_HIGHEST}")
                 monomial = times(monomial, (((kind, name), power),))
-            terms[monomial] = terms.get(monomial, Fraction(0)) + _fraction(coefficient)
+            terms[monomial] = terms.get(monomial, Fraction(0)) + exact(coefficient)
         return Polynomial.of(terms)
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise InputError(
@@ -154,16 +158,20 @@ def from_json(data: Any) -> Polynomial:
         ) from None
 
 
-def _fraction(text: Any) -> Fraction:
-    if not isinstance(text, str):
-        raise ValueError(f"coefficient {text!r} is no text such as '1/4'")
+def exact(text: Any) -> Fraction:
+    """Read a fraction such as ``-3/4``: no exponent, no more than 4000 digits a number.
+
+    Raises ``ValueError`` or ``ZeroDivisionError``.
+    """
+    if not isinstance(text, str) or not _FRACTION.fullmatch(text):
+        raise ValueError(f"{str(text)[:40]!r} is no number such as '-3/4'")
     return Fraction(text)
 
 
 def fraction_from_json(text: Any) -> Fraction:
     """Read a fraction written as text. Raises ``InputError`` for anything else."""
     try:
-        return _fraction(text)
+        return exact(text)
     except (ValueError, ZeroDivisionError) as error:
         raise InputError(
             f"a number in a certificate cannot be read ({error}); it is a text such as '1/4', so "

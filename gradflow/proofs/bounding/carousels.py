@@ -19,7 +19,7 @@ from gradflow.cells.language.syntax import symbol
 from gradflow.errors import UsageError
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
-from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, total
+from gradflow.proofs.algebra.polynomial import ONE, Polynomial, Variable, constant, total
 from gradflow.proofs.algebra.wording import text, variable_text
 from gradflow.proofs.bounding.certificates import DiagonalBound
 from gradflow.proofs.bounding.cone import Cone, best_cone
@@ -91,6 +91,16 @@ class Carousel:
         """``a``: what the part keeps of itself, least entry less the other terms' norms."""
         return self.least - self.rest
 
+    @property
+    def possible(self) -> bool:
+        """Whether some network satisfies the condition of the bound and keeps something by it."""
+        for largest in (1, 10**6):
+            point = {v: Fraction(largest if v[0] == "least" else 0) for v in self.variables}
+            found = self.cone(point | {("slack", n): Fraction(0) for k, n in point if k == "least"})
+            if found is not None and found.rate > 0:
+                return True
+        return False
+
     def cone(self, values: Mapping[Variable, Fraction]) -> Cone | None:
         """Return the best cone at exact values, ``None`` where the theorem does not apply.
 
@@ -110,29 +120,32 @@ class Carousel:
 
 
 @lru_cache(maxsize=64)
-def carousel(cell: Cell | str) -> Carousel | None:
+def carousel(cell: Cell | str, free: frozenset[str] = frozenset()) -> Carousel | None:
     """Find the carousel of a cell and bound everything beside it; ``None`` if there is none.
 
-    Of several, the last declared part's is taken, as a cell's memory (``c``, ``s``) is declared.
+    Parts in ``free`` may start outside [-1, 1]. Of several carousels the last declared part's is
+    taken, as a cell's memory (``c``, ``s``) is declared.
     """
     cell = get(cell)
     for part in reversed(cell.states):
         for term in jacobian(cell)[part, part].terms:
             if term.maps:
                 continue
-            found = _along(cell, part, term)
+            found = _along(cell, part, term, free)
             if found:
                 return found
     return None
 
 
-def _along(cell: Cell, part: str, term: Term) -> Carousel | None:
+def _along(cell: Cell, part: str, term: Term, free: frozenset[str]) -> Carousel | None:
     (diagonal,) = term.diagonals
     gate = diagonal.name if diagonal.is_Symbol else ""
-    facts = facts_of(cell)
+    facts = facts_of(cell, free=free)
     near_one = None
-    if gate and facts.known(gate) and not facts.is_signed(symbol(gate)):
-        facts = facts_of(cell, frozenset({gate}))
+    if diagonal.is_Rational:
+        least = constant(abs(Fraction(int(diagonal.p), int(diagonal.q))))
+    elif gate and facts.known(gate) and not facts.is_signed(symbol(gate)):
+        facts = facts_of(cell, frozenset({gate}), free)
         least = facts.smallest(diagonal)
     elif facts.is_given(diagonal):
         least = facts.smallest(diagonal)
@@ -141,7 +154,7 @@ def _along(cell: Cell, part: str, term: Term) -> Carousel | None:
         least = ONE - near_one.bound
         if near_one.directions or not least.terms:
             return None
-    step = bounds(cell, facts.least)
+    step = bounds(cell, facts.least, free)
     others = [p for p in cell.states if p != part]
     rest = total(t.bound for t in step[part, part].terms if (t.maps, t.path) != ((), term.path))
     return Carousel(

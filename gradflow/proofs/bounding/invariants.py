@@ -20,14 +20,14 @@ from gradflow.proofs.bounding.facts import Facts, NotPolynomialError, Values
 from gradflow.proofs.bounding.gates import bound_product
 
 
-def unit_invariants(cell: Cell | str) -> dict[str, Invariant]:
+def unit_invariants(cell: Cell | str, free: frozenset[str] = frozenset()) -> dict[str, Invariant]:
     """Find the state parts that stay in [-1, 1] once they are in it.
 
-    Starts from all parts and drops those whose step cannot be shown to stay, until the rest carry
-    one another.
+    Starts from all parts but those in ``free``, which may be anywhere, and drops those whose step
+    cannot be shown to stay, until the rest carry one another.
     """
     cell = get(cell)
-    parts = frozenset(cell.states)
+    parts = frozenset(cell.states) - free
     while True:
         facts = Facts(cell, parts)
         found = {p: i for p in sorted(parts) if (i := _stays(facts, p))}

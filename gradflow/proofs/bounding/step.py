@@ -20,17 +20,22 @@ from gradflow.proofs.bounding.norms import BlockBound, StepBound, TermBound
 
 
 @lru_cache(maxsize=64)
-def facts_of(cell: Cell | str, least: frozenset[str] = frozenset()) -> Facts:
+def facts_of(
+    cell: Cell | str, least: frozenset[str] = frozenset(), free: frozenset[str] = frozenset()
+) -> Facts:
     """Return what is known about a cell, invariant boxes of its state included.
 
-    ``least`` names gates whose least value may stand in bounds.
+    ``least`` names gates whose least value may stand in bounds, ``free`` state parts that may start
+    outside [-1, 1].
     """
     cell = get(cell)
-    return Facts(cell, frozenset(unit_invariants(cell)), least)
+    return Facts(cell, frozenset(unit_invariants(cell, free)), least)
 
 
 @lru_cache(maxsize=64)
-def bounds(cell: Cell | str, least: frozenset[str] = frozenset()) -> StepBound:
+def bounds(
+    cell: Cell | str, least: frozenset[str] = frozenset(), free: frozenset[str] = frozenset()
+) -> StepBound:
     """Bound every block of a cell's step Jacobian in terms of the norms of its maps.
 
     Parameters
@@ -40,16 +45,18 @@ def bounds(cell: Cell | str, least: frozenset[str] = frozenset()) -> StepBound:
     least
         Gates whose least value over units and steps may stand in the bounds, as ``1 - min f``;
         by default bounds hold whatever the gates do.
+    free
+        State parts that may start outside [-1, 1]; they enter by ``sup|h|``.
 
     Returns
     -------
     StepBound
-        The derivation. State parts that
+        The derivation. Other state parts that
         :func:`gradflow.proofs.bounding.invariants.unit_invariants` keeps in [-1, 1] are assumed to
         start there.
     """
     cell = get(cell)
-    facts = facts_of(cell, least)
+    facts = facts_of(cell, least, free)
     blocks = (
         BlockBound(out, wrt, tuple(term_bound(facts, t) for t in in_named_maps(block.terms)))
         for (out, wrt), block in jacobian(cell).blocks().items()

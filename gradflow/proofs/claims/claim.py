@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.coq import check as coq_check
+from gradflow.proofs.coq.scripts import Script
 from gradflow.prose import ascii_text, latex_text
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
 REFUTED = "REFUTED"
 """Printed where a check fails: the statement must not be used."""
+FOREIGN = "foreign"
+"""Printed for a bundle whose statement is not the one that gradflow makes under its name."""
+NOT_PROVED = "not proved (script)"
+"""Printed where Coq rejects the script of a proof, which says nothing against the statement."""
 
 MEANING = {
     PROVED: "Coq accepted the file, and it rests on no axiom but those of the real numbers",
@@ -26,6 +31,8 @@ MEANING = {
     CORROBORATED: "two independent solvers agree",
     OBSERVED: "floating point",
     REFUTED: "a check failed",
+    FOREIGN: "the statement is not gradflow's own: nothing was checked",
+    NOT_PROVED: "Coq did not accept the script: the statement may be true, and is not proved",
 }
 
 
@@ -87,8 +94,13 @@ class Claim:
         Why it holds, as a derivation or a few sentences, a step a line.
     evidence
         Exact data that certify the statement or what it rests on.
-    coq, theorem
-        The text of a Coq file and the theorem in it that counts; empty where there is none.
+    script
+        The Coq files of the theorem, if there are any.
+    declaration
+        What was declared, as plain data (:func:`gradflow.proofs.claims.seal.plain_declaration`);
+        :func:`gradflow.prove` fills it in.
+    assumes
+        Those of the hypotheses that are about a run, and not about norms.
     witness
         An instance of all hypotheses, so that the statement is not vacuous.
     false
@@ -106,8 +118,9 @@ class Claim:
     hypotheses: tuple[str, ...] = ()
     proof: tuple[str, ...] = ()
     evidence: tuple[Mapping[str, Any], ...] = ()
-    coq: str = ""
-    theorem: str = ""
+    script: Script | None = None
+    declaration: Mapping[str, Any] = field(default_factory=dict)
+    assumes: tuple[str, ...] = ()
     witness: str = ""
     false: str = ""
     scope: str = ""
@@ -134,16 +147,16 @@ class Claim:
         if found := self.fault():
             return REFUTED, found
         certified = CERTIFIED if self.evidence else OBSERVED
-        if not self.coq:
+        if not self.script:
             return certified, self.scope
         if not coq_check.available():
             return certified, "install the system package coq to reach PROVED"
-        answer = coq_check.check(coq_check.shared_workshop(), self.coq, self.theorem)
-        return (PROVED, "") if answer.proved else (REFUTED, answer.reason)
+        answer = coq_check.check(coq_check.shared_workshop(), self.script)
+        return (PROVED, "") if answer.proved else (NOT_PROVED, answer.reason)
 
     @property
     def level(self) -> str:
-        """One of ``PROVED``, ``CERTIFIED``, ``CORROBORATED``, ``OBSERVED``, ``REFUTED``."""
+        """One of the words of this module, such as ``PROVED``."""
         return self.verdict[0]
 
     def latex(self) -> str:

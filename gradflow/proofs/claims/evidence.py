@@ -11,11 +11,12 @@ from typing import Any
 
 from gradflow.errors import GradflowError
 from gradflow.proofs.algebra.integers import singular_fault
+from gradflow.proofs.algebra.polynomial import exact
 from gradflow.proofs.bounding.certificates import diagonal_from_json, invariant_from_json
 from gradflow.proofs.bounding.norms import step_from_json
 
 Matrix = list[list[Fraction]]
-_LONGEST = 100_000
+_LONGEST, _BITS, _WIDEST = 100_000, 1_000_000, 4096
 
 
 def check(evidence: Mapping[str, Any]) -> str:
@@ -30,8 +31,16 @@ def check(evidence: Mapping[str, Any]) -> str:
         return checker(evidence)
     except GradflowError as error:
         return str(error)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
-        return f"evidence that cannot be read ({type(error).__name__}: {error})"
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        return f"evidence that cannot be read ({type(error).__name__}: {str(error)[:200]})"
 
 
 def step(bound: Any) -> dict[str, Any]:
@@ -96,10 +105,12 @@ def _check_invariant(data: Mapping[str, Any]) -> str:
 
 
 def _check_power(data: Mapping[str, Any]) -> str:
-    base, exponent, factor = Fraction(data["base"]), data["exponent"], data["factor"]
-    digits, low, high = data["digits"], int(data["low"]), int(data["high"])
+    base, exponent, factor = exact(data["base"]), data["exponent"], data["factor"]
+    digits, low, high = data["digits"], exact(data["low"]), exact(data["high"])
     if not all(type(k) is int and 0 <= k <= _LONGEST for k in (exponent, digits)):
-        return "exponent and digits are whole numbers of at least 0"
+        return f"exponent and digits are whole numbers from 0 to {_LONGEST}"
+    if exponent * max(base.numerator.bit_length(), base.denominator.bit_length()) > _BITS:
+        return f"the power has more than {_BITS} binary digits"
     if type(factor) is not int or high != low + 1:
         return "the decimals are not neighbours"
     value = factor * base**exponent * 10**digits
@@ -109,25 +120,30 @@ def _check_power(data: Mapping[str, Any]) -> str:
 def _check_matrix(data: Mapping[str, Any]) -> str:
     a = _rows(data["entries"])
     size = len(a)
-    if not size or any(len(row) != size for row in a):
-        return "the matrix is not square"
+    if not 0 < size <= _WIDEST or any(len(row) != size for row in a):
+        return f"the matrix is not square, or wider than {_WIDEST}"
     if "eigenvector" in data:
-        vector, value = [Fraction(x) for x in data["eigenvector"]], Fraction(data["eigenvalue"])
+        vector, value = [exact(x) for x in data["eigenvector"]], exact(data["eigenvalue"])
         if len(vector) != size or not any(vector):
             return "the eigenvector is zero or has the wrong length"
         image = [sum((x * y for x, y in zip(r, vector, strict=True)), Fraction(0)) for r in a]
         if image != [value * x for x in vector]:
             return "the vector is no eigenvector"
     if "nilpotent" in data:
-        power = a
-        for _ in range(int(data["nilpotent"]) - 1):
+        power, times = a, data["nilpotent"]
+        if type(times) is not int or not 1 <= times <= size:
+            return "a nilpotent matrix has a power of at most its size that is 0"
+        for _ in range(times - 1):
             power = _product(power, a)
         if any(x for row in power for x in row):
             return "the power is not zero"
-    if "zero_columns" in data and any(row[k] for row in a for k in data["zero_columns"]):
+    columns = data.get("zero_columns", [])
+    if any(type(k) is not int or not 0 <= k < size for k in columns):
+        return "a column that should vanish is not there"
+    if any(row[k] for row in a for k in columns):
         return "a column that should vanish does not"
     if "base" in data:
-        scale, base = [Fraction(x) for x in data["scale"]], _rows(data["base"])
+        scale, base = [exact(x) for x in data["scale"]], _rows(data["base"])
         if any(not 0 < d <= 1 for d in scale):
             return "a derivative of tanh lies in (0, 1]"
         if a != [[d * x for x in row] for d, row in zip(scale, base, strict=True)]:
@@ -136,7 +152,7 @@ def _check_matrix(data: Mapping[str, Any]) -> str:
 
 
 def _rows(data: Sequence[Sequence[str]]) -> Matrix:
-    return [[Fraction(x) for x in row] for row in data]
+    return [[exact(x) for x in row] for row in data]
 
 
 def _product(a: Matrix, b: Matrix) -> Matrix:
@@ -147,17 +163,22 @@ def _product(a: Matrix, b: Matrix) -> Matrix:
 
 
 def weights(
-    derivation: Any, singular: Mapping[str, Mapping[str, Any]], given: Mapping[str, Fraction]
+    derivation: Any,
+    singular: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Fraction],
+    assumes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the bound of a step for concrete weights as evidence.
 
-    ``singular`` holds a certificate a map, ``given`` the suprema of expressions in given numbers.
+    ``singular`` holds a certificate a map, ``given`` the suprema of expressions in given numbers,
+    ``assumes`` what the bound of a step assumes of a run.
     """
     found = {
         "kind": "weights",
         "derivation": derivation.to_json(),
         "singular": dict(singular),
         "given": {k: str(v) for k, v in given.items()},
+        "assumes": list(assumes),
     }
     found["rate"] = str(_rate(found))
     return found
@@ -166,28 +187,35 @@ def weights(
 def _rate(data: Mapping[str, Any]) -> Fraction:
     """Return the largest column sum of the blocks' bounds at the certified norms."""
     derivation = step_from_json(data["derivation"])
-    values = {("norm", k): Fraction(v["bound"]) for k, v in data["singular"].items()}
-    values |= {("sup", k): Fraction(v) for k, v in data["given"].items()}
-    missing = [v for v in derivation.variables if v not in values]
-    if missing:
-        raise ValueError(f"no value for {missing}")
+    values = {("norm", k): exact(v["bound"]) for k, v in data["singular"].items()}
+    values |= {("sup", k): exact(v) for k, v in data["given"].items()}
+    if set(values) != set(derivation.variables):
+        raise ValueError(f"values for {sorted(values)} where {derivation.variables} are needed")
     return max(
         sum((derivation[out, wrt].bound.at(values) for out in derivation.states), Fraction(0))
         for wrt in derivation.states
     )
 
 
+_OF_WEIGHTS = {"kind", "derivation", "singular", "given", "assumes", "rate"}
+_OF_A_MAP = {"kind", "matrix", "shift", "side", "bound", "factor", "factor_shift"}
+
+
 def _check_weights(data: Mapping[str, Any]) -> str:
+    if set(data) != _OF_WEIGHTS or not isinstance(data["assumes"], list):
+        return "the entries are not those of a claim about given weights"
     if found := step_from_json(data["derivation"]).fault():
         return found
     for name, certificate in data["singular"].items():
+        if set(certificate) != _OF_A_MAP or certificate["kind"] != "singular":
+            return f"{name}: the entries are not those of a singular value"
         if certificate["side"] != "max":
             return f"{name}: an upper bound of its norm is needed"
         if found := singular_fault(certificate):
             return f"{name}: {found}"
-    if any(Fraction(v) < 0 for v in data["given"].values()):
+    if any(exact(v) < 0 for v in data["given"].values()):
         return "a supremum is negative"
-    return "" if _rate(data) <= Fraction(data["rate"]) else "the rate is below the column sums"
+    return "" if _rate(data) == exact(data["rate"]) else "the rate is not the largest column sum"
 
 
 _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs.claims.claim import Claim
-from gradflow.proofs.coq.files import Build, theorem_text
+from gradflow.proofs.claims.typeset import PROSE, Letters
+from gradflow.proofs.coq.files import Build
+from gradflow.proofs.coq.scripts import Premise, Theorem
 
 _MARK = re.compile(r"<<(\w+)>>")
 
@@ -34,17 +37,55 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def told(said: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """Return texts as arguments of a :class:`Claim`, values put in; ``title`` is for Coq alone."""
+    """Return texts as arguments of a :class:`Claim`, values put in; the rest is for Coq."""
     found: dict[str, Any] = {
-        key: filled(text, values)
-        for key, text in said.items()
-        if key not in ("title", "hypotheses", "proof")
+        key: filled(said[key], values)
+        for key in ("name", "words", "formula", "witness", "false", "scope")
+        if key in said
     }
-    if "hypotheses" in said:
-        found["hypotheses"] = tuple(filled(h, values) for h in said["hypotheses"])
     if "proof" in said:
         found["proof"] = tuple(filled(line, values) for line in said["proof"])
     return found
+
+
+def theorem_of(name: str) -> Theorem:
+    """Return the theorem that lies in the package under ``name``: premises, proposition, proof."""
+    said = texts(name)
+    path = files("gradflow.proofs").joinpath(f"coq/theorems/{name}.v")
+    return Theorem(
+        name=said["theorem"],
+        premises=tuple(
+            Premise(coq=g.get("binds") or g["coq"], words=g.get("words", ""), binds="binds" in g)
+            for g in said["given"]
+        ),
+        conclusion=said["conclusion"].strip(),
+        proof=path.read_text("utf-8"),
+        definitions=said.get("definitions", ""),
+        tangent=said.get("tangent", False),
+    )
+
+
+def assumed(
+    premises: Iterable[Premise], letters: Letters, values: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """Return in words what premises assume, a sentence each; none twice."""
+    found = []
+    for premise in premises:
+        if premise.words:
+            found.append(filled(premise.words, values))
+        found += [phrase(kind, about, letters, values) for kind, about in premise.about]
+    return tuple(dict.fromkeys(line for line in found if line))
+
+
+def phrase(kind: str, about: Any, letters: Letters, values: Mapping[str, str]) -> str:
+    """Return the sentence for one kind of assumption about a map, a part or an expression."""
+    if kind in ("norm", "slope"):
+        norm = ("norm", about)
+        shown = {"name": letters.name(norm), "variable": letters.variable(norm)}
+    else:
+        name = letters.part(about) if isinstance(about, str) else letters.entry(about)
+        shown = {"name": name, "variable": letters.kinds.get(kind, "").format(name)}
+    return filled(texts("any_cell")["phrases"][kind], {**values, **shown})
 
 
 def stated(
@@ -61,14 +102,19 @@ def stated(
     cell
         The cell it is about.
     name
-        The two files: ``name.toml`` and ``name.v``.
+        The two files: ``name.toml`` has words and premises, ``name.v`` the proof.
     evidence
         What certifies it without Coq.
     build
-        What makes the whole Coq file.
+        What makes the Coq files.
     values
         LaTeX of what is computed.
     """
-    said = texts(name)
-    coq = build(cell, said.get("title", ""), theorem_text(name))
-    return Claim(cell=cell.name, evidence=tuple(evidence), coq=coq, **told(said, values))
+    script = build(cell, texts(name).get("title", texts(name)["name"]), theorem_of(name))
+    return Claim(
+        cell=cell.name,
+        hypotheses=assumed(script.premises, Letters(cell, {}, PROSE), values),
+        evidence=tuple(evidence),
+        script=script,
+        **told(texts(name), values),
+    )

@@ -1,17 +1,43 @@
-"""Re-checking bundles: hashes, exact evidence, Coq, and solvers if asked. Needs no SymPy."""
+"""Re-checking bundles: where a statement comes from, exact evidence, Coq, and solvers if asked.
+
+Needs no SymPy for the library's cells.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gradflow.given import flag
-from gradflow.proofs.claims.bundle import Bundle, folders, read
-from gradflow.proofs.claims.claim import CERTIFIED, CORROBORATED, OBSERVED, PROVED, REFUTED
+from gradflow.proofs.claims.bundle import folders
+from gradflow.proofs.claims.claim import (
+    CERTIFIED,
+    CORROBORATED,
+    FOREIGN,
+    NOT_PROVED,
+    OBSERVED,
+    PROVED,
+    REFUTED,
+    Claim,
+)
+from gradflow.proofs.claims.seal import seal
 from gradflow.proofs.coq import check as coq_check
+from gradflow.proofs.coq.scripts import Script
+from gradflow.proofs.limits import command_of, environment
 from gradflow.proofs.solvers import questions as smt
+
+SECONDS = 9.0
+"""Seconds of work that a bundle may take, but for a proof that is gradflow's own."""
+_WALL = 4
+"""How much longer than its seconds of work a bundle may wait for a turn on a busy machine."""
+_LEAST = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +56,18 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether some check failed."""
-        return self.level == REFUTED
+        """Whether some check failed, or the statement is not gradflow's own."""
+        return self.level in (REFUTED, FOREIGN, NOT_PROVED)
 
 
-def verify(root: Path, *, coq: bool = True, solvers: bool = False) -> Iterator[Result]:
+def verify(
+    root: Path,
+    *,
+    coq: bool = True,
+    solvers: bool = False,
+    known: Iterable[Claim] = (),
+    seconds: float = SECONDS,
+) -> Iterator[Result]:
     """Check every bundle below a folder.
 
     Parameters
@@ -45,6 +78,11 @@ def verify(root: Path, *, coq: bool = True, solvers: bool = False) -> Iterator[R
         Whether to run Coq where it is installed.
     solvers
         Whether to ask z3 and cvc5 as well, where they are installed.
+    known
+        Claims of your own that you vouch for, as :func:`gradflow.prove` returns them: a bundle with
+        their statement is not foreign.
+    seconds
+        How long a bundle may be worked on.
 
     Raises
     ------
@@ -52,45 +90,97 @@ def verify(root: Path, *, coq: bool = True, solvers: bool = False) -> Iterator[R
         If there is no bundle.
     """
     coq, solvers = flag(coq, "verify: coq"), flag(solvers, "verify: solvers")
-    found = [read(folder) for folder in folders(root)]
-    use = coq and coq_check.available()
-    needs = use and any(b.claim and b.claim.coq for b in found)
-    with coq_check.workshop() if needs else nullcontext() as place:
-        for bundle in found:
-            yield _check(bundle, place, coq, solvers)
+    found = folders(root)
+    seals = {claim.name: seal(claim) for claim in known}
+    with closing(_Worker()) as worker:
+        for folder in found:
+            said = worker.ask(folder, seals, seconds)
+            yield _judged(said, coq=coq, solvers=solvers, seconds=seconds)
 
 
-def _check(bundle: Bundle, place: Path | None, coq: bool, solvers: bool) -> Result:
-    claim = bundle.claim
-    if claim is None or bundle.fault:
-        return Result(
-            name=bundle.folder.name,
-            level=REFUTED,
-            note=bundle.fault,
-            digest=bundle.digest,
-            solvers={},
+def _judged(said: Mapping[str, Any], *, coq: bool, solvers: bool, seconds: float) -> Result:
+    agreed: dict[str, str] = {}
+
+    def result(level: str, note: str) -> Result:
+        name, digest = said["name"], said.get("digest", "")
+        return Result(name=name, level=level, note=note, digest=digest, solvers=agreed)
+
+    if said["fault"]:
+        return result(REFUTED, said["fault"])
+    if said["foreign"]:
+        return result(FOREIGN, said["foreign"])
+    if solvers and said["questions"]:
+        agreed |= smt.corroborate(said["questions"])
+    if "disagrees" in agreed.values():
+        return result(REFUTED, "a solver has a counterexample")
+    both = list(agreed.values()).count("agrees") > 1
+    level = CERTIFIED if said["certified"] else CORROBORATED if both else OBSERVED
+    if "script" not in said:
+        return result(level, said["scope"])
+    if not coq:
+        return result(level, "Coq was not asked")
+    if not coq_check.available():
+        return result(level, "install the system package coq for PROVED")
+    left = coq_check.LIMIT if said["own_proof"] else max(_LEAST, seconds - said["used"])
+    script = Script(**said["script"])
+    verdict = coq_check.check(coq_check.shared_workshop(), script, seconds=left)
+    return result(PROVED, said["scope"]) if verdict.proved else result(NOT_PROVED, verdict.reason)
+
+
+class _Worker:
+    """A process of :mod:`gradflow.proofs.claims.worker`, started again whenever it dies."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str] = queue.Queue()
+
+    def ask(self, folder: Path, known: Mapping[str, str], seconds: float) -> dict[str, Any]:
+        """Return the answer about a folder; what went wrong stands in ``fault``."""
+        process = self._process or self._start()
+        asked = {"folder": str(folder.resolve()), "known": dict(known), "seconds": seconds}
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            line = self._lines.get(timeout=_WALL * seconds)
+        except (queue.Empty, OSError):
+            line = ""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        self.close()
+        return {"name": folder.name, "fault": f"no answer within {seconds:g} s and 1 GiB"}
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._process = subprocess.Popen(
+            command_of("gradflow.proofs.claims.worker"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env=environment(),
         )
-
-    def result(level: str, note: str, said: dict[str, str] | None = None) -> Result:
-        return Result(
-            name=claim.name, level=level, note=note, digest=bundle.digest, solvers=said or {}
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(
+            target=_forward, args=(self._process, self._lines), daemon=True
         )
+        self._reader.start()
+        return self._process
 
-    if claim.name != bundle.folder.name:
-        return result(REFUTED, f"the folder is called {bundle.folder.name}")
-    if fault := claim.fault():
-        return result(REFUTED, fault)
-    said = smt.corroborate(bundle.questions) if solvers and bundle.questions else {}
-    if "disagrees" in said.values():
-        return result(REFUTED, "a solver has a counterexample", said)
-    agreed = sum(answer == "agrees" for answer in said.values())
-    level = CERTIFIED if claim.evidence else CORROBORATED if agreed > 1 else OBSERVED
-    if claim.coq and place is not None:
-        answer = coq_check.check(place, claim.coq, claim.theorem)
-        if not answer.proved:
-            return result(REFUTED, answer.reason, said)
-        return result(PROVED, claim.scope, said)
-    if claim.coq:
-        missing = "Coq was not asked" if not coq else "install the system package coq for PROVED"
-        return result(level, missing, said)
-    return result(level, claim.scope, said)
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._reader.join()
+            with suppress(OSError), self._process:
+                pass
+            self._process = None
+
+
+def _forward(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    """Put every line of a process into a queue, and an empty one at its end."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put("")

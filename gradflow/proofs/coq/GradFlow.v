@@ -159,6 +159,15 @@ Lemma step_relu x : step (relu x) = step x.
 Proof. unfold step, relu; destruct (Rlt_dec 0 x); [destruct (Rlt_dec 0 x) | destruct (Rlt_dec 0 0)]; lra. Qed.
 Lemma step_square x : step x * step x = step x.
 Proof. unfold step; destruct (Rlt_dec 0 x); ring. Qed.
+Lemma relu_range x : 0 <= relu x.
+Proof. unfold relu; destruct (Rlt_dec 0 x); lra. Qed.
+Definition softplus (x : R) : R := ln (1 + exp x).
+Lemma softplus_range x : 0 < softplus x.
+Proof. unfold softplus; rewrite <- ln_1; apply ln_increasing; pose proof (exp_pos x); lra. Qed.
+Lemma sin_range x : -1 <= sin x <= 1.
+Proof. apply SIN_bound. Qed.
+Lemma cos_range x : -1 <= cos x <= 1.
+Proof. apply COS_bound. Qed.
 
 (* 4. Derivatives along a curve, one rule an operation. *)
 Definition D (n : nat) (X : R -> vec) (r : R) (v : vec) : Prop :=
@@ -211,6 +220,43 @@ Proof.
   - exfalso; rewrite (Rabs_left x) in Hl by lra; apply Rabs_def2 in Hl; lra.
   - replace ((0 - 0) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
 Qed.
+Lemma dl_exp f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => exp (f r)) r (exp (f r) * a).
+Proof. intros; apply (dl_comp f exp); [assumption | apply derivable_pt_lim_exp]. Qed.
+Lemma dl_sin f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => sin (f r)) r (cos (f r) * a).
+Proof. intros; apply (dl_comp f sin); [assumption | apply derivable_pt_lim_sin]. Qed.
+Lemma dl_cos f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => cos (f r)) r (- sin (f r) * a).
+Proof. intros; apply (dl_comp f cos); [assumption | apply derivable_pt_lim_cos]. Qed.
+Lemma dl_softplus f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => softplus (f r)) r (sigmoid (f r) * a).
+Proof.
+  intros H; pose proof (exp_pos (f r)) as E; pose proof (exp_pos (- f r)) as G.
+  eapply dl_eq; [apply (dl_comp (fun r => 1 + exp (f r)) ln);
+    [apply (dl_plus (fun _ => 1)); [apply dl_const | apply dl_exp, H] | apply derivable_pt_lim_ln; lra]|].
+  unfold sigmoid; pose proof (exp_plus (f r) (- f r)) as X; rewrite Rplus_opp_r, exp_0 in X.
+  set (p := exp (f r)) in *; set (q := exp (- f r)) in *; clearbody p q.
+  replace (0 + p * a) with ((1 + q) * p * a * / (1 + q)) by (field; lra).
+  replace ((1 + q) * p) with (1 + p) by lra; field; lra.
+Qed.
+Lemma dl_inv f r a : f r <> 0 -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => / f r) r (- / f r ^ 2 * a).
+Proof.
+  intros N H; pose proof (derivable_pt_lim_div (fun _ => 1) f r 0 a (dl_const 1 r) H N) as Q.
+  replace (- / f r ^ 2 * a) with ((0 * f r - a * 1) / Rsqr (f r)) by (unfold Rsqr; field; exact N).
+  intros eps Heps; destruct (Q eps Heps) as [delta Hd]; exists delta; intros h Hh Hl.
+  specialize (Hd h Hh Hl); unfold div_fct, Rdiv in *; rewrite !Rmult_1_l in Hd; exact Hd.
+Qed.
+Lemma dl_sqrt f r a : 0 < f r -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => sqrt (f r)) r (/ (2 * sqrt (f r)) * a).
+Proof. intros P H; apply (dl_comp f sqrt); [exact H | apply derivable_pt_lim_sqrt, P]. Qed.
+Lemma dl_step f r a : f r <> 0 -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => step (f r)) r 0.
+Proof.
+  intros N H; eapply dl_eq; [apply (dl_comp f step r a 0); [exact H|] | ring].
+  clear H; set (x := f r) in *; clearbody x; clear f r a.
+  intros eps Heps; assert (P : 0 < Rabs x) by (apply Rabs_pos_lt; auto).
+  exists (mkposreal _ P); simpl; intros h Hh Hl; unfold step.
+  destruct (Rlt_dec 0 x) as [L|L]; destruct (Rlt_dec 0 (x + h)) as [M|M].
+  - replace ((1 - 1) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
+  - exfalso; rewrite (Rabs_pos_eq x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - exfalso; rewrite (Rabs_left x) in Hl by lra; apply Rabs_def2 in Hl; lra.
+  - replace ((0 - 0) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
+Qed.
 Lemma dl_sum n (f : nat -> R -> R) r d : (forall j, (j < n)%nat -> derivable_pt_lim (f j) r (d j)) ->
   derivable_pt_lim (fun r => sum n (fun j => f j r)) r (sum n d).
 Proof. intros H; induction n as [|n IH]; simpl; [apply dl_const | apply (dl_plus (fun r => sum n (fun j => f j r)) (f n)); auto]. Qed.
@@ -221,6 +267,16 @@ Proof.
 Qed.
 Lemma D_eq n X r v w : D n X r v -> (forall i, v i = w i) -> D n X r w.
 Proof. intros H E i Hi; rewrite <- E; apply H, Hi. Qed.
+(* An equation between fractions of known numbers. *)
+Lemma mat_ones x i : mat 1 (fun _ _ => 1) x i = x 0%nat.
+Proof. unfold mat; simpl; ring. Qed.
+Ltac nonzero := first [assumption | lra | apply Rgt_not_eq, sqrt_lt_R0; assumption
+  | apply pow_nonzero; nonzero | apply Rmult_integral_contrapositive_currified; nonzero].
+Ltac equal := first [solve [ring] | solve [field] | solve [field; repeat split; nonzero]].
+(* What is known of every unit, at the unit i < n. *)
+Ltac at_unit Hi :=
+  repeat match goal with H : _ /\ _ |- _ => destruct H end;
+  repeat match goal with H : forall j, (j < ?n)%nat -> _ |- _ => specialize (H _ Hi) end.
 (* Differentiates by the rules; what is known of the parts is among the hypotheses. *)
 Ltac derive :=
   match goal with
@@ -233,7 +289,14 @@ Ltac derive :=
   | |- derivable_pt_lim (fun r => @?f r ^ ?k) _ _ => apply (dl_pow f k); derive
   | |- derivable_pt_lim (fun r => sigmoid (@?f r)) _ _ => apply (dl_sigmoid f); derive
   | |- derivable_pt_lim (fun r => tanh (@?f r)) _ _ => apply (dl_tanh f); derive
-  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [auto | derive]
+  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => step (@?f r)) _ _ => eapply (dl_step f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => exp (@?f r)) _ _ => apply (dl_exp f); derive
+  | |- derivable_pt_lim (fun r => softplus (@?f r)) _ _ => apply (dl_softplus f); derive
+  | |- derivable_pt_lim (fun r => sin (@?f r)) _ _ => apply (dl_sin f); derive
+  | |- derivable_pt_lim (fun r => cos (@?f r)) _ _ => apply (dl_cos f); derive
+  | |- derivable_pt_lim (fun r => / @?f r) _ _ => apply (dl_inv f); [nonzero | derive]
+  | |- derivable_pt_lim (fun r => sqrt (@?f r)) _ _ => apply (dl_sqrt f); [assumption | derive]
   end.
 
 (* 5. A recurrence and its derivative along a curve of initial states: the chain rule over time. *)

@@ -1,24 +1,29 @@
 """Running Coq on a generated file and judging what it says: the only way to the level PROVED.
 
-``coqc`` exits with 0 on ``Admitted``, so success alone means nothing. A file counts as proved if it
-uses none of the words that assume something, compiles beside the package's own library, and the
-theorem it names rests on no axiom but those of Coq's real numbers.
+``coqc`` exits with 0 on ``Admitted``, so success alone means nothing. The statement is a file of
+its own, made by gradflow; a proof counts if Coq accepts ``Definition final : Statement.claim :=
+Proof.NAME`` and ``final`` rests on no axiom but those of Coq's real numbers. Coq thereby compares
+what it understood, and the text of a proof need not be believed. Words by which a proof could read
+or write files, or set options for those who load it, are refused before.
 """
 
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 
-from gradflow.proofs.coq.rules import forbidden, statement
+from gradflow.proofs.coq.rules import forbidden
+from gradflow.proofs.coq.scripts import Script
+from gradflow.proofs.limits import limit
 
 LIBRARY = "GradFlow"
 ALLOWED = frozenset(
@@ -31,8 +36,23 @@ ALLOWED = frozenset(
 )
 """The axioms by which Coq's standard library makes the real numbers."""
 
-LIMIT = 300.0
-"""Seconds after which a run of Coq is killed."""
+PREFIX = "GradFlowSeal"
+LIMIT, MEMORY, FILES = 300.0, 2**30, 2**26
+"""Seconds of work, bytes of memory and bytes of a written file after which a run is killed."""
+_WALL = 3
+"""How much longer than its seconds of work a run may wait for a turn on a busy machine."""
+
+_FINAL = f"""From {PREFIX} Require Statement.
+Definition gradflow_claim : Prop := Statement.claim.
+From {PREFIX} Require Proof.
+Definition gradflow_final : gradflow_claim := Proof.{{theorem}}.
+Print Assumptions gradflow_final.
+"""
+_REJECTED = {
+    "Statement.v": "Coq rejects the statement: {said}",
+    "Proof.v": "Coq rejects the proof: {said}",
+    "Final.v": "the theorem of the proof is not the statement: {said}",
+}
 
 
 @dataclass(frozen=True)
@@ -59,9 +79,10 @@ def workshop() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gradflow-coq-") as name:
         folder = Path(name)
         (folder / f"{LIBRARY}.v").write_text(library_text(), "utf-8")
-        done = _coqc(folder, f"{LIBRARY}.v")
-        if done:
-            raise AssertionError(f"the Coq library of gradflow does not compile: {done}")
+        done = _run(folder, f"{LIBRARY}.v", LIMIT)
+        if isinstance(done, str) or done.returncode:
+            why = done if isinstance(done, str) else done.stderr
+            raise AssertionError(f"the Coq library of gradflow does not compile: {why}")
         yield folder
 
 
@@ -73,35 +94,41 @@ def shared_workshop() -> Path:
     return stack.enter_context(workshop())
 
 
-def check(folder: Path, text: str, theorem: str) -> Verdict:
-    """Check one generated file in a workshop.
+def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
+    """Check that a proof proves a statement, in a workshop.
+
+    The statement must be one that gradflow made: what it defines is believed.
 
     Parameters
     ----------
     folder
         From :func:`workshop`.
-    text
-        The file.
-    theorem
-        The name of the theorem that counts.
+    script
+        The statement, the proof, and the theorem in the proof that counts.
+    seconds
+        How long Coq may work on it.
     """
-    word = forbidden(text, library_text())
-    if word:
-        return Verdict(False, f"the file contains {word!r}, which a proof may not")
-    if not statement(text, theorem):
-        return Verdict(False, f"the file states no theorem {theorem!r}")
-    (folder / "Proof.v").write_text(text, "utf-8")
-    for old in folder.glob("Proof.vo*"):
-        old.unlink()
-    problem = _coqc(folder, "Proof.v")
-    if problem:
-        return Verdict(False, f"Coq rejects the file: {problem}")
-    asked = f"Require Proof.\nPrint Assumptions Proof.{theorem}.\n"
-    (folder / "Ask.v").write_text(asked, "utf-8")
-    answer = _run(folder, "Ask.v")
-    if answer is None or answer.returncode:
-        return Verdict(False, f"Coq does not know a theorem {theorem!r} in the file")
-    odd = sorted(assumptions(answer.stdout) - ALLOWED)
+    if word := forbidden(script.proof, script.theorem):
+        return Verdict(False, f"the proof contains {word!r}, which a proof may not")
+    with tempfile.TemporaryDirectory(prefix="one-", dir=folder) as name:
+        place = Path(name)
+        (place / f"{LIBRARY}.vo").symlink_to(folder / f"{LIBRARY}.vo")
+        final = _FINAL.format(theorem=script.theorem)
+        printed = ""
+        for file, text in (
+            ("Statement.v", script.statement),
+            ("Proof.v", script.proof),
+            ("Final.v", final),
+        ):
+            (place / file).write_text(text, "utf-8")
+            answer = _run(place, file, seconds)
+            if isinstance(answer, str):
+                return Verdict(False, f"{file}: {answer}")
+            if answer.returncode:
+                said = " ".join(answer.stderr.split())[:300] or "coqc failed"
+                return Verdict(False, _REJECTED[file].format(said=said))
+            printed = answer.stdout
+    odd = sorted(assumptions(printed) - ALLOWED)
     if odd:
         return Verdict(False, f"the theorem rests on {', '.join(odd)}, which is not allowed")
     return Verdict(True)
@@ -117,22 +144,21 @@ def assumptions(answer: str) -> set[str]:
     return {line.split(":")[0].strip() for line in lines[1:] if not line[0].isspace()}
 
 
-def _coqc(folder: Path, file: str) -> str:
-    """Compile a file; return what went wrong in one line, ``""`` if nothing did."""
-    done = _run(folder, file)
-    if done is None:
-        return f"no answer within {LIMIT:g} s"
-    return "" if done.returncode == 0 else " ".join(done.stderr.split())[:300] or "coqc failed"
-
-
-def _run(folder: Path, file: str) -> subprocess.CompletedProcess[str] | None:
+def _run(folder: Path, file: str, seconds: float) -> subprocess.CompletedProcess[str] | str:
+    """Compile a file within limits of time, memory and disk; return what went wrong as text."""
     try:
         return subprocess.run(
-            ["coqc", "-q", "-R", ".", "", file],
+            ["coqc", "-q", "-R", ".", PREFIX, file],
             cwd=folder,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            errors="replace",
+            timeout=seconds * _WALL,
+            preexec_fn=partial(limit, seconds, MEMORY, FILES),
         )
     except subprocess.TimeoutExpired:
-        return None
+        return f"no answer within {seconds * _WALL:g} s"
+    except OSError as error:
+        return f"Coq cannot be started ({error.strerror})"

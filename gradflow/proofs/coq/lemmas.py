@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Elementwise
+from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
@@ -22,13 +22,9 @@ from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.norms import TermBound
 from gradflow.proofs.bounding.step import term_bound
 from gradflow.proofs.coq.derivative import tangents_of
+from gradflow.proofs.coq.ranges import known_range
+from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
-
-_RANGES = {
-    "sigmoid": ("sigmoid_range", "0 < {} < 1"),
-    "tanh": ("tanh_range", "-1 < {} < 1"),
-    "step": ("step_range", "0 <= {} <= 1"),
-}
 
 
 @dataclass(kw_only=True)
@@ -36,17 +32,18 @@ class StepLemmas:
     """Collects the lemmas about one step for one file.
 
     ``constants`` maps each variable of a bound to its Coq name, ``conditions`` are the assumptions
-    about a step (by name), ``expressions`` what the names of values stand for, ``lemmas`` the text
-    so far.
+    about a step (by name), ``maps`` the maps whose norms stand in bounds, ``expressions``
+    what the names of values stand for, ``lemmas`` the text so far.
     """
 
     terms: CoqTerms
     facts: Facts
     expressions: dict[str, sp.Expr] = field(default_factory=dict)
     constants: dict[Variable, str] = field(default_factory=dict)
-    conditions: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, Premise] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
     lemmas: list[str] = field(default_factory=list)
+    maps: dict[str, list[Map]] = field(default_factory=dict)
     _known: dict[object, str] = field(default_factory=dict)
 
     def name(self, v: Variable) -> str:
@@ -60,6 +57,20 @@ class StepLemmas:
             if kind in ("sup", "least"):
                 self._condition(v)
         return self.constants[v]
+
+    def norm_of(self, linear_map: Map) -> tuple[str, str]:
+        """Return the constant that bounds the norm of a map, and the hypothesis that it does."""
+        name = self.name(("norm", linear_map.name))
+        used = self.maps.setdefault(linear_map.name, [])
+        if linear_map not in used:
+            used.append(linear_map)
+        return name, self.held(name, linear_map)
+
+    def held(self, name: str, linear_map: Map) -> str:
+        """Return the hypothesis that a constant bounds a map; a mean has one for each size."""
+        if linear_map.stored:
+            return f"{name}_ub"
+        return f"{name}_ub_{linear_map.out}_{linear_map.into}"
 
     def poly(self, p: Polynomial) -> str:
         """Return a bound as a Coq term."""
@@ -79,8 +90,9 @@ class StepLemmas:
             if v[0] == "least"
             else f"Rabs {body} <= {self.constants[v]}"
         )
-        self.conditions[f"C_{self.constants[v]}"] = (
-            f"forall i : nat, {self._unit(expression, size)}{text}"
+        self.conditions[f"C_{self.constants[v]}"] = Premise(
+            coq=f"forall i : nat, {self._unit(expression, size)}{text}",
+            about=((v[0], expression),),
         )
 
     def _unit(self, expression: sp.Expr, size: str) -> str:
@@ -92,56 +104,60 @@ class StepLemmas:
         )
         return "" if one else f"(i < {size})%nat -> "
 
-    def at(self, v: Variable) -> str:
-        """Return the condition on a supremum, at unit ``i``."""
+    def at(self, v: Variable, space: str) -> str:
+        """Return the condition on a supremum, at unit ``i`` of a space."""
         expression = self.expressions[v[1]]
-        unit = "Hi" if self._unit(expression, "") else ""
-        return f"(C_{self.name(v)} i {unit})"
+        index, unit = self._index(expression, space)
+        return f"(C_{self.name(v)} {index} {unit if self._unit(expression, '') else ''})"
 
-    def _range(self, v: Variable) -> str:
+    def _index(self, expression: sp.Expr, space: str) -> tuple[str, str]:
+        """Return the unit of an expression inside a lemma about a space, and that it is one."""
+        alone = self._size(expression)[0] == ONE and space != ONE
+        return ("0%nat", "Nat.lt_0_1") if alone else ("i", "Hi")
+
+    def _range(self, v: Variable, space: str) -> str:
         """Return a tactic that puts the range of a value at unit ``i`` among the hypotheses."""
         expression = self.expressions[v[1]]
-        space, size = self._size(expression)
+        index, unit = self._index(expression, space)
         body = self.terms.scalar(expression, "s", space)
         stops = []
         if ("least", v[1]) in self.constants:
-            stops.append(f"pose proof {self.at(('least', v[1]))}.")
+            stops.append(f"pose proof {self.at(('least', v[1]), space)}.")
         if expression.is_Symbol and expression in self.terms.parts:
             if expression.name in self.facts.within_one:
                 if expression.name not in self.boxes:
                     self.boxes.append(expression.name)
-                return f"pose proof (Hbox_{expression} i Hi)."
-            return self._open(v, body)
+                return f"pose proof (Hbox_{expression} {index} {unit})."
+            return self._open(v, body, space)
         definition = expression
         if expression.is_Symbol:
             if expression in self.terms.given:
-                return self._given(expression, size, body)
+                return self._given(expression, body, space)
             definition = self.facts.equations.get(expression, expression)
-        kind = type(definition).__name__
-        if kind not in _RANGES:
-            if self.facts.kind(expression) == "open":
-                return self._open(v, body)
-            raise NotExportedError(f"the range of {v[1]}")
-        inner = self.terms.scalar(definition.args[0], "s", space)
-        stops.append(f"pose proof ({_RANGES[kind][0]} {inner} : {_RANGES[kind][1].format(body)}).")
-        if kind == "step":
-            stops.append(f"pose proof (step_square {inner} : {body} * {body} = {body}).")
-        return " ".join(stops)
+        found = known_range(self.terms, definition, body, space)
+        if found:
+            return " ".join([*stops, found])
+        if self.facts.kind(expression) == "open":
+            return self._open(v, body, space)
+        raise NotExportedError(f"the range of {v[1]}")
 
-    def _open(self, v: Variable, body: str) -> str:
-        held = self.at(("sup", v[1]))
+    def _open(self, v: Variable, body: str, space: str) -> str:
+        held = self.at(("sup", v[1]), space)
         return f"pose proof (abs_range _ _ {held}); pose proof (Rabs_pos {body})."
 
-    def _given(self, name: sp.Symbol, size: str, body: str) -> str:
+    def _given(self, name: sp.Symbol, body: str, space: str) -> str:
         statement = self.terms.given[name]
         if not (isinstance(statement, Elementwise) and isinstance(statement.expression, choose)):
             raise NotExportedError(f"the range of {name}")
-        self.conditions[f"C_{name}"] = (
-            f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1"
+        size = self._size(name)[1]
+        index, unit = self._index(name, space)
+        self.conditions[f"C_{name}"] = Premise(
+            coq=f"forall i, (i < {size})%nat -> u_{name} t i = 0 \\/ u_{name} t i = 1",
+            about=(("clock", name),),
         )
         return (
             f"assert (0 <= {body} <= 1 /\\ {body} * {body} = {body}) "
-            f"by (destruct (C_{name} i Hi) as [E|E]; rewrite E; lra)."
+            f"by (destruct (C_{name} {index} {unit}) as [E|E]; rewrite E; lra)."
         )
 
     def identity(self, identity: Identity) -> str:
@@ -186,7 +202,7 @@ class StepLemmas:
                 arguments.append(self.name(v))
         return f"apply ({' '.join([lemma, *arguments])}); lra"
 
-    def ranges(self, identities: list[Identity]) -> str:
+    def ranges(self, identities: list[Identity], space: str) -> str:
         """Return the tactics that bring in the ranges of all values of some identities."""
         values = {
             v for i in identities for h in i.hypotheses for v in h.variables if v[0] == "value"
@@ -194,7 +210,7 @@ class StepLemmas:
         for v in sorted({v for i in identities for v in self._places(i)}):
             if v[0] != "value":
                 self.name(v)
-        return " ".join(self._range(v) for v in sorted(values))
+        return " ".join(self._range(v, space) for v in sorted(values))
 
     def diagonal(self, bound: DiagonalBound, expression: sp.Expr, space: str) -> str:
         """Prove ``Rabs d <= bound`` for a diagonal at every unit; return the lemma's name."""
@@ -204,7 +220,7 @@ class StepLemmas:
         self.expressions |= bound.expressions
         size, body = self.terms.size(space), self.terms.scalar(expression, "s", space)
         identities = [i for pair in bound.groups for i in pair]
-        poses = self.ranges(identities)
+        poses = self.ranges(identities, space)
         factors = [
             (number(bound.coefficient), constant(abs(bound.coefficient)), "apply abs_both; lra")
         ]
@@ -215,7 +231,7 @@ class StepLemmas:
         for height in bound.suprema:
             (v,) = height.variables
             inner = self.terms.scalar(self.expressions[v[1]], "s", space)
-            factors.append((inner, height, f"exact {self.at(v)}"))
+            factors.append((inner, height, f"exact {self.at(v, space)}"))
         whole = " * ".join(f for f, _, _ in factors)
         limit = " * ".join(self.poly(b) for _, b, _ in factors)
         tactic = factors[0][2]
@@ -228,7 +244,7 @@ class StepLemmas:
         stated = self.poly(product(b for _, b, _ in factors))
         self.lemmas.append(
             f"Lemma {lemma} : forall i, (i < {size})%nat -> Rabs {body} <= {stated}.\n"
-            f"Proof. intros i Hi. {poses}\n  replace ({body}) with ({whole}) by ({unfold}ring).\n"
+            f"Proof. intros i Hi. {poses}\n  replace ({body}) with ({whole}) by ({unfold}equal).\n"
             f"  apply Rle_trans with ({limit}); [{tactic} | apply Req_le; field]. Qed."
         )
         return lemma
@@ -244,11 +260,12 @@ class StepLemmas:
         while stack:
             name = stack.pop()
             expression = self.facts.equations.get(name)
-            if expression is None or name not in self.terms.moving or f"v_{name}" in found:
+            stated = any(name == s.target for s in self.terms.statements)
+            if expression is None or not stated or f"v_{name}" in found:
                 continue
             if not self.facts.known(name.name):
                 found[f"v_{name}"] = None
-                stack += sorted(expression.free_symbols & self.terms.moving, key=str)
+                stack += sorted(expression.free_symbols, key=str)
         return ", ".join(found)
 
     def summands(self, part: str) -> list[tuple[str, Term, TermBound]]:

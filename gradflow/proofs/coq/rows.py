@@ -51,14 +51,16 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
     (expression,) = carousel.term.diagonals
     body = step.terms.scalar(expression, "s", space)
     least = step.poly(carousel.least)
-    if carousel.near_one is None:
+    if not carousel.least.variables and carousel.near_one is None:
+        proof = f"apply Rle_trans with (Rabs {body}); [|lra]; unfold Rabs; destruct Rcase_abs; lra"
+    elif carousel.near_one is None:
         name = carousel.least.variables[0]
-        proof = f"apply Rle_trans with ({body}); [exact {step.at(name)} | apply Rle_abs]"
+        proof = f"apply Rle_trans with ({body}); [exact {step.at(name, space)} | apply Rle_abs]"
     else:
         lemma = step.diagonal(carousel.near_one, 1 - expression, space)
         near = step.terms.scalar(1 - expression, "s", space)
         proof = (
-            f"pose proof ({lemma} i Hi) as A; replace ({near}) with (1 - {body}) in A by ring; "
+            f"pose proof ({lemma} i Hi) as A; replace ({near}) with (1 - {body}) in A by equal; "
             "apply abs_near in A; lra"
         )
     others = [j for j in range(len(terms)) if j != k]
@@ -69,9 +71,12 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
         if j != k
     ]
     goal = " - ".join([f"{least} * {step.norm(part, 'ds')}", *taken])
+    shown = f"apply nrm_diag_low; intros i Hi; {proof}"
+    if expression == 1:
+        shown = "rewrite Rmult_1_l; apply Rle_refl"
     steps = [
         f"assert (L : {least} * {step.norm(part, 'ds')} <= nrm {size} (w_{part}_{k} ds)).",
-        f"{{ apply nrm_diag_low; intros i Hi; {proof}. }}",
+        f"{{ {shown}. }}",
     ]
     if others:
         rest = " + ".join(f"w_{part}_{j} ds i" for j in others)
@@ -110,8 +115,8 @@ def _summand(
         size = step.terms.size(spaces[level])
         if level < len(term.maps):
             linear_map = term.maps[level]
-            norm = step.name(("norm", linear_map.name))
-            proof = f"(chain _ _ _ _ _ {norm}_pos ({norm}_ub {vector}) {proof})"
+            norm, bound_of = step.norm_of(linear_map)
+            proof = f"(chain _ _ _ _ _ {norm}_pos ({bound_of} {vector}) {proof})"
             height = f"{norm} * ({height})"
             matrix = step.terms.map(linear_map)
             vector = f"(mat {step.terms.size(linear_map.into)} {matrix} {vector})"
@@ -130,7 +135,7 @@ def _summand(
     step.lemmas.append(
         f"Lemma a_{part}_{k} : forall ds, nrm {size} (w_{part}_{k} ds) <= {total}.\n"
         f"Proof. intros ds. pose proof {proof} as A. unfold w_{part}_{k}.\n"
-        f"  eapply Rle_trans; [exact A | apply Req_le; field]. Qed."
+        f"  eapply Rle_trans; [exact A | apply Req_le; equal]. Qed."
     )
 
 

@@ -2,60 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from gradflow.cells.language.syntax import symbol
+from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.algebra.wording import variable_text
 from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.coq.derivative import kinks
 from gradflow.proofs.coq.lemmas import StepLemmas
+from gradflow.proofs.coq.scripts import Frame, Premise
+
+_EACH = "forall t, (t < T)%nat ->"
 
 
-def section(step: StepLemmas) -> str:
-    """Return the section ``Bounds``, left open for the theorem."""
+def framed(step: StepLemmas, frame: Frame) -> Frame:
+    """Return a frame with the constants of the bounds of a step, and the lemmas about it."""
     keeping = _keeping(step)
-    lines = ["Section Bounds."]
-    for v, name in step.constants.items():
-        lines.append(f"Variable {name} : R.  (* {variable_text(v)} *)")
-        if v[0] == "norm":
-            linear_map = step.terms.cell.linear_maps[v[1]]
-            out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
-            matrix = step.terms.map(linear_map)
-            lines.append(f"Hypothesis {name}_pos : 0 <= {name}.")
-            lines.append(f"Hypothesis {name}_ub : ub {out} {into} (mat {into} {matrix}) {name}.")
-        elif v[0] == "sup":
-            lines.append(f"Hypothesis {name}_pos : 0 <= {name}.")
-        elif v[1] in step.facts.least:
-            lines.append(f"Hypothesis {name}_range : 0 <= {name} <= 1.")
+    conditions = []
     if step.conditions:
-        conditions = " /\\\n  ".join(f"({c})" for c in step.conditions.values())
-        lines.append("(* What is assumed of every step. *)")
-        lines.append(f"Definition good (t : nat) (s : state) : Prop :=\n  {conditions}.")
+        conditions.append("(* What is assumed of every step. *)")
+        together = " /\\\n  ".join(f"({c.coq})" for c in step.conditions.values())
+        conditions.append(f"Definition good (t : nat) (s : state) : Prop :=\n  {together}.")
     if step.boxes:
         boxes = " /\\ ".join(f"({_box(step, part)})" for part in step.boxes)
-        lines.append("(* What is assumed at the start; every step keeps it. *)")
-        lines.append(f"Definition box (s : state) : Prop := {boxes}.")
-    lines.append('Section Step.\nVariables (t : nat) (s : state).\nSet Default Proof Using "All".')
+        conditions.append("(* What is assumed at the start; every step keeps it. *)")
+        conditions.append(f"Definition box (s : state) : Prop := {boxes}.")
+    lines = ['Section Step.\nVariables (t : nat) (s : state).\nSet Default Proof Using "All".']
     if step.conditions:
         lines.append("Hypothesis Hgood : good t s.")
         for k, (name, condition) in enumerate(step.conditions.items()):
             proof = _projection("Hgood", k, len(step.conditions))
-            lines.append(f"Lemma {name} : {condition}.\nProof. {proof} Qed.")
+            lines.append(f"Lemma {name} : {condition.coq}.\nProof. {proof} Qed.")
     if step.boxes:
         lines.append("Hypothesis Hb : box s.")
         for k, part in enumerate(step.boxes):
             proof = _projection("Hb", k, len(step.boxes))
             lines.append(f"Lemma Hbox_{part} : {_box(step, part)}.\nProof. {proof} Qed.")
     lines += [*step.lemmas, "Unset Default Proof Using.\nEnd Step.", keeping]
-    return "\n".join(line for line in lines if line) + "\n"
+    return replace(
+        frame,
+        constants=tuple((name, variable_text(v)) for v, name in step.constants.items()),
+        premises=tuple(p for v, name in step.constants.items() for p in _known(step, v, name)),
+        conditions="\n".join(conditions),
+        bounds="\n".join(line for line in lines if line),
+    )
 
 
-def premises(step: StepLemmas, given: list[str]) -> str:
-    """Return the hypotheses of a theorem about ``T`` steps."""
+def _known(step: StepLemmas, v: Variable, name: str) -> list[Premise]:
+    """Return what is assumed of a constant."""
+    positive = Premise(coq=f"0 <= {name}", name=f"{name}_pos")
+    if v[0] == "norm":
+        found = [positive]
+        for linear_map in step.maps[v[1]]:
+            out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
+            bounds = f"ub {out} {into} (mat {into} {step.terms.map(linear_map)}) {name}"
+            held = step.held(name, linear_map)
+            found.append(Premise(coq=bounds, about=(v,), name=held))
+        return found
+    if v[0] == "sup":
+        return [positive]
+    if v[0] == "least" and v[1] in step.facts.least:
+        return [Premise(coq=f"0 <= {name} <= 1", name=f"{name}_range")]
+    return []
+
+
+def premises(step: StepLemmas, given: Sequence[Premise] = ()) -> tuple[Premise, ...]:
+    """Return the premises of a theorem about ``T`` steps along a curve of initial states."""
     found = [*given]
     if step.boxes:
-        found.append("box (s r)")
+        boxes = tuple(("box", part) for part in step.boxes)
+        found.append(Premise(coq="box (s r)", about=boxes))
     if step.conditions:
-        found.append("(forall t, (t < T)%nat -> good t (run F t (s r)))")
-    found += ["(forall t, (t < T)%nat -> smooth t (run F t (s r)))", "along size s r ds"]
-    return " ->\n  ".join(found) + " ->"
+        about = tuple(a for c in step.conditions.values() for a in c.about)
+        found.append(Premise(coq=f"{_EACH} good t (run F t (s r))", about=about))
+    bends = tuple(about for _, about in kinks(step.terms))
+    found.append(Premise(coq=f"{_EACH} smooth t (run F t (s r))", about=bends))
+    return (*found, Premise(coq="along size s r ds"))
 
 
 def intros(step: StepLemmas) -> str:
@@ -101,7 +124,7 @@ def _keeping(step: StepLemmas) -> str:
         step.expressions |= invariant.expressions
         new = f"v_{part}_next t s"
         space = step.terms.cell.spaces[part]
-        poses = step.ranges([invariant.upper, invariant.lower])
+        poses = step.ranges([invariant.upper, invariant.lower], space)
         equal = invariant.upper.factors[0]
         body = step.value(equal, space)
         sides = [step.applied(i, space) for i in (invariant.lower, invariant.upper)]
@@ -110,17 +133,16 @@ def _keeping(step: StepLemmas) -> str:
         step.lemmas.append(
             f"Lemma keep_{part} : {_box(step, part, f'({new})')}.\n"
             f"Proof. intros i Hi. {poses}\n"
-            f"  assert (E : {new} i = {body}) by ({unfold}ring).\n"
+            f"  assert (E : {new} i = {body}) by ({unfold}equal).\n"
             f"  assert (L : - ({body}) <= 1) by ({sides[0]}).\n"
             f"  assert (U : {body} <= 1) by ({sides[1]}).\n"
-            "  rewrite E; lra. Qed."
+            "  try rewrite E; lra. Qed."
         )
     facts = " ".join(["G"] if step.conditions else []) + " B"
     good = "good t s" if step.conditions else "True"
-    kept = [f"exact (keep_{p} t s {facts})" for p in step.boxes]
-    split = f"repeat split; [{' | '.join(kept)}]" if len(kept) > 1 else kept[0]
-    unfold = "unfold box, F; " if len(kept) > 1 else ""
+    *others, last = (f"(keep_{p} t s {facts})" for p in step.boxes)
+    kept = "".join(f"(conj {one} " for one in others) + last + ")" * len(others)
     return (
         f"Lemma keeps : forall t s, {good} -> box s -> box (F t s).\n"
-        f"Proof. intros t s G B. {unfold}{split}. Qed."
+        f"Proof. intros t s G B. exact {kept}. Qed."
     )

@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import record_of
+from gradflow.cells.language.functions import record_of, relu, step
 from gradflow.cells.language.program import Elementwise, Map, Product, Statement
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
@@ -59,10 +59,16 @@ class CoqTerms:
         return "1%nat" if space == ONE else f"n_{space}"
 
     def map(self, linear_map: Map) -> str:
-        """Return the Coq name of a linear map's matrix. Raises ``NotExportedError``."""
-        if linear_map.kind not in ("learned", "constant"):
+        """Return a linear map's matrix; one that follows from a rule may be any matrix.
+
+        Raises ``NotExportedError`` for a map that the library has no form for.
+        """
+        if linear_map.kind in ("learned", "constant", "fixed"):
+            return f"p_{linear_map.name}"
+        if linear_map.kind not in ("mean", "sum", "spread"):
             raise NotExportedError(f"the map {map_text(linear_map)} ({linear_map.kind})")
-        return f"p_{linear_map.name}"
+        entry = f"/ INR {self.size(linear_map.into)}" if linear_map.kind == "mean" else "1"
+        return f"(fun _ _ => {entry})"
 
     def vector(self, name: sp.Symbol, state: str) -> str:
         """Return a named vector at step ``t`` and state ``state``."""
@@ -87,6 +93,7 @@ class CoqTerms:
 
     def scalar(self, expression: sp.Basic, state: str, space: str) -> str:
         """Return a scalar expression for unit ``i``. Raises ``NotExportedError``."""
+        expression = written(expression)
 
         def show(e: sp.Basic) -> str:
             if e.is_Rational:
@@ -96,8 +103,11 @@ class CoqTerms:
             if isinstance(e, (sp.Add, sp.Mul)):
                 sign = " + " if isinstance(e, sp.Add) else " * "
                 return f"({sign.join(show(a) for a in e.args)})"
-            if isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 0:
-                return f"({show(e.base)} ^ {int(e.exp)})"
+            if isinstance(e, sp.Pow) and (2 * e.exp).is_Integer:
+                whole, half = divmod(abs(int(2 * e.exp)), 2)
+                powers = [f"{show(e.base)} ^ {whole}"] if whole else []
+                text = " * ".join([*powers, *([f"sqrt {show(e.base)}"] if half else [])])
+                return f"({text})" if e.exp > 0 else f"(/ ({text}))"
             function = record_of(e)
             if function and function.coq:
                 return f"({function.coq} {show(e.args[0])})"
@@ -126,6 +136,34 @@ class CoqTerms:
         if diagonal == 1:
             return inner
         return f"{self.scalar(diagonal, state, spaces[level])} * {inner}"
+
+
+def written(expression: sp.Basic) -> sp.Basic:
+    """Return an expression in functions that the Coq library has.
+
+    ``Max``, ``Abs`` and their like become sums of ``relu`` and ``step``, a defined function its
+    definition; what is left is refused where it is printed.
+    """
+    if not expression.args:
+        return expression
+    args = [written(a) for a in expression.args]
+    function = record_of(expression)
+    if function is None or function.coq:
+        return expression.func(*args) if args != list(expression.args) else expression
+    if function.name in _BY_RELU:
+        return sp.sympify(_BY_RELU[function.name](*args))
+    if function.definition is None or function.name in _PLAIN:
+        return expression
+    return written(sp.sympify(function.definition(*args)))
+
+
+_BY_RELU: dict[str, Callable[..., sp.Expr]] = {
+    "Max": lambda a, b: b + relu(a - b),
+    "Min": lambda a, b: b - relu(b - a),
+    "Abs": lambda a: relu(a) + relu(-a),
+    "sign": lambda a: step(a) - step(-a),
+}
+_PLAIN = frozenset({"modulo"})
 
 
 def _reads(statement: Statement) -> set[sp.Symbol]:

@@ -8,13 +8,13 @@ anything here could check.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 
 from gradflow.proofs.algebra.identity import Identity
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable, constant
+from gradflow.proofs.limits import command_of, environment
 
 SOLVERS = {"z3": "gradflow.proofs.solvers.z3", "cvc5": "gradflow.proofs.solvers.cvc5"}
 LIMIT = 20.0
@@ -48,7 +48,8 @@ def corroborate(text: str) -> dict[str, str]:
 def _ask(module: str, text: str) -> str:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", module],
+            command_of(module),
+            env=environment(),
             input=text,
             capture_output=True,
             text=True,

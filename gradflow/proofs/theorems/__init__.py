@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradflow.cells.cell import Cell
 from gradflow.given import function, instance
 from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.seal import plain_declaration
 from gradflow.proofs.theorems.any_cell import claims as claims_of_any_cell
 from gradflow.registry import Registry
 
@@ -48,7 +49,9 @@ def theorems(cell: Cell) -> tuple[Claim, ...]:
     """
     own = SETS.get(cell.name) if cell.name in SETS else None
     added = own.claims(cell) if own and own.cell == cell else ()
-    return (*claims_of_any_cell(cell), *added)
+    declaration = plain_declaration(cell.declaration)
+    found = (*claims_of_any_cell(cell), *added)
+    return tuple(replace(claim, declaration=declaration) for claim in found)
 
 
 def register_theorems(cell: Cell, claims: Callable[[Cell], Sequence[Claim]]) -> TheoremSet:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +19,12 @@ from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim, Margin
 from gradflow.proofs.claims.derivation import block_latex, derivation
-from gradflow.proofs.claims.stating import filled, texts, told
+from gradflow.proofs.claims.stating import assumed, filled, texts, told
 from gradflow.proofs.claims.typeset import FORMULA, PROSE, Letters
 from gradflow.proofs.coq.files import lower_file, upper_file
+from gradflow.proofs.coq.scripts import Premise, Script
 from gradflow.proofs.coq.terms import NotExportedError
-from gradflow.proofs.weights.along import cone_along
+from gradflow.proofs.weights.along import cone_along, outside
 from gradflow.proofs.weights.values import measure
 from gradflow.spectra import Trajectory
 
@@ -32,7 +35,17 @@ SAID = "any_cell"
 def claims(cell: Cell) -> list[Claim]:
     """Return the upper bound of a cell's products, and the lower one where it has a carousel."""
     found = carousel(cell)
-    return [upper(cell), *([lower(cell, found)] if found else [])]
+    return [upper(cell), *([lower(cell, found)] if found and found.possible else [])]
+
+
+def unstated(cell: Cell) -> tuple[str, ...]:
+    """Return why a theorem that a cell could have is not stated: no network satisfies it."""
+    found = carousel(cell)
+    if found is None or found.possible:
+        return ()
+    kept = Letters(cell, found.expressions, PROSE).polynomial(found.kept)
+    values = {"cell": cell.name, "part": name_latex(found.part), "a": kept}
+    return (filled(texts(SAID)["phrases"]["impossible"], values),)
 
 
 def upper(cell: Cell) -> Claim:
@@ -52,19 +65,24 @@ def upper(cell: Cell) -> Claim:
             "matrix": _matrix(bound, formula),
         }
     boxes = unit_invariants(cell)
-    kept = [_assumes("box", part=prose.part(p)) for p in boxes]
-    coq, missing = _coq(upper_file, cell)
+    built, missing = _built(upper_file, cell)
+    given = built.premises if built else words_alone(bound.variables, bound.expressions, boxes)
     return Claim(
         name=f"{cell.name}.upper",
         cell=cell.name,
-        hypotheses=(*assumed(prose, bound.variables), *kept),
+        hypotheses=assumed(given, prose),
         proof=tuple(derivation(prose, bound)),
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
-        coq=coq,
+        script=built,
+        assumes=assumed(map(of_a_run, given), prose),
         measure=partial(_above, bound),
         **told(texts(SAID)[entry], values)
         | ({"scope": missing} if missing else {})
-        | ({"witness": _assumes("zero")} if any(map(is_slope, bound.variables)) else {}),
+        | (
+            {"witness": filled(texts(SAID)["phrases"]["zero"], {})}
+            if any(map(is_slope, bound.variables))
+            else {}
+        ),
     )
 
 
@@ -78,34 +96,49 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     values |= {f"part_{time}": name_latex(found.part, time) for time in "tk"}
     entry = "lower" if len(cell.states) == 1 else "lower_parts"
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
-    coq, missing = _coq(partial(lower_file, found=found), cell)
+    built, missing = _built(partial(lower_file, found=found), cell)
+    kinds = ("keeps",) if len(cell.states) == 1 else ("kappa", "rate", "cone", "start")
+    given = (
+        built.premises
+        if built
+        else (
+            Premise(coq="", about=tuple((kind, "") for kind in kinds)),
+            *words_alone(found.variables, found.expressions, unit_invariants(cell)),
+        )
+    )
     return Claim(
         name=f"{cell.name}.lower",
         cell=cell.name,
-        hypotheses=assumed(prose, found.variables),
+        hypotheses=assumed(given, prose, values),
         proof=(
             *derivation(prose, found.step),
             *(filled(line, values) for line in texts(SAID)["along"]["proof"]),
         ),
         evidence=(evidence.step(found.step), *near),
-        coq=coq,
+        script=built,
         measure=partial(_below, found),
         **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
     )
 
 
-def assumed(letters: Letters, variables: Iterable[Variable]) -> tuple[str, ...]:
-    """Return in words what the variables of a bound stand for."""
-    known = texts(SAID)["phrases"]
-    return tuple(
-        _assumes(
-            "slope" if is_slope(v) else v[0],
-            variable=letters.variable(v),
-            name=letters.name(v),
-        )
-        for v in variables
-        if v[0] in known
+def of_a_run(premise: Premise) -> Premise:
+    """Return what a premise says of a run: where it starts, what it avoids."""
+    kept = tuple(
+        item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock")
     )
+    return replace(premise, about=kept)
+
+
+def words_alone(
+    variables: Iterable[Variable], expressions: Mapping[str, Any], boxes: Iterable[str]
+) -> tuple[Premise, ...]:
+    """Return what a bound without a Coq file assumes."""
+    about = [
+        ("slope" if is_slope((kind, name)) else kind, name if kind == "norm" else expressions[name])
+        for kind, name in variables
+        if kind in ("norm", "sup", "least")
+    ]
+    return (Premise(coq="", about=(*about, *(("box", part) for part in boxes))),)
 
 
 def is_slope(variable: Variable) -> bool:
@@ -114,16 +147,12 @@ def is_slope(variable: Variable) -> bool:
     return kind == "norm" and "'" in name
 
 
-def _assumes(what: str, **values: str) -> str:
-    return filled(texts(SAID)["phrases"][what], values)
-
-
-def _coq(build: Callable[[Cell], str], cell: Cell) -> tuple[str, str]:
-    """Return a Coq file, or no file and the sentence that says why."""
+def _built(build: Callable[[Cell], Script], cell: Cell) -> tuple[Script | None, str]:
+    """Return Coq files, or none and the sentence that says why."""
     try:
         return build(cell), ""
     except NotExportedError as error:
-        return "", _assumes("no_coq", missing=str(error))
+        return None, filled(texts(SAID)["phrases"]["no_coq"], {"missing": str(error)})
 
 
 def _matrix(bound: StepBound, letters: Letters) -> str:
@@ -142,13 +171,19 @@ def product_of(run: Trajectory) -> np.ndarray:
 
 
 def _above(bound: StepBound, run: Trajectory) -> Margin:
+    if [b.bound for b in bounds(run.cell, free=outside(run)).blocks] != [
+        b.bound for b in bound.blocks
+    ]:
+        return Margin(float(np.linalg.norm(product_of(run), 2)), None, "above")
     values = measure(bound.variables, bound.expressions, run)
     measured = float(np.linalg.norm(product_of(run), 2))
     return Margin(measured, bound.number(values, run.steps), "above")
 
 
 def _below(found: Carousel, run: Trajectory) -> Margin:
-    cone = cone_along(found, run)
+    applies = carousel(run.cell, outside(run))
+    same = applies is not None and applies.step == found.step
+    cone = cone_along(found, run) if same else None
     whole = product_of(run)
     part = run.parts[found.part]
     block = whole if len(run.cell.states) == 1 else whole[part, part]

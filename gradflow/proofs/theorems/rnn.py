@@ -10,7 +10,7 @@ from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import stated
-from gradflow.proofs.coq.files import after_upper, alone
+from gradflow.proofs.coq.files import after_recurrence, after_upper
 from gradflow.proofs.theorems import TheoremSet
 
 
@@ -26,7 +26,7 @@ def claims(cell: Cell) -> list[Claim]:
     names = ("rnn_vanishing", "rnn_exploding", "rnn_attained")
     return [
         *(stated(cell, name, step, after_upper) for name in names),
-        stated(cell, "rnn_radius", nilpotent, alone),
+        stated(cell, "rnn_radius", nilpotent, after_recurrence),
     ]
 
 

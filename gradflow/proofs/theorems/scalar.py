@@ -9,6 +9,8 @@ from gradflow.cells.library.scalar import scalar
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import texts, told
+from gradflow.proofs.coq.files import alone
+from gradflow.proofs.coq.scripts import Theorem
 from gradflow.proofs.theorems import TheoremSet
 
 STEPS = 1000
@@ -33,14 +35,15 @@ def _power(w: Fraction, derivative: bool) -> Claim:
     kind = "derivative" if derivative else "power"
     latex = rf"\mathrm{{d}}/\mathrm{{d}}w\, w^{{{STEPS}}} = {STEPS}\, w^{{{exponent}}}"
     latex = latex if derivative else f"w^{{{STEPS}}}"
-    theorem = f"""(* {what} at w = {shown} *)
-Require Import Reals Lra Lia GradFlow.
-Open Scope R_scope.
-Theorem between : IZR {found["low"]} / IZR {10**DIGITS}
+    theorem = Theorem(
+        name="between",
+        premises=(),
+        conclusion=f"""IZR {found["low"]} / IZR {10**DIGITS}
   <= IZR {factor} * (IZR {w.numerator} / IZR {w.denominator}) ^ {exponent}
-  <= IZR {found["high"]} / IZR {10**DIGITS}.
-Proof. apply power_between; [reflexivity | reflexivity | |]; vm_compute; discriminate. Qed.
-"""
+  <= IZR {found["high"]} / IZR {10**DIGITS}""",
+        proof="Proof. apply power_between; [reflexivity | reflexivity | |]; vm_compute; "
+        "discriminate. Qed.",
+    )
     values = {
         "kind": f"{kind}_{w.numerator}",
         "what": latex,
@@ -51,7 +54,8 @@ Proof. apply power_between; [reflexivity | reflexivity | |]; vm_compute; discrim
         "high": decimal(high),
     }
     said = told(texts("scalar_power"), values)
-    return Claim(cell=scalar.name, evidence=(found,), coq=theorem, **said)
+    script = alone(scalar, f"{what} at w = {shown}", theorem)
+    return Claim(cell=scalar.name, evidence=(found,), script=script, **said)
 
 
 def decimal(value: Fraction) -> str:

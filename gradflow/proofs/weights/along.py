@@ -24,9 +24,10 @@ Floats = NDArray[np.float64]
 def bound_above(run: Trajectory) -> Floats:
     r"""Return (T + 1,) natural logs that :math:`\log \|P(T, T - \ell)\|_2` does not exceed.
 
-    From the norms of the maps, block by block, as the claim ``upper`` of the cell has it: the
-    norm of :math:`N^\ell` for the matrix ``N`` of the blocks' bounds. For the library's Clockwork
-    RNN with one period for all units only the ticks count, as in ``clockwork.few``.
+    From the norms of the maps, block by block, as the claim ``upper`` of the cell has it; a state
+    part that starts outside [-1, 1] enters by its supremum along the run. It is the norm of
+    :math:`N^\ell` for the matrix ``N`` of the blocks' bounds. For the library's Clockwork RNN with
+    one period for all units only the ticks count, as in ``clockwork.few``.
 
     Raises ``UsageError`` for a run with batch axes.
     """
@@ -39,7 +40,7 @@ def bound_above(run: Trajectory) -> Floats:
         with np.errstate(divide="ignore"):
             rate = np.log(norm_of(run.cell, "W_H", run))
         return np.where(ticks == 0, 0.0, np.where(ticks == 0, 1, ticks) * rate)
-    found = bounds(run.cell)
+    found = bounds(run.cell, free=outside(run))
     step = np.array(found.matrix(measure(found.variables, found.expressions, run)))
     logs, power, total = np.zeros(lag.size), np.eye(len(step)), 0.0
     for k in lag[1:]:
@@ -64,7 +65,7 @@ def bound_below(run: Trajectory) -> Floats | None:
     """
     instance(run, "bound_below: run", Trajectory, "gradflow.run").require_single("bound_below")
     run.require_constant("bound_below")
-    found = carousel(run.cell)
+    found = carousel(run.cell, outside(run))
     if found is None:
         return None
     cone = cone_along(found, run)
@@ -72,6 +73,11 @@ def bound_below(run: Trajectory) -> Floats | None:
         return None
     lines: Floats = np.log(float(cone.rate)) * np.arange(run.steps + 1)
     return lines
+
+
+def outside(run: Trajectory) -> frozenset[str]:
+    """Return the state parts that start outside [-1, 1] in some unit."""
+    return frozenset(p for p in run.cell.states if np.abs(run.states[p][0]).max(initial=0.0) > 1)
 
 
 def cone_along(found: Carousel, run: Trajectory) -> Cone | None:

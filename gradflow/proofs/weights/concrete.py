@@ -12,13 +12,12 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
-from gradflow.cells.typeset import number_latex
 from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
-from gradflow.proofs.claims.derivation import block_latex
-from gradflow.proofs.claims.stating import texts, told
-from gradflow.proofs.claims.typeset import PROSE, Letters
+from gradflow.proofs.claims.seal import plain_declaration
+from gradflow.proofs.claims.weighing import weights_texts
+from gradflow.proofs.theorems.any_cell import upper
 from gradflow.proofs.weights.singular_values import sigma_max
 from gradflow.proofs.weights.values import map_array
 
@@ -30,50 +29,28 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     something that moves, such as the LSTM's ``c``, or a map whose norm is no float's.
     """
     derivation = bounds(cell)
-    facts, letters = facts_of(cell), Letters(cell, derivation.expressions, PROSE)
-    singular, given, norms = {}, {}, []
-    for variable in derivation.variables:
-        kind, name = variable
+    facts = facts_of(cell)
+    singular, given = {}, {}
+    for kind, name in derivation.variables:
         if kind == "norm" and name in cell.linear_maps:
             if name not in params:
                 return None
-            found = sigma_max(map_array(cell, cell.linear_maps[name], params))
-            singular[name] = found.evidence
-            norms.append(rf"${letters.variable(variable)} \le {float(found.bound):.6g}$")
+            singular[name] = sigma_max(map_array(cell, cell.linear_maps[name], params)).evidence
         elif kind == "sup" and facts.is_given(derivation.expressions[name]):
             height = _largest(cell, derivation.expressions[name], params)
             if height is None:
                 return None
             given[name] = height
-            norms.append(f"${letters.variable(variable)} = {float(height):.6g}$")
         else:
             return None
-    data = evidence.weights(derivation, singular, given)
-    rate = Fraction(data["rate"])
-    shown = float(np.nextafter(float(rate), np.inf))
-    one = derivation.bound is not None
-    phrases = texts("any_cell")["phrases"]
-    values = {
-        "what": phrases["whole" if one else "parts"],
-        "rate": number_latex(shown),
-        "consequence": phrases["vanishes" if rate < 1 else "grows"],
-    }
-    blocks = [f"${block_latex(letters, b)}$" for b in derivation.blocks if b.terms]
+    data = evidence.weights(derivation, singular, given, upper(cell).assumes)
     return Claim(
         name=f"{cell.name}.weights",
         cell=cell.name,
-        hypotheses=tuple(norms),
-        proof=(*blocks, f"column sums at these norms: at most {text_of(rate)}"),
         evidence=(data,),
-        **told(texts("any_cell")["weights"], values),
+        declaration=plain_declaration(cell.declaration),
+        **weights_texts(data),
     )
-
-
-def text_of(rate: Fraction) -> str:
-    """Return a fraction as a decimal rounded up."""
-    digits = 12
-    up = -(-rate.numerator * 10**digits // rate.denominator)
-    return f"{up // 10**digits}.{up % 10**digits:0{digits}d}"
 
 
 def _largest(cell: Cell, expression: sp.Expr, params: Mapping[str, ArrayLike]) -> Fraction | None:

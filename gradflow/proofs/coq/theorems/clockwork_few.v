@@ -1,8 +1,3 @@
-Theorem few : forall (p : nat), p <> 0%nat ->
-  (forall t i, (i < n_hidden)%nat -> u_active t i = if ticks p t then 1 else 0) ->
-  forall T s r ds, (forall t, (t < T)%nat -> smooth t (run F t (s r))) -> along size s r ds ->
-  exists w, along size (fun r => run F T (s r)) r w
-    /\ nrm n_hidden (w 0%nat) <= k_W_H ^ (T / p) * nrm n_hidden (ds 0%nat).
 Proof.
   intros p Hp HA T s r ds Sm H; exists (drun F dF T (s r) ds); split;
     [exact (run_derivative size F dF smooth dF_correct T s r ds Sm H)|]; clear Sm H.

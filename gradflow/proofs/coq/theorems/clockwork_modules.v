@@ -1,14 +1,3 @@
-(* The part of a vector that belongs to the units of period p. *)
-Definition part (per : nat -> nat) (p : nat) (x : vec) : vec := fun i => if Nat.eqb (per i) p then x i else 0.
-Theorem modules : forall (per : nat -> nat) (p : nat) (k : R), p <> 0%nat -> 0 <= k ->
-  (forall i j, (per i <= per j)%nat \/ p_W_H i j = 0) ->
-  (forall t i, (i < n_hidden)%nat -> u_active t i = if ticks (per i) t then 1 else 0) ->
-  ub n_hidden n_hidden (fun x => part per p (mat n_hidden p_W_H (part per p x))) k ->
-  forall T s r ds, (forall t, (t < T)%nat -> smooth t (run F t (s r))) -> along size s r ds ->
-  (forall i, (i < n_hidden)%nat -> (p < per i)%nat -> ds 0%nat i = 0) ->
-  exists w, along size (fun r => run F T (s r)) r w
-    /\ (forall i, (i < n_hidden)%nat -> (p < per i)%nat -> w 0%nat i = 0)
-    /\ nrm n_hidden (part per p (w 0%nat)) <= k ^ (T / p) * nrm n_hidden (part per p (ds 0%nat)).
 Proof.
   intros per p k Hp k0 HW HA HK T s r ds Sm H H0; exists (drun F dF T (s r) ds); split;
     [exact (run_derivative size F dF smooth dF_correct T s r ds Sm H)|]; clear Sm H.

@@ -1,8 +1,3 @@
-Theorem identity : (forall i j, p_U i j = if Nat.eq_dec i j then 1 else 0) ->
-  forall T s r ds, (forall t, (t < T)%nat -> smooth t (run F t (s r))) -> along size s r ds ->
-  exists w (m : nat -> R), along size (fun r => run F T (s r)) r w
-    /\ (forall i, m i = 0 \/ m i = 1)
-    /\ (forall i, (i < n_hidden)%nat -> w 0%nat i = m i * ds 0%nat i).
 Proof.
   intros HU T s r ds Sm H; exists (drun F dF T (s r) ds).
   assert (P : exists m : nat -> R, (forall i, m i = 0 \/ m i = 1)

@@ -1,9 +1,3 @@
-Theorem near : forall e, 0 <= e <= 1 ->
-  ub n_hidden n_hidden (fun x i => mat n_hidden p_U x i - x i) e ->
-  forall T s r ds, (forall t, (t < T)%nat -> smooth t (run F t (s r))) -> along size s r ds ->
-  (forall t i, (t < T)%nat -> (i < n_hidden)%nat -> 0 < v_h_next t (run F t (s r)) i) ->
-  exists w, along size (fun r => run F T (s r)) r w /\ (1 - e) ^ T * nrm n_hidden (ds 0%nat) <= nrm n_hidden (w 0%nat)
-    <= (1 + e) ^ T * nrm n_hidden (ds 0%nat).
 Proof.
   intros e He HE T s r ds Sm H A;   exists (drun F dF T (s r) ds); split; [exact (run_derivative size F dF smooth dF_correct T s r ds Sm H)|]; clear Sm H.
   assert (S : forall t, (t < T)%nat ->

@@ -1,14 +1,7 @@
-Theorem can_explode : n_hidden = 1%nat ->
-  p_U_i 0%nat 0%nat = 0 -> p_U_f 0%nat 0%nat = 0 -> p_U_o 0%nat 0%nat = 0 -> p_U_g 0%nat 0%nat = 6 ->
-  (forall t, v_W_i_x t 0%nat = 0) -> (forall t, v_W_f_x t 0%nat = 0) ->
-  (forall t, v_W_o_x t 0%nat = 0) -> (forall t, v_W_g_x t 0%nat = 0) ->
-  p_b_i 0%nat = 0 -> p_b_f 0%nat = 0 -> p_b_o 0%nat = 0 -> p_b_g 0%nat = 0 ->
-  forall T s r ds, s r 0%nat 0%nat = 0 -> s r 1%nat 0%nat = 0 -> along size s r ds ->
-  ds 0%nat 0%nat = 1 -> ds 1%nat 0%nat = 2 ->
-  exists w, along size (fun r => run F T (s r)) r w
-    /\ w 0%nat 0%nat = 2 ^ T /\ w 1%nat 0%nat = 2 ^ T * 2.
 Proof.
-  intros Hn Ui Uf Uo Ug Wi Wf Wo Wg Bi Bf Bo Bg T s r ds h0 c0 H dh dc.
+  intros [Hn Ug] (Ui & Uf & Uo) HW (Bi & Bf & Bo & Bg) T s r ds (h0 & c0) H (dh & dc).
+  assert (Wi := fun t => proj1 (HW t)). assert (Wf := fun t => proj1 (proj2 (HW t))).
+  assert (Wo := fun t => proj1 (proj2 (proj2 (HW t)))). assert (Wg := fun t => proj2 (proj2 (proj2 (HW t)))).
   exists (drun F dF T (s r) ds); split;
     [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
   assert (G : forall t s, s 0%nat 0%nat = 0 -> s 1%nat 0%nat = 0 -> v_i t s 0%nat = 1 / 2

@@ -1,10 +1,7 @@
-Theorem cell_state : forall (f_max C : R), 0 <= C -> 1 <= C * (1 - f_max) ->
-  forall s T, (forall i, (i < n_hidden)%nat -> - C <= s 1%nat i <= C) ->
-  (forall t i, (t < T)%nat -> (i < n_hidden)%nat -> v_f t (run F t s) i <= f_max) ->
-  forall i, (i < n_hidden)%nat -> - C <= run F T s 1%nat i <= C.
 Proof.
-  intros f_max C C0 HC s T H0; induction T as [|t IH]; intros G i Hi; [apply H0; exact Hi|].
+  intros f_max C HC s T H0; induction T as [|t IH]; intros G i Hi; [apply H0; exact Hi|].
   assert (c : - C <= run F t s 1%nat i <= C) by (apply IH; auto with arith).
+  assert (C0 : 0 <= C) by (pose proof (H0 i Hi); lra).
   pose proof (G t i (Nat.lt_succ_diag_r t) Hi) as F1. clear IH G H0.
   change (- C <= v_c_next t (run F t s) i <= C); unfold v_c_next.
   pose proof (sigmoid_range (v_U_f_h t (run F t s) i + v_W_f_x t i + p_b_f i)

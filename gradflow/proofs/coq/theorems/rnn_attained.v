@@ -1,9 +1,3 @@
-Theorem attained : forall a : R,
-  (forall i j, p_U i j = if Nat.eq_dec i j then a else 0) ->
-  (forall t i, (i < n_hidden)%nat -> v_W_x t i = 0) -> (forall i, (i < n_hidden)%nat -> p_b i = 0) ->
-  forall T s r ds, (forall i, (i < n_hidden)%nat -> s r 0%nat i = 0) -> along size s r ds ->
-  exists w, along size (fun r => run F T (s r)) r w
-    /\ (forall i, (i < n_hidden)%nat -> w 0%nat i = a ^ T * ds 0%nat i).
 Proof.
   intros a HU Hx Hb T s r ds H0 H.
   exists (drun F dF T (s r) ds); split;

@@ -1,6 +1,3 @@
-Theorem exploding : forall T s r ds, (forall t, (t < T)%nat -> smooth t (run F t (s r))) ->
-  along size s r ds -> exists w, along size (fun r => run F T (s r)) r w
-    /\ (nrm n_hidden (ds 0%nat) < nrm n_hidden (w 0%nat) -> 1 < k_U).
 Proof.
   intros T s r ds Sm H; destruct (upper T s r ds Sm H) as [w [Hw B]].
   exists w; split; [exact Hw|]. intros G; destruct (Rle_or_lt k_U 1) as [L|L]; [exfalso | exact L].

@@ -1,19 +1,13 @@
-(* The spectral radius decides nothing. *)
-Require Import Reals Lra Lia GradFlow.
-Open Scope R_scope.
-Definition W (i j : nat) : R := match j with O => 2 | S O => -2 | _ => 0 end.
-Definition d (i : nat) : R := match i with O => 1 | _ => 1 / 4 end.
-Definition J (x : vec) : vec := fun i => d i * mat 2 W x i.
-Fixpoint iterate (T : nat) (x : vec) : vec := match T with O => x | S t => J (iterate t x) end.
-Definition v (i : nat) : R := match i with O => 4 | _ => 1 end.
-Theorem radius :
-  (forall x i, mat 2 W (mat 2 W x) i = 0) /\ (forall i, 0 < d i <= 1)
-  /\ (forall T i, iterate T v i = (3 / 2) ^ T * v i).
 Proof.
-  split; [|split].
-  - intros x i; unfold mat, W; simpl; ring.
-  - intros [|i]; simpl; lra.
-  - induction T as [|T IH]; intros i; [simpl; ring|].
-    change (iterate (S T) v i) with (d i * mat 2 W (iterate T v) i).
-    unfold mat; simpl sum; rewrite !IH; destruct i; simpl; field.
+  intros Hn HU T s r ds A H (d0 & d1); split.
+  { intros x i; unfold mat; rewrite Hn; simpl; rewrite !HU; simpl; ring. }
+  exists (drun F dF T (s r) ds); split;
+    [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
+  induction T as [|T IH]; [simpl; lra|].
+  destruct IH as [IH JH]; [intros; apply A; auto with arith|].
+  destruct (A T (Nat.lt_succ_diag_r T)) as [Z Q]; split.
+  - change (t_h_next T (run F T (s r)) (drun F dF T (s r) ds) 0%nat = (3 / 2) ^ S T * 4).
+    unfold t_h_next, mat; rewrite Hn; simpl sum; rewrite !HU, IH, JH, Z; simpl; field.
+  - change (t_h_next T (run F T (s r)) (drun F dF T (s r) ds) 1%nat = (3 / 2) ^ S T).
+    unfold t_h_next, mat; rewrite Hn; simpl sum; rewrite !HU, IH, JH, Q; simpl; field.
 Qed.

@@ -1,2 +1,4 @@
-Theorem eigenvalue : forall t s ds i, dF t s ds 1%nat i = p_alpha * ds 1%nat i.
-Proof. intros t s ds i; unfold dF, t_s_next; ring. Qed.
+Proof.
+  intros t s r ds Sm H; exists (dF t (s r) ds); split; [exact (dF_correct t s r ds Sm H)|].
+  intros i; unfold dF, t_s_next; ring.
+Qed.

@@ -1,0 +1,46 @@
+"""Processes that look at what others wrote, and the limits that they put on themselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def command_of(module: str) -> list[str]:
+    """Return the command that runs a module of gradflow in a process of its own.
+
+    The folder one happens to be in, which may be somebody else's, is no place to import from.
+    """
+    return [sys.executable, "-P", "-m", module]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of such a process: one thread, and the gradflow that started it."""
+    path = os.pathsep.join([_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def limit(seconds: float, memory: int, files: int) -> None:
+    """Bound this process: seconds of work, bytes of memory, bytes of any file it writes.
+
+    Where the system knows no such limits nothing happens; who waits for the process must then
+    watch the clock.
+    """
+    if find_spec("resource") is None:
+        return
+    import resource
+
+    for what, value in (
+        (resource.RLIMIT_CPU, int(seconds) + 1),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, files),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, most = resource.getrlimit(what)
+        if most != resource.RLIM_INFINITY:
+            value = min(value, most)
+        resource.setrlimit(what, (value, value))
