@@ -120,7 +120,7 @@ def _refused(what: str) -> UsageError:
 def _piece(piece: Piece, gradient: CertifiedGradient) -> str:
     given = piece.vector in gradient.numbers.inputs
     vector = f"(nth t z_{piece.vector} [])" if given else f"z_{piece.vector}"
-    return f"(kmat z_{piece.matrix} {vector})" if piece.matrix else f"(kvec {vector})"
+    return f"(kmat z_{piece.matrix} {vector})" if piece.matrix else f"(kvec q {vector})"
 
 
 def whole(number: int) -> str:

@@ -66,8 +66,8 @@ def arguments(cell: Cell, plan: Layout) -> str:
             continue
         plain = name[2:]
         if name.startswith("n_"):
-            size = next(len(numbers.inputs[i][0]) for i in numbers.inputs) if _is_input(cell, plain) else plan.units
-            found.append(f"{size}%nat")
+            width = next((len(x[0]) for x in numbers.inputs.values()), 0)
+            found.append(f"{width}%nat" if _is_input(cell, plain) else "n")
         elif plain in numbers.matrices:
             found.append(f"(matR q z_{plain})")
         elif plain in numbers.inputs:
