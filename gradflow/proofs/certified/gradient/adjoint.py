@@ -10,9 +10,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gradflow.proofs.certified.gradient.uses import Columns, Uses, added, total
-from gradflow.proofs.certified.gradient.whole import Scale, Vector, minus, norm, plus, product, rounded
+from gradflow.proofs.certified.gradient.whole import (
+    KinkError,
+    Scale,
+    Vector,
+    minus,
+    norm,
+    plus,
+    product,
+    rounded,
+)
 from gradflow.proofs.certified.program.straight import Line, Numbers, Straight, constants
-from gradflow.proofs.weights.balls import UndecidedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +222,7 @@ def adjoints(
 ) -> Adjoints:
     """Return the norms of the gradient of a loss by the state after every step, and by arrays.
 
-    Raises ``UndecidedError`` where a ball holds the kink of a relu.
+    Raises ``KinkError`` where a ball holds the kink of a relu.
     """
     made = _Pass(line=line, found=found, scale=scale, steps=steps, loss=loss, parameters=parameters)
     return made.run()
@@ -234,5 +242,5 @@ def _positive(b: tuple[int, int]) -> bool:
     if b[0] - b[1] > 0:
         return True
     if b[0] + b[1] > 0:
-        raise UndecidedError("relu")
+        raise KinkError("relu")
     return False

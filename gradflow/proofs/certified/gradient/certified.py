@@ -2,6 +2,7 @@ r"""``gf.certify(run, loss)``: the gradient of a loss by the state at every lag,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -9,10 +10,11 @@ from math import log
 import numpy as np
 
 from gradflow.arrays import whole_number
+from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
 from gradflow.proofs.certified.gradient.adjoint import Adjoints, Scored, adjoints
 from gradflow.proofs.certified.gradient.loss import Loss
-from gradflow.proofs.certified.gradient.whole import Scale
+from gradflow.proofs.certified.gradient.whole import KinkError, Scale
 from gradflow.proofs.certified.program.deriving import Stacked, given
 from gradflow.proofs.certified.program.steps import Floats, Given
 from gradflow.proofs.certified.program.straight import (
@@ -24,14 +26,19 @@ from gradflow.proofs.certified.program.straight import (
     straight,
 )
 from gradflow.proofs.claims.claim import CERTIFIED
-from gradflow.proofs.weights.balls import UndecidedError
 from gradflow.spectra import Trajectory
 
 _BITS = (
+    (80, 56),
     (96, 64),
-    (128, 96),
+    (112, 72),
+    (128, 80),
+    (144, 96),
+    (160, 112),
     (192, 128),
+    (224, 144),
     (256, 176),
+    (320, 208),
     (384, 256),
     (512, 352),
     (768, 512),
@@ -56,6 +63,7 @@ class CertifiedGradient:
     <CertifiedGradient scalar: |dL/ds_0| in [0.00781250000000000, 0.0078125], 96 bits>
     """
 
+    cell: Cell | None
     given: Given
     line: Straight
     numbers: Numbers
@@ -142,11 +150,17 @@ def log_above(number: int, p: int) -> float:
 
 
 def certify_gradient(
-    run: Trajectory | Stacked, loss: Loss, *, digits: int = 6, parameters: bool = True
+    run: Trajectory | Stacked,
+    loss: Loss,
+    *,
+    digits: int = 6,
+    parameters: bool = True,
+    bits: tuple[int, int] | None = None,
 ) -> CertifiedGradient:
     """Enclose the gradient of a loss of a run by the state after every step, and by its arrays.
 
-    Raises ``UsageError`` as :func:`certify_products`, and for a function without a rule;
+    With ``bits`` at that precision, whatever digits it gives. Raises ``UsageError`` as
+    :func:`certify_products`, and for a function without a rule;
     ``PrecisionError`` where 2048 bits do not give the digits.
     """
     network = given(run, "certify")
@@ -164,18 +178,18 @@ def certify_gradient(
     )
     line = straight(network.program)
     wanted = 10.0**-digits
-    for bits in _BITS:
-        p, m = max(bits[0], found.q + 16), bits[1]
+    for p, m in _precisions(found.q) if bits is None else (bits,):
         scale = Scale(p, found.q, m)
         try:
             norms = adjoints(line, found, scale, network.steps, scored, parameters=False)
-            if not all(_narrow(row[""], wanted) for row in norms.states):
+            if bits is None and not all(_narrow(row[""], wanted) for row in norms.states):
                 continue
             if parameters:
                 norms = adjoints(line, found, scale, network.steps, scored)
-        except UndecidedError:
+        except KinkError:
             continue
         return CertifiedGradient(
+            cell=run.cell if isinstance(run, Trajectory) else None,
             given=network,
             line=line,
             numbers=found,
@@ -189,6 +203,11 @@ def certify_gradient(
         f"certify: {_BITS[-1][0]} bits do not give {digits} digits of the gradient of "
         f"{network.steps} steps; a unit may sit on a kink of relu, or ask for fewer digits."
     )
+
+
+def _precisions(q: int) -> Iterator[tuple[int, int]]:
+    """Yield precisions that hold the weights, each once."""
+    yield from dict.fromkeys((max(p, q + 16), m) for p, m in _BITS)
 
 
 def _narrow(pair: tuple[int, int], wanted: float) -> bool:

@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isqrt
 
+
+class KinkError(Exception):
+    """A ball that holds the kink of a relu: more precision may settle it."""
+
+
 Ball = tuple[int, int]
 Vector = list[Ball]
 

@@ -42,9 +42,7 @@ class Layout:
         before = {v: self.places[p] for p, v in self.gradient.line.before.items()}
         first = len(before)
         for k, line in enumerate(self.gradient.line.lines):
-            places = [
-                before[v] + k if v in before else k - 1 - (v - first) for v in line.operands
-            ]
+            places = [before[v] + k if v in before else k - 1 - (v - first) for v in line.operands]
             found.append(self._operation(line, places))
         return found
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  lines of Coq are as long as their sentences
 """The proof: the same net as a program of the checker, which Coq then runs once."""
 
 from __future__ import annotations
@@ -38,8 +39,7 @@ def proof(cell: Cell, plan: Layout) -> str:
         header,
         "Require Import Statement.",
         f"Definition ops (t : nat) : list op := [{'; '.join(plan.operations())}].",
-        "Fixpoint prog (t : nat) : list op := "
-        "match t with O => [] | S t => prog t ++ ops t end.",
+        "Fixpoint prog (t : nat) : list op := match t with O => [] | S t => prog t ++ ops t end.",
         "Definition C : ctx := Eval vm_compute in mkctx prec.",
         f"Definition benv := [{benv}].",
         f"Definition renv (s : state) : list vec := [{renv}].",
@@ -90,12 +90,23 @@ def _step(cell: Cell, plan: Layout) -> str:
     inputs = plan.gradient.numbers.inputs
     vectors = (*plan.gradient.numbers.matrices, *plan.gradient.numbers.vectors)
     given = [f"apply l_{k}" for k in vectors] + [f"(apply l_{k}; assumption)" for k in inputs]
-    sizes = "first [" + " | ".join(
-        ["assumption", "apply (kall_len n)", "(rewrite kmat_len; solve [sizes])",
-         "(rewrite kvec_len; solve [sizes])", "(apply kadd_len; solve [sizes])", *given]
-    ) + "]"
+    sizes = (
+        "first ["
+        + " | ".join(
+            [
+                "assumption",
+                "apply (kall_len n)",
+                "(rewrite kmat_len; solve [sizes])",
+                "(rewrite kvec_len; solve [sizes])",
+                "(apply kadd_len; solve [sizes])",
+                *given,
+            ]
+        )
+        + "]"
+    )
     bounded = " | ".join(
-        ["assumption"] + [f"(rewrite l_{k}; assumption)" for k in vectors]
+        ["assumption"]
+        + [f"(rewrite l_{k}; assumption)" for k in vectors]
         + [f"(rewrite l_{k} by assumption; assumption)" for k in inputs]
     )
     shifts = {
@@ -220,9 +231,7 @@ def _curve(plan: Layout, program: str, tail: str) -> str:
     here, there = listed("s", below), listed("run net k s0", below)
     tangent = " :: ".join(f"ds {index[x]}%nat" if x else "vz" for x in start)
     held = "apply prog_ok; [exact Hk | exact Ha]" if count == 1 else "apply (prog_ok s0 k Hk a Ha)"
-    places = " ".join(
-        f"destruct j as [|j]; [{held if x else 'reflexivity'}|]." for x in start
-    )
+    places = " ".join(f"destruct j as [|j]; [{held if x else 'reflexivity'}|]." for x in start)
     moved = "; ".join(
         "destruct i as [|i]; ["
         + (f"apply (H {index[x]}%nat)" if x else "intros a Ha; cbn [nth]; apply dl_const")

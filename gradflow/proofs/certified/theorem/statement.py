@@ -48,7 +48,7 @@ def definitions(cell: Cell, plan: Layout, lags: list[int]) -> str:
         f"({k}%nat, {', '.join(f'{a}%Z, {b}%Z' for a, b in _pairs(plan, k))})" for k in lags
     )
     lines += [
-        "(* Of each step k, bounds of the gradient's norm by each part, to be divided by 2^prec. *)",
+        "(* Bounds of the gradient's norm by each part after k steps, over 2^prec. *)",
         f"Definition lags := [\n  {bounds}].",
         f"Definition stated : Prop := {claim(plan)}.",
     ]
@@ -98,7 +98,8 @@ def _loss(plan: Layout) -> list[str]:
         ]
     assert not isinstance(target, int)
     return [
-        f"Definition z_v := {row(scored.weight[0])}%Z. Definition z_bias : Z := {scored.bias[0]}%Z.",
+        f"Definition z_v := {row(scored.weight[0])}%Z.",
+        f"Definition z_bias : Z := {scored.bias[0]}%Z.",
         f"Definition z_label : Z := {target[0]}%Z.",
         f"Definition L (s : state) : R := lossR q {loss_term(plan)} "
         "(dot n (wR q z_v) (s 0%nat) + yR q z_bias).",
