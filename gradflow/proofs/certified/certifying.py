@@ -7,8 +7,11 @@ from typing import overload
 from gradflow.proofs.certified.along.products import CertifiedProducts, certify_products
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.arrays import whole_number
+from gradflow.given import instance
 from gradflow.proofs.certified.program.deriving import Stacked
 from gradflow.spectra import Trajectory
+from gradflow.spectra.trajectory import Analysed
 
 
 @overload
@@ -51,6 +54,9 @@ def certify(
     >>> bool(abs(bound.upper - bound.lower).max() < 1e-6)
     True
     """
+    analysed = instance(run, "certify: run", Analysed, "gf.run or network.run")
     if loss is None:
-        return certify_products(run)
-    return certify_gradient(run, loss, digits=digits)
+        return certify_products(analysed)  # type: ignore[arg-type]
+    instance(loss, "certify: loss", Loss, "gf.proofs.Loss")
+    count = whole_number(digits, "certify: digits", 1, 100)
+    return certify_gradient(analysed, loss, digits=count)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from gradflow.arrays import real_array
 from gradflow.errors import UsageError
+from gradflow.given import choice, flag, text
 from gradflow.proofs.certified.program.steps import Floats
 
 KINDS = ("cross-entropy", "squared", "logistic", "linear")
@@ -58,10 +59,9 @@ class Loss:
 
     def __post_init__(self) -> None:
         """Check what is given, and keep float64 arrays."""
-        if self.kind not in KINDS:
-            raise UsageError(
-                f"Loss: kind is {self.kind!r}; allowed are {', '.join(KINDS)}, so choose one."
-            )
+        choice(self.kind, "Loss: kind", KINDS)
+        text(self.part, "Loss: part")
+        flag(self.every_step, "Loss: every_step")
         weight = np.atleast_2d(real_array(self.weight, "Loss", "weight"))
         given = np.zeros(len(weight)) if self.bias is None else self.bias
         bias = np.atleast_1d(real_array(given, "Loss", "bias"))

@@ -84,7 +84,7 @@ def seconds_of_coq(found: CertifiedGradient) -> float:
     products = sum(one.size for one in found.line.lines if one.kind == "mul")
     step = 2 * weights * 60e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
     step += functions * 1.5e-3 * p**1.7 + (2 * functions + 3 * products) * 3e-4 * p**1.6
-    return 8.0 + found.steps * step
+    return float(8.0 + found.steps * step)
 
 
 def texts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
     parts = [p for p in bounds[0] if p]
     rows = [
         f"after {k} steps: "
-        + ", ".join(f"by {p} in {_interval(*bounds[k][p], data['p'])}" for p in parts)
+        + ", ".join(f"by {p} in {_interval(bounds[k][p][0], bounds[k][p][1], data['p'])}" for p in parts)
         for k in sorted({0, steps // 4, steps // 2, 3 * steps // 4, steps})
     ]
     when = "at every step" if len(loss["targets"]) > 1 else f"at step {steps}"
@@ -105,7 +105,7 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
             f"{loss['kind']} loss {when} by the state exists, and its norm at step 0 lies in "
             f"{first}"
         ),
-        "formula": rf"\left|\frac{{\partial L}}{{\partial s_0}}\right| \in {_interval(low, high, data['p'])}",
+        "formula": rf"\left|\frac{{\partial L}}{{\partial s_0}}\right| \in {first}",
         "hypotheses": (
             f"the weights, the input and the initial state are the numbers of the data, whole "
             f"multiples of 2^-{data['q']}",

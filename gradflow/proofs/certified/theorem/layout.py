@@ -87,7 +87,7 @@ def layout(gradient: CertifiedGradient) -> Layout:
         raise _refused("vectors of several sizes")
     for one in line.lines:
         known = one.kind in (*_OPERATIONS, "affine", "constant")
-        if not known and not (one.kind == "scale" and one.numbers == (-1, 1)):
+        if not known and not (one.kind == "scale" and _one_minus(one)):
             raise _refused(f"the operation {one.kind}")
     if any("." in name for name in given.start):
         raise _refused("stacked layers; declare them as one cell")
@@ -107,6 +107,10 @@ def layout(gradient: CertifiedGradient) -> Layout:
     for part, place in places.items():
         start[place] = part
     return Layout(gradient=gradient, units=sizes.pop(), places=places, start=tuple(start))
+
+
+def _one_minus(line: Line) -> bool:
+    return [int(x) if x.denominator == 1 else None for x in line.numbers] == [-1, 1]
 
 
 def _refused(what: str) -> UsageError:
