@@ -29,7 +29,7 @@ from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
-from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
+from gradflow.spectra.lyapunov.of_run import spectrum_of
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.trajectory import Analysed, Trajectory
 
@@ -101,18 +101,17 @@ class NetworkTrajectory(Analysed):
 
     @told
     def lyapunov(self, *, leading: int | None = None, **options: Any) -> LyapunovSpectrum:
-        """Return the Lyapunov spectrum of the whole state of one trajectory.
+        """Return the Lyapunov spectrum of the whole state, (..., k) for leading axes (...).
 
         ``options`` go to :func:`gradflow.spectra.lyapunov_spectrum`; the transient is a tenth of
         all steps by default.
         """
-        self.require_single("lyapunov")
         if leading is not None:
             options["leading"] = whole_number(leading, "lyapunov: leading", 1)
         options.setdefault("transient", self.steps // 10)
         if self.in_doubt().any():
             return beyond.spectrum(self, slice(None), options)
-        return lyapunov_spectrum(self.chunks(), **options)
+        return spectrum_of(self, options)
 
     def layer_norms(self, lag: int) -> Floats:
         """Return log norms (layers, layers) of the blocks of ``P(T, T - lag)``, layer by layer.

@@ -153,6 +153,21 @@ def test_lyapunov_spectrum_of_a_stack_is_that_of_its_layers():
     assert sums == pytest.approx(slopes, abs=1e-6)
 
 
+@pytest.mark.parametrize("hidden", [1, 3, 14])
+def test_lyapunov_spectra_of_a_batch_are_those_of_its_runs(hidden):
+    """Small ones go forward together, those of 28 units one after the other."""
+    network = gf.stack("rnn", 2, hidden=hidden, inputs=2, rng=0)
+    run = network.run(np.random.default_rng(0).normal(size=(2, 3, 200, 2)))
+    found = run.lyapunov(leading=2)
+    assert found.exponents.shape == (2, 3, 2)
+    for index in np.ndindex(2, 3):
+        one = run.one(*index).lyapunov(leading=2)
+        # the same steps, with windows that end elsewhere
+        np.testing.assert_allclose(found.exponents[index], one.exponents, atol=1e-8)
+        np.testing.assert_allclose(found.history[index][-1], one.history[-1], atol=1e-8)
+    assert np.ptp(found.exponents[..., 0]) > 1e-4  # runs that differ cannot pass for each other
+
+
 def test_refusals_name_the_layer():
     network = gf.stack("lstm", 2, hidden=3, inputs=2, rng=0)
     with pytest.raises(UsageError, match="layer 1 reads 2"):

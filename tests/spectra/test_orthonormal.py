@@ -83,9 +83,8 @@ def test_windows_that_nobody_looks_at_are_wrong(monkeypatch):
     jacobians, frame = rnn_jacobians(60, 1.5, 60, 0), frame_of(60)
     for module in (orthonormal, advance):
         monkeypatch.setattr(module, "SPREAD", 80.0)
-    monkeypatch.setattr(advance, "_FAR", 80.0)
-    monkeypatch.setattr(advance, "_COLUMNS_APART", np.inf)
-    monkeypatch.setattr(orthonormal, "_AIM", 80.0)
+    for limit in ("_UNEVEN", "_FAR"):
+        monkeypatch.setattr(advance, limit, 80.0)
     lengths, growth, _ = carried(jacobians, frame, longest=10)
     exact = np.add.reduceat(every_step(jacobians, frame), np.cumsum([0, *lengths[:-1]]), axis=0)
     assert lengths.max() == 10

@@ -32,8 +32,8 @@ def after_recurrence(cell: Cell | str, title: str, theorem: Theorem) -> Script:
 
     Raises ``NotExportedError`` for a cell that uses what the library has no rule for.
     """
-    title = text(title, "title")
-    return script(_recurrence(CoqTerms(get(cell)), title), theorem)
+    found = get(cell)
+    return script(_recurrence(CoqTerms(found), text(title, "title")), theorem)
 
 
 def after_boxes(cell: Cell | str, title: str, theorem: Theorem) -> Script:

@@ -5,7 +5,7 @@ This is the method `lyapunov` of a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,9 @@ from gradflow.cells.language.syntax import symbol
 from gradflow.codegen.over_time import push_forward
 from gradflow.given import text
 from gradflow.spectra.beyond import lyapunov as beyond
-from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum, stacked
+from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.leading import flattened, leading_spectrum, spans
-from gradflow.spectra.lyapunov.spectrum import longest_window, lyapunov_spectrum
-from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.lyapunov.of_run import spectrum_of
 from gradflow.spectra.numerics.together import Span
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 # Forming an entry of a Jacobian takes as long as so many multiply-adds of a matrix product.
 _FORMING = 20
-# Jacobians of a batch are formed together where each is small and all have at most so many entries.
-_SMALL, _NUMBERS = 24, 2**24
 
 
 def trajectory_spectrum(
@@ -46,23 +43,7 @@ def trajectory_spectrum(
         return beyond.spectrum(trajectory, trajectory.parts.get(part or "", slice(None)), options)
     if part is None and leading is not None and _unformed(trajectory, leading):
         return _without_jacobians(trajectory, options)
-    # known for all of the run and not from its first chunk, so that all have as many blocks
-    longest = longest_window(
-        trajectory.steps, options["transient"], options.get("interval"), options.get("blocks", 20)
-    )
-    options = {**options, "interval": longest}
-    lead = trajectory.flat_states.shape[:-2]
-    block = slice(None) if part is None else trajectory.parts[part]
-    numbers = trajectory.flat_states[..., 1:, 0].size * trajectory.width**2
-    if trajectory.width < _SMALL and lead and numbers <= _NUMBERS:
-        return lyapunov_spectrum(trajectory.jacobians()[..., block, block], **options)
-    return stacked(
-        [
-            lyapunov_spectrum(_jacobians(trajectory.one(*index), part), **options)
-            for index in np.ndindex(*lead)
-        ],
-        lead,
-    )
+    return spectrum_of(trajectory, options, part)
 
 
 def _unformed(trajectory: LinearisedCell, columns: int) -> bool:
@@ -124,9 +105,3 @@ def _without_jacobians(trajectory: LinearisedCell, options: dict[str, Any]) -> L
         width=trajectory.width,
         **options,
     )
-
-
-def _jacobians(trajectory: LinearisedCell, part: str | None) -> Iterator[Floats]:
-    """The step Jacobians in chunks, or those of one part."""
-    block = slice(None) if part is None else trajectory.parts[part]
-    return (chunk[:, block, block] for chunk in trajectory.chunks(overwrite=True))

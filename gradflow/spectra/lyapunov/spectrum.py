@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -34,7 +35,7 @@ from gradflow.spectra.numerics.together import through_arrays, windows_together,
 _WHERE = "lyapunov_spectrum"
 _LONGEST_WINDOW = 50
 # Under this size many trajectories are carried together.
-_SMALL = 24
+SMALL = 24
 
 
 def lyapunov_spectrum(
@@ -101,7 +102,7 @@ def lyapunov_spectrum(
                 "interval": longest_window(batch.shape[-3], discard, interval, blocks),
                 "leading": leading,
                 "blocks": blocks,
-                "initial": initial_frame(batch.shape[-1], leading, initial),
+                "initial": initial,
                 "label": label,
             }
             return _of_batch(batch, options)
@@ -131,9 +132,10 @@ def _of_batch(batch: Floats, options: dict[str, Any]) -> LyapunovSpectrum:
             f"{_WHERE}: the step Jacobians have shape {batch.shape}, and at least one trajectory is"
             " allowed; drop the empty axis"
         )
-    if len(flat) == 1 or batch.shape[-1] >= _SMALL:
+    if len(flat) == 1 or batch.shape[-1] >= SMALL:
         return stacked([lyapunov_spectrum(each, **options) for each in flat], lead)
-    frame, doubt = options["initial"], np.zeros(len(flat), dtype=bool)
+    frame = initial_frame(flat.shape[-1], options["leading"], options["initial"])
+    doubt = np.zeros(len(flat), dtype=bool)
     frames = np.repeat(frame.T[None], len(flat), axis=0)
     span = through_arrays(flat)
     with one_thread(), np.errstate(all="ignore"):
@@ -181,7 +183,7 @@ def initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Flo
     """The first frame (d, k), orthonormal."""
     width = whole_number(d if leading is None else leading, f"{_WHERE}: leading", 1, d)
     if initial is None:
-        return np.linalg.qr(np.random.default_rng(0).normal(size=(d, d))[:, :width])[0]
+        return _random_frame(d, width)
     columns = real_array(initial, _WHERE, "initial frame's entries", many=True)
     frame, triangle = np.linalg.qr(columns) if columns.ndim == 2 else (columns, columns)
     size = np.linalg.norm(triangle)
@@ -190,4 +192,11 @@ def initial_frame(d: int, leading: int | None, initial: ArrayLike | None) -> Flo
             f"{_WHERE}: the initial frame has shape {columns.shape}, and {width} linearly"
             f" independent columns of length {d} are allowed; `leading` sets how many"
         )
+    return frame
+
+
+@lru_cache(maxsize=4)
+def _random_frame(d: int, width: int) -> Floats:
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(d, d))[:, :width])[0]
+    frame.flags.writeable = False
     return frame

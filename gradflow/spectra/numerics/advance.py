@@ -20,11 +20,11 @@ from gradflow.arrays import real_array
 from gradflow.spectra.numerics.frames import (
     Eliminated,
     Frame,
-    Reflections,
     SquareFrame,
     applied,
     eliminated,
     formed,
+    lowered,
     reflected,
 )
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude, normalized
@@ -35,13 +35,14 @@ SPREAD = 18.0
 # e^-570 is 1e-248; an entry of R below it may owe its digits to a subnormal number.
 LEAST = -570.0
 # From this size on an LU and its L are cheaper than a QR and its reflections.
-_COMPACT = 24
-# Nats of spread from which on the volume is known better from the steps: e^16 rounding units in the
-# smallest growths are 1e-12 of a sum over some hundred parts, and of a small sum somewhat more.
-_FAR, _FAR_SMALL = 16.0, 15.0
-# So it is where squared lengths of a step's columns have this ratio, 3 nats, or those of its rows,
-# 4 nats, if these are not eliminated but reflected.
+_COMPACT = 8
+# Nats of spread beyond which the volume is known better from the steps, so that a sum of growths
+# keeps twelve digits: if squared lengths of a step's columns have the ratio below, 3 nats, or those
+# of its rows, 4 nats, where these are not eliminated but reflected; and in any case.
+_UNEVEN, _FAR, _FAR_WIDE, _WIDE = 12.0, 14.0, 15.0, 64
 _COLUMNS_APART, _ROWS_APART = 400.0, 3e3
+# The smallest frames have it from fewer on: their sums are small, and so is the price.
+_FAR_SMALL = 10.0
 
 
 def advanced(
@@ -49,13 +50,13 @@ def advanced(
 ) -> tuple[Sequence[SquareFrame], Floats, Floats]:
     """The frame after each part of `length` steps of ``chunk[span]``, growth (w, s), spread (w,).
 
-    Where `ends` says so, a window ends with the part and the frame is orthonormal. The spread is
-    that of `Window`, infinite where digits are lost. Raises ``UsageError`` for entries of the chunk
-    that are not finite.
+    Where `ends` says so, a window ends with the part and the frame is orthonormal; in a small
+    square one all of them must. The spread is that of `Window`, infinite where
+    digits are lost. Raises ``UsageError`` for entries of the chunk that are not finite.
     """
-    steps, exponent, columns = _modest(chunk, span, where)
+    steps, exponent, squares = _modest(chunk, span, where)
     d = steps.shape[-1]
-    scale = log_magnitude(columns @ np.full(d, 1 / d)).reshape(-1, length).sum(axis=1) / 2
+    scale = log_magnitude(squares / d).reshape(-1, length).sum(axis=1) / 2
     frames: Sequence[SquareFrame]
     if isinstance(frame, np.ndarray) and frame.shape[0] > frame.shape[1]:
         frames, growth = _thin_parts(steps, length, frame)
@@ -63,13 +64,8 @@ def advanced(
     else:
         frames, growth = _square_parts(steps, length, frame, ends)
         spread = _spread(growth, scale)
-        uneven = _uneven(columns, _COLUMNS_APART)
-        far = spread > (_FAR if d >= _COMPACT else _FAR_SMALL)
-        if d < _COMPACT:
-            uneven = uneven | _uneven(_squares(steps.swapaxes(1, 2)), _ROWS_APART)
-        far |= uneven.reshape(-1, length).any(axis=1)
+        far = _far(steps, length, spread, ends)
         if far.any():
-            far &= spread <= SPREAD
             each = steps.reshape(-1, length, d, d)[far]
             growth[far] = with_volume(growth[far], np.linalg.slogdet(each)[1].sum(axis=1))
     if exponent:
@@ -77,39 +73,69 @@ def advanced(
     return frames, growth, spread
 
 
+def aim(frame: Floats) -> float:
+    """What parts are to spread by, so that few square ones need an LU of each step."""
+    d, columns = frame.shape
+    return SPREAD if columns < d else sum(_doubted(d)) / 2
+
+
+def _doubted(d: int) -> tuple[float, float]:
+    if d < _COMPACT:
+        return _FAR_SMALL, _FAR_SMALL
+    return _UNEVEN, _FAR if d < _WIDE else _FAR_WIDE
+
+
+def eliminates(frame: Floats) -> bool:
+    """Whether an LU is cheaper than a QR between frames (d, k) like this one."""
+    d, columns = frame.shape
+    return bool(columns == d >= _COMPACT)
+
+
 def made_orthonormal(frame: SquareFrame) -> tuple[Frame, Floats | float]:
     """A frame made orthonormal, and the log growth of its columns by that."""
     if not isinstance(frame, Eliminated):
         return frame, 0.0
     turned = reflected(formed(frame, len(frame.order)))
-    return turned, log_magnitude(np.diagonal(turned.reflectors))
+    return turned, log_magnitude(turned.reflectors.diagonal())
 
 
 def _modest(chunk: Floats, span: slice, where: str) -> tuple[Floats, int, Floats]:
-    """``(steps, exponent, columns)`` with ``chunk[span] = 2^exponent steps``, no entry huge.
+    """``(steps, exponent, squares)`` with ``chunk[span] = 2^exponent steps``, no entry huge.
 
-    The squared lengths of the steps' columns are (m, d). Steps of ordinary size are left as they
-    are.
+    The squares (m,) are ``|J_t|_F^2`` of the steps. Steps of ordinary size are left as they are.
     """
     steps = chunk[span]
-    columns = _squares(steps)
-    if 1e-20 < columns.max() < 1e20:
-        return steps, 0, columns
+    squares = _squares(steps)
+    if 1e-20 < squares.max() < 1e20:
+        return steps, 0, squares
     finite = real_array(chunk, where, "step Jacobians", many=True)
     modest, exponent = normalized(finite[span], axis=(0, 1, 2))
     return modest, int(exponent[0, 0, 0]), _squares(modest)
 
 
 def _squares(steps: Floats) -> Floats:
+    flat = steps.reshape(len(steps), -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.einsum("tij,tij->tj", steps, steps))
+        return np.asarray(np.vecdot(flat, flat))
 
 
-def _uneven(squares: Floats, ratio: float) -> NDArray[np.bool_]:
-    """Which rows of squares (m, d) have entries further apart than the ratio."""
-    if squares.max() <= ratio * squares.min():
-        return np.zeros(len(squares), dtype=bool)
-    return np.asarray(squares.max(axis=1) > ratio * squares.min(axis=1))
+def _far(steps: Floats, length: int, spread: Floats, ends: Sequence[bool]) -> NDArray[np.bool_]:
+    """Which parts (w,) of known digits are to have their volume from their steps."""
+    d = steps.shape[-1]
+    uneven, always = _doubted(d)
+    known = spread <= SPREAD
+    near, far = known & (spread > uneven), known & (spread > always)
+    for k in np.flatnonzero(near & ~far).tolist():
+        part = steps[k * length : (k + 1) * length]
+        far[k] = _apart(np.einsum("tij,tij->tj", part, part), _COLUMNS_APART) or (
+            ends[k] and _apart(np.einsum("tij,tij->ti", part, part), _ROWS_APART)
+        )
+    return far
+
+
+def _apart(squares: Floats, ratio: float) -> bool:
+    """Whether the squares (m, d) of a step are further apart."""
+    return bool((squares.max(axis=1) > ratio * squares.min(axis=1)).any())
 
 
 def _thin_parts(steps: Floats, length: int, frame: Floats) -> tuple[Sequence[Floats], Floats]:
@@ -130,34 +156,28 @@ def _square_parts(
     """Frames (d, d) after each part, and growth (w, d).
 
     The products of the parts are made together and transposed, so that each is in Fortran's order;
-    LAPACK works in their memory, which ends up holding the frame after every part.
+    LAPACK works in their memory, or in as much more, which ends up holding the frame after every
+    part.
     """
     flipped = steps.swapaxes(1, 2)
     products = flipped.copy() if length == 1 else flipped[::length] @ flipped[1::length]
     for k in range(2, length):
         products = products @ flipped[k::length]
     frames: list[SquareFrame] = []
-    if steps.shape[-1] < _COMPACT:
-        for product in products:
-            frame = reflected(_image(product, frame))
-            frames.append(frame)
-        return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2))
-    more = np.zeros(products.shape[:2])
-    for k, (product, end) in enumerate(zip(products, ends, strict=True)):
-        frame = eliminated(_image(product, frame))
-        if end:
-            frame, more[k] = made_orthonormal(frame)
+    images = np.empty_like(products)
+    for product, into, end in zip(products, images, ends, strict=True):
+        image = _image(product, frame, into)
+        frame = reflected(image) if end else eliminated(image)
         frames.append(frame)
-    return frames, log_magnitude(np.diagonal(products, axis1=1, axis2=2)) + more
+    return frames, log_magnitude(np.diagonal(images, axis1=1, axis2=2))
 
 
-def _image(product: Floats, frame: SquareFrame) -> Floats:
-    """``product.T @ frame``, in the product's memory."""
-    image = applied(product.T, frame)
-    if isinstance(frame, Reflections) and frame.order is not None:
-        product.T[...] = image
-        return product.T
-    return image
+def _image(product: Floats, frame: SquareFrame, into: Floats) -> Floats:
+    """``product.T @ frame``, the transpose of `into`."""
+    if isinstance(frame, Eliminated):
+        return lowered(product, frame, into)
+    into.T[...] = applied(product.T, frame)
+    return into.T
 
 
 def _spread(growth: Floats, scale: Floats) -> Floats:

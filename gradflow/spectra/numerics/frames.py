@@ -14,8 +14,8 @@ angew. Math. Phys. 8 (1957) 214 (frames by LU); G. W. Stewart, IMA J. Numer. Ana
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,7 @@ _COMPACT, _WIDE, _WIDEST = 48, 200, 700
 _PROBES = 3
 
 
-@dataclass(frozen=True)
-class Reflections:
+class Reflections(NamedTuple):
     """An orthogonal matrix (d, d) as LAPACK left it: ``geqrt``'s V and T, or ``geqrf``'s.
 
     Above V stands R of the QR that made it. With an `order` (d,), the QR was that of the rows in
@@ -42,8 +41,7 @@ class Reflections:
     order: NDArray[np.intp] | None = None
 
 
-@dataclass(frozen=True)
-class Eliminated:
+class Eliminated(NamedTuple):
     """A well-conditioned matrix (d, d) that is no orthogonal one: ``getrf``'s L, rows put back.
 
     Above L stands U of the LU that made it; row k of L is row ``order[k]`` of the matrix.
@@ -58,7 +56,7 @@ SquareFrame = Frame | Eliminated
 
 
 def applied(matrix: Floats, frame: SquareFrame) -> Floats:
-    """``matrix @ Q``, (d, d) in Fortran's order, which is overwritten."""
+    """``matrix @ Q``, (d, d) in Fortran's order, which may be overwritten."""
     if isinstance(frame, Reflections):
         v, factor = frame.reflectors, frame.factor
         if frame.order is not None:
@@ -68,11 +66,16 @@ def applied(matrix: Floats, frame: SquareFrame) -> Floats:
             return np.asarray(lapack.dormqr("R", "N", v, factor, matrix, work, overwrite_c=1)[0])
         return np.asarray(lapack.dgemqrt(v, factor, matrix, side="R", trans="N", overwrite_c=1)[0])
     if isinstance(frame, Eliminated):
-        matrix.T[...] = matrix.T.take(frame.order, axis=0)
-        lower = frame.factors
-        return np.asarray(blas.dtrmm(1.0, lower, matrix, 1, 1, 0, 1, overwrite_b=1))
+        return lowered(matrix.T, frame, np.empty((len(matrix), len(matrix))))
     matrix[...] = matrix @ frame
     return matrix
+
+
+def lowered(product: Floats, frame: Eliminated, into: Floats) -> Floats:
+    """``product.T @ L``, of a product (d, d) in C's order; it is the transpose of `into`."""
+    product.take(frame.order, 0, into, "clip")  # any other mode would make a copy
+    blas.dtrmm(1.0, frame.factors, into.T, 1, 1, 0, 1, overwrite_b=1)
+    return into.T
 
 
 def reflected(matrix: Floats) -> Reflections:
@@ -89,8 +92,13 @@ def reflected(matrix: Floats) -> Reflections:
 def eliminated(matrix: Floats) -> Eliminated:
     """The L of an LU, whose U is left above it: in place, in Fortran's order."""
     factors, swaps, _ = lapack.dgetrf(matrix, overwrite_a=1)
-    order = lapack.dlaswp(np.arange(len(matrix), dtype=np.float64)[:, None], swaps)
+    order = lapack.dlaswp(_places(len(matrix)), swaps)
     return Eliminated(factors, order[:, 0].astype(np.intp))
+
+
+@cache
+def _places(d: int) -> Floats:
+    return np.arange(d, dtype=np.float64)[:, None]
 
 
 def formed(frame: SquareFrame, d: int) -> Floats:

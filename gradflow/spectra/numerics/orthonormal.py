@@ -24,13 +24,17 @@ from itertools import pairwise
 import numpy as np
 
 from gradflow.arrays import real_array
-from gradflow.spectra.numerics.advance import SPREAD, advanced, made_orthonormal
+from gradflow.spectra.numerics.advance import (
+    SPREAD,
+    advanced,
+    aim,
+    eliminates,
+    made_orthonormal,
+)
 from gradflow.spectra.numerics.frames import Frame, SquareFrame
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.numerics.scaled_steps import scaled_step, to_join
 
-# What the parts of a square frame's window are to spread by, so that few need an LU of each step.
-_AIM = 14.0
 # How much the newest part counts in what is known of the spread a step.
 _NEWEST = 0.3
 # Parts made in one go, so that their products fit in the cache.
@@ -99,9 +103,9 @@ def windows(
         As `lyapunov_spectrum`, whose name is `where`.
     """
     state: SquareFrame = frame
-    plan, planned, together, taken = Plan(_aim(frame)), 1, 1, 0
+    plan, planned, together, taken = Plan(aim(frame)), 1, 1, 0
     most = max(1, min(_MOST_PARTS, _PART_BYTES // (8 * len(frame) ** 2)))
-    begun = _nothing(frame.shape[1])
+    begun, joined = _nothing(frame.shape[1]), longest if eliminates(frame) else 1
     for chunk in chunks:
         start, split = 0, None
         while start < len(chunk):
@@ -114,7 +118,7 @@ def windows(
                     yield ended
                     begun = _nothing(len(ended.growth))
                 count = min(together, room // length)
-                ends = _ends(count, length, begun.length, longest)
+                ends = _ends(count, length, begun.length, joined)
                 ends[-1] = ends[-1] or count * length == room
                 span = slice(start, start + count * length)
                 frames, growth, spread = advanced(chunk, span, length, state, ends, where)
@@ -146,10 +150,6 @@ def windows(
             begun, split = _nothing(len(row)), following
             start += 1
             taken += 1
-
-
-def _aim(frame: Floats) -> float:
-    return _AIM if frame.shape[0] == frame.shape[1] else SPREAD
 
 
 def _nothing(width: int) -> Window:
