@@ -24,7 +24,7 @@ EXEMPT = {
     "Term.after",
     "Trajectory.pull_back",  # of a covector that `checked_covector` has returned
     "Trajectory.require_single",
-    "proofs.certify",  # of the facts and polynomials of a bound
+    "proofs.certify_bound",  # of the facts and polynomials of a bound
 }
 
 
@@ -174,6 +174,10 @@ def objects(folder):
         "Claim": told[0],
         "Setup": study().setup,
         "Study": study(),
+        "CertifiedGradient": gf.certify(
+            run(), gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h")
+        ),
+        "CertifiedProducts": gf.certify(run()),
         "Network": network(),
         "Venue": gf.figures.VENUES["icml"],
         "Written": gf.reporting.Written(folder / "r.html", study()),
@@ -277,6 +281,18 @@ def valid(folder: Path):
             "across": (("rate", 0), [0.4, 0.5]),
             "up": ({"U": np.ones((2, 2))}, [0.0, 0.1]),
         },
+        "gf.certify": {
+            "run": ran,
+            "loss": gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h"),
+            "digits": 3,
+        },
+        "CertifiedProducts.window": {"t": 3, "start": 1},
+        "CertifiedProducts.curve": {"lags": [1, 2]},
+        "CertifiedProducts.singular_values": {"lag": 2},
+        "CertifiedProducts.at_least": {"part": "h", "lag": 2},
+        "CertifiedGradient.part": {"name": "h"},
+        "CertifiedGradient.parameter": {"name": "U"},
+        "CertifiedGradient.interval": {"step": 1, "part": "h"},
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None},
         "gf.report": {
             "cell": "scalar",

@@ -182,7 +182,7 @@ def test_how_many_singular_values_a_part_keeps():
     block = np.linalg.svd(products(run, 20, 0)[:, run.parts["c"]], compute_uv=False)[-1]
     assert least <= np.log(block) + FLOATS
     assert np.log(block) - least < 1e-6
-    with pytest.raises(UsageError, match="no state part 'z'"):
+    with pytest.raises(UsageError, match="must be one of h, c"):
         gf.certify(run).at_least("z")
 
 

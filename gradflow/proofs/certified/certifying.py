@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import overload
 
+from gradflow.arrays import whole_number
+from gradflow.given import instance
 from gradflow.proofs.certified.along.products import CertifiedProducts, certify_products
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
-from gradflow.arrays import whole_number
-from gradflow.given import instance
 from gradflow.proofs.certified.program.deriving import Stacked
 from gradflow.spectra import Trajectory
 from gradflow.spectra.trajectory import Analysed

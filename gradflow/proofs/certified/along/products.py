@@ -10,7 +10,7 @@ from math import inf, log
 import numpy as np
 
 from gradflow.arrays import whole_number
-from gradflow.errors import UsageError
+from gradflow.given import choice, several
 from gradflow.proofs.certified.along.tangents import Coefficients, jacobians
 from gradflow.proofs.certified.along.tree import (
     Node,
@@ -86,7 +86,10 @@ class CertifiedProducts:
 
     def curve(self, lags: Sequence[int]) -> tuple[Floats, Floats]:
         r"""Return bounds of :math:`\log \|P(T, T - \ell)\|_2` at the given lags, in their order."""
-        wanted = [whole_number(lag, "curve: a lag", 0, self.steps) for lag in lags]
+        wanted = [
+            whole_number(lag, "curve: a lag", 0, self.steps)
+            for lag in several(lags, "curve: lags", "lags")
+        ]
         found = {0: (0.0, 0.0)}
         for lag, node in self.tree.ending({lag for lag in wanted if lag}):
             low, high = _logs(node)
@@ -115,10 +118,7 @@ class CertifiedProducts:
         Raises ``UsageError`` for a part that the run does not have.
         """
         slices = self.given.program.slices
-        if part not in slices:
-            raise UsageError(
-                f"at_least: no state part {part!r}; there are {', '.join(slices)}, so name one."
-            )
+        choice(part, "at_least: part", slices)
         columns = slices[part]
         size = columns.stop - columns.start
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)

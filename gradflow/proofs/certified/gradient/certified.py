@@ -12,8 +12,9 @@ import numpy as np
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
+from gradflow.given import choice
 from gradflow.proofs.certified.gradient.adjoint import Adjoints, Scored, adjoints
-from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.proofs.certified.gradient.loss import Loss, part_read, targets_of
 from gradflow.proofs.certified.gradient.whole import KinkError, Scale
 from gradflow.proofs.certified.program.deriving import Stacked, given
 from gradflow.proofs.certified.program.steps import Floats, Given
@@ -96,7 +97,8 @@ class CertifiedGradient:
         return self._curve("", 1)
 
     def part(self, name: str) -> tuple[Floats, Floats]:
-        """Return the same two curves for the gradient by one state part. Raises ``KeyError``."""
+        """Return the same two curves for the gradient by one state part."""
+        choice(name, "part: name", self.line.before)
         return self._curve(name, 0), self._curve(name, 1)
 
     def parameters(self) -> dict[str, tuple[float, float]]:
@@ -107,14 +109,16 @@ class CertifiedGradient:
         """Return, against lag 0 to T - 1, bounds of the log of what each step gives to an array.
 
         At lag l, of the product of the loss's gradient by the new state of step T - l with the
-        derivative of that state by the array at that step alone. Raises ``KeyError``.
+        derivative of that state by the array at that step alone.
         """
+        choice(name, "parameter: name", self.found.by_step)
         rows = [self._logs(pair) for pair in reversed(self.found.by_step[name])]
         ends = np.array(rows).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
     def interval(self, step: int, part: str = "") -> tuple[int, int, int]:
         """Return ``a, b, p``: the gradient's norm after ``step`` steps is in ``[a, b] / 2^p``."""
+        choice(part, "interval: part", ("", *self.line.before))
         low, high = self.found.states[whole_number(step, "interval: step", 0, self.steps)][part]
         return low, high, self.bits[0]
 
@@ -165,8 +169,8 @@ def certify_gradient(
     """
     network = given(run, "certify")
     parts = {p: s.stop - s.start for p, s in network.program.slices.items()}
-    part = loss.read(parts)
-    targets = loss.targets(network.steps)
+    part = part_read(loss, parts)
+    targets = targets_of(loss, network.steps)
     rows = [np.asarray(y) for y in targets.values() if not isinstance(y, int)]
     found = numbers(network, loss.matrix, loss.offset, *rows)
     scored = Scored(

@@ -89,43 +89,46 @@ class Loss:
         """The bias, (K,)."""
         return np.asarray(self.bias, dtype=np.float64)
 
-    def read(self, parts: dict[str, int]) -> str:
-        """Return the state part that is read, checked against the parts and their sizes."""
-        names = [p for p in parts if p == "h" or p.endswith(".h")] or list(parts)
-        part = self.part or names[-1]
-        if part not in parts or parts[part] != self.matrix.shape[1]:
-            raise UsageError(
-                f"Loss: it reads {self.matrix.shape[1]} units of {part!r}; the run has the parts "
-                f"{parts}, so name one with part= and give a weight for each of its units."
-            )
-        return part
 
-    def targets(self, steps: int) -> dict[int, int | Floats]:
-        """Return the target of each step that counts, steps counted from 1."""
-        rows: list[Any] = [self.target]
-        if self.target is None:
-            rows = [0.0] * (steps if self.every_step else 1)
-        elif self.every_step:
-            rows = list(np.asarray(self.target))
-        where = range(1, steps + 1) if self.every_step else [steps]
-        if len(rows) != len(where):
-            raise UsageError(
-                f"Loss: {len(rows)} targets for {len(where)} steps; give one for each step."
-            )
-        return {t: self._one(row) for t, row in zip(where, rows, strict=True)}
+def part_read(loss: Loss, parts: dict[str, int]) -> str:
+    """Return the state part that is read, checked against the parts and their sizes."""
+    names = [p for p in parts if p == "h" or p.endswith(".h")] or list(parts)
+    part = loss.part or names[-1]
+    if part not in parts or parts[part] != loss.matrix.shape[1]:
+        raise UsageError(
+            f"Loss: it reads {loss.matrix.shape[1]} units of {part!r}; the run has the parts "
+            f"{parts}, so name one with part= and give a weight for each of its units."
+        )
+    return part
 
-    def _one(self, target: Any) -> int | Floats:
-        count = len(self.offset)
-        if self.kind == "linear":
-            return np.zeros(count)
-        if self.kind == "cross-entropy":
-            number = np.asarray(target)
-            if number.shape or number != int(number) or not 0 <= int(number) < count:
-                raise UsageError(
-                    f"Loss: the class {target!r} is none of 0 to {count - 1}; give one of them."
-                )
-            return int(number)
-        row = np.atleast_1d(real_array(target, "Loss", "target"))
-        if row.shape != (count,):
-            raise UsageError(f"Loss: a target has shape {row.shape}; give ({count},).")
-        return row
+
+def targets_of(loss: Loss, steps: int) -> dict[int, int | Floats]:
+    """Return the target of each step that counts, steps counted from 1."""
+    rows: list[Any] = [loss.target]
+    if loss.target is None:
+        rows = [0.0] * (steps if loss.every_step else 1)
+    elif loss.every_step:
+        rows = list(np.asarray(loss.target))
+    where = range(1, steps + 1) if loss.every_step else [steps]
+    if len(rows) != len(where):
+        raise UsageError(
+            f"Loss: {len(rows)} targets for {len(where)} steps; give one for each step."
+        )
+    return {t: _one(loss, row) for t, row in zip(where, rows, strict=True)}
+
+
+def _one(loss: Loss, target: Any) -> int | Floats:
+    count = len(loss.offset)
+    if loss.kind == "linear":
+        return np.zeros(count)
+    if loss.kind == "cross-entropy":
+        number = np.asarray(target)
+        if number.shape or number != int(number) or not 0 <= int(number) < count:
+            raise UsageError(
+                f"Loss: the class {target!r} is none of 0 to {count - 1}; give one of them."
+            )
+        return int(number)
+    row = np.atleast_1d(real_array(target, "Loss", "target"))
+    if row.shape != (count,):
+        raise UsageError(f"Loss: a target has shape {row.shape}; give ({count},).")
+    return row

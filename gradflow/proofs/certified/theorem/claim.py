@@ -95,7 +95,9 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
     parts = [p for p in bounds[0] if p]
     rows = [
         f"after {k} steps: "
-        + ", ".join(f"by {p} in {_interval(bounds[k][p][0], bounds[k][p][1], data['p'])}" for p in parts)
+        + ", ".join(
+            f"by {p} in {_interval(bounds[k][p][0], bounds[k][p][1], data['p'])}" for p in parts
+        )
         for k in sorted({0, steps // 4, steps // 2, 3 * steps // 4, steps})
     ]
     when = "at every step" if len(loss["targets"]) > 1 else f"at step {steps}"
