@@ -33,6 +33,7 @@ _HOME = {
     "certify_bound": "claims.refute",
     "enclose": "weights.enclosing",
     "forget_bias_for": "bounding.forget_bias",
+    "gradient_claim": "certified.theorem.claim",
     "prove": "proving",
     "register_theorems": "theorems",
     "sigma_max": "weights.singular_values",

@@ -293,6 +293,12 @@ def valid(folder: Path):
         "CertifiedGradient.part": {"name": "h"},
         "CertifiedGradient.parameter": {"name": "U"},
         "CertifiedGradient.interval": {"step": 1, "part": "h"},
+        "proofs.gradient_claim": {
+            "found": gf.certify(
+                ran, gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h"), digits=3
+            ),
+            "seconds": 0.0,
+        },
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None},
         "gf.report": {
             "cell": "scalar",

@@ -204,7 +204,7 @@ def test_products_and_sums_of_whole_number_balls():
 
 def test_what_is_refused():
     run, _rng = random_run("lstm", 4)
-    with pytest.raises(UsageError, match="kind is .hinge."):
+    with pytest.raises(UsageError, match="Loss: kind is"):
         Loss(kind="hinge", weight=np.ones(5))
     with pytest.raises(UsageError, match="reads 4 units"):
         gf.certify(run, Loss(kind="linear", weight=np.ones(4)))

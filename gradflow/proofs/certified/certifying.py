@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import overload
 
 from gradflow.arrays import whole_number
-from gradflow.given import instance
+from gradflow.given import instance, record
 from gradflow.proofs.certified.along.products import CertifiedProducts, certify_products
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
 from gradflow.proofs.certified.program.deriving import Stacked
 from gradflow.spectra import Trajectory
-from gradflow.spectra.trajectory import Analysed
 
 
 @overload
@@ -54,9 +53,9 @@ def certify(
     >>> bool(abs(bound.upper - bound.lower).max() < 1e-6)
     True
     """
-    analysed = instance(run, "certify: run", Analysed, "gf.run or network.run")
+    analysed = record(run, "certify: run", ("require_single", "parts", "steps"), "run")
     if loss is None:
-        return certify_products(analysed)  # type: ignore[arg-type]
+        return certify_products(analysed)
     instance(loss, "certify: loss", Loss, "gf.proofs.Loss")
     count = whole_number(digits, "certify: digits", 1, 100)
-    return certify_gradient(analysed, loss, digits=count)  # type: ignore[arg-type]
+    return certify_gradient(analysed, loss, digits=count)

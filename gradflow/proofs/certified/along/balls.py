@@ -59,6 +59,24 @@ class BallProgram:
                 slots[k] = self._value(operation, slots, program.sizes[k])
         return slots
 
+    def around(self, state: Sequence[Vector], radii: Floats, radius: float, t: int) -> list[Vector]:
+        """Return every slot of step ``t`` over a box: radii of the state, one of the inputs."""
+        given, program = self.given, self.program
+        slots: list[Vector] = [[] for _ in program.sizes]
+        wide = [flint.arb(0, float(r)) for r in radii]
+        for part, vector in zip(program.states, state, strict=True):
+            own = wide[program.slices[part]]
+            slots[program.states[part][0]] = [v + w for v, w in zip(vector, own, strict=True)]
+        for name, slot in program.inputs.items():
+            slots[slot] = widened(exact(given.inputs[name][t - 1]), flint.arb(float(radius)))
+        for name, slot in program.arrays.items():
+            slots[slot] = exact(given.arrays[name])
+        if program.clock >= 0:
+            slots[program.clock] = [flint.arb(t)]
+        for k, operation in enumerate(program.operations, len(program.leaves)):
+            slots[k] = self._value(operation, slots, program.sizes[k])
+        return slots
+
     def after(self, slots: Sequence[Vector]) -> list[Vector]:
         """Return the new state, part by part."""
         return [slots[after] for _, after in self.program.states.values()]

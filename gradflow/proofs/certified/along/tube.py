@@ -94,7 +94,7 @@ def tube(given: Given, grown: Callable[[Tube], tuple[float, Kept]], what: str) -
 
 
 def _around(program: BallProgram, bits: int, exponent: int) -> Tube:
-    collect = _Collector(program)
+    collect = Collector(program)
     with at_precision(bits):
         state = program.start()
         radius = power_of_two(-exponent)
@@ -119,7 +119,7 @@ def _around(program: BallProgram, bits: int, exponent: int) -> Tube:
 
 
 def _plain(program: BallProgram, bits: int) -> Tube:
-    collect = _Collector(program, least=2.0**-49)
+    collect = Collector(program, least=2.0**-49)
     with at_precision(bits):
         state = program.start()
         for t in range(1, program.given.steps + 1):
@@ -129,10 +129,11 @@ def _plain(program: BallProgram, bits: int) -> Tube:
     return Tube(coefficients=collect.done(), bits=bits, defect=0.0, radius=0.0)
 
 
-class _Collector:
+class Collector:
     """Coefficients of one step after another, as floats."""
 
     def __init__(self, program: BallProgram, least: float | None = None) -> None:
+        """Begin; with ``least`` a relative width that is refused."""
         self.program, self.least = program, least
         states = tuple(slot for slot, _ in program.program.states.values())
         by = (*states, *program.program.inputs.values())
@@ -143,6 +144,7 @@ class _Collector:
         self.taken: dict[int, list[Floats]] = {k: [] for k in self.choices}
 
     def __call__(self, slots: list[Any]) -> None:
+        """Keep what is wanted of one step; raises ``UndecidedError`` where it is too wide."""
         for k in self.values:
             middle, radius = floats(slots[k])
             if self.least is not None:
@@ -159,6 +161,7 @@ class _Collector:
             self.taken[k].append(np.array(taken))
 
     def done(self) -> Coefficients:
+        """Return what was collected."""
         return Coefficients(
             {k: np.array([m for m, _ in rows]) for k, rows in self.rows.items()},
             {k: np.array([r for _, r in rows]) for k, rows in self.rows.items()},

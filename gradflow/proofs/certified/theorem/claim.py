@@ -10,6 +10,7 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
+from gradflow.given import instance, real_number
 from gradflow.proofs.certified.gradient import replay
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
@@ -32,6 +33,8 @@ def gradient_claim(found: CertifiedGradient, *, seconds: float = 600.0) -> Claim
     the theorem the claim is CERTIFIED, and its scope says why. Raises ``UsageError`` for stacked
     layers, which no one cell declares.
     """
+    instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
+    allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
     if found.cell is None:
         raise UsageError(
             "gradient_claim: stacked layers are certified, and no one cell declares them; claim "
@@ -39,8 +42,8 @@ def gradient_claim(found: CertifiedGradient, *, seconds: float = 600.0) -> Claim
         )
     script, scope = None, ""
     cost = seconds_of_coq(found)
-    if cost > seconds:
-        scope = f"Coq would take about {cost:.0f} s, and {seconds:.0f} s are allowed"
+    if cost > allowed:
+        scope = f"Coq would take about {cost:.0f} s, and {allowed:.0f} s are allowed"
     else:
         try:
             script = _script(found.cell, found)
@@ -162,4 +165,4 @@ def gradient_again(cell: Cell, data: Mapping[str, Any], *, script: bool) -> Clai
         every_step=every,
     )
     found = certify_gradient(run, made, bits=(int(data["p"]), int(data["m"])), parameters=False)
-    return gradient_claim(found, seconds=np.inf if script else -1.0)
+    return gradient_claim(found, seconds=1e9 if script else -1.0)
