@@ -22,7 +22,6 @@ from gradflow.proofs.weights.concrete import concrete
 from gradflow.proofs.weights.enclosing import outward
 from gradflow.spectra import Trajectory
 
-
 _USELESS = 10**9
 """A bound by the weights alone that says nothing any more."""
 
