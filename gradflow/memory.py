@@ -15,10 +15,12 @@ from pathlib import Path
 
 from gradflow.errors import UsageError
 
-__all__ = ["FLOAT", "as_bytes", "budget", "require"]
+__all__ = ["CHUNK", "FLOAT", "as_bytes", "budget", "require", "rows_together"]
 
 # Bytes of a float64.
 FLOAT = 8
+# Bytes that a long run makes at a time where it streams.
+CHUNK = 2**26
 _MOST = 3_200_000_000
 # So little is not asked about.
 _SMALL = 2**26
@@ -100,3 +102,8 @@ def _free() -> int:
             pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
             found.append(limit - pages * resource.getpagesize())
     return max(0, min(found))
+
+
+def rows_together(width: int) -> int:
+    """Return how many rows of so many numbers a compiled call, with 24 arrays like them, takes."""
+    return max(1, CHUNK // (24 * FLOAT * width))

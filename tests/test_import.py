@@ -1,6 +1,5 @@
 """`import gradflow` is cheap, and its names are lazy."""
 
-import re
 import subprocess
 import sys
 import tomllib
@@ -11,7 +10,6 @@ import pytest
 import gradflow
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"sympy", "numpy", "scipy", "mpmath", "matplotlib", "jinja2", "rich", "cyclopts"}
 
 
 def python(*arguments):
@@ -25,26 +23,24 @@ def imported(log):
     return {line.rsplit("|", 1)[-1].strip() for line in log.splitlines() if "|" in line}
 
 
-def test_import_loads_nothing_heavy():
+def third_party(names):
+    """The packages among dotted names that are neither gradflow nor Python's own."""
+    known = {*sys.stdlib_module_names, *sys.builtin_module_names, "gradflow"}
+    before = imported(python("-X", "importtime", "-c", "").stderr)  # what the environment brings
+    return {name.split(".")[0] for name in names - before} - known
+
+
+def test_import_loads_nothing_of_others():
     log = python("-X", "importtime", "-c", "import gradflow").stderr
     names = imported(log)
     assert "gradflow" in names
-    assert not {name.split(".")[0] for name in names} & HEAVY
+    assert not third_party(names)
     assert {name for name in names if name.startswith("gradflow.")} == {"gradflow.lazy"}
-
-
-def test_import_costs_milliseconds():
-    def cost():
-        log = python("-X", "importtime", "-c", "import gradflow").stderr
-        found = re.search(r"\|\s+(\d+) \|\s+gradflow$", log, re.MULTILINE)
-        return int(found[1]) / 1000
-
-    assert min(cost() for _ in range(3)) < 50
 
 
 def test_the_check_sees_a_heavy_import():
     log = python("-X", "importtime", "-c", "import gradflow.networks").stderr
-    assert "numpy" in imported(log)
+    assert "numpy" in third_party(imported(log))
 
 
 @pytest.mark.parametrize("name", gradflow.__all__)

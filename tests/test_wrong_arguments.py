@@ -220,6 +220,12 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("calls")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(folder, monkeypatch):
+    """A word may be the right name of a file, which is then written here."""
+    monkeypatch.chdir(folder)
+
+
 @pytest.fixture(scope="module")
 def valid(folder):
     rnn = gf.cells.rnn.init(hidden=2, inputs=1, rng=0)
@@ -241,7 +247,7 @@ def bare():
 # a right call takes half a second or more, and many wrong values are right for some argument
 LONG = {"gf.report", "studies.study", "gf.prove", "gf.fixed_points", "gf.continue_fixed_points"}
 LONG |= {"proofs.attack", "proofs.carousel_invariant", "proofs.after_upper", "reporting.draw_svg"}
-LONG |= {"gf.to_torch", "reporting.page", "proofs.verify"}
+LONG |= {"gf.diagnose", "gf.to_torch", "reporting.page", "proofs.verify"}
 
 
 @pytest.mark.parametrize(
@@ -268,3 +274,69 @@ def test_wrong_arguments_are_refused_in_a_sentence_that_names_them(name, valid):
             if wrong:
                 bad.append(f"{name}({argument}={kind}) {wrong}")
     assert not bad, "\n" + "\n".join(bad)
+
+
+def refuses(asked):
+    """Refuse in a sentence."""
+    raise GradflowError(f"refuses: asked is {asked}; give another.")
+
+
+def forgets_its_name(asked):
+    """Refuse without a word of the argument."""
+    raise GradflowError("something is wrong; give another.")
+
+
+def says_nothing(asked):
+    """Refuse without words."""
+    raise GradflowError("asked\nagain")
+
+
+def raises(asked):
+    """Raise what nobody said it would."""
+    return {}[asked]
+
+
+def hangs(asked):
+    """Never end."""
+    while True:
+        pass
+
+
+def yields_and_raises(asked):
+    """Raise only when it is read."""
+    yield 1
+    raise TypeError("asked")
+
+
+def warns(asked):
+    """Warn and go on."""
+    np.log(np.zeros(1))
+    return 1.0
+
+
+@dataclasses.dataclass
+class Holder:
+    """A result that holds an array."""
+
+    values: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (refuses, ""),
+        (forgets_its_name, "is refused without its name"),
+        (says_nothing, "is refused in no single sentence"),
+        (raises, "raises KeyError"),
+        (yields_and_raises, "raises TypeError"),
+        (warns, "raises RuntimeWarning"),
+        (hangs, "does not end within 1 s"),
+        (lambda asked: float("nan"), "gives NaN"),
+        (lambda asked: {"a": [Holder(np.array([1.0, np.nan]))]}, "gives NaN"),
+        (lambda asked: Holder(np.ones(2)), ""),
+    ],
+)
+def test_the_check_sees_a_call_that_is_raw_hangs_or_gives_no_number(function, says, monkeypatch):
+    monkeypatch.setitem(globals(), "SECONDS", 1)
+    found = outcome(lambda given: function(**given), {"asked": 3}, "asked")
+    assert found.startswith(says) if says else not found

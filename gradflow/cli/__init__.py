@@ -1,7 +1,8 @@
 """ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
 
-Exit codes: 0 done, 1 a check failed or the output cannot be written, 2 bad usage, 3 an input that
-cannot be read, 130 interrupted.
+Exit codes: 0 done, 1 a check failed, or whoever reads the output has left (without a word),
+2 bad usage, 3 a file or the output that cannot be read or written, as on a full disk, 130
+interrupted.
 """
 
 from __future__ import annotations

@@ -70,6 +70,10 @@ class Arguments:
         derived = {"_once": {}, "_widths": known, "_slices": slices}
         self.__dict__.update(derived, _weights=list(self.params.values()))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was made once: it is kept by compiled functions, which stay here."""
+        return {**self.__dict__, "_once": {}}
+
     def __repr__(self) -> str:
         """Return one line: cell, backend, sizes, and how many numbers are bound."""
         count = sum(int(np.prod(a.shape)) for a in self.params.values())

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import whole_number
-from gradflow.codegen.logarithms.numbers import Logs
+from gradflow.codegen.logarithms.numbers import Logs, added
 from gradflow.codegen.over_time import Pulled
-from gradflow.errors import PrecisionError, UsageError
+from gradflow.errors import UsageError
 from gradflow.networks.between import Between
+from gradflow.networks.logarithms import block_log_norms, log_least, log_path_jacobians
 from gradflow.networks.nodes import within_step
 from gradflow.spectra.beyond import lyapunov as beyond
 from gradflow.spectra.faults.fault import Fault
@@ -30,7 +31,7 @@ from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Where
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
 from gradflow.spectra.lyapunov.of_run import spectrum_of
-from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.logdomain import Floats, unit_rows
 from gradflow.spectra.trajectory import Analysed, Trajectory
 
 __all__ = ["NetworkTrajectory"]
@@ -121,6 +122,10 @@ class NetworkTrajectory(Analysed):
         """
         self.require_single("layer_norms")
         count = whole_number(lag, "layer_norms: lag", 1, self.steps)
+        if self.in_doubt()[self.steps - count :].any():
+            wanted = np.arange(self.steps - 1, self.steps - count - 1, -1)
+            steps = added(list(self.log_path_jacobians(wanted).values()))
+            return block_log_norms([steps[k] for k in range(count)], self.layers)
         product, scale = np.eye(self.width), 0.0
         for t in range(self.steps, self.steps - count, -1):
             product = product @ self.jacobian(t)
@@ -168,45 +173,35 @@ class NetworkTrajectory(Analysed):
             found["depth"] = depth
         return found
 
-    def in_doubt(self) -> NDArray[np.bool_]:
-        """Return (..., T): where an entry of some layer's Jacobian may have underflowed to zero."""
-        return np.asarray(np.any([run.in_doubt() for run in self.runs], axis=0))
+    def log_least(self) -> Floats:
+        """Return (..., T) a log below which no entry of the step's Jacobian lies but zeros."""
+        return self._log_least
+
+    @cached_property
+    def _log_least(self) -> Floats:
+        return log_least(self.runs, self.between)
 
     def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
-        """Return `path_jacobians` of some steps of one layer, from 0, in logarithms.
-
-        Raises ``PrecisionError`` for more layers than one.
-        """
-        if len(self.runs) > 1:
-            raise PrecisionError(
-                f"{self.label}: at step {int(where[0]) + 1} a layer has slopes below 10^-308, and "
-                "those between layers are known in float64 alone; take that layer by itself."
-            )
-        found = self.runs[0].log_path_jacobians(where)
-        return {f"1: {path}": share for path, share in found.items()}
+        """Return `path_jacobians` of some steps of one trajectory, from 0, in logarithms."""
+        return log_path_jacobians(self.runs, self.between, self.layers, where)
 
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         steps, width, batch = self.steps, self.width, self.batch
-        current = np.broadcast_to(covector, (*batch, width)).copy()
+        current = np.broadcast_to(covector, (*batch, width))
         scale = np.zeros(batch)
         log_norm = np.empty((*batch, steps + 1))
         log_part = np.empty((*batch, len(self.parts), steps + 1))
         kept = np.empty((*batch, steps + 1 if rows else 1, width))
-        with np.errstate(divide="ignore"):
-            for lag in range(steps + 1):
-                if lag:
-                    current = self._vjp(current, steps - lag)
-                size = np.linalg.norm(current, axis=-1)
-                safe = np.where(size > 0, size, 1.0)
-                current = current / safe[..., None]
-                scale = scale + np.log(safe)
-                alive = np.where(size > 0, 0.0, -np.inf)
-                log_norm[..., lag] = scale + alive
-                for i, part in enumerate(self.parts.values()):
-                    norms = np.linalg.norm(current[..., part], axis=-1)
-                    log_part[..., i, lag] = np.log(norms) + scale
-                kept[..., lag if rows else 0, :] = current
+        for lag in range(steps + 1):
+            if lag:
+                current = self._vjp(current, steps - lag)
+            current, length = unit_rows(current)
+            scale = scale + length
+            log_norm[..., lag] = scale
+            for i, part in enumerate(self.parts.values()):
+                log_part[..., i, lag] = unit_rows(current[..., part])[1] + scale
+            kept[..., lag if rows else 0, :] = current
         return Pulled(log_norm, log_part, kept)
 
     def _input_jacobian(self, level: int, where: Where) -> Floats:

@@ -11,6 +11,7 @@ from gradflow.arrays import whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
+from gradflow.given import flag, generator
 from gradflow.networks.between import Between, Normalisation
 from gradflow.networks.network import Layer, Network
 
@@ -69,7 +70,8 @@ def stack(
     else:
         one = get(cell)  # type: ignore[arg-type]
         cells = [one] * whole_number(1 if layers is None else layers, "stack: layers", 1, 1000)
-    generator = np.random.default_rng(rng)
+    residual, norm = flag(residual, "stack: residual"), flag(norm, "stack: norm")
+    drawn = generator(rng, "stack: rng")
     built = []
     for level, one in enumerate(cells):
         if "h" not in one.states or len(one.input_names) != 1:
@@ -77,7 +79,7 @@ def stack(
                 f"stack: cell {one.name!r} has the state {', '.join(one.states)} and "
                 f"{len(one.input_names)} inputs; a layer gives its part h and reads one input."
             )
-        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=generator, **init)
+        params = one.init(hidden=hidden, inputs=hidden if level else inputs, rng=drawn, **init)
         scale = Normalisation(gain=np.ones(hidden), shift=np.zeros(hidden)) if norm else None
         built.append(
             Layer(

@@ -14,15 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.codegen.logarithms.numbers import Logs
+from gradflow.codegen.logarithms.steps import LEAST
 from gradflow.codegen.over_time import Pulled
 from gradflow.errors import UsageError, shown
 from gradflow.given import flag
-from gradflow.memory import FLOAT, budget, require
+from gradflow.memory import CHUNK, FLOAT, budget, require
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.numerics.logdomain import Floats
-
-# Jacobians are made this many bytes at a time where a long run streams them.
-_CHUNK_BYTES = 2**26
 
 # A step number, counted from 1, or several.
 Steps = int | Iterable[int]
@@ -67,8 +65,8 @@ class Linearised(ABC):
         """Return where a derivative first stops being finite, ``None`` where none does."""
 
     @abstractmethod
-    def in_doubt(self) -> NDArray[np.bool_]:
-        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+    def log_least(self) -> Floats:
+        """Return (..., T) a log below which no entry of the step's Jacobian lies but zeros."""
 
     @abstractmethod
     def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
@@ -85,6 +83,10 @@ class Linearised(ABC):
 
     @abstractmethod
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]: ...
+
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
+        return np.asarray(self.log_least() < LEAST)
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -179,6 +181,7 @@ class Linearised(ABC):
         block of the last steps comes first, the steps within it still in order.
         """
         overwrite = flag(overwrite, "chunks: overwrite")
+        backward = flag(backward, "chunks: backward")
         self._require_steps(1, "chunks", "take fewer trajectories at once, by run.one(...)")
         pieces = self._pieces(self.steps, backward=backward)
         shape = (*self.batch, pieces[0].stop - pieces[0].start, self.width, self.width)
@@ -197,7 +200,7 @@ class Linearised(ABC):
 
     def _pieces(self, count: int, *, backward: bool = False, of: int = 1) -> list[slice]:
         """So many steps in slices, so short that ``of`` Jacobians for each are a block."""
-        size = max(1, _CHUNK_BYTES // (of * self._bytes_of_one()))
+        size = max(1, CHUNK // (of * self._bytes_of_one()))
         first = count % size if backward else 0
         starts = [*([0] if first else []), *range(first, count, size)] or [0]
         stops = [*starts[1:], count]

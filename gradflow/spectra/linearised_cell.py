@@ -14,10 +14,11 @@ from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
 from gradflow.codegen import Bound, Code
 from gradflow.codegen.logarithms.numbers import Logs, joined
-from gradflow.codegen.logarithms.steps import in_doubt, log_jacobians
+from gradflow.codegen.logarithms.steps import log_input_jacobians, log_jacobians, log_least
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
+from gradflow.memory import rows_together
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
 from gradflow.spectra.linearised import Linearised, Where
@@ -25,8 +26,6 @@ from gradflow.spectra.numerics.logdomain import Floats
 
 # a slope that is not finite is told by the analysis that meets it
 _QUIET: Any = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
-# So many steps are looked at together.
-_TOGETHER = 4096
 
 
 def _alike(
@@ -117,12 +116,21 @@ class LinearisedCell(Linearised):
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
 
-    def in_doubt(self) -> NDArray[np.bool_]:
-        """Return (..., T): where an entry of the step's Jacobian may have underflowed to zero."""
-        return self._in_doubt
+    def log_least(self, *, by_inputs: bool = False, closely: bool = False) -> Floats:
+        """Return (..., T) a log below which no entry of the step's Jacobian lies but zeros.
+
+        That ``by_inputs`` if asked for. It is a single number where that is enough to see that
+        nothing is lost, unless ``closely``.
+        """
+        if not (by_inputs or closely):
+            return self._log_least
+        return self._least_of_steps(by_inputs, closely)
 
     @cached_property
-    def _in_doubt(self) -> NDArray[np.bool_]:
+    def _log_least(self) -> Floats:
+        return self._least_of_steps(by_inputs=False, closely=False)
+
+    def _least_of_steps(self, by_inputs: bool, closely: bool) -> Floats:
         *batch, steps, width = self.flat_states[..., 1:, :].shape
         states = self.flat_states[..., :-1, :].reshape(-1, width)
         inputs = {
@@ -131,11 +139,14 @@ class LinearisedCell(Linearised):
         }
         t = np.broadcast_to(np.arange(1, steps + 1), (*batch, steps)).ravel()
         bound = self.bound.with_state(self.flat_states)
-        found = np.empty(len(states), dtype=bool)
-        for i in range(0, len(states), _TOGETHER):
-            for here, some in _alike(bound, t, slice(i, i + _TOGETHER)):
+        found = np.empty(len(states))
+        together = rows_together(width)
+        for i in range(0, len(states), together):
+            for here, some in _alike(bound, t, slice(i, i + together)):
                 own = {n: x[some] for n, x in inputs.items()}
-                found[some] = in_doubt(here, states[some], own, t[some])
+                found[some] = log_least(
+                    here, states[some], own, t[some], by_inputs=by_inputs, closely=closely
+                )
         return found.reshape(*batch, steps)
 
     def log_path_jacobians(self, where: NDArray[np.int64]) -> dict[str, Logs]:
@@ -149,6 +160,19 @@ class LinearisedCell(Linearised):
             for here, some in _alike(bound, t, slice(0, len(t)))
         ]
         return {path: joined([part[path] for part in parts]) for path in parts[0]}
+
+    def log_input_jacobians(self, where: NDArray[np.int64]) -> Logs:
+        """Return the derivatives (m, d, units) by the inputs at such steps, in logarithms."""
+        states, inputs, t = self._at(where)
+        bound = self.bound.with_state(self.flat_states)
+        return joined(
+            [
+                log_input_jacobians(
+                    here, states[some], {n: x[some] for n, x in (inputs or {}).items()}, t[some]
+                )
+                for here, some in _alike(bound, t, slice(0, len(t)))
+            ]
+        )
 
     def fault(self) -> Fault | None:
         """Return where a derivative of the run first is NaN or infinite, ``None`` where none is.

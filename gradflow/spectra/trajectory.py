@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, whole_number
+from gradflow.errors import UsageError
 from gradflow.given import choice, flag
 from gradflow.memory import FLOAT, require
 from gradflow.spectra.beyond import products
@@ -41,6 +42,9 @@ from gradflow.spectra.products.singular_values import (
 # Jacobians that exist at one time, for one of each step an analysis needs, and for a
 # decay in all; the states' size that the gradient of every unit takes.
 _SINGULAR_COPIES, _EIGEN_COPIES, _STREAMED_COPIES, _UNIT_COPIES = 2.0, 6.0, 8, 5
+# Seconds that the eigenvalues of d x d numbers take over d^3, and those that a call may take: each
+# step is on its own, so that who wants hours of them asks several times.
+_EIGEN_SECONDS, _LONGEST = 7e-10, 3600.0
 
 
 class Analysed(Linearised):
@@ -151,6 +155,7 @@ class Analysed(Linearised):
         """Return the eigenvalues (..., steps, d) of every step Jacobian, or of those at ``t``.
 
         ``t`` as in ``jacobians``. For those of the whole product see ``product_eigenvalues``.
+        Raises ``UsageError`` for so many steps that they would take hours.
         """
         where = self._where("eigenvalues", t)
         self._require_steps(1, "eigenvalues", "take fewer trajectories at once, by run.one(...)")
@@ -161,6 +166,7 @@ class Analysed(Linearised):
             f"those of {chosen.size} Jacobians",
             "ask for fewer steps at once",
         )
+        self._require_time(chosen.size)
         found = [
             np.linalg.eigvals(real_array(steps, "eigenvalues", "step Jacobians", many=True))
             for piece in self._pieces(chosen.size)
@@ -187,6 +193,17 @@ class Analysed(Linearised):
         advice = "take fewer trajectories at once, by run.one(...)"
         self._require_steps(1, where, advice, _STREAMED_COPIES)
         return self.chunks(backward=True)
+
+    def _require_time(self, count: int) -> None:
+        """Raise ``UsageError`` if the eigenvalues of so many steps take longer than an hour."""
+        one = _EIGEN_SECONDS * self.width * self.flat_states[..., 0, :].size * self.width
+        if count > 1 and count * one > _LONGEST:
+            most = max(1, int(_LONGEST / one))
+            raise UsageError(
+                f"eigenvalues: those of {count} Jacobians, {self.width} x {self.width} numbers "
+                f"each, would take about {count * one / 3600:.2g} hours, and an hour may be taken; "
+                f"ask for up to {most} steps at once, such as range(1, {most + 1})."
+            )
 
     def _last(self, count: int, where: str, shorter: str, copies: float) -> Floats:
         """Return the Jacobians of the last ``count`` steps, if so many copies can be held."""

@@ -57,7 +57,7 @@ def test_panels_may_have_widths_an_aspect_and_a_third_dimension(tmp_path):
     assert (solid.name, flat.name) == ("3d", "rectilinear")
     assert sheet.figure.get_figheight() == pytest.approx(5.5 / 2 * 0.5)
     left, right = (ax.get_subplotspec().get_gridspec().get_width_ratios() for ax in sheet.axes)
-    assert left == right == (2, 1)
+    assert tuple(left) == tuple(right) == (2, 1)
 
 
 def test_what_is_written(tmp_path):

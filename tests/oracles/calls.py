@@ -25,6 +25,11 @@ EXEMPT = {
     "Trajectory.pull_back",  # of a covector that `checked_covector` has returned
     "Trajectory.require_single",
     "proofs.certify_bound",  # of the facts and polynomials of a bound
+    "Trajectory.require_constant",
+    "Cell.definition_rows",  # of the functions that occur in what is printed
+    "Fault.of_layer",  # by the network that has the layer
+    "Trajectory.log_path_jacobians",  # of steps counted from 0
+    "proofs.certify",  # of the facts and polynomials of a bound
 }
 
 
@@ -131,6 +136,18 @@ def network():
 
 
 @cache
+def diagnosis():
+    """Return a diagnosis of one layer."""
+    return gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3)
+
+
+def fault():
+    """Return where a root of a negative number stops a run."""
+    cell = gf.Cell(name="drain", state="h", scalars="a", equations="h_next = sqrt(h) - a")
+    return gf.locate(cell, {"a": 0.5}, state=[0.01], steps=9)
+
+
+@cache
 def study():
     """Return a study."""
     return gf.studies.study("rnn", hidden=2, steps=12)
@@ -169,6 +186,8 @@ def objects(folder):
         "Bound": run().bound,
         "Trajectory": run(),
         "Decay": run().decay(),
+        "Diagnosis": diagnosis(),
+        "Fault": fault(),
         "Drawable": run().decay(),
         "PathDecay": run().paths(np.ones(3)),
         "Claim": told[0],
@@ -214,6 +233,7 @@ def valid(folder: Path):
         "Bound.step": {**bound, "t": 1},
         "Bound.outputs": {**bound, "t": 1},
         "Bound.values": {**bound, "t": 1, "of": None},
+        "Bound.at": {"t": 1},
         "Bound.jvp": {**bound, "v": STATE, "t": 1},
         "Bound.vjp": {**bound, "u": STATE, "t": 1},
         "Bound.jacobian": {**bound, "t": 1, "out": np.empty((3, 3))},
@@ -231,6 +251,7 @@ def valid(folder: Path):
         "Bound.part_sizes": {"state": STATE},
         "Bound.with_state": {"state": STATE, "inputs": None},
         "Code.bind": {"params": p, "state": STATE},
+        "Code.bind_over_time": {"params": p, "state": STATE},
         "Code.sizes": {"params": p},
         "Code.part_sizes": {"params": p, "state": STATE},
         "Code.split": {"params": p, "state": STATE},
@@ -253,12 +274,25 @@ def valid(folder: Path):
         },
         "Code.function_of": {"expressions": []},
         "gf.run": start,
+        "gf.locate": start,
+        "gf.diagnose": {
+            "network": network(),
+            "x": X,
+            "need": 2,
+            "targets": [[1.0]],
+            "loss": "squared error",
+            "head": np.ones((1, 2)),
+            "vocabulary": None,
+            "seed": 0,
+            "progress": lambda stage: None,
+        },
         "gf.leading_exponents": {**start, **exponents, "label": "a"},
         "gf.stream_gradient_decay": {**start, "gradient": np.ones(3), "memory": 10**6},
         "gf.fixed_points": {
             "cell": "rnn",
             "params": {"U": [[2.0]], "W": [[0.0]], "b": [0.1]},
             "x": [0.0],
+            "state": None,
             "run": None,
             "starts": 4,
             "rng": 0,
@@ -300,6 +334,7 @@ def valid(folder: Path):
             "seconds": 0.0,
         },
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None},
+        "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
         "gf.report": {
             "cell": "scalar",
             "out": folder / "r.html",
@@ -308,6 +343,7 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "state": None,
             "command": "",
             "progress": lambda stage: None,
         },
@@ -318,13 +354,14 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "state": None,
             "progress": lambda stage: None,
         },
         "Decay.horizon": {"tolerance": 0.1},
         "Decay.plot": {"ax": axes()},
         "Trajectory.covector": {"gradient": np.ones(3)},
         "Trajectory.checked_covector": {"gradient": np.ones(3)},
-        "Trajectory.chunks": {"overwrite": False},
+        "Trajectory.chunks": {"overwrite": False, "backward": False},
         "Trajectory.decay": {"block": ("h", "h")},
         "Trajectory.eigenvalues": {"t": 2},
         "Trajectory.gradient_decay": {"gradient": np.ones(3), "units": True},
@@ -334,6 +371,7 @@ def valid(folder: Path):
         "Trajectory.one": {"index": ()},
         "Trajectory.parameter_gradient": {"gradient": np.ones(3), "lags": 2},
         "Trajectory.parameter_vjp": {"u": np.ones(3), "t": 2},
+        "Trajectory.path_jacobians": {"t": [1, 2]},
         "Trajectory.paths": {"gradient": np.ones(3)},
         "Trajectory.product_eigenvalues": {"lag": 2},
         "Trajectory.singular_values": {"lags": [1, 2], "block": ("h", "h")},
@@ -395,7 +433,7 @@ def valid(folder: Path):
             "reach": half,
             "cell_state": Fraction(1),
         },
-        "proofs.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None},
+        "proofs.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
         "proofs.register_theorems": {"cell": cell(), "claims": lambda cell: []},
         "proofs.sigma_max": {"matrix": np.eye(2)},
         "proofs.sigma_min": {"matrix": np.eye(2)},

@@ -26,8 +26,10 @@ CALLS = {
     "eigenvalues": [lambda run, u: run.eigenvalues(1), lambda run, u: run.eigenvalues()],
     "fault": [lambda run, u: run.fault()],
     "gradient_decay": [lambda run, u: run.gradient_decay(u)],
+    "in_doubt": [lambda run, u: run.in_doubt()],
     "jacobian": [lambda run, u: run.jacobian(1)],
     "jacobians": [lambda run, u: run.jacobians(), lambda run, u: run.jacobians(range(1, 11))],
+    "log_path_jacobians": [lambda run, u: run.log_path_jacobians(np.array([0]))],
     "lyapunov": [
         lambda run, u: run.lyapunov(),
         lambda run, u: run.lyapunov("h"),

@@ -16,3 +16,21 @@ def random_run(name, steps, hidden=5, inputs=3, context=4, seed=0):
     x = rng.standard_normal((steps, inputs)) if cell.input_names else None
     state = None if x is not None else np.ones(1)
     return gf.run(cell, params, x, state, steps=steps), rng
+
+
+def work(seed):
+    """One run and what is measured of it, as numbers."""
+    cell = gf.cells.get("lstm")
+    params = cell.init(hidden=4, inputs=2, rng=seed, forget_bias=1.0)
+    run = gf.run(cell, params, np.random.default_rng(seed).standard_normal((30, 2)))
+    u = np.ones(run.width)
+    return (
+        run.flat_states,
+        run.gradient_decay(u).log_norm,
+        run.decay().log_norm,
+        run.singular_values([1, 30]).log_sigma,
+        run.product_eigenvalues().log_abs,
+        run.lyapunov(leading=2).exponents,
+        run.parameter_gradient(u, lags=3).total["U_f"],
+        run.paths(u).total,
+    )

@@ -1,5 +1,7 @@
 """Saturated units whose slopes no float64 holds, against products of mpmath Jacobians."""
 
+import re
+from dataclasses import replace
 from functools import cache
 
 import mpmath
@@ -102,9 +104,7 @@ def test_a_batch_has_a_scale_of_its_own_for_each():
 
 
 def test_without_the_doubt_the_answer_is_wrong(monkeypatch):
-    monkeypatch.setattr(
-        LinearisedCell, "in_doubt", lambda run: np.zeros((*run.batch, run.steps), dtype=bool)
-    )
+    monkeypatch.setattr(LinearisedCell, "log_least", lambda run: np.zeros((*run.batch, run.steps)))
     run = gf.run(TANH, {"b": [400.0]}, state=[0.0], steps=100, backend="numpy")
     assert {v for k, v in everything(run).items()} == {-np.inf}
     run = gf.run(TANH, {"b": [371.0]}, state=[0.0], steps=100, backend="numpy")
@@ -257,6 +257,74 @@ def test_an_lstm_whose_cells_have_reached_63_and_400_has_no_dead_unit():
     np.testing.assert_allclose(decay.by_unit, units, rtol=1e-12, atol=1e-8)
 
 
+SIDE = gf.Cell(name="side", state="h", vectors="a", equations="h_next = a * h")
+PARTS = gf.Cell(
+    name="parts", state="h m", scalars="a b", equations="h_next = a * h\nm_next = b * m + 0 * h"
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_unit_that_falls_below_the_others_over_many_ordinary_steps_has_its_log(backend):
+    rates = np.array([1.0, 0.5, 0.9, -0.01, 0.0])
+    run = gf.run(SIDE, {"a": rates}, state=np.ones(5), steps=1500, backend=backend)
+    assert not run.in_doubt().any()
+    found = run.gradient_decay(np.ones(5)).by_unit
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = np.arange(1501)[:, None] * np.log(abs(rates))
+    wanted[0] = 0.0
+    # a sum of 1500 logarithms, each right to rounding
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("units", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_part_that_falls_below_the_others_over_many_ordinary_steps_has_its_log(backend, units):
+    run = gf.run(PARTS, {"a": 2.0, "b": 0.5}, state=[1e-300, 1.0], steps=900, backend=backend)
+    found = run.gradient_decay([1.0, 1.0], units=units).by_part
+    np.testing.assert_allclose(found["h"], np.arange(901) * np.log(2), rtol=1e-12)
+    np.testing.assert_allclose(found["m"], np.arange(901) * -np.log(2), rtol=1e-12)
+    nothing = run.gradient_decay([1.0, 0.0], units=units).by_part
+    assert (nothing["m"] == -np.inf).all()
+
+
+def test_a_unit_of_a_stack_that_falls_below_the_others_has_its_log():
+    """Without products between them, layers are as many cells."""
+    cell = gf.Cell(
+        name="line",
+        state="h",
+        inputs="x",
+        maps="W",
+        vectors="a",
+        equations="h_next = a * h + W @ x",
+    )
+    network = gf.stack(cell, 2, hidden=1, inputs=1, rng=0)
+    for layer, rate in zip(network.layers, (0.25, 1.0), strict=True):
+        layer.params["a"][:], layer.params["W"][:] = rate, 0.0
+    found = network.run(np.ones((1200, 1))).gradient_decay([1.0, 1.0])
+    wanted = np.stack([np.arange(1201) * np.log(0.25), np.zeros(1201)], -1)
+    np.testing.assert_allclose(found.by_unit, wanted, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.by_part["1.h"], wanted[:, 0], rtol=1e-12, atol=1e-12)
+
+
+def test_zeros_of_a_relu_are_not_made_again(monkeypatch):
+    """Ordinary networks with units that are off cost no logarithms."""
+    monkeypatch.setattr("gradflow.spectra.beyond.rows._pulled", None)
+    cell = gf.cells.irnn
+    params = cell.init(hidden=16, input=2, rng=0)
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    run = gf.run(cell, params, x)
+    found = run.gradient_decay(np.ones(16)).by_unit
+    assert np.isneginf(found).any()
+    with pytest.raises(TypeError):
+        gf.run(TANH, {"b": [500.0]}, state=[0.0], steps=3).gradient_decay([1.0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_magnitudes_of_saturated_runs_are_no_more_than_their_steps_allow(seed):
+    for run in saturated_runs(seed):
+        assert (run.log_least() <= run.log_least(closely=True) + 1e-6).all()
+
+
 def test_what_is_zero_stays_zero():
     """A ReLU that is off, W = 0, and 0 times y are no underflow, whatever is saturated beside."""
     off = gf.Cell(
@@ -305,13 +373,10 @@ def test_sums_that_come_out_as_zero_are_refused_by_name():
     np.testing.assert_allclose(found, np.arange(1, 11) * exact_unit("tanh", 30.0) / 100, rtol=1e-2)
 
 
-def test_a_stack_of_one_layer_is_that_layer_and_more_are_refused_by_name():
-    one = gf.stack("gru", 1, hidden=2, inputs=2, rng=0)
-    two = gf.stack("gru", 2, hidden=2, inputs=2, rng=0)
-    x = np.random.default_rng(0).normal(size=(10, 2))
-    for network in (one, two):
-        network.layers[-1].params["b_z"][:] = -800.0
-    run = one.run(x)
+def test_a_stack_of_one_layer_is_that_layer():
+    network = gf.stack("gru", 1, hidden=2, inputs=2, rng=0)
+    network.layers[-1].params["b_z"][:] = -800.0
+    run = network.run(np.random.default_rng(0).normal(size=(10, 2)))
     layer = run.runs[0]
     assert run.in_doubt().all()
     u = np.array([1.0, -2.0])
@@ -322,6 +387,169 @@ def test_a_stack_of_one_layer_is_that_layer_and_more_are_refused_by_name():
         (run.lyapunov().exponents, layer.lyapunov().exponents),
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
-    for of in (lambda r: r.decay(), lambda r: r.lyapunov()):
-        with pytest.raises(PrecisionError, match="take that layer by itself"):
-            of(two.run(x))
+
+
+EQUATIONS = {
+    "mix": "s = sigmoid(W_s @ x + U_s @ h + b_s)\ng = tanh(W_g @ x + U_g @ h + b_g)\n"
+    "h_next = s * g\n",
+    "gru": "r = sigmoid(W_r @ x + U_r @ h + b_r)\nz = sigmoid(W_z @ x + U_z @ h + b_z)\n"
+    "g = tanh(W_g @ x + U_g @ (r * h) + b_g)\nh_next = z * h + (1 - z) * g\n",
+    "lstm": "i = sigmoid(W_i @ x + U_i @ h + b_i)\nf = sigmoid(W_f @ x + U_f @ h + b_f)\n"
+    "o = sigmoid(W_o @ x + U_o @ h + b_o)\ng = tanh(W_g @ x + U_g @ h + b_g)\n"
+    "c_next = f * c + i * g\nh_next = o * tanh(c_next)\n",
+}
+MIX = gf.Cell(
+    name="mix",
+    state="h",
+    inputs="x",
+    maps="W_s U_s W_g U_g",
+    vectors="b_s b_g",
+    equations=EQUATIONS["mix"],
+)
+NORMED = (
+    "gain{k} * (h{k}_next - mean(h{k}_next)) / sqrt(mean((h{k}_next - mean(h{k}_next))**2) + {e})"
+)
+
+
+def as_one_cell(network, names, run):
+    """The layers of a stack as equations of one cell, run by the mpmath target at its states."""
+    lines, params, below = [], {}, "x"
+    for k, (name, layer, behind) in enumerate(
+        zip(names, network.layers, run.between, strict=True), 1
+    ):
+        text = EQUATIONS[name]
+        words = sorted({*re.findall(r"[A-Za-z_]+", text)} - {"sigmoid", "tanh", "x"}, key=len)
+        for word in words[::-1]:
+            new = word.replace("_next", f"{k}_next") if "_next" in word else f"{word}{k}"
+            text = re.sub(rf"(?<![A-Za-z_]){word}(?![A-Za-z_0-9])", new, text)
+        lines.append(re.sub(r"\bx\b", below, text))
+        params |= {f"{p}{k}": v for p, v in layer.params.items()}
+        if k == len(names):
+            break
+        given = f"h{k}_next"
+        if behind.norm is not None:
+            given = NORMED.format(k=k, e=repr(behind.norm.epsilon))
+            params[f"gain{k}"] = behind.norm.gain
+        lines.append(f"y{k} = {given}" + (f" + {below}" if behind.residual and k > 1 else ""))
+        below = f"y{k}"
+    states = " ".join(part.split(".")[1] + part.split(".")[0] for part in run.parts)
+    cell = gf.Cell(
+        name="whole",
+        state=states,
+        inputs="x",
+        maps=" ".join(p for p, v in params.items() if np.ndim(v) == 2),
+        vectors=" ".join(p for p, v in params.items() if np.ndim(v) == 1),
+        equations="\n".join(lines),
+    )
+    bound = gf.compile(cell, "mpmath", digits=60).bind(params, run.flat_states[0])
+    return lambda x: [
+        bound.jacobian(run.flat_states[k], x[k], k + 1).astype(object) for k in range(run.steps)
+    ]
+
+
+def saturated_stack(names, seed, **options):
+    cells = [MIX if name == "mix" else name for name in names]
+    network = gf.stack(cells, hidden=2, inputs=2, rng=seed, **options)
+    rng = np.random.default_rng(seed)
+    for layer in network.layers:
+        for bias in [p for p in layer.params if p.startswith("b_")]:
+            size = rng.choice([0.5, 20.0, 300.0, 800.0], size=2)
+            layer.params[bias][:] = size * rng.choice([-1, 1], 2)
+    x = rng.normal(size=(4, 2))
+    return network, network.run(x), x
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"norm": True, "residual": True}])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("mix", "mix"),
+        pytest.param(("mix", "lstm", "mix"), marks=pytest.mark.slow),
+        pytest.param(("lstm", "gru", "lstm"), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)
+def test_saturated_stacks_are_those_of_mpmath(names, options):
+    doubted = 0
+    for seed in range(3):
+        network, run, x = saturated_stack(names, seed, **options)
+        doubted += bool(run.in_doubt().any())
+        steps = as_one_cell(network, names, run)(x)
+        u = np.random.default_rng(seed).normal(size=run.width)
+        with mpmath.workdps(60):
+            row = np.array([mpmath.mpf(v) for v in u], dtype=object)
+            rows = [row]
+            for step in reversed(steps):
+                row = row @ step
+                rows.append(row)
+            norms = np.array([log_of(mpmath.sqrt(sum(v * v for v in r))) for r in rows])
+            units = np.array([[log_of(v) for v in r] for r in rows])
+        found = run.gradient_decay(u)
+        np.testing.assert_allclose(found.log_norm, norms, rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(found.by_unit, units, rtol=1e-11, atol=1e-8)
+        np.testing.assert_allclose(run.paths(u).total, norms[1:], rtol=1e-12, atol=1e-9)
+        with mpmath.workdps(600):
+            product = exact_product(steps)
+            size = log_of(mpmath.norm(mpmath.matrix(product.tolist()), 2))
+            own = {p: product[s, s] for p, s in run.parts.items()}
+            blocks = {p: log_of(mpmath.norm(mpmath.matrix(b.tolist()), 2)) for p, b in own.items()}
+        decay = run.decay().log_norm[-1]
+        assert -1e-9 <= size - decay <= np.log(run.width) / 2 + 1e-9
+        assert run.singular_values([4]).log_sigma[0, 0] == pytest.approx(decay, abs=1e-8, rel=1e-12)
+        for part, wanted in blocks.items():
+            off = wanted - run.decay(block=(part, part)).log_norm[-1]
+            assert -1e-8 - 1e-11 * abs(wanted) <= off <= np.log(2) / 2 + 1e-8, part
+    assert doubted
+
+
+def test_an_oracle_of_stacks_sees_a_wrong_derivative_between_layers(monkeypatch):
+    right = LinearisedCell.log_input_jacobians
+
+    def wrong(run, where):
+        found = right(run, where)
+        return replace(found, log=found.log + 1e-3, value=found.value * np.exp(1e-3))
+
+    monkeypatch.setattr(LinearisedCell, "log_input_jacobians", wrong)
+    with pytest.raises(AssertionError):
+        test_saturated_stacks_are_those_of_mpmath(("mix", "mix"), {})
+
+
+def test_exponents_and_layer_norms_of_a_saturated_stack():
+    """Blocks of a block triangular product have exponents of their own: those of the layers."""
+    network = gf.stack("gru", 2, hidden=2, inputs=2, rng=0)
+    for layer, size in zip(network.layers, (-800.0, -500.0), strict=True):
+        layer.params["b_z"][:] = size
+        layer.params["U_g"][:] = 0.0
+    run = network.run(np.random.default_rng(0).normal(size=(20, 2)))
+    assert run.in_doubt().all()
+    own = np.concatenate([layer.lyapunov(transient=0).exponents for layer in run.runs])
+    wanted = np.sort(own)[::-1]
+    assert run.lyapunov(transient=0, leading=1).exponents[0] == pytest.approx(wanted[0], rel=0.05)
+    norms = run.layer_norms(20)
+    assert norms[0, 1] == -np.inf
+    for k, layer in enumerate(run.runs):
+        within = layer.decay().log_norm[-1]
+        assert within - 1e-9 <= norms[k, k] + np.log(2) / 2 + 1e-9
+        assert norms[k, k] <= within + np.log(2) / 2 + 1e-9
+
+
+def test_a_stack_whose_layers_have_no_doubt_may_have_one_between_them():
+    """Three layers whose inputs act by e^-300 each: by e^-600 and e^-900 upon layers above."""
+    cell = gf.Cell(
+        name="thin",
+        state="h",
+        inputs="x",
+        maps="W",
+        vectors="k",
+        equations="h_next = 0.5 * h + sigmoid(k) * (W @ x)",
+    )
+    network = gf.stack(cell, 4, hidden=1, inputs=1, rng=0)
+    for layer in network.layers:
+        layer.params["k"][:], layer.params["W"][:] = -300.0, 1.0
+    run = network.run(np.ones((3, 1)))
+    assert not any(layer.in_doubt().any() for layer in run.runs)
+    assert run.in_doubt().all()
+    block = run.decay(block=("4.h", "1.h")).log_norm[1:]
+    # one step: 1/2 e^-900; each more in C(k + 3, 3) ways beyond, each half as large
+    wanted = np.log([0.5, 1.0, 5 / 4]) - 900
+    assert block == pytest.approx(wanted, rel=1e-12)

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from gradflow.spectra.decay.decay import product_decay
 from gradflow.spectra.products import direct, eigenvalues, singular_values
 from oracles.hostile import (
     KINDS,
@@ -75,3 +76,11 @@ def test_thousands_of_small_products_are_formed(monkeypatch):
         assert wrong_by_more(found.log_sigma[n, 0], found.error[n, 0], exact) == 0
         exact, _ = exact_log_eigenvalues(batch[n])
         assert wrong_by_more(roots.log_abs[n], roots.error[n], exact) == 0
+
+
+def test_no_product_at_all_says_so():
+    none = np.ones((2, 0, 3, 2, 2))
+    asked = singular_values.singular_values, eigenvalues.product_eigenvalues, product_decay
+    for found in (each(none) for each in asked):
+        assert "(2, 0, " in repr(found)
+        assert "no trajectory" in found._repr_html_()

@@ -36,8 +36,8 @@ class Linear(Analysed):
     def fault(self):
         return None
 
-    def in_doubt(self):
-        return np.zeros((*self.batch, self.steps), dtype=bool)
+    def log_least(self):
+        return np.zeros((*self.batch, self.steps))
 
     def log_path_jacobians(self, where):
         return {path: logs(share[where]) for path, share in self.path_jacobians().items()}

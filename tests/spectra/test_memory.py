@@ -20,12 +20,14 @@ import gradflow as gf
 from gradflow import memory
 from gradflow.errors import UsageError
 from gradflow.spectra import linearised
+from gradflow.spectra import trajectory as analyses
+from gradflow.spectra.faults import of_slopes
 from oracles.memory import CALLS, lstm, methods, outcome
 
 # What a call may allocate in the fast test, a quarter of all Jacobians of its run, and what the
 # interpreter and the small arrays of a call take on top of it.
 BUDGET, BESIDE = 3_000_000, 1_500_000
-REFUSED = re.compile(r"would take .*\(\d+ bytes\), and .* may be taken; \w+")
+REFUSED = re.compile(r"would take .*(\(\d+ bytes\)|hours), and .* may be taken; \w+")
 SINGLE = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
 
 
@@ -36,7 +38,8 @@ def test_every_public_method_of_a_run_is_tried():
 @pytest.fixture
 def little(monkeypatch):
     monkeypatch.setattr(memory, "_SMALL", 0)
-    monkeypatch.setattr(linearised, "_CHUNK_BYTES", 1_000_000)
+    for module in (linearised, of_slopes):
+        monkeypatch.setattr(module, "_CHUNK_BYTES", 1_000_000)
     monkeypatch.setenv("GRADFLOW_MEMORY", str(BUDGET))
 
 
@@ -92,6 +95,16 @@ def test_what_is_advised_works(run, little):
         ask(most)
         with pytest.raises(UsageError, match="would take"):
             ask(most + 1)
+
+
+def test_hours_of_eigenvalues_are_refused_and_what_is_advised_is_not(run, monkeypatch):
+    trajectory, _ = run
+    monkeypatch.setattr(analyses, "_EIGEN_SECONDS", 3600 / (10 * trajectory.width**3))
+    with pytest.raises(UsageError, match=r"400 Jacobians.* about 40 hours.* up to 10 steps"):
+        trajectory.eigenvalues()
+    assert len(trajectory.eigenvalues(range(1, 11))) == 10
+    with pytest.raises(UsageError, match="up to 10 steps"):
+        trajectory.eigenvalues(range(1, 12))
 
 
 def test_only_the_steps_of_the_longest_lag_are_formed(run):

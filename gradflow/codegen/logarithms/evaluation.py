@@ -14,7 +14,7 @@ from sympy.logic.boolalg import Boolean
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.functions import record_of
 from gradflow.cells.language.nodes import choose
-from gradflow.cells.language.program import Map, Product
+from gradflow.cells.language.program import Elementwise, Map, Product, Slope, Statement
 from gradflow.cells.language.syntax import TIME, symbol
 from gradflow.codegen.bound import Bound
 from gradflow.codegen.logarithms.functions import FUNCTIONS
@@ -31,8 +31,22 @@ from gradflow.codegen.logarithms.numbers import (
 )
 from gradflow.codegen.lowering.calculus import primal
 from gradflow.codegen.lowering.routine import Routine
+from gradflow.codegen.lowering.slopes import kept
 from gradflow.codegen.targets.numpy.maps import maps_function
 from gradflow.codegen.targets.numpy.target import runtime
+from gradflow.jacobians.slopes import slopes_of
+
+
+@lru_cache(maxsize=64)
+def program(cell: Cell) -> tuple[Statement, ...]:
+    """Return the statements of a step, and what derivatives of calls that mix units need."""
+    extra = slopes_of(cell).statements
+    known = {s.target: s.expression for s in (*cell.program, *extra) if isinstance(s, Elementwise)}
+    slopes = (
+        Elementwise(s.target, kept(s.expression, known)) if isinstance(s, Elementwise) else s
+        for s in extra
+    )
+    return (*cell.program, *slopes)
 
 
 @lru_cache(maxsize=64)
@@ -42,6 +56,17 @@ def _filling(cell: Cell) -> Callable[..., dict[str, Floats]] | None:
     return maps_function(
         cell, Routine(name="maps", summary="", statements=statements, spaces=dict(cell.spaces))
     )
+
+
+def filled_maps(bound: Bound, states: Floats, inputs: Mapping[str, Floats]) -> Mapping[str, Floats]:
+    """Return masked and fixed maps, and sums of maps, by name; states and inputs tell sizes."""
+    function = _filling(bound.cell)
+    if function is None:
+        return {}
+    rows = [*bound.split(states).values(), *(inputs[n] for n in bound.cell.input_names)]
+    arguments = [*(a[0] for a in rows), None, *bound.params.values()]
+    found: Mapping[str, Floats] = bound.once("filled maps", lambda: function(*arguments))
+    return found
 
 
 class Evaluation:
@@ -57,26 +82,36 @@ class Evaluation:
         cell = bound.cell
         parts = bound.split(states)
         given: dict[str, Any] = {**parts, **inputs}
-        rows = [*parts.values(), *(inputs[n] for n in cell.input_names)]
-        arguments = [*(a[0] for a in rows), None, *bound.params.values()]
-        function = _filling(cell)
         self._bound = bound
-        self._filled = bound.once("filled maps", lambda: function(*arguments) if function else {})
+        self._filled = filled_maps(bound, states, inputs)
         given |= {n: bound.params[n] for n in bound.params if n not in cell.linear_maps}
         self._known: dict[sp.Basic, Logs] = {symbol(n): logs(v) for n, v in given.items()}
         self._known[TIME] = logs(np.asarray(t, dtype=np.float64)[:, None])
-        self._meanings = {s.target: s for s in cell.program}
+        self._meanings = {s.target: s for s in program(cell)}
         self._sizes = {**bound.with_state(states).sizes, "one": 1}
         self._sizes |= {cell.spaces[n]: np.shape(v)[-1] for n, v in inputs.items()}
 
     def matrix(self, linear_map: Map) -> Logs:
-        """Return the entries (n, k) of a linear map."""
+        """Return the entries (n, k) of a linear map; (m, n, k) where they move with the state."""
+        if linear_map.slope is not None:
+            return self._slope(linear_map.slope)
         if linear_map.stored:
             found = self._filled.get(linear_map.name)
             return logs(self._bound.params[linear_map.name] if found is None else found)
         shape = self._sizes[linear_map.out], self._sizes[linear_map.into]
         share = 1 / shape[1] if linear_map.kind == "mean" else 1.0
         return logs(np.full(shape, share))
+
+    def _slope(self, slope: Slope) -> Logs:
+        units = self._sizes[self._bound.cell.spaces[slope.argument.name]]
+        diagonal = self.value(slope.diagonal)
+        terms = [product([diagonal[..., :, None], logs(np.eye(units))])]
+        for u, (e, reduction) in zip(slope.columns, slope.rows, strict=True):
+            share = logs(1 / units if reduction.kind == "mean" else 1.0)
+            row = self.value(e)[..., None, :]
+            terms.append(product([self.value(u)[..., :, None], row, share]))
+        wide = (*np.broadcast_shapes(*(t.sign.shape for t in terms))[:-2], units, units)
+        return added([t.over(wide) for t in terms])
 
     def value(self, expression: sp.Basic) -> Logs:
         """Return an expression in the names of the cell."""

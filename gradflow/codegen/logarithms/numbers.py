@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 
 # Logs between which a product of three float64 numbers stays within the range of float64.
 _ORDINARY = 230.0
-# Sums whose largest term is this large are as good in float64.
-_HELD = -600.0
+# Sums whose largest term is no smaller than e^-600 and no larger than e^600 are as good in float64.
+_HELD = 600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,9 @@ def product(terms: Sequence[Logs]) -> Logs:
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         log = reduce(np.add, [t.log for t in terms])
         value = reduce(np.multiply, [t.value for t in terms])
+        # a factor without a range may be made up for by another
+        far = reduce(np.add, [np.abs(t.log) for t in terms]) > _HELD
+        value = np.where(far, sign * np.exp(log), value) if far.any() else value
     return Logs(sign, np.where(sign == 0, -np.inf, log), np.where(sign == 0, 0.0, value))
 
 
@@ -112,13 +115,15 @@ def added(terms: Sequence[Logs]) -> Logs:
 def summed(a: Logs, axis: int) -> Logs:
     """Return the sum along an axis."""
     top = a.log.max(axis=axis, initial=-np.inf)
-    held = logs(a.value.sum(axis=axis))
-    if (top > _HELD).all():
+    inside = np.abs(top) < _HELD
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = logs(a.value.sum(axis=axis))
+    if inside.all():
         return held
     level = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
         total = logs((a.sign * np.exp(a.log - np.expand_dims(level, axis))).sum(axis=axis))
-    return either(top > _HELD, held, signed(total.sign, total.log + level))
+    return either(inside, held, signed(total.sign, total.log + level))
 
 
 def applied(matrix: Logs, vector: Logs) -> Logs:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from gradflow.errors import UsageError, shown
+from gradflow.spectra.numerics.largest import spectral_norms
 from gradflow.spectra.numerics.logdomain import (
     ZERO_EXPONENT,
     Floats,
@@ -48,7 +49,7 @@ def block_log_norms(blocks: Iterable[Floats], d: int, of: slice, by: slice) -> F
     """
     columns = np.eye(d)[of]
     exponent = np.where(columns.any(axis=-2), 0, ZERO_EXPONENT)
-    log_norm = []
+    log_norm, start = [], None
     for step in itertools.chain([None], _backward(blocks)):
         if step is not None:
             reach = exponent[..., :, None] + binary_exponent(step)
@@ -60,7 +61,8 @@ def block_log_norms(blocks: Iterable[Floats], d: int, of: slice, by: slice) -> F
             exponent = np.where(some, top + shift[..., 0, :], ZERO_EXPONENT)
         scale = exponent[..., by].max(axis=-1)
         found = shifted(columns[..., by], (exponent[..., by] - scale[..., None])[..., None, :])
-        norm = log_magnitude(np.linalg.norm(found, ord=2, axis=(-2, -1)))
+        size, start = spectral_norms(found, start)
+        norm = log_magnitude(size)
         log_norm.append(norm + np.where(np.isneginf(norm), 0, scale) * np.log(2))
     return np.stack(np.broadcast_arrays(*log_norm), axis=-1)
 

@@ -119,6 +119,8 @@ class Decay(Drawable):
         return np.array([half_life(self.lag, c) for c in median_of_logs(relative_logs(units))])
 
     def __repr__(self) -> str:
+        if not self.log_norm.size:
+            return f"<Decay {self.label}: no trajectory, shape {self.log_norm.shape}>"
         count = self.log_norm[..., 0].size
         of = f", median of {count}" if self.log_norm.ndim > 1 else ""
         return (
@@ -127,6 +129,8 @@ class Decay(Drawable):
         )
 
     def _repr_html_(self) -> str:
+        if not self.log_norm.size:
+            return f"<b>{self.label}</b>: no trajectory"
         end, life = self.asymptote(), self.half_life()
         rate = end.reason if end.rate is None else f"asymptotically {end.rate:.4g} nats a step"
         half = f"{life:.4g} steps" if math.isfinite(life) else "not reached"

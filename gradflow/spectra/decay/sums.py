@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import PrecisionError
+from gradflow.memory import rows_together
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import (
     ZERO_EXPONENT,
@@ -77,9 +78,17 @@ def pulled(run: Linearised, given: Covectors, steps: NDArray[np.int64]) -> Covec
     """Return row i times the Jacobian of ``steps[i]``."""
     if not len(steps):
         return given
+    rows = np.empty_like(given.rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        rows = run.vjp(given.rows, _run_of(steps))
+        for piece in _pieces(run, len(steps)):
+            rows[piece] = run.vjp(given.rows[piece], _run_of(steps[piece]))
     return covectors(_finite(rows, "a step Jacobian"), given.exponent)
+
+
+def _pieces(run: Linearised, count: int) -> list[slice]:
+    """Slices of so many rows, each short enough for one call."""
+    size = rows_together(run.width)
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _run_of(steps: NDArray[np.int64]) -> range | NDArray[np.int64]:
@@ -123,9 +132,10 @@ def parameter_sums(
     group = (given.exponent[alive].max() - given.exponent) // _TOGETHER
     found: dict[str, Scaled] = {}
     for which in np.unique(group[alive]):
-        chosen = alive & (group == which)
-        terms = _together(run, given.at(chosen), steps[chosen])
-        found = {n: found[n].plus(v) for n, v in terms.items()} if found else terms
+        chosen = np.flatnonzero(alive & (group == which))
+        for piece in _pieces(run, len(chosen)):
+            terms = _together(run, given.at(chosen[piece]), steps[chosen[piece]])
+            found = {n: found[n].plus(v) for n, v in terms.items()} if found else terms
     return found
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import UsageError
+from gradflow.spectra.numerics.largest import spectral_norms
 
 Floats = NDArray[np.float64]
 Exponents = NDArray[np.int64]
@@ -148,6 +149,7 @@ def log_norms_backward(blocks: Iterable[Floats]) -> Floats:
     """The same of step Jacobians in blocks (..., m, d, d), the block of the last steps first."""
     log_norms: list[Floats] = []
     product: Floats | None = None
+    start: Floats | None = None
     total = np.zeros((), dtype=np.int64)
     for block in blocks:
         given = as_steps(block, "log_norms_of_products", batched=True)
@@ -159,6 +161,6 @@ def log_norms_backward(blocks: Iterable[Floats]) -> Floats:
             step, exponent = normalized(given[..., length - back, :, :], axis=(-1, -2))
             product, shift = normalized(product @ step, axis=(-1, -2))
             total = total + shift[..., 0, 0] + exponent[..., 0, 0]
-            norm = np.linalg.norm(product, ord=2, axis=(-2, -1))
+            norm, start = spectral_norms(product, start)
             log_norms.append(log_magnitude(norm) + total * np.log(2))
     return np.stack(log_norms, axis=-1)

@@ -44,6 +44,8 @@ _WHERE = "product_eigenvalues"
 _TARGET = 1e-9
 # An error in nats beyond which a value may be what rounding has left of an exact zero.
 _RANK = 1e-3
+# Predicted seconds of longer arithmetic under which it is quicker than any sweep.
+_AT_ONCE = 1e-4
 # Two runs that round otherwise are this part of their error apart, or more.
 _SAFETY = 10.0
 
@@ -70,13 +72,17 @@ class ProductEigenvalues:
     error: Floats
 
     def __repr__(self) -> str:
-        *batch, count = self.log_abs.shape
-        largest, smallest = self.log_abs[(0,) * len(batch)][[0, -1]]
+        if not self.log_abs.size:
+            return f"<ProductEigenvalues of no product: shape {self.log_abs.shape}>"
+        first = (0,) * (self.log_abs.ndim - 1)
+        count, (largest, smallest) = self.log_abs.shape[-1], self.log_abs[first][[0, -1]]
         return (
             f"<ProductEigenvalues {count}: log |lambda| from {largest:.4g} down to {smallest:.4g}>"
         )
 
     def _repr_html_(self) -> str:
+        if not self.log_abs.size:
+            return "<b>eigenvalues of the product</b> of no trajectory"
         first = (0,) * (self.log_abs.ndim - 1)
         largest, smallest = self.log_abs[first][[0, -1]]
         return (
@@ -153,6 +159,9 @@ def _of_part(steps: Floats) -> Floats:
     found[0] = -np.inf
     if alive == 0:
         return found
+    seconds = _judge_seconds(steps)
+    if seconds <= _AT_ONCE:
+        return _judged(steps)
     one = cycle_eigenvalues(around, 0)
     two = cycle_eigenvalues([step.T for step in around[::-1]], 1)
     certain = False
@@ -165,7 +174,6 @@ def _of_part(steps: Floats) -> Floats:
         certain = bool((found[2] <= _TARGET * np.maximum(1, np.abs(found[0])))[:alive].all())
     if certain:
         return found
-    seconds = _judge_seconds(steps)
     if affordable(n, seconds):
         return _judged(steps)
     known = one is not None and two is not None and bool(np.isfinite(found[:, :alive]).all())

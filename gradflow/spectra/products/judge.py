@@ -44,7 +44,7 @@ def judge_seconds(factors: Floats) -> float:
     """About how long `judged` takes for the product of all factors, measured on one machine."""
     count, d = factors.shape[:2]
     least = _seconds(count, d, 53.0 * count)
-    return least if least > 10 * SECONDS else _seconds(count, d, whole_bits(factors))
+    return _seconds(count, d, whole_bits(factors)) if affordable(d, least) else least
 
 
 def _seconds(count: int, d: int, bits: float) -> float:

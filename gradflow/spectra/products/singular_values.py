@@ -80,6 +80,8 @@ class SingularValues(Drawable):
     def __repr__(self) -> str:
         if not self.lag.size:
             return "<SingularValues at 0 lags>"
+        if not self.log_sigma.size:
+            return f"<SingularValues of no product: shape {self.log_sigma.shape}>"
         first, last = self.log_sigma[(0,) * (self.log_sigma.ndim - 2)][-1][[0, -1]]
         return (
             f"<SingularValues at {self.lag.size} lags, at lag {self.lag[-1]}: log sigma from "
@@ -87,6 +89,8 @@ class SingularValues(Drawable):
         )
 
     def _repr_html_(self) -> str:
+        if not self.log_sigma.size:
+            return "<b>singular values</b> of no trajectory"
         first, last = self.log_sigma[(0,) * (self.log_sigma.ndim - 2)][-1][[0, -1]]
         return (
             f"<b>singular values</b> at lags {int(self.lag[0])} to {int(self.lag[-1])}; at the "
@@ -131,7 +135,7 @@ def _at_lags(steps: Floats, lags: Sequence[int] | None, doubt: float) -> Singula
     else:
         chosen = checked_lags(lags, length)
     ascending = sorted({int(lag) for lag in chosen if lag > 0})
-    found = np.zeros((2, max(1, math.prod(lead)), len(ascending), d))
+    found = np.zeros((2, math.prod(lead), len(ascending), d))
     if ascending:
         last = steps.reshape(found.shape[1], length, d, d)[:, length - ascending[-1] :]
         with one_thread(), np.errstate(all="ignore"):
