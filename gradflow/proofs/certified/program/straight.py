@@ -17,6 +17,8 @@ import numpy as np
 from gradflow.errors import UsageError
 from gradflow.proofs.certified.program.steps import Floats, Given, Program
 
+_LEAST = 8
+"""Bits after the point that fractions in equations may have at least twice, ``1/8`` among them."""
 KNOWN = ("sigmoid", "tanh", "relu")
 """Elementwise functions that the whole-number arithmetic has rules for."""
 
@@ -172,6 +174,10 @@ class _Gathering:
                     inner = self.sums[o.operands[0]]
                     return _Sum(inner.maps, inner.values, inner.pieces, inner.shift + b)
                 value = self.value(o.operands[0])
+                if o.numbers != (Fraction(-1), Fraction(1)) and _dyadic(a) and _dyadic(b):
+                    factor = self.line(Line(kind="constant", shift=a, size=size))
+                    line = Line(kind="mul", operands=(factor, value), size=size)
+                    return _Sum(values=(self.line(line),), shift=b)
                 return self.made(
                     Line(kind="scale", operands=(value,), numbers=o.numbers, size=size)
                 )
@@ -207,6 +213,7 @@ def numbers(given: Given, *more: Floats) -> Numbers:
     """Return the exact numbers of a network; ``more`` arrays only share the least ``q``."""
     arrays = (*given.matrices.values(), *given.arrays.values(), *given.inputs.values())
     q = max((bits(a) for a in (*arrays, *given.start.values(), *more)), default=0)
+    q = max(q, _LEAST)
     return Numbers(
         q=q,
         matrices={n: rows_of(a, q) for n, a in given.matrices.items()},
