@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gradflow.codegen import compile, to_jax, to_torch
     from gradflow.jacobians import bptt, jacobian
     from gradflow.networks import Network, read, settle, stack
+    from gradflow.proofs.certified.certifying import certify
     from gradflow.proofs.proving import prove
     from gradflow.reporting import report
     from gradflow.spectra import (
@@ -76,6 +77,7 @@ __all__ = [
     "__version__",
     "bptt",
     "cells",
+    "certify",
     "codegen",
     "compile",
     "continue_fixed_points",
@@ -131,6 +133,7 @@ _HOME = {
     "SingularValues": "spectra",
     "Trajectory": "spectra",
     "bptt": "jacobians",
+    "certify": "proofs",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
     "diagnose": "studies",

@@ -11,7 +11,10 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
+    "CertifiedGradient": "certified.gradient.certified",
+    "CertifiedProducts": "certified.along.products",
     "Claim": "claims.claim",
+    "Loss": "certified.gradient.loss",
     "Margin": "claims.claim",
     "Premise": "coq.scripts",
     "Theorem": "coq.scripts",
@@ -26,9 +29,11 @@ _HOME = {
     "box_bound": "weights.boxes",
     "carousel": "bounding.carousels",
     "carousel_invariant": "bounding.invariants",
-    "certify": "claims.refute",
+    "certify": "certified.certifying",
+    "certify_bound": "claims.refute",
     "enclose": "weights.enclosing",
     "forget_bias_for": "bounding.forget_bias",
+    "gradient_claim": "certified.theorem.claim",
     "prove": "proving",
     "register_theorems": "theorems",
     "sigma_max": "weights.singular_values",

@@ -13,7 +13,7 @@ from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.forget_bias import forget_bias_for, gate_below
 from gradflow.proofs.bounding.step import facts_of
 from gradflow.proofs.claims import evidence
-from gradflow.proofs.claims.refute import attack, certify
+from gradflow.proofs.claims.refute import attack, certify_bound
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
 from proofs.user_cells import leaky
@@ -245,8 +245,8 @@ def test_a_false_gate_bound_is_refused_with_a_counterexample():
     facts = Facts(gf.cells.get("lstm"))
     i = symbol("i")
     with pytest.raises(UsageError, match=r"false at i = 1/2, where the value is 1/4"):
-        certify(facts, [i, 1 - i], Q(1, 5))
-    upper, lower = certify(facts, [i, 1 - i], Q(1, 4))
+        certify_bound(facts, [i, 1 - i], Q(1, 5))
+    upper, lower = certify_bound(facts, [i, 1 - i], Q(1, 4))
     assert upper.check()
     assert lower.check()
 
@@ -255,10 +255,10 @@ def test_the_lstm_without_a_bound_on_c_is_refused():
     facts = facts_of(gf.cells.get("lstm"))
     f, c = symbol("f"), symbol("c")
     with pytest.raises(UsageError, match=r"is false at c = -?\d+, f = 1/4"):
-        certify(facts, [c, f, 1 - f], Q(1, 4))
+        certify_bound(facts, [c, f, 1 - f], Q(1, 4))
     new = symbol("c_next")
     with pytest.raises(UsageError, match="is false at"):
-        certify(facts, [new], Q(1))
+        certify_bound(facts, [new], Q(1))
 
 
 def test_a_true_bound_without_a_certificate_is_not_claimed():
@@ -266,7 +266,7 @@ def test_a_true_bound_without_a_certificate_is_not_claimed():
     i = symbol("i")
     steep = [i, 1 - i, 1 - 2 * i]
     with pytest.raises(UsageError, match="no certificate was found, and no counterexample"):
-        certify(facts, steep, Q(97, 1000))  # the supremum is 1/(6 sqrt 3) = 0.0962...
+        certify_bound(facts, steep, Q(97, 1000))  # the supremum is 1/(6 sqrt 3) = 0.0962...
 
 
 def test_the_spectral_radius_falls_to_an_attack():

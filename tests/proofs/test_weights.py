@@ -204,10 +204,49 @@ def test_no_input_of_the_box_breaks_its_bound(name, radius):
             whole = j @ whole
         assert np.linalg.norm(whole, 2) <= float(bound.high) * (1 + 1e-10)
         apart = np.linalg.norm(near.flat_states[-1] - run.flat_states[-1])
-        assert apart <= float(bound.reached) * (1 + 1e-10) + 1e-12
+        assert bound.reached is None or apart <= float(bound.reached) * (1 + 1e-10) + 1e-12
+        assert np.linalg.norm(whole, 2) >= float(bound.low) * (1 - 1e-10)
     if radius == 0:
         centre = enclose(run)
         assert centre.low <= bound.high <= centre.high * (1 + Q(1, 10**6))
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0, 5.0])
+def test_a_box_around_an_lstm_holds_its_corners_and_an_adversary(bias):
+    cell = gf.cells.get("lstm")
+    params = cell.init(rng=0, hidden=6, inputs=4, forget_bias=bias)
+    rng = np.random.default_rng(1)
+    x = np.eye(4)[rng.integers(0, 4, 30)]
+    centre = gf.run(cell, params, x)
+    radius = 1e-5
+    bound = box_bound(centre, radius)
+    middle = float(enclose(centre).low)
+    assert middle * 0.9 < float(bound.low) < middle < float(bound.high) < middle * 1.1
+
+    def value(signs):
+        whole = np.eye(12)
+        near = gf.run(cell, params, x + radius * signs)
+        for j in near.jacobians():
+            whole = j @ whole
+        apart = np.linalg.norm(near.flat_states[-1] - centre.flat_states[-1])
+        assert apart <= float(bound.reached) * (1 + 1e-10)
+        return np.linalg.norm(whole, 2)
+
+    found = [value(rng.choice([-1.0, 1.0], x.shape)) for _ in range(40)]
+    for way in (1, -1):  # one input after another goes to the corner that is worse
+        signs = np.zeros_like(x)
+        for t in rng.permutation(30)[:12]:
+            tries = []
+            for k in range(4):
+                for sign in (-1.0, 1.0):
+                    other = signs.copy()
+                    other[t, k] = sign
+                    tries.append((way * value(other), k, sign))
+            _, k, sign = max(tries)
+            signs[t, k] = sign
+        found.append(value(signs))
+    assert float(bound.low) <= min(found) < middle * (1 - 1e-6)
+    assert middle * (1 + 1e-6) < max(found) <= float(bound.high)
 
 
 def test_boxes_of_a_contraction_stay_useful_and_others_say_so():

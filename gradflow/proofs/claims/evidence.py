@@ -25,6 +25,8 @@ def check(evidence: Mapping[str, Any]) -> str:
     Evidence that cannot be read, or is of an unknown kind, is wrong.
     """
     try:
+        if evidence.get("kind") == "gradient":
+            return _gradient(evidence)
         checker = _CHECKERS.get(str(evidence.get("kind")))
         if checker is None:
             return f"evidence of an unknown kind {evidence.get('kind')!r}"
@@ -41,6 +43,13 @@ def check(evidence: Mapping[str, Any]) -> str:
         ValueError,
     ) as error:
         return f"evidence that cannot be read ({type(error).__name__}: {str(error)[:200]})"
+
+
+def _gradient(evidence: Mapping[str, Any]) -> str:
+    # the only checker that reads NumPy's module, which the others can do without
+    from gradflow.proofs.certified.gradient.replay import fault
+
+    return fault(evidence)
 
 
 def step(bound: Any) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def origin(claim: Claim, known: Mapping[str, str]) -> Origin:
         return Origin("")
     if claim.name == f"{claim.cell}.weights":
         return Origin(_weights(claim))
+    if claim.name == f"{claim.cell}.gradient":
+        return _gradient(claim, proof)
     listed = shipped().get(claim.name, {})
     if listed.get("seal") == own:
         return Origin("", listed["proof"] == proof)
@@ -88,6 +90,25 @@ def _weights(claim: Claim) -> str:
     bound = upper(cell)
     again = step_seal(claim.declaration, bound.evidence[0]["derivation"], bound.assumes)
     return "" if again == own else "the bounds of a step are not those of the declared cell"
+
+
+def _gradient(claim: Claim, proof: str) -> Origin:
+    """Compare a claim about the gradient of one network, made again from its numbers."""
+    if find_spec("sympy") is None:
+        return Origin("the gradient of one network needs SymPy to be compared with its cell")
+    cell = _declared(claim.declaration)
+    if isinstance(cell, str):
+        return Origin(cell)
+    if len(claim.evidence) != 1 or claim.evidence[0].get("kind") != "gradient":
+        return Origin("a claim about a gradient rests on one piece of evidence of that kind")
+    from gradflow.proofs.certified.theorem.claim import gradient_again
+
+    found = gradient_again(cell, claim.evidence[0], script=claim.script is not None)
+    made, read = stated(found), stated(claim) | {"scope": ""}
+    odd = _difference(read, made | {"scope": ""})
+    if odd:
+        return Origin(f"gradflow's own {claim.name} has another {odd}")
+    return Origin("", found.script is not None and digest(found.script.proof) == proof)
 
 
 def _again(claim: Claim) -> Claim | str:

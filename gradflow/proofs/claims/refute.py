@@ -37,7 +37,9 @@ _HEIGHTS = tuple(Fraction(10) ** k for k in range(4))
 _MOST = 200_000
 
 
-def certify(facts: Facts, factors: Sequence[sp.Expr], bound: Fraction) -> tuple[Identity, Identity]:
+def certify_bound(
+    facts: Facts, factors: Sequence[sp.Expr], bound: Fraction
+) -> tuple[Identity, Identity]:
     """Return identities for ``|product(factors)| <= bound``, or a better bound.
 
     Raises ``UsageError`` with a concrete counterexample where the claim is false, and where neither

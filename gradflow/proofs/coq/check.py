@@ -25,7 +25,7 @@ from gradflow.proofs.coq.rules import forbidden
 from gradflow.proofs.coq.scripts import Script
 from gradflow.proofs.limits import limit
 
-LIBRARY = "GradFlow"
+LIBRARY, NUMERIC = "GradFlow", "NumGrad"
 ALLOWED = frozenset(
     {
         "ClassicalDedekindReals.sig_forall_dec",
@@ -68,9 +68,9 @@ def available() -> bool:
     return shutil.which("coqc") is not None
 
 
-def library_text() -> str:
-    """Return the source of the library that every generated file applies."""
-    return files("gradflow.proofs").joinpath(f"coq/{LIBRARY}.v").read_text("utf-8")
+def library_text(name: str = LIBRARY) -> str:
+    """Return the source of a library that generated files apply."""
+    return files("gradflow.proofs").joinpath(f"coq/{name}.v").read_text("utf-8")
 
 
 @contextmanager
@@ -78,12 +78,19 @@ def workshop() -> Iterator[Path]:
     """Yield a folder with the compiled library, for any number of checks."""
     with tempfile.TemporaryDirectory(prefix="gradflow-coq-") as name:
         folder = Path(name)
-        (folder / f"{LIBRARY}.v").write_text(library_text(), "utf-8")
-        done = _run(folder, f"{LIBRARY}.v", LIMIT)
-        if isinstance(done, str) or done.returncode:
-            why = done if isinstance(done, str) else done.stderr
-            raise AssertionError(f"the Coq library of gradflow does not compile: {why}")
+        _compile(folder, LIBRARY)
         yield folder
+
+
+def _compile(folder: Path, name: str) -> None:
+    """Compile a library of gradflow in a workshop, once."""
+    if (folder / f"{name}.vo").exists():
+        return
+    (folder / f"{name}.v").write_text(library_text(name), "utf-8")
+    done = _run(folder, f"{name}.v", LIMIT)
+    if isinstance(done, str) or done.returncode:
+        why = done if isinstance(done, str) else done.stderr
+        raise AssertionError(f"the Coq library of gradflow does not compile: {why}")
 
 
 @cache
@@ -111,11 +118,14 @@ def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
     seconds
         How long Coq may work on it.
     """
-    if word := forbidden(script.proof, script.theorem):
+    numeric = f"Require Import ZArith List {NUMERIC}." in script.statement
+    if word := forbidden(script.proof, script.theorem, numeric=numeric):
         return Verdict(False, f"the proof contains {word!r}, which a proof may not")
     with tempfile.TemporaryDirectory(prefix="one-", dir=folder) as name:
         place = Path(name)
-        (place / f"{LIBRARY}.vo").symlink_to(folder / f"{LIBRARY}.vo")
+        for library in (LIBRARY, NUMERIC) if numeric else (LIBRARY,):
+            _compile(folder, library)
+            (place / f"{library}.vo").symlink_to(folder / f"{library}.vo")
         final = _FINAL.format(theorem=script.theorem)
         printed = ""
         for file, text in (

@@ -1,0 +1,1 @@
+"""Certified statements about a given network along given data: products, gradients, boxes."""

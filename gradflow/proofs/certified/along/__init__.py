@@ -1,0 +1,1 @@
+"""Products of step Jacobians along a run: its true states, Jacobians with errors, a tree."""

@@ -1,0 +1,1 @@
+"""Gradients of a loss along a run, in whole numbers."""

@@ -1,0 +1,168 @@
+"""A certified gradient as a claim: words, evidence, and the Coq theorem where there is a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradflow.cells.cell import Cell
+from gradflow.errors import UsageError
+from gradflow.given import instance, real_number
+from gradflow.proofs.certified.gradient import replay
+from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
+from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.proofs.certified.theorem.layout import layout
+from gradflow.proofs.certified.theorem.proof import THEOREM, proof
+from gradflow.proofs.certified.theorem.statement import HEADER, definitions
+from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.seal import plain_declaration
+from gradflow.proofs.coq.scripts import Script
+from gradflow.proofs.coq.terms import NotExportedError
+from gradflow.spectra import run as run_cell
+
+_DIGITS = 10
+
+
+def gradient_claim(found: CertifiedGradient, *, seconds: float = 600.0) -> Claim:
+    """Return the statement about every lag, with a Coq theorem if that takes no longer.
+
+    ``seconds`` of work of Coq are allowed; :func:`seconds_of_coq` estimates what it takes. Without
+    the theorem the claim is CERTIFIED, and its scope says why. Raises ``UsageError`` for stacked
+    layers, which no one cell declares.
+    """
+    instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
+    allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
+    if found.cell is None:
+        raise UsageError(
+            "gradient_claim: stacked layers are certified, and no one cell declares them; claim "
+            "the gradient of one layer, or declare the stack as one cell."
+        )
+    script, scope = None, ""
+    cost = seconds_of_coq(found)
+    if cost > allowed:
+        scope = f"Coq would take about {cost:.0f} s, and {allowed:.0f} s are allowed"
+    else:
+        try:
+            script = _script(found.cell, found)
+        except (UsageError, NotExportedError) as error:
+            scope = str(error).rstrip(".")
+    evidence = replay.data(
+        found.line, found.numbers, found.scored, found.found, found.bits, found.steps
+    )
+    return Claim(
+        name=f"{found.cell.name}.gradient",
+        cell=found.cell.name,
+        **texts(evidence),
+        evidence=(evidence,),
+        script=script,
+        declaration=plain_declaration(found.cell.declaration),
+        scope=scope,
+    )
+
+
+def _script(cell: Cell, found: CertifiedGradient) -> Script:
+    plan = layout(found)
+    title = f"Cell {cell.name}: the gradient of one loss of one network along one input."
+    stated = definitions(cell, plan, list(range(found.steps + 1)))
+    statement = f"{HEADER.format(title=title)}{stated}\nDefinition claim : Prop := stated.\n"
+    return Script(theorem=THEOREM, statement=statement, proof=proof(cell, plan))
+
+
+def seconds_of_coq(found: CertifiedGradient) -> float:
+    """Return about how many seconds Coq works on the theorem.
+
+    From measured costs of its integers: 60 us for a weight of 24 bits times 128 bits, 1.5 ms for a
+    sigmoid of 128 bits, 0.3 ms for a product of two such numbers, and 8 s around them.
+    """
+    p, q = found.bits[0] / 128, found.numbers.q
+    weights = sum(
+        len(found.numbers.matrices[one.matrix]) * len(found.numbers.matrices[one.matrix][0])
+        for one in found.line.lines
+        if one.kind == "affine"
+    )
+    functions = sum(one.size for one in found.line.lines if one.kind in ("sigmoid", "tanh"))
+    products = sum(one.size for one in found.line.lines if one.kind == "mul")
+    step = 2 * weights * 60e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
+    step += functions * 1.5e-3 * p**1.7 + (2 * functions + 3 * products) * 3e-4 * p**1.6
+    return float(8.0 + found.steps * step)
+
+
+def texts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts of the claim, made from its data alone."""
+    loss, steps, bounds = data["loss"], data["steps"], data["bounds"]
+    low, high = bounds[0][""]
+    first = _interval(low, high, data["p"])
+    parts = [p for p in bounds[0] if p]
+    rows = [
+        f"after {k} steps: "
+        + ", ".join(
+            f"by {p} in {_interval(bounds[k][p][0], bounds[k][p][1], data['p'])}" for p in parts
+        )
+        for k in sorted({0, steps // 4, steps // 2, 3 * steps // 4, steps})
+    ]
+    when = "at every step" if len(loss["targets"]) > 1 else f"at step {steps}"
+    return {
+        "words": (
+            f"for these weights and this input of {steps} steps, the gradient of the "
+            f"{loss['kind']} loss {when} by the state exists, and its norm at step 0 lies in "
+            f"{first}"
+        ),
+        "formula": rf"\left|\frac{{\partial L}}{{\partial s_0}}\right| \in {first}",
+        "hypotheses": (
+            f"the weights, the input and the initial state are the numbers of the data, whole "
+            f"multiples of 2^-{data['q']}",
+            "arithmetic is that of real numbers; floating point inside the network is not covered",
+        ),
+        "proof": (*rows, f"balls of whole numbers, {data['p']} bits, forwards and backwards"),
+    }
+
+
+def _interval(low: int, high: int, p: int) -> str:
+    return f"[{_decimal(low, p, 0)}, {_decimal(high, p, 1)}]"
+
+
+def _decimal(number: int, p: int, up: int) -> str:
+    """Return a decimal that is not above, or with ``up`` not below, ``number 2^-p``."""
+    if number <= 0:
+        return "0"
+    value, exponent = Fraction(number, 1 << p), 0
+    while value * Fraction(10) ** exponent < 10 ** (_DIGITS - 1):
+        exponent += 1
+    while value * Fraction(10) ** exponent >= 10**_DIGITS:
+        exponent -= 1
+    scaled = value * Fraction(10) ** exponent
+    digits = str(-(-scaled.numerator // scaled.denominator) if up else int(scaled))
+    return f"{digits[0]}.{digits[1:]}e{len(digits) - 1 - exponent}"
+
+
+def gradient_again(cell: Cell, data: Mapping[str, Any], *, script: bool) -> Claim:
+    """Make the claim of some data again, from the declared cell and the numbers alone."""
+    scale = 2.0 ** -int(data["q"])
+
+    def floats(given: Any) -> Any:
+        return np.array(given, dtype=object).astype(np.float64) * scale
+
+    params = {k: floats(v) for k, v in (*data["matrices"].items(), *data["vectors"].items())}
+    params = {k: v for k, v in params.items() if k in cell.parameters or k in cell.constant_names}
+    inputs = {k: floats(v) for k, v in data["inputs"].items()}
+    state = {k: floats(v) for k, v in data["start"].items()}
+    steps = int(data["steps"])
+    run = run_cell(cell, params, inputs or None, state, steps=steps)
+    loss = data["loss"]
+    targets = [
+        y if loss["kind"] == "cross-entropy" else floats(y) for y in loss["targets"].values()
+    ]
+    every = len(targets) > 1
+    made = Loss(
+        kind=loss["kind"],
+        weight=floats(loss["weight"]),
+        bias=floats(loss["bias"]),
+        target=targets if every else targets[0],
+        part=loss["part"],
+        every_step=every,
+    )
+    found = certify_gradient(run, made, bits=(int(data["p"]), int(data["m"])), parameters=False)
+    return gradient_claim(found, seconds=1e9 if script else -1.0)
