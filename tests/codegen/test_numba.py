@@ -90,7 +90,10 @@ def test_a_wrong_factor_is_seen(monkeypatch):
         numba_target,
         "loop_lines",
         lambda cell, routine: [
-            line.replace("tanh(", "1.000001 * tanh(") for line in printed(cell, routine)
+            line.replace("tanh(", "1.000001 * tanh(").replace(
+                "tanh_slope(", "1.000001 * tanh_slope("
+            )
+            for line in printed(cell, routine)
         ],
     )
     cell = gf.Cell(

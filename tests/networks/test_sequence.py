@@ -225,7 +225,7 @@ def test_no_file_a_folder_and_an_impossible_name(tmp_path):
     with pytest.raises(InputError, match="is a folder") as caught:
         read_sequence(tmp_path, 2)
     sentence(caught.value, str(tmp_path))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(UsageError, match="a path holds no zero byte"):
         read_sequence("a\0b", 2)
 
 
