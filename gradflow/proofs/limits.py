@@ -24,6 +24,17 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def limited(command: list[str], seconds: float, memory: int, files: int) -> list[str]:
+    """Return the command that sets limits and then becomes ``command``; see :func:`limit`.
+
+    A process of its own sets them, since code between fork and exec is unsafe where a library of
+    this one runs threads. Where the system knows no such limits it is ``command`` itself.
+    """
+    if find_spec("resource") is None:
+        return command
+    return [sys.executable, "-P", __file__, str(seconds), str(memory), str(files), *command]
+
+
 def limit(seconds: float, memory: int, files: int) -> None:
     """Bound this process: seconds of work, bytes of memory, bytes of any file it writes.
 
@@ -44,3 +55,12 @@ def limit(seconds: float, memory: int, files: int) -> None:
         if most != resource.RLIM_INFINITY:
             value = min(value, most)
         resource.setrlimit(what, (value, value))
+
+
+if __name__ == "__main__":
+    limit(float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    try:
+        os.execvp(sys.argv[4], sys.argv[4:])
+    except OSError as error:
+        print(f"{sys.argv[4]} cannot be started ({error.strerror})", file=sys.stderr)
+        sys.exit(127)

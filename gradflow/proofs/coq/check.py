@@ -17,13 +17,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from gradflow.proofs.coq.rules import forbidden
 from gradflow.proofs.coq.scripts import Script
-from gradflow.proofs.limits import limit
+from gradflow.proofs.limits import limited
 
 LIBRARY, NUMERIC = "GradFlow", "NumGrad"
 ALLOWED = frozenset(
@@ -161,7 +161,7 @@ def _run(folder: Path, file: str, seconds: float) -> subprocess.CompletedProcess
     """Compile a file within limits of time, memory and disk; return what went wrong as text."""
     try:
         return subprocess.run(
-            ["coqc", "-q", "-R", ".", PREFIX, file],
+            limited(["coqc", "-q", "-R", ".", PREFIX, file], seconds, MEMORY, FILES),
             cwd=folder,
             env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
@@ -169,7 +169,6 @@ def _run(folder: Path, file: str, seconds: float) -> subprocess.CompletedProcess
             text=True,
             errors="replace",
             timeout=seconds * _WALL,
-            preexec_fn=partial(limit, seconds, MEMORY, FILES),
         )
     except subprocess.TimeoutExpired:
         return f"no answer within {seconds * _WALL:g} s"
