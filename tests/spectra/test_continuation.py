@@ -237,7 +237,7 @@ def test_the_branch_is_drawn_through_its_folds():
     np.testing.assert_array_equal(ax.lines[-1].get_xdata(), found.fold_values)
     assert ax.lines[0].get_xdata()[-1] == ax.lines[1].get_xdata()[0]
     assert draw_svg(plot_branch, found).startswith("<svg")
-    with pytest.raises(UsageError, match="unit=1, and the state has the entries 0 to 0"):
+    with pytest.raises(UsageError, match="unit is 1; it must be a whole number from 0 to 0"):
         found.plot(Figure().subplots(), unit=1)
 
 
