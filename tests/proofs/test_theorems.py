@@ -352,7 +352,7 @@ def test_the_forget_bias_keeps_what_it_promises():
 def test_no_forget_bias_helps_against_large_maps():
     norms = {k: Q(1) for k in ("U_i", "U_f", "U_o", "U_g", "W_f")}
     assert forget_bias_for(10, Q(1, 2), norms, 4, Q(1), Q(10)) is None
-    with pytest.raises(UsageError, match="keep lies in"):
+    with pytest.raises(UsageError, match="it must lie between 0 and 1"):
         forget_bias_for(10, Q(2), norms, 4, Q(1), Q(10))
 
 
