@@ -39,12 +39,12 @@ def command(*words: object) -> str:
 
 
 def readable(name: str) -> str:
-    """Return a name that the system gave, such as a file's, as text that UTF-8 can hold.
+    r"""Return a name that the system gave, such as a file's, as text that UTF-8 can hold.
 
     Python keeps bytes that its encoding cannot read as lone surrogates. They are read as UTF-8,
     which they are where the locale alone is ASCII, and what is none is marked.
 
-    >>> readable("caf\udcc3\udca9"), readable("x\udcff")
-    ('café', 'x\ufffd')
+    >>> readable("caf\udcc3\udca9"), ascii(readable("x\udcff"))
+    ('café', "'x\\ufffd'")
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
