@@ -41,7 +41,7 @@ class CertifiedProducts:
     >>> import gradflow as gf
     >>> run = gf.run("scalar", {"w": [0.5]}, state=[1.0], steps=7)
     >>> gf.certify(run)
-    <CertifiedProducts scalar: log |P(7, 0)| in [-4.852030264, -4.852030264], 192 bits>
+    <CertifiedProducts scalar: log |P(7, 0)| in [-4.852030266, -4.852030262], 192 bits>
     """
 
     given: Given

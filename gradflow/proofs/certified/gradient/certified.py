@@ -61,7 +61,7 @@ class CertifiedGradient:
     >>> import gradflow as gf
     >>> run = gf.run("scalar", {"w": [0.5]}, state=[1.0], steps=7)
     >>> gf.certify(run, gf.proofs.Loss(kind="linear", weight=[1.0]))
-    <CertifiedGradient scalar: |dL/ds_0| in [0.00781250000000000, 0.0078125], 96 bits>
+    <CertifiedGradient scalar: |dL/ds_0| in [0.0078125, 0.0078125], 80 bits>
     """
 
     cell: Cell | None
