@@ -15,7 +15,10 @@ import pytest
 import sympy as sp
 
 import gradflow as gf
+from gradflow.cells.language.functions import FUNCTIONS
+from gradflow.cells.registry import CELLS
 from gradflow.errors import GradflowError
+from gradflow.proofs.theorems import SETS
 from oracles import calls
 
 SECONDS = 20
@@ -224,6 +227,16 @@ def folder(tmp_path_factory):
 def elsewhere(folder, monkeypatch):
     """A word may be the right name of a file, which is then written here."""
     monkeypatch.chdir(folder)
+
+
+@pytest.fixture(autouse=True)
+def registries():
+    """What a call registers is gone again after it."""
+    kept = [(registry, dict(registry._added)) for registry in (CELLS, FUNCTIONS, SETS)]
+    yield
+    for registry, added in kept:
+        registry._added.clear()
+        registry._added.update(added)
 
 
 @pytest.fixture(scope="module")

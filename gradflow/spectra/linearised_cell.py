@@ -18,6 +18,7 @@ from gradflow.codegen.logarithms.steps import log_input_jacobians, log_jacobians
 from gradflow.codegen.over_time import Pulled, pull_back
 from gradflow.codegen.varying import Varying
 from gradflow.errors import UsageError
+from gradflow.given import flag
 from gradflow.memory import rows_together
 from gradflow.spectra.faults.fault import Fault
 from gradflow.spectra.faults.of_slopes import fault_of_slopes
@@ -122,6 +123,8 @@ class LinearisedCell(Linearised):
         That ``by_inputs`` if asked for. It is a single number where that is enough to see that
         nothing is lost, unless ``closely``.
         """
+        by_inputs = flag(by_inputs, "log_least: by_inputs")
+        closely = flag(closely, "log_least: closely")
         if not (by_inputs or closely):
             return self._log_least
         return self._least_of_steps(by_inputs, closely)

@@ -29,6 +29,7 @@ EXEMPT = {
     "Cell.definition_rows",  # of the functions that occur in what is printed
     "Fault.of_layer",  # by the network that has the layer
     "Trajectory.log_path_jacobians",  # of steps counted from 0
+    "Trajectory.log_input_jacobians",  # likewise
 }
 
 
@@ -222,6 +223,7 @@ def valid(folder: Path):
     options = {"transient": 1, "interval": 2, "blocks": 2, "initial": np.eye(3)[:, :1]}
     exponents = {**options, "leading": 1}
     claim = gf.prove("scalar")[0]
+    theorem = gf.proofs.Theorem(name="b", premises=(), conclusion="True", proof="exact I.")
     return {
         "cells.get": {"cell": "rnn"},
         "cells.register": {"cell": cell()},
@@ -372,6 +374,7 @@ def valid(folder: Path):
         "Trajectory.gradient_decay": {"gradient": np.ones(3), "units": True},
         "Trajectory.jacobian": {"t": 2},
         "Trajectory.jacobians": {"t": [1, 2]},
+        "Trajectory.log_least": {"by_inputs": False, "closely": False},
         "Trajectory.lyapunov": {"part": None, **exponents, "label": "a"},
         "Trajectory.one": {"index": ()},
         "Trajectory.parameter_gradient": {"gradient": np.ones(3), "lags": 2},
@@ -412,9 +415,10 @@ def valid(folder: Path):
         "spectra.quarter_circle": {"sigma": [0.5], "gain": 1.0},
         "spectra.saturated_singular_values": {"sigma": [0.5], "slopes": [1.0, 0.5], "gain": 1.0},
         "spectra.singular_values": {"jacobians": jacobians(), "lags": [1, 2]},
-        "proofs.after_boxes": {"cell": "rnn", "title": "a", "theorem": "b"},
-        "proofs.after_recurrence": {"cell": "rnn", "title": "a", "theorem": "b"},
-        "proofs.after_upper": {"cell": "rnn", "_": "a", "theorem": "b"},
+        **{
+            f"proofs.after_{what}": {"cell": "rnn", "title": "a", "theorem": theorem}
+            for what in ("boxes", "recurrence", "upper")
+        },
         "proofs.attack": {
             "cell": "scalar",
             "claimed": lambda ran: 1e9,
@@ -442,7 +446,7 @@ def valid(folder: Path):
         "proofs.register_theorems": {"cell": cell(), "claims": lambda cell: []},
         "proofs.sigma_max": {"matrix": np.eye(2)},
         "proofs.sigma_min": {"matrix": np.eye(2)},
-        "proofs.unit_invariants": {"cell": "rnn"},
+        "proofs.unit_invariants": {"cell": "rnn", "free": frozenset({"h"})},
         "proofs.verify": {"root": folder / "bundles", "coq": False, "solvers": False},
         "proofs.write": {"claim": claim, "out": folder / "written"},
         "gf.read": {"path": FILES / "bigru.safetensors"},

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.syntax import symbol
-from gradflow.given import choice
+from gradflow.given import choice, several
 from gradflow.proofs.algebra.finder import find_bound
 from gradflow.proofs.algebra.identity import Identity, Summand
 from gradflow.proofs.algebra.polynomial import ONE, Polynomial, constant, variable
@@ -27,7 +27,10 @@ def unit_invariants(cell: Cell | str, free: frozenset[str] = frozenset()) -> dic
     cannot be shown to stay, until the rest carry one another.
     """
     cell = get(cell)
-    parts = frozenset(cell.states) - free
+    given = several(free, "unit_invariants: free", "names of state parts")
+    parts = frozenset(cell.states) - {
+        choice(part, "unit_invariants: an item of free", cell.states) for part in given
+    }
     while True:
         facts = Facts(cell, parts)
         found = {p: i for p in sorted(parts) if (i := _stays(facts, p))}

@@ -61,7 +61,8 @@ def write(claim: Claim, out: Path) -> Path:
     Raises ``InputError`` if it cannot be written.
     """
     instance(claim, "write: claim", Claim, "gradflow.prove")
-    folder = path(out, "write: out") / claim.name
+    out = path(out, "write: out")
+    folder = out / claim.name
     texts = {
         "claim.json": _json(texts_of(claim)),
         "cell.json": _json(dict(claim.declaration)),

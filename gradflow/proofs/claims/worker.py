@@ -60,13 +60,17 @@ def main() -> None:
 
 
 def _work_for(seconds: float) -> None:
-    """End this process after so many more seconds of work, where the system can."""
+    """End this process after at most so many more seconds of work, where the system can.
+
+    It counts whole seconds, so at least one is left to begin with.
+    """
     if find_spec("resource") is None:
         return
     import resource
 
     most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    soft = int(time.process_time() + seconds) + 1
+    used = time.process_time()
+    soft = max(int(used + seconds), int(used) + 1)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, most))
 
 

@@ -41,12 +41,12 @@ def after_boxes(cell: Cell | str, title: str, theorem: Theorem) -> Script:
     cell = get(cell)
     terms = CoqTerms(cell)
     step = StepLemmas(terms=terms, facts=facts_of(cell), boxes=list(unit_invariants(cell)))
-    return script(framed(step, _recurrence(terms, title)), theorem)
+    return script(framed(step, _recurrence(terms, text(title, "title"))), theorem)
 
 
 def after_upper(cell: Cell | str, title: str, theorem: Theorem) -> Script:
     """Return the same where the theorem may use the bounds of a step, and the theorem ``upper``."""
-    return script(*_upper(get(cell), title), theorem)
+    return script(*_upper(get(cell), text(title, "title")), theorem)
 
 
 def alone(cell: Cell, title: str, theorem: Theorem) -> Script:

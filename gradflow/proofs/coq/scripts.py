@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradflow.given import instance
+
 HEADER = """(* {title} *)
 Require Import Reals Lra Lia GradFlow.
 Open Scope R_scope.
@@ -119,6 +121,8 @@ def implied(premises: Sequence[Premise], conclusion: str) -> str:
 
 def script(frame: Frame, *theorems: Theorem) -> Script:
     """Return the files of the last of some theorems; those before it may be used in its proof."""
+    for one in theorems:
+        instance(one, "theorem", Theorem, "gradflow.proofs.Theorem")
     theorem = theorems[-1]
     stated = implied(frame.premises, theorem.statement)
     variables = [f"Variable {name} : {type}." for name, type in frame.variables]
