@@ -4,8 +4,8 @@ The package is a house of floors, and data goes down the line; a floor imports o
 before it. `arrays`, `given`, `errors`, `files`, `prose`, `lazy`, `registry`, `provenance` and
 `drawable` stand outside:
 
-    cells -> jacobians -> codegen -> spectra -> proofs
-    -> networks -> studies -> figures -> reporting -> cli
+    cells -> jacobians -> codegen -> spectra -> ensembles
+    -> proofs -> networks -> studies -> figures -> reporting -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradflow import (
         cells,
         codegen,
+        ensembles,
         figures,
         jacobians,
         networks,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
+    from gradflow.ensembles import critical, mean_field
     from gradflow.jacobians import bptt, jacobian
     from gradflow.networks import Network, read, settle, stack
     from gradflow.proofs.certified.certifying import certify
@@ -81,13 +83,16 @@ __all__ = [
     "codegen",
     "compile",
     "continue_fixed_points",
+    "critical",
     "diagnose",
+    "ensembles",
     "figures",
     "fixed_points",
     "jacobian",
     "jacobians",
     "leading_exponents",
     "locate",
+    "mean_field",
     "networks",
     "proofs",
     "prove",
@@ -111,6 +116,7 @@ _HOME = {
             "jacobians",
             "codegen",
             "spectra",
+            "ensembles",
             "proofs",
             "networks",
             "studies",
@@ -136,11 +142,13 @@ _HOME = {
     "certify": "proofs",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
+    "critical": "ensembles",
     "diagnose": "studies",
     "fixed_points": "spectra",
     "jacobian": "jacobians",
     "leading_exponents": "spectra",
     "locate": "spectra",
+    "mean_field": "ensembles",
     "prove": "proofs",
     "read": "networks",
     "report": "reporting",

@@ -26,9 +26,9 @@ OUTSIDE |= {"drawable", "memory"}
 # they exist to import late what others name: a public name, a record, the figure of a result
 LATE = {"lazy", "registry", "drawable"}
 
-# rooms of codegen in which code is generated, and who else may enter: proofs evaluate its program
+# rooms of codegen in which code is generated, and who else may enter: its functions are called
 GENERATING = ("lowering", "printing", "targets")
-ENTER = ("gradflow.codegen", "gradflow.proofs.weights.values")
+ENTER = ("gradflow.codegen", "gradflow.proofs.weights.values", "gradflow.ensembles.numeric")
 
 # floor -> package -> the files that may import it, a pattern of their paths
 TRADE = {
@@ -45,6 +45,7 @@ TRADE = {
         "llvmlite": "*/numba/runtime.py",
     },
     "spectra": {"numpy": "*", "scipy": "*", "flint": "*/exact.py"},
+    "ensembles": {"sympy": "*", "numpy": "*", "scipy": "*"},
     "proofs": {"sympy": "*", "numpy": "*", "scipy": "*", "flint": "*/balls.py"},
     "networks": {
         "numpy": "*",

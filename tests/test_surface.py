@@ -10,8 +10,8 @@ import pytest
 import gradflow as gf
 from gradflow.errors import GradflowError, UsageError
 
-FLOORS = ("cells", "jacobians", "codegen", "spectra", "proofs", "networks", "studies", "figures")
-FLOORS += ("reporting",)
+FLOORS = ("cells", "jacobians", "codegen", "spectra", "ensembles", "proofs", "networks", "studies")
+FLOORS += ("figures", "reporting")
 LONGEST_REPR = 200
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 import gradflow as gf
 
-FLOORS = ("", "cells", "jacobians", "codegen", "spectra", "proofs", "networks", "studies")
-FLOORS += ("figures", "reporting")
+FLOORS = ("", "cells", "jacobians", "codegen", "spectra", "ensembles", "proofs", "networks")
+FLOORS += ("studies", "figures", "reporting")
 
 # what gradflow itself calls, on objects of its own: the records of backends and of sections, and
 # what a bound cell keeps beside its parameters
@@ -198,6 +198,7 @@ def objects(folder):
         "Drawable": run().decay(),
         "PathDecay": run().paths(np.ones(3)),
         "Claim": told[0],
+        "MeanField": gf.mean_field("rnn"),
         "Setup": study().setup,
         "Study": study(),
         "CertifiedGradient": gf.certify(
@@ -218,6 +219,17 @@ def valid(folder: Path):
     spectrum = ran.lyapunov()
     start = {"cell": cell(), "params": p, "x": X, "state": STATE, "steps": 6, "backend": "numpy"}
     half = Fraction(1, 2)
+    theory = {
+        "cell": "rnn",
+        "gains": 1.5,
+        "biases": {"b": (0.0, 0.1)},
+        "inputs": 0.5,
+        "tied": True,
+        "size": 256,
+        "populations": 2,
+        "steps": 1,
+        "rng": 0,
+    }
     drawn = {"ax": axes(), "x": "x", "y": "y"}
     series = gf.figures.Series(label="a", x=[0.0, 1.0], y=[1.0, 2.0])
     options = {"transient": 1, "interval": 2, "blocks": 2, "initial": np.eye(3)[:, :1]}
@@ -341,6 +353,12 @@ def valid(folder: Path):
             ),
             "seconds": 0.0,
         },
+        "gf.mean_field": {**theory, "method": "auto", "sizes": {"hidden": 4}},
+        "gf.critical": {**theory, "name": "U", "between": (0.5, 3.0), "gains": {"W": 1.0}},
+        "ensembles.white": {"variance": 1.0},
+        "ensembles.correlated": {"variance": 1.0, "memory": 0.5},
+        "ensembles.one_hot": {"symbols": 3},
+        "MeanField.width_correction": {"units": 100},
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
         "gf.report": {
             "cell": "scalar",

@@ -1,0 +1,1 @@
+"""Moment equations that close: fixed points, multipliers and correlations by quadrature."""

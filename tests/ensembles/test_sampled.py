@@ -1,0 +1,159 @@
+"""Sampled populations: the field oracle, closed theory, limits that are refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from ensembles.cells import ANTISYMMETRIC, LIGHT, OWN, SHIFT, SUMMED
+from gradflow.cells.initializers import (
+    constant,
+    glorot,
+    identity,
+    identity_plus_noise,
+    orthogonal,
+)
+from gradflow.ensembles.fields import Field
+from gradflow.ensembles.laws import MapLaw, read_laws
+from gradflow.errors import UsageError
+
+QUICK = {"populations": 3, "size": 256, "steps": 10}
+
+
+def test_a_field_is_one_linear_map():
+    rng = np.random.default_rng(0)
+    field = Field(300, 500, rng)
+    v, w = rng.standard_normal((2, 500))
+    u = rng.standard_normal(300)
+    a, b, c = field(v), field(w), field(u, transposed=True)
+    mixed = field(2 * v - 3 * w)
+    np.testing.assert_allclose(mixed, 2 * a - 3 * b, atol=2e-5)  # memory in single precision
+    assert u @ a == pytest.approx(v @ c, abs=1e-3)
+    assert u @ field(w) == pytest.approx(w @ c, abs=1e-3)
+    # entries of variance 1 / columns: each product has mean square |v|^2 / 500, both ways
+    assert np.mean(a**2) == pytest.approx(v @ v / 500, rel=1e-4)
+    assert np.mean(c**2) == pytest.approx(u @ u / 500, rel=0.2)
+    field.clear()
+    assert np.abs(field(v) - a).max() > 0.1
+
+
+def test_a_field_of_more_vectors_than_it_remembers():
+    rng = np.random.default_rng(1)
+    field = Field(400, 400, rng)
+    vectors = rng.standard_normal((200, 400))
+    answers = [field(v) for v in vectors]
+    # the last ones are remembered, the first ones drawn again
+    np.testing.assert_allclose(field(vectors[-1]), answers[-1], atol=1e-3)
+    assert np.abs(field(vectors[0]) - answers[0]).max() > 0.1
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_sampling_agrees_with_quadrature(tied):
+    exact = gf.mean_field("rnn", gains=2.0, biases={"b": (0, 0.1)}, tied=tied)
+    found = gf.mean_field(
+        "rnn", gains=2.0, biases={"b": (0, 0.1)}, tied=tied, method="sampled", size=600, steps=100
+    )
+    assert found.method == "sampled"
+    assert abs(found.exponent - exact.exponent) < 2 * found.error < 0.03
+    assert found.moments["h"] == pytest.approx(exact.moments["h"], rel=0.02)
+
+
+def test_sampling_finds_bulk_and_outlier():
+    case = {"gains": {"U_z": 1.0, "U_g": 1.3}, "biases": {"b_z": 1.0, "b_g": (0, 0.05)}}
+    exact = gf.mean_field(LIGHT, tied=False, **case)
+    found = gf.mean_field(
+        LIGHT, tied=False, method="sampled", size=2000, populations=3, steps=60, **case
+    )
+    assert found.bulk == pytest.approx(exact.bulk, abs=6e-3)
+    assert found.exponent == pytest.approx(exact.outlier, abs=0.015)
+
+
+def test_the_same_seed_gives_the_same_number():
+    one, two, three = (
+        gf.mean_field("rnn", method="sampled", rng=rng, **QUICK).exponent for rng in (1, 1, 2)
+    )
+    assert one == two != three
+
+
+@pytest.mark.parametrize("name", gf.cells.names())
+def test_every_cell_of_the_library_has_a_theory(name):
+    found = gf.mean_field(name, inputs=1.0, **QUICK)
+    assert found.error < 0.2
+    assert -3 < found.exponent < 0.1
+    assert repr(found).count("\n") == 0
+
+
+@pytest.mark.parametrize("cell", [OWN, SHIFT, ANTISYMMETRIC], ids=lambda c: c.name)
+def test_a_cell_of_ones_own_from_its_declaration(cell):
+    assert gf.mean_field(cell, gains=1.0, **QUICK).method == "sampled"
+
+
+def test_laws_of_inputs():
+    laws = [gf.ensembles.white(0.5), gf.ensembles.correlated(0.5, 0.9), gf.ensembles.one_hot(2)]
+    found = [gf.mean_field("rnn", gains=1.5, inputs=law, method="sampled", **QUICK) for law in laws]
+    # without memory of its own the network sees the variance alone, and all three have 1/2
+    exact = gf.mean_field("rnn", gains=1.5, inputs=0.5)
+    for one in found[:2]:
+        assert one.moments["h"] == pytest.approx(exact.moments["h"], rel=0.1)
+    assert found[2].moments["h"] == pytest.approx(exact.moments["h"], rel=0.2)
+
+
+def test_the_laws_are_those_of_the_initializers():
+    def law(rule, sizes=None):
+        return read_laws("t", gf.cells.rnn, {"U": rule}, None, 0.0, sizes).maps["U"]
+
+    n = {"hidden": 100, "input": 25}
+    assert law(identity(0.9)) == MapLaw(0.9, 0.0)
+    assert law(orthogonal(1.5)) == MapLaw(0.0, 1.5, orthogonal=True)
+    assert law(identity_plus_noise(1.0, 0.02), n) == MapLaw(1.0, 0.2)
+    assert law(glorot()) == law(2 * 0.5) == MapLaw(0.0, 1.0)
+    default = read_laws("t", gf.cells.rnn, None, None, 0.0, n)
+    assert default.maps["U"] == MapLaw(0.0, 1.0)
+    drawn = gf.cells.rnn.init(hidden=100, inputs=25, rng=0)["W"]
+    assert default.maps["W"].sigma == pytest.approx(drawn.std() * 5, rel=0.05)
+    assert read_laws("t", gf.cells.lstm, None, None, 0.0).vectors["b_f"].mean == 1.0
+    for rule, words in (
+        (constant(0.1), "do not fall as the units grow"),
+        (identity_plus_noise(1.0, 0.02), "pass sizes="),
+    ):
+        with pytest.raises(UsageError, match=words):
+            law(rule)
+
+
+def test_a_sum_has_no_limit():
+    with pytest.raises(UsageError, match=r"cell 'summed' has sum\(sum_in\), .* no limit"):
+        gf.mean_field(SUMMED)
+
+
+def test_a_mask_of_single_rows_has_no_limit():
+    cell = gf.Cell(
+        name="rows",
+        state="h",
+        maps="U",
+        masks={"U": "row(index) > column(index)"},
+        equations="h_next = tanh(U @ h)",
+    )
+    with pytest.raises(UsageError, match="every row is a kind of its own"):
+        gf.mean_field(cell, **QUICK)
+
+
+def test_an_identity_carries_everything():
+    found = gf.mean_field("irnn", inputs=0.0, biases={"b": 0.1}, **QUICK)
+    assert found.exponent == pytest.approx(0, abs=1e-9)
+    smaller = gf.mean_field("irnn", gains=identity(0.9), biases={"b": 0.1}, **QUICK)
+    assert smaller.exponent == pytest.approx(math.log(0.9), abs=1e-9)
+
+
+def test_wrong_arguments_are_refused():
+    for given, words in (
+        ({"gains": {"V": 1.0}}, "gains names 'V'; the cell has W, U"),
+        ({"gains": -1.0}, "gains"),
+        ({"inputs": -1.0}, "inputs is -1.0"),
+        ({"biases": {"b": "x"}}, r"biases\['b'\] is 'x'"),
+        ({"sizes": {"hidden": 0}}, "sizes"),
+        ({"method": "guess"}, "auto, quadrature, sampled"),
+        ({"populations": 1}, "from 2 to 10000"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            gf.mean_field("rnn", **given)
