@@ -289,3 +289,15 @@ def test_what_report_prints_holds_no_latex(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "at lag 200 it is 4.7" in " ".join(said.split())
     assert not set("$\\{}") & set(said)
+
+
+def test_theory_tells_both_settings_and_what_follows(capsys):
+    assert ask(["theory", "scrn", "--size", "256", "--input", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "tied" in told
+    assert "fresh" in told
+    assert "-0.0513" in told
+    assert "scrn.carousel (DERIVED, fresh weights)" in told
+    code, line = refused(["theory", "lstm", "--init", "chrono:20"], capsys)
+    assert code == 2
+    assert "chrono ties b_i to b_f" in line

@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
+"""ASK: ``gradflow cells | derive | report | diagnose | figure | theory | prove | verify``.
 
 Exit codes: 0 done, 1 a check failed, or whoever reads the output has left (without a word),
 2 bad usage, 3 a file or the output that cannot be read or written, as on a full disk, 130
@@ -21,6 +21,7 @@ from gradflow import __version__
 from gradflow.cli import diagnose, figure, theorems
 from gradflow.cli.console import plain, progress
 from gradflow.cli.speaking import complain, place_of, silence, speakable, unicode_output
+from gradflow.cli.theory import theory
 from gradflow.errors import GradflowError, shown
 from gradflow.provenance import command
 
@@ -33,6 +34,7 @@ app = App(
 
 app.command(diagnose.diagnose)
 app.command(figure.figure)
+app.command(theory)
 app.command(theorems.prove)
 app.command(theorems.verify)
 

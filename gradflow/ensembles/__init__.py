@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gradflow.lazy import lazily
 
 if TYPE_CHECKING:
+    from gradflow.ensembles.density import exponents_by_rank
     from gradflow.ensembles.laws import InputLaw, correlated, one_hot, white
     from gradflow.ensembles.lines import Critical, critical
     from gradflow.ensembles.theory import MeanField, mean_field
@@ -24,6 +25,7 @@ __all__ = [
     "MeanField",
     "correlated",
     "critical",
+    "exponents_by_rank",
     "mean_field",
     "one_hot",
     "white",
@@ -35,6 +37,7 @@ _HOME = {
     "MeanField": "theory",
     "correlated": "laws",
     "critical": "lines",
+    "exponents_by_rank": "density",
     "mean_field": "theory",
     "one_hot": "laws",
     "white": "laws",

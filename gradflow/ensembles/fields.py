@@ -78,15 +78,14 @@ class Field:
 
     def _ask(self, vector: Floats, transposed: bool, known: Floats | None = None) -> Floats:
         here, there = (self._left, self._right) if transposed else (self._right, self._left)
-        coefficients = here.asked @ vector.astype(_KEPT) / here.size
-        rest = vector - coefficients @ here.asked
+        coefficients, rest = _outside(here, vector)
         length = float(np.sqrt(rest @ rest / here.size))
-        old = coefficients @ here.answered
         if length <= _NEW * float(np.sqrt(vector @ vector / here.size)) or length == 0.0:
-            return old
-        unit = rest / length
-        if here.count and length < 0.1:  # once more, against rounding
-            unit = unit - (here.asked @ unit.astype(_KEPT) / here.size) @ here.asked
+            return np.asarray(coefficients @ here.answered, dtype=np.float64)
+        # once more, or orthogonality is lost by half at each vector
+        again, unit = _outside(here, rest / length)
+        unit = unit / np.sqrt(unit @ unit / here.size)
+        old = (coefficients + length * again) @ here.answered
         answer = (known - old) / length if known is not None else self._fresh(unit, here, there)
         here.basis[here.count], here.images[here.count] = unit, answer
         here.count += 1
@@ -117,3 +116,9 @@ class Field:
         self.clear()
         for transposed, vector, answer in kept:
             self._ask(vector, transposed, answer)
+
+
+def _outside(side: _Side, vector: Floats) -> tuple[Kept, Floats]:
+    """Return the coefficients of a vector in what was asked, and what is left of it."""
+    coefficients: Kept = (side.asked @ vector.astype(_KEPT) / side.size).astype(_KEPT)
+    return coefficients, vector - coefficients @ side.asked

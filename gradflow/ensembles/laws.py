@@ -15,7 +15,7 @@ from typing import Any
 
 from gradflow.arrays import whole_number
 from gradflow.cells.cell import Cell
-from gradflow.cells.initializers import Initializer, constant, gaussian, glorot
+from gradflow.cells.initializers import Initializer, chrono, constant, gaussian, glorot
 from gradflow.errors import UsageError, shown
 from gradflow.given import mapping, real_number
 
@@ -130,6 +130,44 @@ def read_laws(
     if not isinstance(inputs, Mapping) and not cell.input_names:
         _input_law(f"{where}: inputs", inputs)
     return Laws(cell=cell, maps=found, vectors=held, inputs=read)
+
+
+def laws_of_init(cell: Cell, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Return gains, biases and sizes for what a caller would say to ``cell.init``.
+
+    Raises ``UsageError`` for ``chrono`` where it ties two biases together.
+
+    >>> from gradflow.cells import get
+    >>> laws_of_init(get("lstm"), {"forget_bias": 3.0, "hidden": 64})
+    {'gains': {}, 'biases': {'b_f': 3.0}, 'sizes': {'hidden': 64}}
+    """
+    drawn = (*cell.parameters, *cell.constant_names)
+    recurrent = [n for n in cell.recurrent_maps() if n in drawn]
+    others = [n for n in drawn if n in cell.linear_maps and n not in recurrent]
+    gains: dict[str, Any] = {}
+    biases: dict[str, Any] = {}
+    sizes: dict[str, Any] = {}
+    for name, rule in choices.items():
+        held = rule if isinstance(rule, Initializer) else constant(rule)
+        if name in ("recurrent", "input_maps"):
+            of = recurrent if name == "recurrent" else others
+            gains = {**dict.fromkeys(of, held), **gains}
+        elif name == "forget_bias":
+            biases[cell.forget_bias] = rule
+        elif name == "chrono":
+            if cell.declaration.input_bias:
+                raise UsageError(
+                    f"mean_field: chrono ties {cell.declaration.input_bias} to "
+                    f"{cell.forget_bias}, and laws are of independent entries; give both by name."
+                )
+            biases[cell.forget_bias] = chrono(rule)
+        elif name in ("inputs", *cell.sizes):
+            sizes["input" if name == "inputs" else name] = rule
+        elif name in cell.linear_maps:
+            gains[name] = held
+        else:
+            biases[name] = rule
+    return {"gains": gains, "biases": biases, "sizes": sizes}
 
 
 def _one(gains: Any) -> bool:

@@ -96,7 +96,7 @@ def critical(
     def at(value: float) -> MeanField:
         maps, vectors = dict(told[0]), dict(told[1])
         if name == "recurrent":
-            maps |= dict.fromkeys(cell.recurrent_maps(), value)
+            maps |= dict.fromkeys([m for m in cell.recurrent_maps() if m in names], value)
         elif name in cell.linear_maps:
             maps[name] = value
         else:

@@ -26,7 +26,7 @@ from gradflow.given import choice, flag, generator
 __all__ = ["MeanField", "closed", "mean_field"]
 
 QUADRATURE_ERROR = 1e-9
-_START = 0.5
+START = 0.5  # variance of the state from which moments are iterated
 _WHERE = "mean_field"
 
 
@@ -208,8 +208,8 @@ def closed(laws: Laws, tied: bool) -> MeanField:
     made = equations(laws)
     if tied and has_memory(made):
         raise NotClosedError("the cell has memory of its own, and fields of tied weights see it")
-    at = fixed_point(made, _START)
-    growth, at = chi(made, at, _START)
+    at = fixed_point(made, START)
+    growth, at = chi(made, at, START)
     bulk, out = 0.5 * log(growth), log(outlier(made, at))
     return MeanField(
         cell=laws.cell,

@@ -2,7 +2,9 @@
 
 A statement has one of four levels, printed verbatim: ``PROVED`` (Coq accepted the file and the
 axioms it rests on are allowed), ``CERTIFIED`` (exact arithmetic, re-checkable without SymPy),
-``CORROBORATED`` (two independent solvers agree), ``OBSERVED`` (floating point).
+``CORROBORATED`` (two independent solvers agree), ``OBSERVED`` (floating point). Of random networks
+of infinitely many units there are statements of a lower level, ``DERIVED``: an argument is written
+out beside them, and no program has checked it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ _HOME = {
     "CertifiedGradient": "certified.gradient.certified",
     "CertifiedProducts": "certified.along.products",
     "Claim": "claims.claim",
+    "Derived": "carousel_floor",
     "Loss": "certified.gradient.loss",
     "Margin": "claims.claim",
     "Premise": "coq.scripts",
@@ -31,6 +34,7 @@ _HOME = {
     "carousel_invariant": "bounding.invariants",
     "certify": "certified.certifying",
     "certify_bound": "claims.refute",
+    "derived": "carousel_floor",
     "enclose": "weights.enclosing",
     "forget_bias_for": "bounding.forget_bias",
     "gradient_claim": "certified.theorem.claim",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
     from gradflow.spectra.locating import locate
+    from gradflow.spectra.lyapunov.dimension import entropy_rate, kaplan_yorke
     from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
     from gradflow.spectra.lyapunov.long_runs import leading_exponents
     from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
@@ -67,10 +68,12 @@ __all__ = [
     "continue_fixed_points",
     "cross_entropy",
     "descend",
+    "entropy_rate",
     "error_surface",
     "fixed_points",
     "fuss_catalan",
     "gradient_decay",
+    "kaplan_yorke",
     "kreiss_constant",
     "leading_exponents",
     "locate",
@@ -112,10 +115,12 @@ _HOME = {
     "continue_fixed_points": "equilibria.branches.continuation",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",
+    "entropy_rate": "lyapunov.dimension",
     "error_surface": "landscape.error_surface",
     "fixed_points": "equilibria.search",
     "fuss_catalan": "theory.random_matrices",
     "gradient_decay": "decay.decay",
+    "kaplan_yorke": "lyapunov.dimension",
     "kreiss_constant": "theory.kreiss",
     "leading_exponents": "lyapunov.long_runs",
     "locate": "locating",

@@ -38,6 +38,21 @@ def test_a_field_is_one_linear_map():
     assert np.abs(field(v) - a).max() > 0.1
 
 
+def test_fields_have_the_covariances_of_their_vectors():
+    # a long chain of vectors, each made of earlier answers: orthogonality must not be lost
+    rng = np.random.default_rng(2)
+    field = Field(400, 400, rng)
+    v, vectors, answers = rng.standard_normal(400), [], []
+    for _ in range(150):
+        vectors.append(np.tanh(v))
+        answers.append(field(vectors[-1]))
+        v = 0.5 * v + 1.5 * answers[-1]
+    asked, answered = np.array(vectors[-20:]), np.array(answers[-20:])
+    gram = asked @ asked.T / 400
+    np.testing.assert_allclose(answered @ answered.T / 400, gram, atol=1e-5)
+    assert np.abs(answered @ answered.T / 400 - 1.001 * gram).max() > 1e-5
+
+
 def test_a_field_of_more_vectors_than_it_remembers():
     rng = np.random.default_rng(1)
     field = Field(400, 400, rng)

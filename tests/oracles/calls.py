@@ -358,6 +358,7 @@ def valid(folder: Path):
         "ensembles.white": {"variance": 1.0},
         "ensembles.correlated": {"variance": 1.0, "memory": 0.5},
         "ensembles.one_hot": {"symbols": 3},
+        "ensembles.exponents_by_rank": {"theory": gf.mean_field("rnn"), "ranks": [0.0, 0.5]},
         "MeanField.width_correction": {"units": 100},
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
         "gf.report": {
@@ -420,6 +421,8 @@ def valid(folder: Path):
             "parts": {"h": slice(0, 2)},
             "label": "a",
         },
+        "spectra.entropy_rate": {"exponents": [0.1, -0.2]},
+        "spectra.kaplan_yorke": {"exponents": [0.1, -0.2]},
         "spectra.kreiss_constant": {"matrix": [[0.5, 1.0], [0.0, 0.4]], "tolerance": 1e-3},
         "spectra.log_clip_factor": {"log_norm": [1.0], "threshold": 1.0},
         "spectra.log_power_norms": {"matrix": [[0.5, 1.0], [0.0, 0.4]], "steps": 3},
@@ -451,6 +454,7 @@ def valid(folder: Path):
         "proofs.box_bound": {"run": ran, "radius": 0.01, "state_radius": 0.0},
         "proofs.carousel": {"cell": "lstm"},
         "proofs.carousel_invariant": {"cell": "lstm", "part": "c", "gate": "f"},
+        "proofs.derived": {"cell": "scrn", "gains": 1.0, "biases": None, "inputs": 1.0},
         "proofs.enclose": {"run": ran},
         "proofs.forget_bias_for": {
             "steps": 10,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gradflow.drawable import Drawable
 from gradflow.errors import UsageError
+from gradflow.spectra.lyapunov.dimension import entropy_rate, kaplan_yorke
 from gradflow.spectra.numerics.logdomain import Floats
 from gradflow.spectra.numerics.orthonormal import Window
 
@@ -60,6 +61,16 @@ class LyapunovSpectrum(Drawable):
 
     def __repr__(self) -> str:
         return f"<LyapunovSpectrum {self._told('+-')}>"
+
+    @property
+    def kaplan_yorke(self) -> Floats:
+        """Kaplan-Yorke dimension (...) of these exponents: see `spectra.kaplan_yorke`."""
+        return kaplan_yorke(self.exponents)
+
+    @property
+    def entropy_rate(self) -> Floats:
+        """Sum (...) of the positive exponents, nats per step: see `spectra.entropy_rate`."""
+        return entropy_rate(self.exponents)
 
     def _repr_html_(self) -> str:
         return f"<b>Lyapunov spectrum</b>, {self._told('&plusmn;')}"

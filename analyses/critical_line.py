@@ -1,0 +1,120 @@
+"""At which gain does an LSTM turn chaotic, and what does an open forget gate do to that?
+
+Corresponds to: Chen, Pennington & Schoenholz, "Dynamical isometry and a mean field theory of RNNs",
+ICML 2018, and Gilboa et al., arXiv:1901.08987, whose phase diagrams take the weights as drawn afresh
+at every step.
+
+Theory of infinitely many units gives the leading exponent over forget bias and gain, with weights that
+stay and with fresh ones; both lines where it is zero are drawn over networks whose weights stay.
+"""
+
+import math
+
+import numpy as np
+
+import gradflow as gf
+from gradflow.cells.initializers import gaussian
+from gradflow.figures import Grid, plot_heat
+from gradflow.figures.look.style import INK
+from gradflow.reporting import page
+
+VARIANCE = 0.05
+RECURRENT = ("U_i", "U_f", "U_o", "U_g")
+
+
+def laws(bias):
+    """Return the biases' laws."""
+    return {"b_f": (bias, VARIANCE)} | dict.fromkeys(("b_i", "b_o", "b_g"), (0.0, VARIANCE))
+
+
+def network(gain, bias, n, draws, steps):
+    """Return the leading exponent of networks without input, weights tied, mean of draws."""
+    found = []
+    for rng in np.random.default_rng(0).spawn(draws):
+        params = gf.cells.lstm.init(
+            hidden=n, inputs=1, rng=rng, input_maps=0.0, recurrent=gaussian(gain)
+        )
+        for name, (mean, variance) in laws(bias).items():
+            params[name] = mean + math.sqrt(variance) * rng.standard_normal(n)
+        start = 0.5 * rng.standard_normal(2 * n)
+        run = gf.run("lstm", params, np.zeros((steps, 1)), start, backend="numpy")
+        found.append(run.lyapunov(leading=1, transient=steps // 2).exponents[0])
+    return float(np.mean(found))
+
+
+def crossing(gains, exponents):
+    """Return the gain at which exponents rise through zero, nan where they do not."""
+    up = np.flatnonzero((exponents[:-1] < 0) & (exponents[1:] >= 0))
+    if not len(up):
+        return math.nan
+    i = up[-1]
+    share = -exponents[i] / (exponents[i + 1] - exponents[i])
+    return float(gains[i] + share * (gains[i + 1] - gains[i]))
+
+
+def main(out, quick=False, **look):
+    """Draw measured exponents over bias and gain, and the two critical lines of theory."""
+    biases = np.array([0.0, 2.0]) if quick else np.array([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    gains = np.array([0.5, 1.5, 4.0]) if quick else np.array([0.5, 1, 1.5, 2, 3, 4, 6])
+    how = {"size": 256, "populations": 2, "steps": 20 if quick else 120}
+    how |= {} if quick else {"size": 600}
+    n, draws, steps = (48, 1, 120) if quick else (256, 2, 600)
+    theory = {
+        word: np.array(
+            [
+                [
+                    gf.mean_field("lstm", gains=g, biases=laws(b), tied=tied, **how).exponent
+                    for b in biases
+                ]
+                for g in gains
+            ]
+        )
+        for word, tied in (("tied", True), ("fresh", False))
+    }
+    measured = np.array([[network(g, b, n, draws, steps) for b in biases] for g in gains])
+    lines = {w: np.array([crossing(gains, e[:, k]) for k in range(len(biases))]) for w, e in theory.items()}
+    lines["networks"] = np.array([crossing(gains, measured[:, k]) for k in range(len(biases))])
+    off = {w: float(np.sqrt(np.mean((e - measured) ** 2))) for w, e in theory.items()}
+    right = {w: int(np.sum((e > 0) == (measured > 0))) for w, e in theory.items()}
+    numbers = {f"rms of theory less networks, {w}": v for w, v in off.items()}
+    numbers |= {f"points with the right sign, {w}": v for w, v in right.items()}
+    numbers |= {
+        f"critical gain at bias {b:g}, {w}": float(line[k])
+        for w, line in lines.items()
+        for k, b in enumerate(biases)
+        if b in (0.0, 2.0)
+    }
+    zero, two = (numbers[f"critical gain at bias {b}, tied"] for b in (0, 2))
+    with page("critical_line", out, quick, **look) as sheet:
+        ax = sheet.ax
+        heat = Grid(biases, gains, measured, "exponent (nats a step)")
+        size = float(np.abs(measured).max())
+        names = {"x": "mean forget bias $b_f$", "y": "recurrent gain $g$"}
+        plot_heat(ax, heat, zero=0.0, limits=(-size, size), **names)
+        ax.plot(biases, lines["tied"], "-", color=INK, label="tied weights")
+        ax.plot(biases, lines["fresh"], "--", color=INK, label="fresh weights")
+        ax.plot(biases, lines["networks"], "o", color="white", markeredgecolor=INK, label="networks")
+        ax.set(xlim=biases[[0, -1]], ylim=gains[[0, -1]])
+        ax.legend(loc="upper right")
+        return sheet.publish(
+            answer=(
+                f"Infinitely many units turn chaotic at gain {zero:.2f} with forget bias 0 and at "
+                f"{two:.2f} with bias 2, weights tied: an open gate brings chaos down in gain."
+            ),
+            caption=(
+                f"LSTM without input, biases of variance {VARIANCE:g}. Colour: leading Lyapunov "
+                f"exponent of networks of $n = {n}$ units, mean of {draws}, at {measured.size} "
+                "points. Lines: where the exponent of infinitely many units is zero, for weights "
+                "that stay (solid) and for weights fresh at every step (dashed); dots: the same of "
+                f"the networks. The tied theory has the sign right at {right['tied']} points and "
+                f"is off by {off['tied']:.3f} nats (rms), the fresh one at {right['fresh']} and by "
+                f"{off['fresh']:.3f}."
+            ),
+            numbers=numbers,
+        )
+
+
+if __name__ == "__main__":
+    from gradflow.cli import run_script
+
+    run_script(__file__)
