@@ -4,9 +4,9 @@ Corresponds to: Pennington, Schoenholz & Ganguli, "Resurrecting the sigmoid in d
 dynamical isometry", NeurIPS 2017, and Le, Jaitly & Hinton, arXiv:1504.00941, for recurrent networks
 and the whole spectrum of Lyapunov exponents.
 
-A leading exponent of 0 says that one direction survives. By rank fraction x, the exponents of a tanh
-network on its critical line fall: with Gaussian weights the median direction is lost at once, with
-orthogonal ones slowly. An identity keeps all, an LSTM with an open gate half of its state.
+A leading exponent of 0 says that one direction survives. By rank fraction x, the exponents of a
+tanh network on its critical line fall: with Gaussian weights the median direction is lost at once,
+with orthogonal ones slowly. An identity keeps all, an LSTM with an open gate half of its state.
 """
 
 import math
@@ -32,7 +32,7 @@ def fresh_tanh(rule, n, steps):
     params["U"] = np.array([rule(GAIN).draw(rng, (n, n)) for _ in range(steps)])
     params["b"] = math.sqrt(NOISE) * rng.standard_normal((steps, n))
     run = gf.run("rnn", params, np.zeros((steps, 1)), rng.standard_normal(n), backend="numpy")
-    return run.lyapunov(transient=steps // 4).exponents
+    return np.sort(run.lyapunov(transient=steps // 4).exponents)[::-1]
 
 
 def spectrum(cell, n, steps, bias, **rules):
@@ -44,7 +44,7 @@ def spectrum(cell, n, steps, bias, **rules):
         params[name] = mean + math.sqrt(variance) * rng.standard_normal(n)
     start = rng.uniform(0, 1, n * len(cell.states))
     run = gf.run(cell, params, np.zeros((steps, 1)), start, backend="numpy")
-    return run.lyapunov(transient=steps // 2).exponents
+    return np.sort(run.lyapunov(transient=steps // 2).exponents)[::-1]
 
 
 def main(out, quick=False, **look):
@@ -78,14 +78,16 @@ def main(out, quick=False, **look):
     gauss, kept = (numbers[f"median exponent of theory, {word}"] for word in rules)
     with page("isometry", out, quick, **look) as sheet:
         curves = [
-            Series(label=word, x=(np.arange(len(e)) + 0.5) / len(e), y=np.maximum(e, 2 * LOWEST))
+            Series(label=word, x=(np.arange(len(e)) + 0.5) / len(e), y=np.maximum(e, LOWEST))
             for word, e in measured.items()
         ]
-        dashed = [Series(label="", x=ranks, y=line, kind="theory") for line in lines.values()]
+        dashed = [
+            Series(label="", x=ranks, y=np.maximum(line, LOWEST), kind="theory")
+            for line in lines.values()
+        ]
         names = {"x": "rank fraction $x$", "y": "exponent (nats a step)"}
-        plot_series(sheet.ax, [*curves, *dashed], named=False, **names)
-        sheet.ax.set(xlim=(0, 1), ylim=(LOWEST, 0.2))
-        sheet.ax.legend(loc="lower left")
+        plot_series(sheet.ax, [*curves, *dashed], **names)
+        sheet.ax.set(ylim=(LOWEST, 0.2))
         return sheet.publish(
             answer=(
                 f"Identity keeps every direction and an open LSTM half of its state; on the "

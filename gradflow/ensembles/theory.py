@@ -19,7 +19,7 @@ from gradflow.ensembles.closed.moments import fixed_point
 from gradflow.ensembles.closed.notclosed import NotClosedError
 from gradflow.ensembles.closed.tangents import chi, log, outlier
 from gradflow.ensembles.laws import InputLaw, Laws, read_laws
-from gradflow.ensembles.sampling import Sampling, sample
+from gradflow.ensembles.sampling import Sampled, Sampling, sample
 from gradflow.errors import UsageError
 from gradflow.given import choice, flag, generator
 
@@ -174,19 +174,19 @@ def mean_field(
         populations=whole_number(populations, f"{_WHERE}: populations", 2, 10**4),
         steps=whole_number(steps, f"{_WHERE}: steps", 1, 10**7),
     )
-    seed = generator(rng, f"{_WHERE}: rng")
+    chance = generator(rng, f"{_WHERE}: rng")
     laws = read_laws(_WHERE, cell, gains, biases, inputs, sizes)
     refuse_without_limit(cell)
     if method != "sampled":
-        try:
-            return closed(laws, tied)
-        except NotClosedError as why:
-            if method == "quadrature":
-                raise UsageError(
-                    f"{_WHERE}: the moments of cell {cell.name!r} do not close: {why}; take "
-                    "method='sampled'."
-                ) from None
-    found = sample(laws, tied, how, seed)
+        tried = _tried(laws, tied)
+        if isinstance(tried, MeanField):
+            return tried
+        if method == "quadrature":
+            raise UsageError(
+                f"{_WHERE}: the moments of cell {cell.name!r} do not close: {tried}; take "
+                "method='sampled'."
+            )
+    found = _again(laws, tied, how, rng) if type(rng) is int else sample(laws, tied, how, chance)
     lead = found.exponent if math.isnan(found.bulk) else max(found.exponent, found.bulk)
     error = found.error if lead == found.exponent else found.bulk_error
     return MeanField(
@@ -203,6 +203,18 @@ def mean_field(
 
 
 @lru_cache(maxsize=256)
+def _again(laws: Laws, tied: bool, how: Sampling, seed: int) -> Sampled:
+    return sample(laws, tied, how, np.random.default_rng(seed))
+
+
+@lru_cache(maxsize=256)
+def _tried(laws: Laws, tied: bool) -> MeanField | str:
+    try:
+        return closed(laws, tied)
+    except NotClosedError as why:
+        return str(why)
+
+
 def closed(laws: Laws, tied: bool) -> MeanField:
     """Return the theory by quadrature. Raises ``NotClosedError``."""
     made = equations(laws)
