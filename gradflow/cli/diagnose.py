@@ -7,7 +7,7 @@ import math
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -31,6 +31,11 @@ def diagnose(
     head: Path | None = None,
     need: int = 100,
     vocabulary: Path | None = None,
+    targets: Path | None = None,
+    lengths: Path | None = None,
+    loss: Literal["cross-entropy", "squared error"] | None = None,
+    at: Literal["last", "every"] | None = None,
+    lose: float = 0.05,
     fact: tuple[str, ...] = (),
     check: tuple[Path, Path] | None = None,
     fail_if: str | None = None,
@@ -46,13 +51,25 @@ def diagnose(
     file
         safetensors, .pt, .npz, .keras, .h5, .msgpack, .onnx, .eqx or a folder of Orbax.
     input
-        A .npy, .npz, .csv or text file; made-up input by default.
+        A .npy (also of several sequences, or of symbols), .npz, .csv or text file; made-up input
+        by default.
     head
         A .npz file with weight (outputs, units) and perhaps bias; by default that of the file.
     need
         The lag that the task needs.
     vocabulary
         A text file with the network's characters in their order, for a text as input.
+    targets
+        A .npy file: what the loss compares with, one a sequence or one a step; negative symbols
+        and rows with NaN count as none.
+    lengths
+        A .npy file: where each of the padded sequences of a .npy input ends.
+    loss
+        By default the cross-entropy of the head where there is one, else a random read-out.
+    at
+        Where the loss is, the last step or every one; by default what the targets show.
+    lose
+        Share of the parameter gradient that truncation may leave out, for the window advised.
     fact
         What the file does not say, for example nonlinearity=relu, reset_after=false, gates=ifgo,
         only=encoder.
@@ -69,7 +86,7 @@ def diagnose(
     """
     from gradflow.studies.diagnosis.diagnosis import STAGES
     from gradflow.studies.diagnosis.diagnosis import diagnose as diagnosed
-    from gradflow.studies.diagnosis.words import report_lines
+    from gradflow.studies.diagnosis.telling.report import report_lines
 
     condition = None if fail_if is None else _condition(fail_if)
     network: Any = file
@@ -84,6 +101,11 @@ def diagnose(
             network,
             input,
             need=need,
+            targets=None if targets is None else _array(targets, "--targets"),
+            lengths=None if lengths is None else _array(lengths, "--lengths"),
+            loss=loss,
+            at=at,
+            lose=lose,
             head=None if head is None else _head(head),
             vocabulary=None if vocabulary is None else _characters(vocabulary),
             seed=seed,
@@ -133,15 +155,18 @@ def _facts(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _settled(file: Path, check: tuple[Path, Path], facts: dict[str, Any]) -> Any:
     from gradflow.networks import settle
-    from gradflow.networks.readers.npy import read_npy
 
-    arrays = []
-    for path in check:
-        try:
-            arrays.append(read_npy(path.read_bytes(), str(path)))
-        except OSError as error:
-            raise UsageError(f"--check: {path} cannot be read ({error.strerror}).") from None
+    arrays = [_array(path, "--check") for path in check]
     return settle(file, *arrays, **facts)
+
+
+def _array(path: Path, option: str) -> Any:
+    from gradflow.networks.readers.npy import read_array
+
+    try:
+        return read_array(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UsageError(f"{option}: {path} cannot be read ({error.strerror}).") from None
 
 
 def _head(path: Path) -> Any:

@@ -4,9 +4,9 @@ from gradflow.lazy import lazily
 
 _HOME = {
     "Diagnosis": "record",
-    "LayerFindings": "layers",
+    "LayerFindings": "measures.layers",
     "Remedy": "remedies",
-    "Spread": "spread",
+    "Spread": "measures.spread",
     "diagnose": "diagnosis",
 }
 
