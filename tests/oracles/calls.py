@@ -193,6 +193,7 @@ def objects(folder):
         "Bound": run().bound,
         "Trajectory": run(),
         "Decay": run().decay(),
+        "Course": gf.studies.course([network(), network()], need=3),
         "Diagnosis": diagnosis(),
         "Fault": fault(),
         "Drawable": run().decay(),
@@ -243,6 +244,7 @@ def valid(folder: Path):
         "Bound.values": {**bound, "t": 1, "of": None},
         "Bound.at": {"t": 1},
         "Bound.jvp": {**bound, "v": STATE, "t": 1},
+        "Bound.full_vjp": {**bound, "u": STATE, "t": 1},
         "Bound.vjp": {**bound, "u": STATE, "t": 1},
         "Bound.jacobian": {**bound, "t": 1, "out": np.empty((3, 3))},
         "Bound.input_jacobian": {**bound, "t": 1, "out": np.empty((3, 1))},
@@ -297,6 +299,7 @@ def valid(folder: Path):
             "seed": 0,
             "progress": lambda stage: None,
         },
+        "studies.course": {"networks": [network(), network()], "x": X},
         "gf.leading_exponents": {**start, **exponents, "label": "a"},
         "gf.stream_gradient_decay": {**start, "gradient": np.ones(3), "memory": 10**6},
         "gf.fixed_points": {

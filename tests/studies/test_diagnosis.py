@@ -13,6 +13,7 @@ from gradflow.cli import main
 from gradflow.errors import UsageError
 from gradflow.studies.diagnosis.measures.spread import spread, told
 from gradflow.studies.diagnosis.remedies import remedies
+from gradflow.studies.diagnosis.telling.json import as_json
 from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 12
@@ -353,3 +354,42 @@ def test_the_certified_band_holds_the_product():
     wide = gf.diagnose(gf.stack("gru", 1, hidden=40, inputs=2, rng=0), need=100)
     assert wide.band is None
     assert "gf.certify" in wide.left_out["certified band of the product"]
+
+
+def test_checkpoints_make_a_course(tmp_path, capsys):
+    files = []
+    for bias in (0.0, 2.0, 5.0):
+        network = gf.stack("lstm", 1, hidden=5, inputs=3, rng=0, forget_bias=bias)
+        files.append(str(tmp_path / f"bias{bias:g}.npz"))
+        np.savez(files[-1], **network.layers[0].params)
+    made = gf.studies.course(files, need=12)
+    lefts = [one.reach.log10_left.median for one in made.found]
+    assert min(lefts[1:]) > lefts[0]
+    assert lefts[1] == gf.diagnose(files[1], need=12).reach.log10_left.median
+    assert repr(made).startswith("<Course of 3 checkpoints: at lag 12")
+    assert made.rows()[2][0] == "bias5.npz (npz)"
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", *files, "--need", "12", "--fail-if", "left<0.0001"])
+    assert done.value.code in (0, None)  # of the last checkpoint
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("What is left of the gradient at lag 12")
+    assert [line.split()[0] for line in said[3:6]] == ["bias0.npz", "bias2.npz", "bias5.npz"]
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", *files, "--need", "12", "--json"])
+    assert done.value.code in (0, None)
+    told = json.loads(capsys.readouterr().out)
+    assert [one["reach"]["log10_left"]["median"] for one in told] == pytest.approx(lefts)
+    with pytest.raises(UsageError, match="two or more"):
+        gf.studies.course(files[:1])
+
+
+def test_json_has_what_the_report_tells(found):
+    told = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert told["log10_left"] == found.reach.log10_left.median
+    assert told["reach"]["directions"]["count"] == 3
+    assert [one["name"] for one in told["remedies"]] == [one.name for one in found.remedies]
+    assert told["paths"].keys() == found.paths.keys()
+    assert told["training"]["window"] == found.window
+    assert told["layers"][1]["saturated"]["high"] == found.layers[1].saturated.high
+    assert told["explodes"] is None
+    assert told["ways"] == []

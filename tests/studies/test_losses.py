@@ -190,7 +190,7 @@ def test_what_a_residual_layer_gives_is_read_by_the_head(x):
         ({"lengths": [1, 2]}, "lengths"),
         ({"lengths": [1, 2, 15]}, "from 1 to 14"),
         ({"lengths": [1.5, 2, 3]}, "whole number"),
-        ({"at": "some"}, "'last' or 'every'"),
+        ({"at": "some"}, "at is"),
         ({"targets": np.zeros((3, 13), dtype=int)}, r"\(3, 14\)"),
         ({"targets": np.full((3, 14), 6)}, "0 to 5"),
         ({"targets": np.full((3, 14), -1)}, "exactly zero"),

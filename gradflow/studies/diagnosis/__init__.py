@@ -3,10 +3,12 @@
 from gradflow.lazy import lazily
 
 _HOME = {
+    "Course": "checkpoints",
     "Diagnosis": "record",
     "LayerFindings": "measures.layers",
     "Remedy": "remedies",
     "Spread": "measures.spread",
+    "course": "checkpoints",
     "diagnose": "diagnosis",
 }
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import InputError, UsageError, shown
+from gradflow.given import path as file
 from gradflow.networks import InputSequence, Network, read_sequence
 from gradflow.networks.readers.npy import read_array
 
@@ -73,13 +74,13 @@ def windows_of(
         return _made_up(network, steps, aim, seed)
     words = "given"
     if isinstance(x, str | Path):
-        stored = _sequences(Path(x))
+        stored = _sequences(file(x, "diagnose: x"))
         if stored is None:
             return _from_file(network, x, steps, aim, vocabulary)
         x, words = stored, f"in {Path(x).name}"
     wide = network.layers[0].inputs
     given = x if lengths is None else _unpadded(x, lengths)
-    plain = np.asarray(given)
+    plain = real_numbers(given, "diagnose", "x", many=True)
     if plain.dtype.kind in "iu" and plain.ndim in (1, 2) and (_symbols(network) or wide > 1):
         return _tokens(network, plain, steps, aim, lengths, f"symbols that were {words}")
     values = real_array(given, "diagnose: x", "x", many=True)

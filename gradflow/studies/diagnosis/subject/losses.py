@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.errors import UsageError, shown
+from gradflow.given import choice
 from gradflow.networks import Dense
 from gradflow.spectra import cross_entropy, squared_error
 
@@ -89,13 +90,14 @@ def aim_of(
 
     Raises ``UsageError`` for a loss or a place that is not known.
     """
-    if not (loss is None or callable(loss) or loss in _NAMES):
+    named = isinstance(loss, str) and loss in _NAMES
+    if isinstance(loss, type) or not (loss is None or callable(loss) or named):
         raise UsageError(
             f"diagnose: loss is {shown(loss)}; it is 'cross-entropy', 'squared error', or a "
             "function of what the network gives that returns the gradient by it."
         )
-    if at is not None and at not in AT:
-        raise UsageError(f"diagnose: at is {shown(at)}; it is 'last' or 'every', a step.")
+    if at is not None:
+        choice(at, "diagnose: at", AT)
     axes = 1 + (loss == "squared error")
     every = at == "every" or (at is None and targets is not None and targets.ndim > axes)
     if targets is not None or following is None or loss == "squared error":
@@ -176,7 +178,8 @@ def _values(
     if aim.targets is None or aim.targets.shape != shape:
         found = "none are given" if aim.targets is None else f"they have {aim.targets.shape}"
         raise UsageError(
-            f"diagnose: squared error needs targets of the shape {shape}, one row each; {found}."
+            f"diagnose: squared error needs targets of the shape {shape}, a row for what x gives; "
+            f"{found}."
         )
     there = ~np.isnan(aim.targets).any(axis=-1)
     return np.where((counted & there)[..., None], aim.targets, 0.0), counted & there
@@ -188,7 +191,7 @@ def _symbols(
     """Return targets of a cross-entropy; a negative one counts as none."""
     assert aim.targets is not None
     if aim.targets.dtype.kind not in "iu":
-        raise UsageError("diagnose: cross-entropy needs whole numbers as targets.")
+        raise UsageError("diagnose: a cross-entropy as loss needs whole numbers as targets.")
     if aim.targets.shape != shape:
         each = "one a step" if aim.every else "one a sequence"
         raise UsageError(
