@@ -100,7 +100,7 @@ def diagnose(
     if check is not None:
         settled = _settled(file, check, facts)
         networks[0], facts = settled.network, {**facts, **settled.facts}
-    options = {
+    options: dict[str, Any] = {
         "need": need,
         "targets": None if targets is None else _array(targets, "--targets"),
         "lengths": None if lengths is None else _array(lengths, "--lengths"),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from gradflow.errors import UsageError
 from gradflow.given import flag, several
 from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.by_lag import direct_gradients
-from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
+from gradflow.spectra.decay.sums import Covectors, Scaled, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
 
@@ -119,12 +120,16 @@ def truncation(
     )
     rows = covectors(direct)
     arriving = swept(run, rows)
-    lost = _lost(run, rows, arriving, given, sliding)
+    nested = sliding and bool((rows.exponent[..., :-1] == ZERO_EXPONENT).all())
+    lost = {} if nested else _lost(run, rows, arriving, given, sliding)
     logs, wholes = [], []
     for index in np.ndindex(*run.batch):
         single = run.one(*index) if run.batch else run
         own = {window: more.at(index) for window, more in lost.items()}
-        whole, missing = _one(single, arriving.at(index), own, given)
+        if nested:
+            whole, missing = _nested(single, arriving.at(index), given)
+        else:
+            whole, missing = _one(single, arriving.at(index), own, given)
         require_seen(single, [np.array(whole)], "truncation")
         if np.isneginf(whole):
             raise UsageError(
@@ -178,18 +183,26 @@ def _lost(
     """Return by window the rows (..., T, d) whose parameter gradients it leaves out."""
     if not sliding:
         return _cut(run, arriving, windows)
-    if (direct.exponent[..., :-1] == ZERO_EXPONENT).all():
-        return _last(run, arriving, windows)
     return _slid(run, direct, windows)
 
 
-def _last(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
-    """The same for a loss of the last state: by window what arrives up to step T - window."""
-    found = {}
-    for window in {int(w) for w in windows}:
-        found[window] = _nothing(run)
-        _put(found[window], slice(0, run.steps - window), arriving, slice(0, run.steps - window))
-    return found
+def _nested(
+    run: Linearised, arriving: Covectors, windows: np.ndarray[Any, Any]
+) -> tuple[float, dict[str, list[float]]]:
+    """The same for a loss of the last state, where a window loses what arrives before it.
+
+    What shorter windows lose is what longer ones do and a few steps more, so that each step's
+    contribution is made once.
+    """
+    stops = sorted({run.steps - int(w) for w in windows} | {run.steps})
+    lost: dict[int, dict[str, Scaled]] = {}
+    found = parameter_sums(run, arriving.at(slice(0, 0)), np.arange(0))
+    for first, stop in pairwise([0, *stops]):
+        more = parameter_sums(run, arriving.at(slice(first, stop)), np.arange(first + 1, stop + 1))
+        found = {name: found[name].plus(value) for name, value in more.items()}
+        lost[run.steps - stop] = found
+    by_parameter = {name: [lost[int(w)][name].log_norm() for w in windows] for name in found}
+    return float(_joint(np.array([s.log_norm() for s in lost[0].values()]))), by_parameter
 
 
 def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:

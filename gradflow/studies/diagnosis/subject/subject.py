@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.codegen.backends import estimated_seconds
 from gradflow.errors import UsageError
 from gradflow.networks import Network
 from gradflow.networks.joined import NetworkTrajectory
@@ -14,10 +15,12 @@ from gradflow.studies.diagnosis.subject.given import by_states, outputs
 from gradflow.studies.diagnosis.subject.inputs import Windows
 from gradflow.studies.diagnosis.subject.losses import Aim, Losses, gradient_of
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["Subject", "backend_for", "subject_of"]
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+
+_LOADING = 0.5  # seconds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +67,7 @@ class Subject:
 
         Raises ``UsageError`` where a part that a loss acts on is missing or has another size.
         """
-        run = network.run(self.inputs)
+        run = network.run(self.inputs, backend=backend_for(network, self.inputs))
         rows = np.zeros((*self.losses.rows.shape[:-1], run.width))
         for part, own in self.run.parts.items():
             given = self.losses.rows[..., own]
@@ -78,12 +81,19 @@ class Subject:
         return replace(self, network=network, run=run, losses=losses)
 
 
+def backend_for(network: Network, inputs: Floats) -> str:
+    """Return NumPy where a run takes less than it takes to load compiled loops, else the usual."""
+    count, steps = inputs.shape[:2]
+    seconds = sum(estimated_seconds(steps, count, layer.hidden) for layer in network.layers)
+    return "numpy" if seconds < _LOADING else "auto"
+
+
 def subject_of(network: Network, windows: Windows, aim: Aim, seed: int) -> Subject:
     """Run a network on its sequences and take the gradient of its loss.
 
     Raises ``UsageError`` for targets or a loss that do not fit the network.
     """
-    run = network.run(windows.values)
+    run = network.run(windows.values, backend=backend_for(network, windows.values))
     count, ends = len(windows.values), windows.lengths
     given, own = outputs(run), np.arange(count)
     if aim.every:

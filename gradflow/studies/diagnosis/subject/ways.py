@@ -22,7 +22,7 @@ from gradflow.spectra.decay.sums import Covectors, covectors, swept
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, shifted
 from gradflow.studies.diagnosis.subject.inputs import Windows
 from gradflow.studies.diagnosis.subject.losses import Aim, Losses, gradient_of
-from gradflow.studies.diagnosis.subject.subject import Subject
+from gradflow.studies.diagnosis.subject.subject import Subject, backend_for
 
 __all__ = ["has_ways", "ways_of"]
 
@@ -46,7 +46,8 @@ def ways_of(network: Network, windows: Windows, aim: Aim, seed: int) -> list[Sub
     """
     ends = windows.lengths
     own = np.arange(len(ends))
-    runs = network.layer_runs(windows.values, lengths=ends)
+    backend = backend_for(network, windows.values)
+    runs = network.layer_runs(windows.values, lengths=ends, backend=backend)
     whole = [
         joined(_label(network, layer), [run], [layer.between])
         for layer, run in zip(network.layers, runs, strict=True)
