@@ -467,6 +467,7 @@ def valid(folder: Path):
             "residual": False,
             "norm": False,
         },
+        "networks.to_torch": {"network": network(), "dtype": None},
         "Network.run": {"x": X, "state": None, "backend": "numpy"},
         "Network.layer_runs": {"x": X, "state": None, "lengths": None, "backend": "numpy"},
         "networks.read_sequence": {"path": None, "steps": 5, "inputs": None, "offset": 1},
