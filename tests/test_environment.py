@@ -121,6 +121,7 @@ def results():
         "asymptote": run.gradient_decay(u).asymptote(),
         "network": gf.read(WEIGHTS),
         "diagnosis": gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3),
+        "course": gf.studies.course([gf.stack("rnn", 1, hidden=2, inputs=1, rng=0)] * 2, need=3),
         "fault": gf.locate("scalar", {"w": 1e300}, state=[1e10], steps=3),
         "branch": gf.continue_fixed_points(rnn_with("sigmoid"), one, "b", (-4, -1)),
         "error_surface": error_surface(

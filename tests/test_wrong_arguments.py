@@ -164,6 +164,8 @@ ALSO = {
     "claims": "theorem",
     "target": "shape",
     "cell": "part|gate|theorem",
+    "network": "path|file|weights",
+    "networks": "path|file|weights",
 }
 
 

@@ -7,7 +7,7 @@ import math
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -26,11 +26,16 @@ class Failed(GradflowError):
 def diagnose(
     file: Path,
     /,
-    *,
+    *later: Path,
     input: Annotated[str | None, Parameter(name="--input")] = None,
     head: Path | None = None,
     need: int = 100,
     vocabulary: Path | None = None,
+    targets: Path | None = None,
+    lengths: Path | None = None,
+    loss: Literal["cross-entropy", "squared error"] | None = None,
+    at: Literal["last", "every"] | None = None,
+    lose: float = 0.05,
     fact: tuple[str, ...] = (),
     check: tuple[Path, Path] | None = None,
     fail_if: str | None = None,
@@ -40,19 +45,34 @@ def diagnose(
     """Diagnose a trained network from its file of weights.
 
     gradflow diagnose model.pt --input data.npy --need 100 --fail-if "horizon<100"
+    gradflow diagnose epoch1.pt epoch5.pt epoch20.pt --input data.npy --need 100
 
     Parameters
     ----------
     file
         safetensors, .pt, .npz, .keras, .h5, .msgpack, .onnx, .eqx or a folder of Orbax.
+    later
+        Later checkpoints of the same training: a table then tells what became of the gradient.
     input
-        A .npy, .npz, .csv or text file; made-up input by default.
+        A .npy (also of several sequences, or of symbols), .npz, .csv or text file; made-up input
+        by default.
     head
         A .npz file with weight (outputs, units) and perhaps bias; by default that of the file.
     need
         The lag that the task needs.
     vocabulary
         A text file with the network's characters in their order, for a text as input.
+    targets
+        A .npy file: what the loss compares with, one a sequence or one a step; negative symbols
+        and rows with NaN count as none.
+    lengths
+        A .npy file: where each of the padded sequences of a .npy input ends.
+    loss
+        By default the cross-entropy of the head where there is one, else a random read-out.
+    at
+        Where the loss is, the last step or every one; by default what the targets show.
+    lose
+        Share of the parameter gradient that truncation may leave out, for the window advised.
     fact
         What the file does not say, for example nonlinearity=relu, reset_after=false, gates=ifgo,
         only=encoder.
@@ -60,46 +80,53 @@ def diagnose(
         Two .npy files: an input (T, inputs), and what the framework's top layer gave for it (T,
         units). The readings of the file are tried until one gives the same.
     fail_if
-        End with 1 if it holds: horizon<100 (steps), left<0.01 (share at the lag needed) or
-        directions<3.
+        End with 1 if it holds of the last checkpoint: horizon<100 (steps), left<0.01 (share at the
+        lag needed) or directions<3.
     json_
         Print the numbers as JSON.
     seed
         Of made-up input, read-out and freshly drawn remedies.
     """
+    from gradflow.studies.diagnosis.checkpoints import Course, course_lines
     from gradflow.studies.diagnosis.diagnosis import STAGES
     from gradflow.studies.diagnosis.diagnosis import diagnose as diagnosed
-    from gradflow.studies.diagnosis.words import report_lines
+    from gradflow.studies.diagnosis.telling.json import as_json
+    from gradflow.studies.diagnosis.telling.report import report_lines
 
     condition = None if fail_if is None else _condition(fail_if)
-    network: Any = file
     facts = _facts(fact)
+    networks: list[Any] = [file, *later]
     settled = None
     if check is not None:
         settled = _settled(file, check, facts)
-        network, facts = settled.network, {}
-    with progress(len(STAGES)) as advance, warnings.catch_warnings():
+        networks[0], facts = settled.network, {**facts, **settled.facts}
+    options: dict[str, Any] = {
+        "need": need,
+        "targets": None if targets is None else _array(targets, "--targets"),
+        "lengths": None if lengths is None else _array(lengths, "--lengths"),
+        "loss": loss,
+        "at": at,
+        "lose": lose,
+        "head": None if head is None else _head(head),
+        "vocabulary": None if vocabulary is None else _characters(vocabulary),
+        "seed": seed,
+    }
+    with progress(len(STAGES) * len(networks)) as advance, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed is printed
-        found = diagnosed(
-            network,
-            input,
-            need=need,
-            head=None if head is None else _head(head),
-            vocabulary=None if vocabulary is None else _characters(vocabulary),
-            seed=seed,
-            progress=advance,
-            **facts,
-        )
-    numbers = found.numbers()
+        made = [diagnosed(n, input, progress=advance, **options, **facts) for n in networks]
+    found = made[-1]
     if json_:
-        held = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
-        print(json.dumps({"verdict": found.verdict, "need": found.need, **held}, indent=2))
+        shown = [as_json(one) for one in made]
+        print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
+    elif len(made) > 1:
+        print("\n".join(course_lines(Course(tuple(made)))))
     else:
         print("\n".join(report_lines(found)))
         if settled is not None:
             print(f"\nChecked: {settled!r}")
     if condition is not None:
         what, limit = condition
+        numbers = found.numbers()
         value = {
             "horizon": numbers["loss_horizon"],
             "left": 10 ** numbers["log10_left"],
@@ -133,15 +160,18 @@ def _facts(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _settled(file: Path, check: tuple[Path, Path], facts: dict[str, Any]) -> Any:
     from gradflow.networks import settle
-    from gradflow.networks.readers.npy import read_npy
 
-    arrays = []
-    for path in check:
-        try:
-            arrays.append(read_npy(path.read_bytes(), str(path)))
-        except OSError as error:
-            raise UsageError(f"--check: {path} cannot be read ({error.strerror}).") from None
+    arrays = [_array(path, "--check") for path in check]
     return settle(file, *arrays, **facts)
+
+
+def _array(path: Path, option: str) -> Any:
+    from gradflow.networks.readers.npy import read_array
+
+    try:
+        return read_array(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UsageError(f"{option}: {path} cannot be read ({error.strerror}).") from None
 
 
 def _head(path: Path) -> Any:

@@ -76,6 +76,18 @@ class Bound(Arguments):
         """Return ``J_t^T u`` (..., d) for a covector ``u`` (..., d) on the new state."""
         return self._directional("vjp", state, u, x, t)
 
+    def full_vjp(self, state: Array, u: Array, x: Array, t: Array = 1) -> tuple[Array, Array]:
+        """Return ``J_t^T u`` (..., d) and ``(ds_t/dx_t)^T u`` (..., input), inputs side by side."""
+        call = self._call(state, x, t, u)
+        directions, lead = self._directions(call, u)
+        found = call.arrays.call(self.code.full_vjp, [*call.arguments, *directions])
+        inputs = call.arguments[len(call.widths) :][: len(self.cell.input_names)]
+        own, widths = len(call.widths), [a.shape[-1] for a in inputs]
+        return (
+            call.arrays.flat(found[:own], list(call.widths.values()), lead),
+            call.arrays.flat(found[own:], widths, lead),
+        )
+
     def _directional(self, name: str, state: Array, vector: Array, x: Array, t: Array) -> Array:
         call = self._call(state, x, t, vector)
         directions, lead = self._directions(call, vector)

@@ -15,6 +15,7 @@ from gradflow.codegen import border
 from gradflow.codegen.backends import BACKENDS
 from gradflow.codegen.bound import Bound, bind
 from gradflow.codegen.lowering.calculus import (
+    lower_full_vjp,
     lower_jacobian,
     lower_jvp,
     lower_parameter_vjp,
@@ -116,6 +117,12 @@ class Code:
         chosen = list(routines.values())
         built = self.target.build(self.cell, self._text(chosen), chosen)
         return {label: built[routine.name] for label, routine in routines.items()}
+
+    @cached_property
+    def full_vjp(self) -> Callable[..., Any]:
+        """The function that gives the gradients by the old state and by the inputs together."""
+        routine = lower_full_vjp(self.cell)
+        return self.target.build(self.cell, self._text([routine]), [routine])[routine.name]
 
     def function_of(self, expressions: Iterable[sp.Expr]) -> Callable[..., Any]:
         """Return a function of one step that gives scalar expressions in the cell's names."""

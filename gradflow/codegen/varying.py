@@ -138,11 +138,17 @@ class Varying:
 
     def jvp(self, state: Array, v: Array, x: Array = None, t: Array = 1) -> Array:
         """Return ``J_t v`` (..., d) for a change ``v`` (..., d) of the previous state."""
-        return self._joined(self._each(_jvp, t, x, state, v), t, -2)
+        return self._joined(self._each(Bound.jvp, t, x, state, v), t, -2)
 
     def vjp(self, state: Array, u: Array, x: Array = None, t: Array = 1) -> Array:
         """Return ``J_t^T u`` (..., d) for a covector ``u`` (..., d) on the new state."""
-        return self._joined(self._each(_vjp, t, x, state, u), t, -2)
+        return self._joined(self._each(Bound.vjp, t, x, state, u), t, -2)
+
+    def full_vjp(self, state: Array, u: Array, x: Array, t: Array = 1) -> tuple[Array, Array]:
+        """Return ``J_t^T u`` (..., d) and ``(ds_t/dx_t)^T u`` (..., input), inputs side by side."""
+        found = self._each(Bound.full_vjp, t, x, state, u)
+        own, inputs = (self._joined([one[k] for one in found], t, -2) for k in (0, 1))
+        return own, inputs
 
     def jacobian(
         self, state: Array, x: Array = None, t: Array = 1, out: Array | None = None
@@ -234,14 +240,6 @@ class Varying:
 
     def _by_name(self, values: list[dict[str, Array]], t: Array, axis: int) -> dict[str, Array]:
         return {name: self._joined([v[name] for v in values], t, axis) for name in values[0]}
-
-
-def _jvp(bound: Bound, state: Array, v: Array, x: Array, t: int) -> Array:
-    return bound.jvp(state, v, x, t)
-
-
-def _vjp(bound: Bound, state: Array, u: Array, x: Array, t: int) -> Array:
-    return bound.vjp(state, u, x, t)
 
 
 def _row(x: Array, k: int) -> Array:

@@ -1,6 +1,7 @@
 """READ: what comes from outside: trained networks from files of weights, and input sequences."""
 
 from gradflow.networks.checking import Settled, settle
+from gradflow.networks.exporting import to_torch
 from gradflow.networks.network import Dense, Layer, Network
 from gradflow.networks.readers import READERS, Reader
 from gradflow.networks.reading import read
@@ -19,4 +20,5 @@ __all__ = [
     "read_sequence",
     "settle",
     "stack",
+    "to_torch",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.errors import GradflowError, InputError, UsageError
+from gradflow.networks.layouts.facts import TRANSPOSED
 from gradflow.networks.network import Network
 from gradflow.networks.reading import read
 
@@ -54,8 +55,8 @@ class Settled:
 def settle(path: str | os.PathLike[str] | Any, x: ArrayLike, y: ArrayLike, **facts: Any) -> Settled:
     """Try the readings of a file until one reproduces what the framework gave.
 
-    Tried are the activations that files leave open, where the reset gate of a GRU acts, and every
-    order of the gates, the usual reading first.
+    Tried are the activations that files leave open, where the reset gate of a GRU acts, square
+    matrices the other way round, and every order of the gates, the usual reading first.
 
     Parameters
     ----------
@@ -144,6 +145,7 @@ def _readings(usual: Network, known: Mapping[str, Any]) -> Iterator[dict[str, An
         options["reset_after"] = [None, False, True]
     if gated:
         options["recurrent_activation"] = [None, "hard_sigmoid", "hard_sigmoid_keras2"]
+    options["transposed"] = [None, *TRANSPOSED]
     for name in known:
         options.pop({"activation": "nonlinearity"}.get(name, name), None)
     orders: list[Any] = [None]
@@ -152,6 +154,8 @@ def _readings(usual: Network, known: Mapping[str, Any]) -> Iterator[dict[str, An
         orders += ["".join(p) for word in letters for p in itertools.permutations(word)]
     seen = []
     for gates in orders:  # first what does not touch the order
+        if gates is not None:  # gates in one array: its shape tells which way round it is
+            options.pop("transposed", None)
         for values in itertools.product(*options.values()):
             said = dict(zip(options, values, strict=True)) | {"gates": gates}
             one = {name: value for name, value in said.items() if value is not None}

@@ -91,6 +91,12 @@ class NetworkTrajectory(Analysed):
         runs = tuple(run.one(*index) for run in self.runs)
         return replace(self, runs=runs, flat_states=self.flat_states[index])
 
+    def until(self, t: int) -> Self:
+        """Return the run as far as the state after step ``t``, counted from 1."""
+        stop = whole_number(t, "until: t", 1, self.steps)
+        runs = tuple(run.until(stop) for run in self.runs)
+        return replace(self, runs=runs, flat_states=self.flat_states[..., : stop + 1, :])
+
     def fault(self) -> Fault | None:
         """Return where a derivative of a layer first is not finite, ``None`` where none is."""
         found = [
@@ -151,9 +157,9 @@ class NetworkTrajectory(Analysed):
         states = np.broadcast_to(row, (*self.batch, self.width)).copy()
         found = np.zeros((*self.batch, steps, self.width))
         for t in range(steps - 1, -1, -1):
-            nodes = self._nodes(states, t)
+            nodes, old = self._downward(states, t)
             found[..., t, :] = nodes
-            states = self._from_nodes(nodes, t)
+            states = np.concatenate(old, axis=-1)
         for run, own in zip(self.runs, self.layers, strict=True):
             if len(run.parts) > 1:
                 found[..., own] = np.einsum("...i,...ij->...j", found[..., own], within_step(run))
@@ -231,31 +237,32 @@ class NetworkTrajectory(Analysed):
 
     def _nodes(self, u: Floats, where: Where) -> Floats:
         """Add to covectors on the new states what they do to the layers above at the same step."""
+        return self._downward(u, where)[0]
+
+    def _downward(self, u: Floats, where: Where) -> tuple[Floats, list[Floats]]:
+        """Return covectors on the nodes of all layers, and by layer those on the old states.
+
+        The layers go from the top down, each once: what it reads is what the one below gives.
+        """
         nodes = np.array(u, dtype=np.float64)
+        old: list[Floats] = []
         above: Floats | None = None  # covector on what this layer gives
         for level in range(len(self.runs) - 1, -1, -1):
-            run, own = self.runs[level], self.layers[level]
+            run, block = self.runs[level], nodes[..., self.layers[level]]
             passed: Floats | None = None
             if above is not None:
                 back, passed = self.between[level].pull(self._hidden(level, where), above)
-                block = nodes[..., own]
                 block[..., run.parts["h"]] += back
             if level:
-                to_input = np.einsum(
-                    "...i,...ij->...j", nodes[..., own], self._input_jacobian(level, where)
-                )
-                above = to_input if passed is None else to_input + passed
-        return nodes
-
-    def _from_nodes(self, nodes: Floats, where: Where) -> Floats:
-        parts = [
-            run._vjp(nodes[..., own], where)
-            for run, own in zip(self.runs, self.layers, strict=True)
-        ]
-        return np.concatenate(parts, axis=-1)
+                before, read = run._full_vjp(block, where)
+                above = read if passed is None else read + passed
+            else:
+                before = run._vjp(block, where)
+            old.append(before)
+        return nodes, old[::-1]
 
     def _vjp(self, u: ArrayLike, where: Where) -> Floats:
-        return self._from_nodes(self._nodes(np.asarray(u, dtype=np.float64), where), where)
+        return np.concatenate(self._downward(np.asarray(u, dtype=np.float64), where)[1], axis=-1)
 
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
         nodes = self._nodes(np.asarray(u, dtype=np.float64), where)

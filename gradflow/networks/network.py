@@ -5,23 +5,25 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, real_numbers
 from gradflow.cells.cell import Cell
-from gradflow.errors import UsageError
+from gradflow.errors import UsageError, shown
 from gradflow.given import several
 from gradflow.networks.between import Between
 from gradflow.networks.joined import NetworkTrajectory, joined
 from gradflow.spectra.running import run as run_cell
 from gradflow.spectra.trajectory import Trajectory
 
-__all__ = ["Dense", "Layer", "Network"]
+__all__ = ["Dense", "Layer", "Network", "turned_at"]
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -196,14 +198,18 @@ class Network:
         x: ArrayLike,
         state: Sequence[Mapping[str, ArrayLike] | None] | None = None,
         *,
+        lengths: ArrayLike | None = None,
         backend: str = "auto",
     ) -> tuple[Trajectory, ...]:
         """Run the layers over an input (..., T, inputs), each on what the ones below give.
 
-        A reverse layer's run goes from the end of the input to its beginning. Parameters as in
+        A reverse layer's run goes from the end of the input to its beginning. Of padded sequences
+        (sequences, T, inputs) ``lengths`` (sequences,) says where each ends: a reverse layer starts
+        there, and goes on over the padding after the first step. Other parameters as in
         :meth:`run`.
         """
         given = real_array(x, self.source, "the input x")
+        ends = _ends(lengths, given.shape, self.source)
         starts: list[Any] = [layer.initial for layer in self.layers]
         starts = starts if state is None else several(state, f"{self.source}: state", "states")
         if len(starts) != len(self.layers):
@@ -224,11 +230,42 @@ class Network:
                         f"given an array of shape {given.shape}; the last axis must have "
                         f"{layer.inputs}."
                     )
-                turned = given[..., ::-1, :] if layer.direction == "reverse" else given
-                run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
+                turned = turned_at(given, ends) if layer.direction == "reverse" else given
+                try:
+                    run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
+                except UsageError as error:  # such as a state that stops being finite
+                    raise UsageError(f"{self.source}, layer {level + 1}: {error}") from None
                 runs.append(run)
                 h = run.states["h"][..., 1:, :]
-                h = h[..., ::-1, :] if layer.direction == "reverse" else h
+                h = turned_at(h, ends) if layer.direction == "reverse" else h
                 outputs.append(layer.between.value(h, given))
             given = np.concatenate(outputs, axis=-1)
         return tuple(runs)
+
+
+def _ends(lengths: ArrayLike | None, shape: tuple[int, ...], source: str) -> Whole | None:
+    """Return the lengths of padded sequences (sequences, T, inputs), checked."""
+    if lengths is None:
+        return None
+    found = real_numbers(lengths, f"{source}: lengths", "its entries")
+    most = shape[1] if len(shape) == 3 else 0
+    fits = found.dtype.kind in "iu" and len(shape) == 3 and found.shape == shape[:1]
+    if not fits or not found.size or found.min() < 1 or found.max() > most:
+        raise UsageError(
+            f"{source}: lengths is {shown(lengths)} and the input has the shape {shape}; give a "
+            "whole number from 1 to T for each of the sequences (sequences, T, inputs)."
+        )
+    return found.astype(np.int64)
+
+
+def turned_at(values: NDArray[T], lengths: Whole | None) -> NDArray[T]:
+    """Return values (..., T, units) in reverse order of steps, up to the length of each sequence.
+
+    What comes after it stays.
+    """
+    if lengths is None:
+        return values[..., ::-1, :]
+    steps = np.arange(values.shape[-2])
+    own = lengths[:, None]
+    order = np.where(steps < own, own - 1 - steps, steps)
+    return np.take_along_axis(values, order[..., None], axis=-2)

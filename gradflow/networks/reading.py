@@ -13,6 +13,7 @@ from gradflow.networks.formats.live import contents_of_module, is_module
 from gradflow.networks.layouts import LAYOUTS
 from gradflow.networks.layouts.facts import facts_of
 from gradflow.networks.layouts.layout import Reading
+from gradflow.networks.layouts.making.building import turned_layer
 from gradflow.networks.network import Network
 
 __all__ = ["read"]
@@ -35,8 +36,9 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
     **facts
         What the file does not say: ``nonlinearity`` of a vanilla network (or of the candidate of a
         gated one), ``recurrent_activation`` of the gates, ``reset_after`` of a GRU, order of the
-        ``gates`` (``"ifgo"``), ``only`` the module of that name, library's ``cell`` of arrays by
-        gradflow's own names.
+        ``gates`` (``"ifgo"``), square maps that are ``transposed`` (``"recurrent"``, ``"inputs"``
+        or ``"both"``), ``only`` the module of that name, library's ``cell`` of arrays by gradflow's
+        own names.
 
     Returns
     -------
@@ -90,7 +92,11 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
     left = [n for n in contents.arrays if n not in found.used]
     return Network(
         source=source,
-        layers=tuple(found.layers),
+        layers=tuple(
+            found.layers
+            if said.transposed is None
+            else (turned_layer(layer, said.transposed) for layer in found.layers)
+        ),
         head=found.head,
         embedding=found.embedding,
         assumed=tuple(said.assumed),

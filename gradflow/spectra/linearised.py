@@ -57,6 +57,10 @@ class Linearised(ABC):
         """Return one trajectory of a batch, by its index along each batch axis."""
 
     @abstractmethod
+    def until(self, t: int) -> Self:
+        """Return the run as far as the state after step ``t``, counted from 1."""
+
+    @abstractmethod
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
 

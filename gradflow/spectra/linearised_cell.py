@@ -113,6 +113,15 @@ class LinearisedCell(Linearised):
         }
         return replace(self, flat_states=self.flat_states[index], inputs=inputs)
 
+    def until(self, t: int) -> Self:
+        """Return the run as far as the state after step ``t``, counted from 1.
+
+        Raises ``UsageError`` for a step that the run does not have.
+        """
+        stop = whole_number(t, "until: t", 1, self.steps)
+        inputs = {name: x[..., :stop, :] for name, x in self.inputs.items()}
+        return replace(self, flat_states=self.flat_states[..., : stop + 1, :], inputs=inputs)
+
     def pull_back(self, covector: Floats, *, rows: bool = False) -> Pulled:
         """Return the logs of ``u P(T, T - lag)`` for lag 0 to T, and with ``rows`` directions."""
         return pull_back(self.bound, self.flat_states, self.inputs, covector, rows=rows)
@@ -203,6 +212,16 @@ class LinearisedCell(Linearised):
         states, inputs, t = self._at(where)
         with np.errstate(**_QUIET):
             return np.asarray(self.bound.vjp(states, u, inputs, t))
+
+    def _full_vjp(self, u: Floats, where: Where) -> tuple[Floats, Floats]:
+        """Return gradients (..., d) by the old state and (..., input) by what the step reads.
+
+        ``u`` (..., d) are covectors on the new states of steps from 0; inputs lie side by side.
+        """
+        states, inputs, t = self._at(where)
+        with np.errstate(**_QUIET):
+            old, read = self.bound.full_vjp(states, u, inputs, t)
+        return np.asarray(old), np.asarray(read)
 
     def _parameter_vjp(self, u: ArrayLike, where: Where) -> dict[str, Floats]:
         states, inputs, t = self._at(where)

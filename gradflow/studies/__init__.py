@@ -9,8 +9,10 @@
 from gradflow.lazy import lazily
 
 _HOME = {
+    "Course": "diagnosis",
     "Diagnosis": "diagnosis",
     "Remedy": "diagnosis",
+    "course": "diagnosis",
     "diagnose": "diagnosis",
     "Number": "headline",
     "STAGES": "one_cell",

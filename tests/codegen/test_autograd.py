@@ -43,6 +43,10 @@ def test_step_and_input_jacobian(name, size):
     if s.x is not None:
         wanted = torch_cells.input_jacobian(name, s.params, s.state, s.x, s.t)
         assert distance(code.input_jacobian(s.params, s.state, s.x, s.t), wanted) < TIGHT
+        u = np.random.default_rng(3).standard_normal(len(s.state))
+        old, read = code.bind(s.params, s.state).full_vjp(s.state, u, s.x, s.t)
+        assert distance(old, code.vjp(s.params, s.state, u, s.x, s.t)) < TIGHT
+        assert distance(read, u @ wanted) < TIGHT
 
 
 @CELLS

@@ -63,6 +63,7 @@ CALLS = {
         lambda run, u: run.truncation(u, [2, 5]),
         lambda run, u: run.truncation(u, [5], sliding=False),
     ],
+    "until": [lambda run, u: run.until(10)],
     "vjp": [lambda run, u: run.vjp(np.tile(u, (run.steps, 1)))],
 }
 

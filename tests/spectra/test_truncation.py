@@ -84,7 +84,8 @@ def test_a_batch_is_its_trajectories_and_bad_windows_are_refused():
         assert found.missing.shape == (2, 2)
         for i in range(2):
             alone = run.one(i).truncation(rows[i], [2, 5], sliding=sliding)
-            np.testing.assert_array_equal(found.missing[i], alone.missing)
+            # products of several rows at once round in another order
+            np.testing.assert_allclose(found.missing[i], alone.missing, rtol=1e-13)
         kind = "sliding" if sliding else "in chunks"
         assert f"{kind}, missing {100 * found.missing[0, 0]:.3g} % at window 2" in repr(found)
     for windows in ([], [0], [10], [2.5], 3, ["a"]):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 import gradflow as gf
 from gradflow.cli import main
 from gradflow.errors import UsageError
+from gradflow.studies.diagnosis.measures.spread import spread, told
 from gradflow.studies.diagnosis.remedies import remedies
-from gradflow.studies.diagnosis.spread import spread, told
-from gradflow.studies.diagnosis.words import advised_window, report_lines
+from gradflow.studies.diagnosis.telling.json import as_json
+from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 12
 
@@ -34,12 +36,13 @@ def found(network, x):
 
 def test_reach_is_that_of_the_run(found, network, x):
     run = network.run(x)
-    logs = run.gradient_decay(found.subject.covector).log_norm
+    rows = found.subject.losses.rows[:, 0]
+    logs = run.gradient_decay(rows).log_norm
     left = sorted((logs[:, NEED] - logs[:, 0]) / math.log(10))
     assert found.reach.log10_left.median == pytest.approx(left[1], abs=1e-12)
     assert found.reach.log10_left.low == pytest.approx(left[0], abs=1e-12)
     assert found.reach.log10_left.high == pytest.approx(left[3], abs=1e-12)
-    horizons = [run.one(i).gradient_decay(found.subject.covector[i]).horizon() for i in range(4)]
+    horizons = [run.one(i).gradient_decay(rows[i]).horizon() for i in range(4)]
     assert found.reach.loss_horizon.high == max(horizons)
     products = [run.one(i).decay().horizon() for i in range(3)]
     assert found.reach.product_horizon.median == sorted(products)[1]
@@ -67,9 +70,10 @@ def test_directions_are_counted_on_the_product(network, x):
 
 def test_each_remedy_equals_the_remedied_network(found):
     tried = list(remedies(found.subject, NEED, 0))
-    assert [one.name for one in tried] == [one.name for one in found.remedies]
+    training = [one for one in found.remedies if one.effect]
+    assert [one.name for one in tried + training] == [one.name for one in found.remedies]
     assert len(tried) >= 6
-    gradient = found.subject.covector[:, -10:-5]  # by the top layer's h
+    gradient = found.subject.losses.rows[:, 0, -10:-5]  # by the top layer's h
     for one in tried:
         run = one.network.run(found.subject.inputs)
         top = f"{len(one.network.layers)}.h"
@@ -113,19 +117,33 @@ def test_the_words_have_number_spread_and_source(found):
     assert "will learn" not in text
 
 
-def test_paths_add_up_and_truncation_advises(found):
-    assert sum(found.paths.values()) == pytest.approx(1.0)
-    window = advised_window(found)
-    place = list(found.truncation.window).index(window)
-    assert (found.truncation.missing[:, place] < 0.05).all()
-    assert place == 0 or (found.truncation.missing[:, place - 1] >= 0.05).any()
+def test_paths_are_those_of_the_run(found, network, x):
+    run = network.run(x)
+    for path, share in found.paths.items():
+        wanted = [
+            run.one(i).paths(found.subject.covector(i)).share()[path][NEED - 1] for i in range(4)
+        ]
+        assert share.low == pytest.approx(min(wanted), abs=1e-12)
+        assert share.median == pytest.approx(sorted(wanted)[1], abs=1e-12)
+        assert share.count == 4
+
+
+def test_the_window_advised_and_the_norms(found, network, x):
+    training = found.training
+    place = list(training.truncation.window).index(found.window)
+    assert (training.truncation.missing[:, place] < found.lose).all()
+    assert place == 0 or (training.truncation.missing[:, place - 1] >= found.lose).any()
+    assert NEED + 1 in training.truncation.window
+    strict = gf.diagnose(network, x, need=NEED, lose=1e-6)
+    assert strict.window is None or strict.window > found.window
     norms = [
-        found.subject.run.one(i).parameter_gradient(found.subject.covector[i]).log_total.values()
+        found.subject.run.one(i).parameter_gradient(found.subject.covector(i)).log_total.values()
         for i in range(4)
     ]
-    logs = [np.logaddexp.reduce([2 * float(one) for one in own]) / 2 for own in norms]
-    assert found.clipping.low == pytest.approx(min(logs), abs=1e-9)
-    assert found.clipping.high == pytest.approx(max(logs), abs=1e-9)
+    logs = sorted(np.logaddexp.reduce([2 * float(one) for one in own]) / 2 for own in norms)
+    assert training.quartiles[0] == pytest.approx(logs[0], abs=1e-9)
+    assert training.quartiles[2] == pytest.approx(logs[1], abs=1e-9)
+    assert training.quartiles[4] == pytest.approx(logs[3], abs=1e-9)
 
 
 def test_a_dead_layer_is_said_to_be_dead():
@@ -146,7 +164,7 @@ def test_head_targets_and_losses(network, x):
     share = np.exp(score - score.max(1, keepdims=True))
     share /= share.sum(1, keepdims=True)
     share[np.arange(4), targets] -= 1
-    np.testing.assert_allclose(found.subject.covector[:, 10:15], share @ weight, atol=1e-14)
+    np.testing.assert_allclose(found.subject.losses.rows[:, 0, 10:15], share @ weight, atol=1e-14)
     given = gf.diagnose(network, x, need=NEED, loss=lambda last: share @ weight)
     assert given.reach.log10_left == found.reach.log10_left
     rows = chance.normal(size=(4, 7))
@@ -154,7 +172,7 @@ def test_head_targets_and_losses(network, x):
         network, x, need=NEED, head=(weight, bias), targets=rows, loss="squared error"
     )
     want = (score - rows) @ weight
-    np.testing.assert_allclose(squared.subject.covector[:, 10:15], want, atol=1e-13)
+    np.testing.assert_allclose(squared.subject.losses.rows[:, 0, 10:15], want, atol=1e-13)
 
 
 def test_symbols_and_text(tmp_path):
@@ -259,8 +277,119 @@ def test_the_command_checks_what_the_file_leaves_open(tmp_path, capsys):
 def test_clipping_and_html(found, network):
     text = "\n".join(report_lines(found))
     assert "the share of each lag in a gradient is the same after clipping" in text
-    norms = np.exp(found.truncation.log_whole)
+    norms = np.exp(found.training.log_norms)
     limit = 10.0 ** math.floor(math.log10(norms.min()))
-    assert f"clipping at {limit:g} would shorten 4 of 4, down to {limit / norms.max():.2g}" in text
+    one = found.training.clipping[0]
+    assert (one.threshold, one.shortened) == (pytest.approx(limit), 4)
+    assert one.factors.low == pytest.approx(limit / norms.max())
+    assert f"clipping at {limit:g} would shorten 4 of 4, to " in text
+    clip = next(r for r in found.remedies if r.name == f"a clip at norm {limit:g}")
+    assert clip.log10_left == found.reach.log10_left
+    assert clip.effect.startswith("shortens 4 of 4")
+    longer = next(r for r in found.remedies if r.name.startswith("truncation"))
+    assert longer.name == f"truncation to windows of {NEED + 1} steps"
     assert "<table>" in found._repr_html_()
     assert "<td>lstm</td>" in network._repr_html_()
+
+
+def test_the_command_takes_sequences_targets_and_a_loss_at_every_step(file, tmp_path, capsys):
+    chance = np.random.default_rng(4)
+    np.save(tmp_path / "x.npy", chance.normal(size=(3, 20, 3)))
+    np.save(tmp_path / "aim.npy", chance.integers(0, 4, (3, 20)))
+    np.save(tmp_path / "ends.npy", np.array([20, 15, 20]))
+    np.savez(tmp_path / "head.npz", weight=chance.normal(size=(4, 5)))
+    options = {"--input": "x.npy", "--targets": "aim.npy", "--lengths": "ends.npy"}
+    words = [w for name, value in options.items() for w in (name, str(tmp_path / value))]
+    words += ["--head", str(tmp_path / "head.npz"), "--need", "10", "--loss", "cross-entropy"]
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(file), *words, "--lose", "0.2"])
+    assert done.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert "on 3 sequences of 20 steps that were in x.npy" in said
+    assert "cross-entropy of the head at every step" in said
+    assert "(55 of 60 count)" in said
+    assert "under 20 % from a window of" in said
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(file), *words, "--at", "never"])
+    assert done.value.code == 2
+
+
+def test_an_explosion_is_told_by_step_path_and_unit():
+    """h' = W h with one eigenvalue over 1: the gradient of unit 0 doubles at every step."""
+    network = gf.stack("irnn", 1, hidden=2, inputs=1, rng=0)
+    params = {"U": np.diag([2.0, 0.5]), "W": np.ones((2, 1)), "b": np.zeros(2)}
+    layer = replace(network.layers[0], params=params)
+    growing = replace(network, layers=(layer,), source="irnn")
+    found = gf.diagnose(growing, np.full((3, 12, 1), 0.01), need=9, loss=np.ones_like)
+    lag = next(n for n in range(12) if math.sqrt((4.0**n + 0.25**n) / 2) > 100)
+    assert (found.growth.lag, found.growth.step) == (lag, 12 - lag)
+    assert (found.growth.part, found.growth.unit, found.growth.count) == ("1.h", 0, 3)
+    assert found.growth.largest == pytest.approx(math.log(math.sqrt((4**12 + 0.25**12) / 2)))
+    text = "\n".join(report_lines(found))
+    assert f"explodes in 3 of 3 sequences: at lag {lag}, step {12 - lag}" in text
+    assert "most in unit 0 of 1.h, by the path 1: " in text
+
+
+def test_a_run_that_overflows_names_layer_step_and_unit():
+    network = gf.stack("irnn", 2, hidden=2, inputs=1, rng=0)
+    params = {"U": 1e200 * np.eye(2), "W": np.ones((2, 1)), "b": np.zeros(2)}
+    upper = {**params, "W": np.ones((2, 2))}
+    layers = (network.layers[0], replace(network.layers[1], params=upper))
+    with pytest.raises(UsageError, match=r"layer 2: cell 'irnn': .*at step 3 .*h: U @ h .*unit 0"):
+        gf.diagnose(replace(network, layers=layers), np.ones((2, 9, 1)), need=4)
+
+
+def test_the_certified_band_holds_the_product():
+    network = gf.stack("gru", 1, hidden=3, inputs=2, rng=0)
+    x = np.random.default_rng(0).normal(size=(2, 8, 2))
+    found = gf.diagnose(network, x, need=5)
+    log = network.run(x[0]).decay().log_norm[5] / math.log(10)
+    low, high = found.band
+    assert low <= log <= high
+    assert high - low < 1e-8
+    text = "\n".join(report_lines(found))
+    told = re.search(r"product is between 10\^(\S+) and 10\^(\S+)", text)
+    assert float(told[1]) <= low
+    assert float(told[2]) >= high
+    wide = gf.diagnose(gf.stack("gru", 1, hidden=40, inputs=2, rng=0), need=100)
+    assert wide.band is None
+    assert "gf.certify" in wide.left_out["certified band of the product"]
+
+
+def test_checkpoints_make_a_course(tmp_path, capsys):
+    files = []
+    for bias in (0.0, 2.0, 5.0):
+        network = gf.stack("lstm", 1, hidden=5, inputs=3, rng=0, forget_bias=bias)
+        files.append(str(tmp_path / f"bias{bias:g}.npz"))
+        np.savez(files[-1], **network.layers[0].params)
+    made = gf.studies.course(files, need=12)
+    lefts = [one.reach.log10_left.median for one in made.found]
+    assert min(lefts[1:]) > lefts[0]
+    assert lefts[1] == gf.diagnose(files[1], need=12).reach.log10_left.median
+    assert repr(made).startswith("<Course of 3 checkpoints: at lag 12")
+    assert made.rows()[2][0] == "bias5.npz (npz)"
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", *files, "--need", "12", "--fail-if", "left<0.0001"])
+    assert done.value.code in (0, None)  # of the last checkpoint
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("What is left of the gradient at lag 12")
+    assert [line.split()[0] for line in said[3:6]] == ["bias0.npz", "bias2.npz", "bias5.npz"]
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", *files, "--need", "12", "--json"])
+    assert done.value.code in (0, None)
+    told = json.loads(capsys.readouterr().out)
+    assert [one["reach"]["log10_left"]["median"] for one in told] == pytest.approx(lefts)
+    with pytest.raises(UsageError, match="two or more"):
+        gf.studies.course(files[:1])
+
+
+def test_json_has_what_the_report_tells(found):
+    told = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert told["log10_left"] == found.reach.log10_left.median
+    assert told["reach"]["directions"]["count"] == 3
+    assert [one["name"] for one in told["remedies"]] == [one.name for one in found.remedies]
+    assert told["paths"].keys() == found.paths.keys()
+    assert told["training"]["window"] == found.window
+    assert told["layers"][1]["saturated"]["high"] == found.layers[1].saturated.high
+    assert told["explodes"] is None
+    assert told["ways"] == []

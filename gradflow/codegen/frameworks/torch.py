@@ -18,7 +18,8 @@ from gradflow.errors import UsageError, shown
 Tensor = Any
 
 
-def _torch() -> Any:
+def torch_module() -> Any:
+    """Return torch. Raises ``UsageError`` where it is not installed."""
     try:
         return importlib.import_module("torch")
     except ModuleNotFoundError:
@@ -68,7 +69,7 @@ def to_torch(
         states, last = module(torch.zeros(5, 100, 10))  # (5, 100, 128) and (5, 128)
     """
     cell = get(cell)
-    torch = _torch()
+    torch = torch_module()
     if params is not None and choices:
         raise UsageError(
             f"cell {cell.name!r}, to_torch: both params and {next(iter(choices))}= given; keep one."
@@ -100,7 +101,7 @@ def to_torch(
 @lru_cache(maxsize=1)
 def _module_class() -> Any:
     """Return the class, made when torch is first needed."""
-    torch = _torch()
+    torch = torch_module()
     base: Any = torch.nn.Module
 
     class RecurrentCell(base):

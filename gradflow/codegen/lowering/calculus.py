@@ -230,6 +230,17 @@ def lower_vjp(cell: Cell) -> Routine:
     return _finish("vjp", summary, statements, names, returns, seeds)
 
 
+def lower_full_vjp(cell: Cell) -> Routine:
+    """Return ``J_t^T u`` and ``(ds_t/dx_t)^T u`` for a covector ``u``, of one reverse sweep."""
+    names = _Symbols(cell)
+    statements: list[Statement] = list(primal(cell))
+    adjoints, seeds = _reverse(cell, names, statements)
+    wanted = [symbol(n) for n in (*cell.states, *cell.input_names)]
+    returns = _zeros(adjoints, wanted, cell, names, statements)
+    summary = "Gradients by the old state and by the inputs, of a covector on the new state."
+    return _finish("full_vjp", summary, statements, names, returns, seeds)
+
+
 def lower_parameter_vjp(cell: Cell) -> Routine:
     """Return the immediate parameter gradient ``u d+s_t/dtheta`` of every parameter."""
     names = _Symbols(cell)

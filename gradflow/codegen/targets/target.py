@@ -211,6 +211,10 @@ class Compiled(Protocol):
         """The Jacobian's function of each path, by label."""
 
     @property
+    def full_vjp(self) -> Callable[..., Any]:
+        """The function that gives the gradients by the old state and by the inputs together."""
+
+    @property
     def loops(self) -> Loops:
         """The loops over time."""
 

@@ -10,7 +10,9 @@ from typing import Any
 from gradflow.errors import UsageError
 from gradflow.networks.layouts.making.kinds import ACTIVATIONS
 
-__all__ = ["Facts", "facts_of"]
+__all__ = ["TRANSPOSED", "Facts", "facts_of"]
+
+TRANSPOSED = ("recurrent", "inputs", "both")
 
 _SAME = {"activation": "nonlinearity"}
 
@@ -29,6 +31,9 @@ class Facts:
         Whether the reset gate of a GRU acts after the recurrent product.
     gates
         Order of the gates' rows where it is not that of the framework: ``"ifog"``.
+    transposed
+        Which square matrices of each gate the file has the other way round, ``"recurrent"``,
+        ``"inputs"`` or ``"both"``: their shape cannot tell.
     only
         Name of the recurrent module to read, where the file holds several.
     cell
@@ -41,6 +46,7 @@ class Facts:
     recurrent_activation: str | None = None
     reset_after: bool | None = None
     gates: str | None = None
+    transposed: str | None = None
     only: str | None = None
     cell: str | None = None
     assumed: list[str] = field(default_factory=list)
@@ -84,5 +90,7 @@ def facts_of(said: Mapping[str, Any]) -> Facts:
             raise UsageError(f"read: {name} is {value!r}; pass a name.")
         if word in ("nonlinearity", "recurrent_activation") and value not in ACTIVATIONS:
             raise UsageError(f"read: {name} is {value!r}; known are {', '.join(ACTIVATIONS)}.")
+        if word == "transposed" and value not in TRANSPOSED:
+            raise UsageError(f"read: transposed is {value!r}; known are {', '.join(TRANSPOSED)}.")
         known[word] = value
     return Facts(**known)

@@ -30,13 +30,13 @@ _LIFTS = (256, 0, -256)
 
 
 class Covectors(NamedTuple):
-    """Rows (n, d) times ``2**exponent`` (n,); the exponent of a zero row is `ZERO_EXPONENT`."""
+    """Rows (..., n, d) times ``2**exponent`` (..., n); that of a zero row is `ZERO_EXPONENT`."""
 
     rows: Floats
     exponent: Exponents
 
-    def at(self, which: slice | NDArray[Any]) -> Covectors:
-        """Return some of them."""
+    def at(self, which: Any) -> Covectors:
+        """Return some of them, by an index of the first axis."""
         return Covectors(self.rows[which], self.exponent[which])
 
 
@@ -68,20 +68,20 @@ def scaled(value: Floats, exponent: int = 0) -> Scaled:
 
 
 def covectors(rows: Floats, exponent: Exponents | int = 0) -> Covectors:
-    """Return rows (n, d) times ``2**exponent`` with the scale of each apart."""
+    """Return rows (..., n, d) times ``2**exponent`` with the scale of each apart."""
     modest, shift = normalized(rows, axis=-1)
-    total = shift[:, 0] + exponent
+    total = shift[..., 0] + exponent
     return Covectors(modest, np.where(modest.any(axis=-1), total, ZERO_EXPONENT))
 
 
 def pulled(run: Linearised, given: Covectors, steps: NDArray[np.int64]) -> Covectors:
-    """Return row i times the Jacobian of ``steps[i]``."""
+    """Return row i times the Jacobian of ``steps[i]``; leading axes are the run's batch axes."""
     if not len(steps):
         return given
     rows = np.empty_like(given.rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for piece in _pieces(run, len(steps)):
-            rows[piece] = run.vjp(given.rows[piece], _run_of(steps[piece]))
+            rows[..., piece, :] = run.vjp(given.rows[..., piece, :], _run_of(steps[piece]))
     return covectors(_finite(rows, "a step Jacobian"), given.exponent)
 
 
@@ -98,27 +98,30 @@ def _run_of(steps: NDArray[np.int64]) -> range | NDArray[np.int64]:
 
 
 def swept(run: Linearised, direct: Covectors) -> Covectors:
-    """Return what arrives at each step of what is put in at it and later, (T, d) both.
+    """Return what arrives at each step of what is put in at it and later, (..., T, d) both.
 
-    ``a_t = direct_t + a_{t+1} J_{t+1}``, one backward sweep.
+    ``a_t = direct_t + a_{t+1} J_{t+1}``, one backward sweep. The leading axes of ``direct`` go with
+    the batch axes of the run.
     """
     rows, exponent = direct.rows.copy(), direct.exponent.copy()
     for k in range(run.steps - 1, 0, -1):
-        if exponent[k] == ZERO_EXPONENT:
+        arriving, before = exponent[..., k], exponent[..., k - 1]
+        if (arriving == ZERO_EXPONENT).all():
             continue
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            row = _finite(run.vjp(rows[k], k + 1), "a step Jacobian")
-        top = max(int(exponent[k]), int(exponent[k - 1]))
-        row = _shift(row, int(exponent[k]) - top) + _shift(rows[k - 1], int(exponent[k - 1]) - top)
-        largest = float(np.abs(row).max())
-        power = math.frexp(largest)[1]
-        rows[k - 1] = np.ldexp(row, -power)
-        exponent[k - 1] = top + power if largest else ZERO_EXPONENT
+            row = _finite(run.vjp(rows[..., k, :], k + 1), "a step Jacobian")
+        top = np.maximum(arriving, before)
+        row = _shift(row, arriving - top) + _shift(rows[..., k - 1, :], before - top)
+        largest = np.abs(row).max(axis=-1, initial=0.0)
+        power = np.frexp(largest)[1]
+        rows[..., k - 1, :] = np.ldexp(row, -power[..., None])
+        exponent[..., k - 1] = np.where(largest > 0.0, top + power, ZERO_EXPONENT)
     return Covectors(rows, exponent)
 
 
-def _shift(row: Floats, power: int) -> Floats:
-    return row if power == 0 else np.ldexp(row, max(power, -2200))
+def _shift(row: Floats, power: Any) -> Floats:
+    shifted_by = np.maximum(power, -2200)[..., None]
+    return np.asarray(np.ldexp(row, shifted_by))
 
 
 def parameter_sums(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,13 @@ from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
 from gradflow.given import flag, several
 from gradflow.spectra.beyond.refusal import require_seen
-from gradflow.spectra.decay.by_lag import direct_gradients, trajectories
-from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
+from gradflow.spectra.decay.by_lag import direct_gradients
+from gradflow.spectra.decay.sums import Covectors, Scaled, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
+
+# So many entries of covectors of several windows go through the steps together.
+_ENTRIES = 2**22
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,9 +118,18 @@ def truncation(
     given = np.array(
         [whole_number(n, "truncation: an item of windows", 1, run.steps) for n in lengths]
     )
+    rows = covectors(direct)
+    arriving = swept(run, rows)
+    nested = sliding and bool((rows.exponent[..., :-1] == ZERO_EXPONENT).all())
+    lost = {} if nested else _lost(run, rows, arriving, given, sliding)
     logs, wholes = [], []
-    for single, rows in trajectories(run, direct):
-        whole, missing = _one(single, covectors(rows), given, sliding)
+    for index in np.ndindex(*run.batch):
+        single = run.one(*index) if run.batch else run
+        own = {window: more.at(index) for window, more in lost.items()}
+        if nested:
+            whole, missing = _nested(single, arriving.at(index), given)
+        else:
+            whole, missing = _one(single, arriving.at(index), own, given)
         require_seen(single, [np.array(whole)], "truncation")
         if np.isneginf(whole):
             raise UsageError(
@@ -149,18 +162,14 @@ def _joint(logs: Floats) -> Floats:
 
 
 def _one(
-    run: Linearised, direct: Covectors, windows: np.ndarray[Any, Any], sliding: bool
+    run: Linearised,
+    arriving: Covectors,
+    lost: Mapping[int, Covectors],
+    windows: np.ndarray[Any, Any],
 ) -> tuple[float, dict[str, list[float]]]:
     """Return the log norm of the whole gradient, and of each parameter's missing parts."""
-    arriving = swept(run, direct)
     every = np.arange(1, run.steps + 1)
     whole = [s.log_norm() for s in parameter_sums(run, arriving, every).values()]
-    if not sliding:
-        lost = _cut(run, arriving, windows)
-    elif (direct.exponent[:-1] == ZERO_EXPONENT).all():
-        lost = _last(run, arriving, windows)
-    else:
-        lost = _slid(run, direct, windows)
     by_parameter: dict[str, list[float]] = {}
     for window in windows:
         for name, missing in parameter_sums(run, lost[int(window)], every).items():
@@ -168,47 +177,80 @@ def _one(
     return float(_joint(np.array(whole))), by_parameter
 
 
-def _last(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
-    """The same for a loss of the last state: by window what arrives up to step T - window."""
-    found = {}
-    for window in {int(w) for w in windows}:
-        found[window] = _nothing(run)
-        kept = slice(0, run.steps - window)
-        found[window].rows[kept] = arriving.rows[kept]
-        found[window].exponent[kept] = arriving.exponent[kept]
-    return found
+def _lost(
+    run: Linearised, direct: Covectors, arriving: Covectors, windows: Any, sliding: bool
+) -> dict[int, Covectors]:
+    """Return by window the rows (..., T, d) whose parameter gradients it leaves out."""
+    if not sliding:
+        return _cut(run, arriving, windows)
+    return _slid(run, direct, windows)
+
+
+def _nested(
+    run: Linearised, arriving: Covectors, windows: np.ndarray[Any, Any]
+) -> tuple[float, dict[str, list[float]]]:
+    """The same for a loss of the last state, where a window loses what arrives before it.
+
+    What shorter windows lose is what longer ones do and a few steps more, so that each step's
+    contribution is made once.
+    """
+    stops = sorted({run.steps - int(w) for w in windows} | {run.steps})
+    lost: dict[int, dict[str, Scaled]] = {}
+    found = parameter_sums(run, arriving.at(slice(0, 0)), np.arange(0))
+    for first, stop in pairwise([0, *stops]):
+        more = parameter_sums(run, arriving.at(slice(first, stop)), np.arange(first + 1, stop + 1))
+        found = {name: found[name].plus(value) for name, value in more.items()}
+        lost[run.steps - stop] = found
+    by_parameter = {name: [lost[int(w)][name].log_norm() for w in windows] for name in found}
+    return float(_joint(np.array([s.log_norm() for s in lost[0].values()]))), by_parameter
 
 
 def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:
-    """Return by window the rows (T, d) that come to each step from ``window`` and more after it."""
-    found = {}
+    """Return by window what comes to each step from ``window`` and more after it."""
+    started = {}
     rows = direct
     for lag in range(1, int(max(windows)) + 1):
         # row i is of step i + 1, and what it becomes is of the step before
-        rows = pulled(run, rows, np.arange(1, len(rows.rows) + 1)).at(slice(1, None))
+        count = rows.exponent.shape[-1]
+        rows = pulled(run, rows, np.arange(1, count + 1))
+        rows = Covectors(rows.rows[..., 1:, :], rows.exponent[..., 1:])
         if lag in windows:
-            started = _nothing(run)
-            started.rows[: len(rows.rows)] = rows.rows
-            started.exponent[: len(rows.rows)] = rows.exponent
-            found[lag] = swept(run, started)
+            started[lag] = _nothing(run)
+            _put(started[lag], slice(0, count - 1), rows, slice(None))
+    found: dict[int, Covectors] = {}
+    together = max(1, _ENTRIES // max(1, direct.rows.size))
+    lags = list(started)
+    for first in range(0, len(lags), together):
+        some = lags[first : first + together]
+        whole = swept(
+            run,
+            Covectors(*(np.stack(a) for a in zip(*(started[lag] for lag in some), strict=True))),
+        )
+        found |= {lag: whole.at(i) for i, lag in enumerate(some)}
     return found
 
 
 def _cut(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
-    """Return by window the rows (T, d) that come to each step from after its chunk."""
+    """Return by window the rows that come to each step from after its chunk."""
     found = {}
     for window in {int(w) for w in windows}:
         lost = _nothing(run)
         step = np.arange(window, run.steps, window)  # ends of chunks, all but the last
-        rows = arriving.at(step)  # of the steps after them
+        # of the steps after them
+        rows = Covectors(arriving.rows[..., step, :], arriving.exponent[..., step])
         for back in range(window):
             rows = pulled(run, rows, step + 1 - back)
-            lost.rows[step - 1 - back] = rows.rows
-            lost.exponent[step - 1 - back] = rows.exponent
+            _put(lost, step - 1 - back, rows, slice(None))
         found[window] = lost
     return found
 
 
+def _put(whole: Covectors, place: Any, part: Covectors, chosen: slice) -> None:
+    whole.rows[..., place, :] = part.rows[..., chosen, :]
+    whole.exponent[..., place] = part.exponent[..., chosen]
+
+
 def _nothing(run: Linearised) -> Covectors:
-    exponent = np.full(run.steps, ZERO_EXPONENT, dtype=np.int64)
-    return Covectors(np.zeros((run.steps, run.width)), exponent)
+    shape = (*run.batch, run.steps)
+    exponent = np.full(shape, ZERO_EXPONENT, dtype=np.int64)
+    return Covectors(np.zeros((*shape, run.width)), exponent)

@@ -3,10 +3,12 @@
 from gradflow.lazy import lazily
 
 _HOME = {
+    "Course": "checkpoints",
     "Diagnosis": "record",
-    "LayerFindings": "layers",
+    "LayerFindings": "measures.layers",
     "Remedy": "remedies",
-    "Spread": "spread",
+    "Spread": "measures.spread",
+    "course": "checkpoints",
     "diagnose": "diagnosis",
 }
 

@@ -11,28 +11,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.arrays import real_array
+from gradflow.arrays import real_array, whole_number
 from gradflow.errors import GradflowError, UsageError
+from gradflow.given import function, real_number
 from gradflow.networks import Dense, Network, read
-from gradflow.spectra import Truncation
-from gradflow.studies.diagnosis.layers import LayerFindings, layer_findings
-from gradflow.studies.diagnosis.reach import TOLERANCE, Reach, reach_of
+from gradflow.studies.diagnosis.measures.band import band_of
+from gradflow.studies.diagnosis.measures.growth import growth_of
+from gradflow.studies.diagnosis.measures.layers import LayerFindings, layer_findings
+from gradflow.studies.diagnosis.measures.paths import path_shares
+from gradflow.studies.diagnosis.measures.reach import TOLERANCE, Reach, reach_of
+from gradflow.studies.diagnosis.measures.spread import Spread
+from gradflow.studies.diagnosis.measures.training import Training, training_of
 from gradflow.studies.diagnosis.record import Diagnosis
-from gradflow.studies.diagnosis.remedies import remedies
-from gradflow.studies.diagnosis.spread import Spread, spread
-from gradflow.studies.diagnosis.subject import Subject, checked_need, subject_of
-from gradflow.studies.diagnosis.words import verdict_of
+from gradflow.studies.diagnosis.remedies import Remedy, remedies, remedies_of_training
+from gradflow.studies.diagnosis.subject.losses import Callback
+from gradflow.studies.diagnosis.subject.making import subjects_of
+from gradflow.studies.diagnosis.subject.subject import Subject
+from gradflow.studies.diagnosis.telling.verdict import together, verdict_of
 
 __all__ = ["STAGES", "diagnose"]
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
-STAGES = ("running the network", "reach", "layers", "paths", "truncation", "remedies")
-"""What a diagnosis announces, in order."""
+STAGES = ("running the network", "reach", "layers", "paths", "training", "remedies")
+"""What a diagnosis announces, in order; of a network of both directions, for each of them."""
 
-_WIDEST = 300  # states beyond which paths and truncation are not computed
-_WINDOWS = (5, 10, 20, 35, 50, 100, 200)
+_WIDEST = 300  # states beyond which paths are not split
+_WORK = 3e13  # products of numbers that the parameter gradients may take
 
 
 def diagnose(
@@ -41,9 +47,12 @@ def diagnose(
     *,
     need: int = 100,
     targets: ArrayLike | None = None,
-    loss: str | Callable[[Floats], ArrayLike] | None = None,
+    lengths: ArrayLike | None = None,
+    loss: str | Callback | None = None,
+    at: str | None = None,
     head: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     vocabulary: str | Sequence[str] | None = None,
+    lose: float = 0.05,
     seed: int = 0,
     progress: Progress = lambda stage: None,
     **facts: Any,
@@ -61,15 +70,26 @@ def diagnose(
     need
         The lag that the task needs.
     targets
-        What the loss compares the head's output at the last step with, one a sequence.
+        What the loss compares the head's output with: one a sequence for a loss at the last step,
+        (sequences, T) or (T,) for one at every step, with an axis of outputs behind for a squared
+        error. A negative symbol, or a row with NaN, counts as none.
+    lengths
+        Where padded sequences end, (sequences,).
     loss
-        ``"cross-entropy"``, ``"squared error"``, or a function of the top layer's last ``h``
-        (sequences, units) that returns the gradient by it. By default the cross-entropy of the head
-        where there is one, else a random linear read-out.
+        ``"cross-entropy"``, ``"squared error"``, or a function of what the network gives, at the
+        last step (sequences, units) or at every step (sequences, T, units), that returns the
+        gradient by it, or a mapping from state parts (``"1.c"``) to gradients. By default the
+        cross-entropy of the head where there is one, else a random linear read-out.
+    at
+        Where the loss is: ``"last"`` step of each sequence, or ``"every"`` step, for which the
+        targets of text and symbols are those that follow. By default what ``targets`` shows, else
+        the last step.
     head
         Weight (outputs, units), or weight and bias; by default that of the file.
     vocabulary
         The network's symbols in their order, for a file of text.
+    lose
+        Share of the parameter gradient that truncation may leave out, for the window advised.
     seed
         Of what is made up: input, read-out, freshly drawn remedies.
     progress
@@ -92,29 +112,54 @@ def diagnose(
     >>> found.good, found.reach.loss_horizon.median < 20
     (False, True)
     """
-    need = checked_need(need)
+    need = whole_number(need, "diagnose: need", 1, 10**6)
+    seed = whole_number(seed, "diagnose: seed", 0)
+    lose = real_number(lose, "diagnose: lose", 0.0, above=True)
+    function(progress, "diagnose: progress")
     if not isinstance(network, Network):
         network = read(network, **facts)
     if head is not None:
         network = replace(network, head=_head(head, network))
     progress(STAGES[0])
-    subject = subject_of(
-        network, x, need=need, targets=targets, loss=loss, vocabulary=vocabulary, seed=seed
+    subjects = subjects_of(
+        network,
+        x,
+        need=need,
+        targets=targets,
+        lengths=lengths,
+        loss=loss,
+        at=at,
+        vocabulary=vocabulary,
+        seed=seed,
     )
-    run, covector = subject.run, subject.covector
-    need = min(need, run.steps)
+    need = min(need, int(subjects[0].losses.last.max()))
+    found = [_one(subject, need, lose, seed, progress) for subject in subjects]
+    return found[0] if len(found) == 1 else together(network, found)
+
+
+def _one(subject: Subject, need: int, lose: float, seed: int, progress: Progress) -> Diagnosis:
+    """Diagnose one subject."""
+    need = min(need, int(subject.losses.last.max()))
     progress(STAGES[1])
-    reach = reach_of(run, covector, need)
+    reach = reach_of(subject, need)
     left_out: dict[str, str] = dict(reach.reasons)
+    growth = growth_of(subject, reach.gradient, _WIDEST)
     progress(STAGES[2])
     layers = _layers(subject, reach)
     progress(STAGES[3])
     paths = _paths(subject, need, left_out)
+    band, reason = band_of(subject, need)
+    if reason:
+        left_out["certified band of the product"] = reason
     progress(STAGES[4])
-    truncation, clipping = _training(subject, need, left_out)
+    training = _training(subject, need, left_out)
     good = reach.log10_left.median >= math.log10(TOLERANCE)
     progress(STAGES[5])
-    tried = () if good else tuple(remedies(subject, need, seed))
+    tried: list[Remedy] = []
+    if not good:
+        tried += remedies(subject, need, seed)
+        if training is not None:
+            tried += remedies_of_training(subject, reach, training, need)
     return Diagnosis(
         verdict=verdict_of(subject, reach, need, good),
         good=good,
@@ -122,10 +167,13 @@ def diagnose(
         subject=subject,
         reach=reach,
         layers=layers,
+        growth=growth,
         paths=paths,
-        truncation=truncation,
-        clipping=clipping,
-        remedies=tried,
+        band=band,
+        training=training,
+        window=None if training is None else training.window(lose),
+        lose=lose,
+        remedies=tuple(tried),
         left_out=left_out,
     )
 
@@ -133,7 +181,8 @@ def diagnose(
 def _head(head: Any, network: Network) -> Dense:
     weight, bias = head if isinstance(head, tuple) and len(head) == 2 else (head, None)
     matrix = real_array(weight, "diagnose: head", "weight")
-    units = network.layers[-1].hidden
+    top = max(layer.level for layer in network.layers)
+    units = sum(layer.hidden for layer in network.layers if layer.level == top)
     if matrix.ndim != 2 or matrix.shape[1] != units or not len(matrix):
         raise UsageError(
             f"diagnose: head has a weight of shape {matrix.shape}; it is (outputs, {units})."
@@ -149,37 +198,34 @@ def _head(head: Any, network: Network) -> Dense:
 def _layers(subject: Subject, reach: Reach) -> tuple[LayerFindings, ...]:
     run = subject.run
     logs = reach.gradient.by_unit
-    lives = reach.gradient.unit_half_lives()
     assert logs is not None
+    known = np.where(np.isnan(logs), -np.inf, logs)
+    lives = replace(reach.gradient, by_unit=known).unit_half_lives()
     return tuple(
-        layer_findings(layer, own, logs[..., place], lives[place])
+        layer_findings(layer, own, subject.lengths, logs[..., place], lives[place])
         for layer, own, place in zip(subject.network.layers, run.runs, run.layers, strict=True)
     )
 
 
-def _paths(subject: Subject, need: int, left_out: dict[str, str]) -> dict[str, float]:
+def _paths(subject: Subject, need: int, left_out: dict[str, str]) -> dict[str, Spread]:
     if subject.run.width > _WIDEST:
         left_out["paths"] = f"paths of {subject.run.width} states are not split (at most {_WIDEST})"
         return {}
-    single = subject.run.one(0)
-    shares = single.paths(subject.covector[0]).share()
-    found = {path: float(values[need - 1]) for path, values in shares.items()}
-    return dict(sorted(found.items(), key=lambda one: -one[1]))
+    return path_shares(subject, need)
 
 
-def _training(
-    subject: Subject, need: int, left_out: dict[str, str]
-) -> tuple[Truncation | None, Spread | None]:
+def _training(subject: Subject, need: int, left_out: dict[str, str]) -> Training | None:
     run = subject.run
-    if run.width > _WIDEST:
+    parameters = sum(a.size for layer in subject.network.layers for a in layer.params.values())
+    work = 2.0 * len(subject.lengths) * run.steps * parameters
+    if work > _WORK:
         left_out["truncation"] = (
-            f"parameter gradients of {run.width} states are not computed (at most {_WIDEST})"
+            f"the gradients by {parameters:,} parameters of {len(subject.lengths)} sequences are "
+            "not computed; give fewer or shorter ones"
         )
-        return None, None
-    windows = [w for w in _WINDOWS if w < run.steps]
+        return None
     try:
-        cut = run.truncation(subject.covector, windows or [1])
+        return training_of(subject, need)
     except GradflowError as error:
         left_out["truncation"] = str(error)
-        return None, None
-    return cut, spread(float(log) for log in np.ravel(cut.log_whole))
+        return None

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradflow.networks import Network
-from gradflow.spectra import Truncation
-from gradflow.studies.diagnosis.layers import LayerFindings
-from gradflow.studies.diagnosis.reach import Reach
+from gradflow.studies.diagnosis.measures.band import Band
+from gradflow.studies.diagnosis.measures.growth import Growth
+from gradflow.studies.diagnosis.measures.layers import LayerFindings
+from gradflow.studies.diagnosis.measures.reach import Reach
+from gradflow.studies.diagnosis.measures.spread import Spread
+from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.remedies import Remedy
-from gradflow.studies.diagnosis.spread import Spread
 from gradflow.studies.diagnosis.subject import Subject
 
 __all__ = ["Diagnosis"]
@@ -35,14 +37,25 @@ class Diagnosis:
         Horizons of the loss and of the product, usable directions.
     layers
         A record a layer.
+    growth
+        Where the gradient first explodes; ``None`` where it does not.
     paths
         Path to its share of the gradient at the lag needed; empty where ``left_out`` says why.
-    truncation
-        What truncated backpropagation leaves out, by its window, a row a sequence; or ``None``.
-    clipping
-        Norms of the parameter gradient over the sequences, natural logs.
+    band
+        Bounds of the decimal logarithm of the first sequence's product of Jacobians at that lag,
+        certified; ``None`` where ``left_out`` says why.
+    training
+        Parameter gradients, cut by windows and clipped; ``None`` where ``left_out`` says why.
+    window
+        The shortest window of truncation that leaves out less than ``lose`` of the parameter
+        gradient on every sequence; ``None`` where none was found.
+    lose
+        That share.
     remedies
         What each change would do; computed where the verdict is not good.
+    ways
+        Of a network that reads its input from both ends the diagnosis of each layer and direction.
+        The numbers of the whole are then those of the worst direction of the last layer.
     left_out
         What was not computed, with the reason.
     """
@@ -53,11 +66,15 @@ class Diagnosis:
     subject: Subject
     reach: Reach
     layers: tuple[LayerFindings, ...]
-    paths: Mapping[str, float]
-    truncation: Truncation | None
-    clipping: Spread | None
+    growth: Growth | None
+    paths: Mapping[str, Spread]
+    band: Band | None
+    training: Training | None
+    window: int | None
+    lose: float
     remedies: tuple[Remedy, ...]
     left_out: Mapping[str, str]
+    ways: tuple[Diagnosis, ...] = ()
 
     @property
     def network(self) -> Network:

@@ -17,11 +17,12 @@ from gradflow.cells import get
 from gradflow.cells.initializers import chrono
 from gradflow.errors import GradflowError
 from gradflow.networks import Layer, Network
-from gradflow.studies.diagnosis.reach import Reach, reach_of
-from gradflow.studies.diagnosis.spread import Spread
+from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
+from gradflow.studies.diagnosis.measures.spread import Spread, told
+from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.subject import Subject
 
-__all__ = ["Remedy", "remedies"]
+__all__ = ["Remedy", "remedies", "remedies_of_training"]
 
 Floats = NDArray[np.float64]
 Change = Callable[[Layer], Layer | None]
@@ -40,7 +41,9 @@ class Remedy:
     directions
         Usable directions after the change, where known.
     network
-        The changed network.
+        The changed network; of a change in how it is trained, the network as it is.
+    effect
+        What else the change does, in words.
     reason
         Why there is no number.
     """
@@ -49,11 +52,12 @@ class Remedy:
     log10_left: Spread | None
     directions: Spread | None
     network: Network
+    effect: str = ""
     reason: str = ""
 
 
 def remedies(subject: Subject, need: int, seed: int) -> Iterator[Remedy]:
-    """Yield every remedy that means something for the cells of this network."""
+    """Yield every remedy of the weights that means something for the cells of this network."""
     for name, change in _changes(need, seed).items():
         changed = [change(layer) for layer in subject.network.layers]
         if all(one is None for one in changed):
@@ -61,7 +65,7 @@ def remedies(subject: Subject, need: int, seed: int) -> Iterator[Remedy]:
         layers = tuple(new or old for new, old in zip(changed, subject.network.layers, strict=True))
         network = replace(subject.network, layers=layers)
         try:
-            found = _again(subject, network, need)
+            found = reach_of(subject.with_network(network), need, whole=False)
         except GradflowError as error:
             yield Remedy(
                 name=name, log10_left=None, directions=None, network=network, reason=str(error)
@@ -75,13 +79,39 @@ def remedies(subject: Subject, need: int, seed: int) -> Iterator[Remedy]:
         )
 
 
-def _again(subject: Subject, network: Network, need: int) -> Reach:
-    """Measure the changed network on the same sequences, with the same gradient by the last h."""
-    run = network.run(subject.inputs)
-    top = f"{len(run.runs)}.h"
-    gradient = subject.covector[:, subject.run.parts[top]]
-    whole = np.broadcast_to(run.covector({top: gradient}), (len(gradient), run.width))
-    return reach_of(run, whole, need, whole=False)
+def remedies_of_training(
+    subject: Subject, reach: Reach, training: Training, need: int
+) -> Iterator[Remedy]:
+    """Yield what a clip and a longer window do: neither changes the network.
+
+    A clip scales a whole gradient, so that every lag keeps its share of it. A window of truncation
+    lets through what it reaches, unchanged, and of the rest nothing: the shortest that lets through
+    the lag needed is told.
+    """
+    for one in training.clipping:
+        count = len(training.log_norms)
+        yield Remedy(
+            name=f"a clip at norm {one.threshold:g}",
+            log10_left=reach.log10_left,
+            directions=reach.directions,
+            network=subject.network,
+            effect=f"shortens {one.shortened} of {count} gradients, to {told(one.factors)} times "
+            "their norm; every lag keeps its share",
+        )
+    longer = [(window, lost) for window, lost in training.missing() if window > need]
+    for window, lost in longer[:1]:
+        yield Remedy(
+            name=f"truncation to windows of {window} steps",
+            log10_left=reach.log10_left,
+            directions=reach.directions,
+            network=subject.network,
+            effect=f"leaves out {told(lost, _percent)} of the parameter gradient; windows of up to "
+            f"{need} steps bring nothing from lag {need}",
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _changes(need: int, seed: int) -> Mapping[str, Change]:

@@ -36,6 +36,11 @@ Floats = NDArray[np.float64]
 
 # the functions of the module of loops
 _LOOPS = ("forward", "pullback", "taped", "replay", "push", "push_known")
+# why a function of one step is not compiled
+_LEFT_TO_NUMPY = {
+    "parameter_vjp": "large matrix products alone",
+    "full_vjp": "asked for by stacks only",
+}
 # Seconds until a run has what it needs compiled: 3 to 5 a function of an LSTM, one core.
 _COMPILING = 10.0
 
@@ -81,8 +86,8 @@ def _module_of(code: Any, kernel: str) -> str:
 
 
 def _text(cell: Cell, routine: Routine) -> str:
-    if routine.name == "parameter_vjp":
-        return "# parameter_vjp: large matrix products alone, so the NumPy target's is used\n"
+    if routine.name in _LEFT_TO_NUMPY:
+        return f"# {routine.name}: {_LEFT_TO_NUMPY[routine.name]}, so the NumPy target's is used\n"
     return _joined(loop_lines(cell, routine))
 
 
@@ -96,7 +101,7 @@ def _build(cell: Cell, source: str, routines: Sequence[Routine]) -> Functions:
     module = load(cell, _whole(cell, source))
     built: dict[str, Callable[..., Any]] = dict(plain)
     for routine in routines:
-        if routine.name != "parameter_vjp":
+        if routine.name not in _LEFT_TO_NUMPY:
             kernel = getattr(module, routine.name)
             built[routine.name] = _flattening(cell, routine, kernel, plain[routine.name])
     return built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.networks.network import Layer
 
-__all__ = ["gated_params", "layer_of"]
+__all__ = ["gated_params", "layer_of", "turned_layer"]
 
 Floats = NDArray[np.float64]
 
@@ -40,3 +41,19 @@ def gated_params(
         **{f"U_{gate}": block for gate, block in recurrent.items()},
         **{f"b_{gate}": block for gate, block in biases.items()},
     }
+
+
+def turned_layer(layer: Layer, which: str) -> Layer:
+    """Return a layer with its square maps transposed: ``"recurrent"``, ``"inputs"`` or ``"both"``.
+
+    Maps of other shapes stay, since theirs tells which way round they are.
+    """
+    recurrent = set(layer.cell.recurrent_maps())
+    params = {}
+    for name, array in layer.params.items():
+        chosen = array.ndim == 2 and (
+            which == "both" or (name in recurrent) == (which == "recurrent")
+        )
+        square = chosen and array.shape[0] == array.shape[1]
+        params[name] = np.ascontiguousarray(array.T) if square else array
+    return replace(layer, params=params)

@@ -20,8 +20,13 @@ from gradflow.spectra import Trajectory
 class Stacked(Protocol):
     """A run of stacked layers: the run of each, and what stands behind each."""
 
-    runs: tuple[Trajectory, ...]
-    between: tuple[Any, ...]
+    @property
+    def runs(self) -> tuple[Trajectory, ...]:
+        """The run of each layer."""
+
+    @property
+    def between(self) -> tuple[Any, ...]:
+        """What stands behind each layer."""
 
 
 def given(run: Trajectory | Stacked, what: str) -> Given:

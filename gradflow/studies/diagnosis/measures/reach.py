@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import PrecisionError
-from gradflow.networks.joined import NetworkTrajectory
 from gradflow.spectra import Decay
-from gradflow.studies.diagnosis.products import product_reach
-from gradflow.studies.diagnosis.spread import Spread, spread
+from gradflow.studies.diagnosis.measures.by_lag import losses_decay, sampled
+from gradflow.studies.diagnosis.measures.products import product_reach
+from gradflow.studies.diagnosis.measures.spread import Spread, spread
+from gradflow.studies.diagnosis.subject import Subject
 
 __all__ = ["TOLERANCE", "Reach", "reach_of"]
 
@@ -51,27 +52,40 @@ class Reach:
     reasons: Mapping[str, str]
 
 
-def reach_of(run: NetworkTrajectory, covector: Floats, need: int, *, whole: bool = True) -> Reach:
-    """Measure a run of several sequences (sequences, T) at the lag ``need``.
+def reach_of(subject: Subject, need: int, *, whole: bool = True) -> Reach:
+    """Measure the sequences that have a loss with ``need`` steps before it.
 
     Not ``whole``, the horizon of the product is left out and its directions are those of the first
-    sequence.
+    of them.
     """
-    gradient = run.gradient_decay(covector)
-    logs = gradient.log_norm
-    lag = min(need, run.steps)
-    with np.errstate(invalid="ignore"):
-        left = (logs[:, lag] - logs[:, 0]) / math.log(10)
-    product = directions = None
+    run = subject.run
     reasons = {}
+    losses = sampled(subject.losses, run)
+    if losses is not subject.losses:
+        reasons["losses"] = (
+            f"of {len(subject.losses.step)} losses a sequence {len(losses.step)}, spread over its "
+            "steps, are followed back for the reach"
+        )
+    gradient = losses_decay(run, losses, None if whole else need)
+    chosen = subject.long_enough(need)
+    short = len(subject.lengths) - len(chosen)
+    if short:
+        reasons["short sequences"] = (
+            f"{short} of {len(subject.lengths)} have no loss {need} steps after their start, and "
+            "are left out of the reach"
+        )
+    logs = [gradient.log_norm[i, : subject.losses.last[i] + 1] for i in chosen]
+    with np.errstate(invalid="ignore"):
+        left = np.array([(row[need] - row[0]) / math.log(10) for row in logs])
+    product = directions = None
     if run.width > _WIDEST:
         reasons["product"] = (
             f"the whole Jacobian of {run.width} states is not formed (at most {_WIDEST})"
         )
     else:
-        singles = [run.one(i) for i in range(min(len(logs), _PRODUCTS if whole else 1))]
+        singles = [subject.single(i) for i in chosen[: _PRODUCTS if whole else 1]]
         try:
-            both = [product_reach(one, lag, TOLERANCE, horizon=whole) for one in singles]
+            both = [product_reach(one, need, TOLERANCE, horizon=whole) for one in singles]
             product = spread(one[0] for one in both) if whole else None
             directions = spread(one[1] for one in both)
         except PrecisionError as error:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from gradflow.errors import GradflowError
 from gradflow.networks import Layer
 from gradflow.spectra import Trajectory
-from gradflow.studies.diagnosis.spread import Spread, spread
+from gradflow.studies.diagnosis.measures.spread import Spread, spread
 
 __all__ = ["LayerFindings", "layer_findings"]
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
 _OPEN, _SHUT = 0.99, 0.01
 
@@ -34,8 +35,10 @@ class LayerFindings:
     exponents
         Leading exponents of the layer by itself and their standard errors, first sequence; empty
         where ``reason`` says why.
-    remembering : share of the forget gates over 0.99, all units and steps; ``None`` without one
-    saturated : share of all gates over 0.99 or under 0.01; ``None`` without gates
+    remembering
+        Share of the forget gates over 0.99, all units and steps; ``None`` without one.
+    saturated
+        Share of all gates over 0.99 or under 0.01; ``None`` without gates.
     dead : number of units whose step has slope exactly 0 at every step of every sequence
     half_lives
         Half-life of the gradient of each unit: spread over the units that carry memory longest, a
@@ -48,18 +51,21 @@ class LayerFindings:
     maps: Mapping[str, tuple[float, float]]
     exponents: tuple[tuple[float, float], ...]
     reason: str
-    remembering: float | None
-    saturated: float | None
+    remembering: Spread | None
+    saturated: Spread | None
     dead: int
     half_lives: Spread
 
 
-def layer_findings(layer: Layer, run: Trajectory, by_unit: Floats, lives: Floats) -> LayerFindings:
-    """Measure a layer's run over sequences (sequences, T).
+def layer_findings(
+    layer: Layer, run: Trajectory, lengths: Whole, by_unit: Floats, lives: Floats
+) -> LayerFindings:
+    """Measure a layer's run over sequences (sequences, T) that end after ``lengths`` steps.
 
-    ``by_unit`` are logs (sequences, lags, d) of its units' gradients, ``lives`` their half-lives.
+    ``by_unit`` are logs (sequences, lags, d) of its units' gradients, ``nan`` where there are none,
+    ``lives`` their half-lives.
     """
-    first = run.one(*(0 for _ in run.batch))
+    first = run.one(0).until(int(lengths[0]))
     exponents: tuple[tuple[float, float], ...] = ()
     reason = ""
     try:
@@ -69,7 +75,8 @@ def layer_findings(layer: Layer, run: Trajectory, by_unit: Floats, lives: Floats
         )
     except GradflowError as error:
         reason = str(error)
-    remembering, saturated = _gates(layer, run)
+    remembering, saturated = _gates(layer, run, lengths)
+    unreached = (by_unit[:, 1:] == -np.inf) | np.isnan(by_unit[:, 1:])
     longest = np.sort(lives)[::-1][: max(1, len(lives) // 10)]
     return LayerFindings(
         name=f"layer {layer.level + 1}",
@@ -80,7 +87,7 @@ def layer_findings(layer: Layer, run: Trajectory, by_unit: Floats, lives: Floats
         reason=reason,
         remembering=remembering,
         saturated=saturated,
-        dead=int((by_unit[:, 1:] == -np.inf).all(axis=(0, 1)).sum()),
+        dead=int(unreached.all(axis=(0, 1)).sum()),
         half_lives=spread(longest),
     )
 
@@ -97,8 +104,8 @@ def _maps(layer: Layer) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _gates(layer: Layer, run: Trajectory) -> tuple[float | None, float | None]:
-    """Return the share of open forget gates and that of saturated gates."""
+def _gates(layer: Layer, run: Trajectory, lengths: Whole) -> tuple[Spread | None, Spread | None]:
+    """Return the share of open forget gates and that of saturated gates, sequence by sequence."""
     bias = layer.cell.forget_bias
     keeper = bias.removeprefix("b_") if bias else ""
     states, inputs, t = run._at(slice(0, run.steps))
@@ -106,6 +113,14 @@ def _gates(layer: Layer, run: Trajectory) -> tuple[float | None, float | None]:
     gates = [n for n in ("i", "f", "o", "r", "z") if n in values]
     if not gates:
         return None, None
-    shares = [((values[n] > _OPEN) | (values[n] < _SHUT)).mean() for n in gates]
-    kept = float((values[keeper] > _OPEN).mean()) if keeper in values else None
-    return kept, float(np.mean(shares))
+    there = (np.arange(run.steps) < lengths[:, None])[..., None]
+    shut_or_open = [(values[n] > _OPEN) | (values[n] < _SHUT) for n in gates]
+    saturated = np.mean([_shares(one, there) for one in shut_or_open], axis=0)
+    kept = spread(_shares(values[keeper] > _OPEN, there)) if keeper in values else None
+    return kept, spread(saturated)
+
+
+def _shares(true: NDArray[np.bool_], there: NDArray[np.bool_]) -> Floats:
+    """Return the share (sequences,) of units and steps, of those that are there."""
+    units = true.shape[-1]
+    return np.asarray((true & there).sum(axis=(1, 2)) / (units * there.sum(axis=(1, 2))))

@@ -13,6 +13,7 @@ __all__ = ["product_reach"]
 
 Floats = NDArray[np.float64]
 
+_PROBES = 16
 _TOGETHER = 16  # steps whose Jacobians are held at once
 
 
@@ -86,17 +87,23 @@ def _log_singular_values(unit: Floats) -> Floats:
 
 
 def _log_rounding(kept: list[Floats], left: list[float], own: list[float]) -> float:
-    """Return the log of the bound on the rounding of the product of ``kept``."""
+    """Return the log of the bound on the rounding of the product of ``kept``.
+
+    Norms of the products behind a step are those of sixteen random vectors that go through them.
+    The mean square of their lengths is over a ninth of the norm's square but for a few cases in a
+    million, and what it is compared with leaves a factor of ten.
+    """
     width = len(kept[0])
-    behind, log_behind = np.eye(width), 0.0
+    behind = np.random.default_rng(0).standard_normal((width, _PROBES)) / math.sqrt(_PROBES)
+    log_behind = 0.0
     logs = []
     for k in range(len(kept) - 1, -1, -1):
-        logs.append(left[k] + own[k] + log_behind + 0.5 * math.log(width) * (k == len(kept) - 1))
-        behind = kept[k] @ behind
         size = float(np.linalg.norm(behind))
         if size == 0.0:
             break
         behind, log_behind = behind / size, log_behind + math.log(size)
+        logs.append(left[k] + own[k] + log_behind)
+        behind = kept[k] @ behind
     return float(np.logaddexp.reduce(logs)) + math.log(width * np.finfo(np.float64).eps)
 
 

@@ -1,0 +1,1 @@
+"""What is measured of a subject, each with its spread over the sequences."""

@@ -1,0 +1,52 @@
+"""How a diagnosis writes its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from gradflow.studies.diagnosis.measures.growth import Growth
+
+__all__ = ["certified", "growth_words", "percent", "power", "within"]
+
+
+def within(steps: int) -> Callable[[float], str]:
+    """Return a writer of lags, of which infinity was not reached in so many steps."""
+
+    def written(value: float) -> str:
+        return f"{value:.0f} steps" if math.isfinite(value) else f"not within {steps} steps"
+
+    return written
+
+
+def power(log10: float) -> str:
+    """Return 10 to that power, in figures where they are short."""
+    if log10 == -math.inf:
+        return "0"
+    return f"{10**log10:.2g}" if -3 <= log10 <= 3 else f"10^{log10:.1f}"
+
+
+def certified(log10: float, side: int) -> str:
+    """Return a bound of a decimal logarithm, rounded outward: down for side -1, up for 1."""
+    if not math.isfinite(log10):
+        return "0" if log10 < 0 else "infinity"
+    digits = 10**4
+    # one unit more than the nearest, since the product is rounded too
+    return f"10^{(math.floor(side * log10 * digits) + 2) * side / digits:.4f}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.3g} %"
+
+
+def growth_words(found: Growth, count: int) -> str:
+    """Return where a gradient explodes, as a sentence without its full stop."""
+    of = f" in {found.count} of {count} sequences" if count > 1 else ""
+    by = f", by the path {found.path}" if found.path else ""
+    where = f" of sequence {found.sequence + 1}" if count > 1 else ""
+    return (
+        f"the gradient explodes{of}: at lag {found.lag}, step {found.step}{where}, it first "
+        f"exceeds 100 times that at lag 0, most in unit {found.unit} of {found.part}{by}; it comes "
+        f"to {power(found.largest / math.log(10))} times"
+    )
