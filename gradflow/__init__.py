@@ -5,7 +5,7 @@ before it. `arrays`, `given`, `errors`, `files`, `prose`, `lazy`, `registry`, `p
 `drawable` stand outside:
 
     cells -> jacobians -> codegen -> spectra -> proofs
-    -> networks -> studies -> figures -> reporting -> cli
+    -> networks -> training -> studies -> figures -> reporting -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         reporting,
         spectra,
         studies,
+        training,
     )
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
@@ -102,6 +103,7 @@ __all__ = [
     "studies",
     "to_jax",
     "to_torch",
+    "training",
 ]
 
 _HOME = {
@@ -113,6 +115,7 @@ _HOME = {
             "spectra",
             "proofs",
             "networks",
+            "training",
             "studies",
             "figures",
             "reporting",

@@ -78,7 +78,7 @@ def products(
         for stack, matrix in matrices:
             rows, count = parts[stack.part] @ matrix, len(stack.maps)
             shape = (*rows.shape[:-1], count, rows.shape[-1] // count)
-            values += xp.library.unstack(xp.library.reshape(rows, shape), axis=-2)
+            values += xp.apart(xp.library.reshape(rows, shape))
         return values
 
     return multiply

@@ -264,12 +264,18 @@ class Operations:
             return library_jax.scan(step, carry, sequences, reverse)
         results = []
         # taken apart at once: differentiated, an entry by its index costs a whole sequence of zeros
-        steps = list(zip(*(self.library.unstack(s, axis=-2) for s in sequences), strict=True))
+        steps = list(zip(*map(self.apart, sequences), strict=True))
         for now in reversed(steps) if reverse else steps:
             carry, result = step(carry, now)
             results.append(result)
         each = zip(*(results[::-1] if reverse else results), strict=True)
         return carry, tuple(self.library.stack(list(values), axis=-2) for values in each)
+
+    def apart(self, value: Array) -> tuple[Array, ...]:
+        """Return the entries (..., units) of a sequence (..., T, units)."""
+        if array_api().is_torch_namespace(self.library):  # whose unbind can be vectorised
+            return tuple(self.library.unbind(value, -2))
+        return tuple(self.library.unstack(value, axis=-2))
 
     def fill_blocks(self, shape: tuple[int, ...], *blocks: tuple[Any, ...]) -> Array:
         """Return the matrices of ``shape`` (..., d, d') that :func:`assemble` makes."""
