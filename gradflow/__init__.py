@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         stream_gradient_decay,
     )
     from gradflow.studies import diagnose
+    from gradflow.training import Watched, watch
 
 __version__ = "0.1.0"
 
@@ -75,6 +76,7 @@ __all__ = [
     "ProductEigenvalues",
     "SingularValues",
     "Trajectory",
+    "Watched",
     "__version__",
     "bptt",
     "cells",
@@ -104,6 +106,7 @@ __all__ = [
     "to_jax",
     "to_torch",
     "training",
+    "watch",
 ]
 
 _HOME = {
@@ -135,6 +138,7 @@ _HOME = {
     "ProductEigenvalues": "spectra",
     "SingularValues": "spectra",
     "Trajectory": "spectra",
+    "Watched": "training",
     "bptt": "jacobians",
     "certify": "proofs",
     "compile": "codegen",
@@ -153,6 +157,7 @@ _HOME = {
     "stream_gradient_decay": "spectra",
     "to_jax": "codegen",
     "to_torch": "codegen",
+    "watch": "training",
 }
 
 __getattr__, __dir__ = lazily(__name__, _HOME)

@@ -51,6 +51,7 @@ TRADE = {
         "h5py": "*/encodings/hdf5_process.py",
         "tensorstore": "*/formats/orbax.py",
     },
+    "training": {"numpy": "*"},
     "studies": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*/venues.py"},
     "reporting": {

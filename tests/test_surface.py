@@ -11,7 +11,7 @@ import gradflow as gf
 from gradflow.errors import GradflowError, UsageError
 
 FLOORS = ("cells", "jacobians", "codegen", "spectra", "proofs", "networks", "studies", "figures")
-FLOORS += ("reporting",)
+FLOORS += ("reporting", "training")
 LONGEST_REPR = 200
 
 

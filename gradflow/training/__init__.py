@@ -1,4 +1,4 @@
-"""WATCH: what training does to the gradient: tasks, a plain torch loop, a watch for anyone's own."""
+"""WATCH: what training does to the gradient: tasks, a plain torch loop, a watch for any other."""
 
 from gradflow.training.learning import train
 from gradflow.training.reaching import Look
@@ -13,12 +13,15 @@ from gradflow.training.tasks import (
     temporal_order,
     vowels,
 )
+from gradflow.training.watched import Watched
+from gradflow.training.watching import watch
 
 __all__ = [
     "Batch",
     "Look",
     "Task",
     "Training",
+    "Watched",
     "adding",
     "characters",
     "copying",
@@ -26,4 +29,5 @@ __all__ = [
     "temporal_order",
     "train",
     "vowels",
+    "watch",
 ]

@@ -43,8 +43,8 @@ class Bank:
         if len(x) > 1:
             return self.torch.func.vmap(one)(self.parameters, self.buffers, x)
         # alone it may be fused, such as nn.LSTM, of which torch can make no batch of networks
-        first = [{n: a[0] for n, a in of.items()} for of in (self.parameters, self.buffers)]
-        return one(*first, x[0])[None]
+        first, fixed = ({n: a[0] for n, a in of.items()} for of in (self.parameters, self.buffers))
+        return one(first, fixed, x[0])[None]
 
     def losses(self, task: Task, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return each network's mean loss (K,) and its measure of the task (K,), on its batch.

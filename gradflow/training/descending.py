@@ -51,7 +51,7 @@ class Adam:
             array -= _beside(rates, array) * (m / (1 - 0.9**at)) / away
 
 
-OPTIMIZERS = {"adam": Adam, "sgd": Sgd}
+OPTIMIZERS: dict[str, type[Adam] | type[Sgd]] = {"adam": Adam, "sgd": Sgd}
 """By the word that :func:`gradflow.training.train` takes."""
 
 

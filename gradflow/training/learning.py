@@ -97,7 +97,9 @@ def train(
     every = whole_number(every, "train: every", 1, 10**8)
     hidden = whole_number(hidden, "train: hidden", 1, 10**5)
     made = OPTIMIZERS[choice(optimizer, "train: optimizer", OPTIMIZERS)]()
-    lags = [whole_number(n, "train: a lag", 0, task.steps) for n in several(lags, "train: lags", "lags")]
+    lags = [
+        whole_number(n, "train: a lag", 0, task.steps) for n in several(lags, "train: lags", "lags")
+    ]
     grid = list(product(_seeds(seeds), _numbers(rates, "rates"), _numbers(clips, "clips")))
     modules, name = _modules(torch, cell, task, [seed for seed, _, _ in grid], hidden, choices)
     bank = banked(torch, modules)
@@ -128,10 +130,10 @@ def train(
         if at in done:
             for k in range(len(grid) if lags else 0):
                 looks[k].append(_subject(bank, k, modules[k], task).look(lags))
-        for k in np.flatnonzero(~torch.isfinite(norms).numpy() | ~torch.isfinite(loss.detach()).numpy()):
-            if int(k) not in fault:
-                _return(bank, int(k), modules[int(k)])
-                fault[int(k)] = blamed(modules[int(k)], batches[int(k)].x, at)
+        fine = (torch.isfinite(norms) & torch.isfinite(loss.detach())).tolist()
+        for k in (k for k, good in enumerate(fine) if not good and k not in fault):
+            _return(bank, k, modules[k])
+            fault[k] = blamed(modules[k], batches[k].x, at)
         if at < updates:
             with flushed(torch), torch.no_grad():
                 made.step(
@@ -154,7 +156,10 @@ def train(
 
 
 def _seeds(seeds: Any) -> list[int]:
-    found = [whole_number(s, "train: a seed", 0, 10**6 - 1) for s in several(seeds, "train: seeds", "seeds")]
+    found = [
+        whole_number(s, "train: a seed", 0, 10**6 - 1)
+        for s in several(seeds, "train: seeds", "seeds")
+    ]
     if not found:
         raise UsageError("train: seeds is empty; give one for each network.")
     return found
@@ -162,7 +167,10 @@ def _seeds(seeds: Any) -> list[int]:
 
 def _numbers(values: Any, name: str) -> list[float]:
     given = values if isinstance(values, Iterable) and not isinstance(values, str) else [values]
-    found = [real_number(v, f"train: one of {name}", 0, above=True, infinite=name == "clips") for v in given]
+    found = [
+        real_number(v, f"train: one of {name}", 0, above=True, infinite=name == "clips")
+        for v in given
+    ]
     if not found:
         raise UsageError(f"train: {name} is empty; give a number or several.")
     return found

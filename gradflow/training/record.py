@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.given import real_number
 from gradflow.training.reaching import Look
 from gradflow.training.tasks.task import Task
 
@@ -92,7 +93,7 @@ class Training:
 
     def jumps(self, least: float = JUMP) -> NDArray[np.bool_]:
         """Return (K, m): where the loss held out has risen by more than ``least`` in a record."""
-        return jumps_of(self.held_out, least)
+        return jumps_of(self.held_out, real_number(least, "jumps: least", 0))
 
     def reach(self) -> Floats:
         """Return the log reach (K, m, sequences, lags); see :class:`Look`."""

@@ -1,4 +1,4 @@
-"""The network that is watched, as gradflow runs it: its cell and arrays, its read-out, its probe."""
+"""The network that is watched, as gradflow runs it: cell and arrays, read-out, probe."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gradflow.errors import GradflowError, UsageError
 from gradflow.networks import Network, read
 from gradflow.networks.formats.live import is_module
 from gradflow.spectra import locate, run
-from gradflow.spectra.trajectory import Analysed, Trajectory
+from gradflow.spectra.trajectory import Trajectory
 from gradflow.training.model import read_part
-from gradflow.training.reaching import Look, covector_of, look
+from gradflow.training.reaching import Look, Ran, covector_of, look
 
 __all__ = ["Subject", "blamed"]
 
@@ -46,7 +46,7 @@ class Subject:
     """
 
     network: Cell | Network
-    params: Mapping[str, Floats]
+    params: Mapping[str, Any]
     head: tuple[Floats, Floats] | None
     x: Floats
     y: NDArray[Any] | None
@@ -72,16 +72,20 @@ class Subject:
             if dense is not None:
                 bias = np.zeros(len(dense.weight)) if dense.bias is None else dense.bias
                 head = dense.weight, bias
+            first, *others = network.layers
+            bare = first.between.norm is None and not first.between.residual
+            if not others and bare and first.direction == "forward" and first.initial is None:
+                # one cell by itself costs a quarter of a stack of one
+                return cls(network=first.cell, params=first.params, head=head, x=x, y=y)
             return cls(network=network, params={}, head=head, x=x, y=y)
         if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
-            params = {n: np.array(a, dtype=np.float64) for n, a in subject[1].items()}
-            return cls(network=get(subject[0]), params=params, head=None, x=x, y=y)
+            return cls(network=get(subject[0]), params=subject[1], head=None, x=x, y=y)
         raise UsageError(
             f"watch: the subject is a {type(subject).__name__}; give a torch module, or a pair of "
             "a cell and its arrays."
         )
 
-    def run(self) -> Analysed:
+    def run(self) -> Ran:
         """Run it over its sequences."""
         if isinstance(self.network, Cell):
             return run(self.network, self.params, self.x, backend="numpy")
@@ -93,21 +97,25 @@ class Subject:
         part = self.part(found)
         return look(found, self.covector(found), part, lags)
 
-    def part(self, found: Analysed) -> str:
+    def part(self, found: Ran) -> str:
         """Return the state part that is read."""
         if isinstance(found, Trajectory):
             return read_part(found.cell)
         return next(p for p in reversed(found.parts) if p.endswith(".h"))
 
-    def covector(self, found: Analysed) -> Floats:
+    def covector(self, found: Ran) -> Floats:
         """Return the gradient (sequences, d) of the loss of the last step by the last state."""
         part = self.part(found)
         h = found.flat_states[:, -1, found.parts[part]]
         if self.head is None or self.y is None:
             row = np.random.default_rng(0).standard_normal(h.shape[1]) / math.sqrt(h.shape[1])
             gradient = np.broadcast_to(row, h.shape)
-        else:
+        elif isinstance(self.network, Cell):
             gradient = covector_of(h, *self.head, self.y[:, -1])
+        else:  # the read-out is behind the normalisation of the last layer
+            behind = self.network.layers[-1].between
+            read_out = covector_of(behind.value(h, np.zeros_like(h)), *self.head, self.y[:, -1])
+            gradient = behind.pull(h, read_out)[0]
         return np.broadcast_to(found.covector({part: gradient}), (len(h), found.width))
 
 
@@ -117,7 +125,7 @@ def blamed(subject: Any, x: Floats, update: int) -> str:
     ``x`` (B, T, inputs) is the batch of that update.
     """
     seen = Subject.of(subject, x, None)
-    lost = [n for n, a in seen.params.items() if not np.isfinite(a).all()]
+    lost = [n for n, a in seen.params.items() if not np.isfinite(np.asarray(a)).all()]
     if lost:
         return f"update {update}: {lost[0]} holds what is no finite number"
     try:
@@ -132,9 +140,7 @@ def blamed(subject: Any, x: Floats, update: int) -> str:
     over = np.argwhere(np.abs(found.flat_states[:, 1:]) > _LARGEST)
     if len(over):
         _, step, unit = min(over.tolist(), key=lambda one: one[1])
-        part, place = next(
-            (p, s) for p, s in found.parts.items() if s.start <= unit < s.stop
-        )
+        part, place = next((p, s) for p, s in found.parts.items() if s.start <= unit < s.stop)
         return (
             f"update {update}, step {step + 1}, gate {part}, unit {unit - place.start}: over "
             "what float32 holds"

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.errors import UsageError
 
-__all__ = ["torch"]
+__all__ = ["before_steps", "torch"]
 
 
 def torch(where: str) -> Any:
@@ -18,3 +18,9 @@ def torch(where: str) -> Any:
         raise UsageError(
             f"{where}: torch is not installed; run: pip install 'gradflow-rnn[torch]'"
         ) from None
+
+
+def before_steps(hook: Any) -> Any:
+    """Let a hook see every step of every optimizer; ``remove()`` of what is returned ends it."""
+    module = importlib.import_module("torch.optim.optimizer")
+    return module.register_optimizer_step_pre_hook(hook)

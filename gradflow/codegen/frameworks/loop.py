@@ -53,9 +53,7 @@ def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
     multiply = products(xp, loop.stacks, maps | filled)
 
     def advance(parts: Parts, now: Parts) -> tuple[Parts, Parts]:
-        found = loop.each(
-            xp, *parts, *now[:count], *given.weights, *now[count:], *multiply(parts)
-        )
+        found = loop.each(xp, *parts, *now[:count], *given.weights, *now[count:], *multiply(parts))
         new = _like(xp, found, parts)
         return new, new
 

@@ -1,4 +1,4 @@
-"""The matrices of a loop, made before it: masked and fixed maps, and those that act alike as one."""
+"""The matrices of a loop, made before it: masked and fixed maps, those that act alike as one."""
 
 from __future__ import annotations
 

@@ -69,4 +69,3 @@ def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
     units = [xp.zeros((known.get(space, 1),)) for space in spaces]
     filled = filled_maps(cell, xp, (*units, xp.ones((1,)), *given.values()))
     return sized_as(params, {n: filled.get(n, array) for n, array in given.items()})
-

@@ -26,7 +26,7 @@ def temporal_order(steps: int = 60) -> Task:
     Examples
     --------
     >>> temporal_order(50).draw(2, rng=0).y.ravel()
-    array([3, 3])
+    array([1, 0])
     """
     steps = whole_number(steps, "temporal_order: steps", 10, 10**5)
     tenth = steps // 10

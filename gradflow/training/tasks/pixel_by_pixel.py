@@ -58,13 +58,20 @@ def pixels(
     classes = rows[:, at].astype(np.int64)
     images = np.delete(rows, at, axis=1)
     side = round(images.shape[1] ** 0.5)
-    if side**2 != images.shape[1] or not side or (classes != rows[:, at]).any() or classes.min() < 0:
+    if (
+        side**2 != images.shape[1]
+        or not side
+        or (classes != rows[:, at]).any()
+        or classes.min() < 0
+    ):
         raise InputError(
-            f"{file}: rows of {images.shape[1]} pixels beside a class; they must be squares such as "
-            "28 x 28, and classes whole numbers from 0 on (label= says in which column)."
+            f"{file}: rows of {images.shape[1]} pixels beside a class; they must be squares such "
+            "as 28 x 28, and classes whole numbers from 0 on (label= says in which column)."
         )
     if side % shrink:
-        raise UsageError(f"pixels: shrink is {shrink} and images are {side} wide; divide it evenly.")
+        raise UsageError(
+            f"pixels: shrink is {shrink} and images are {side} wide; divide it evenly."
+        )
     small = side // shrink
     means = images.reshape(-1, small, shrink, small, shrink).mean(axis=(2, 4))
     x = (means / max(float(images.max()), 1.0)).reshape(len(images), small**2, 1)

@@ -106,9 +106,7 @@ class Task:
         )
 
 
-def of_recordings(
-    learn: Batch, held_out: Batch
-) -> Callable[[np.random.Generator, int], Batch]:
+def of_recordings(learn: Batch, held_out: Batch) -> Callable[[np.random.Generator, int], Batch]:
     """Return the function that draws from a fixed set, each sequence as likely as any other."""
     if not len(learn.x) or not len(held_out.x):
         raise UsageError("task: a set without sequences; give more of them.")

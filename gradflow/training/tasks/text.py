@@ -27,7 +27,7 @@ def characters(text: str | None = None, steps: int = 50) -> Task:
     Examples
     --------
     >>> characters("to be or not to be " * 40, steps=20)
-    <Task characters, 20 steps: 8 inputs, 8 outputs, up to 20 steps, bits 2.83 of who knows ...>
+    <Task characters, 20 steps: 7 inputs, 7 outputs, up to 20 steps, bits 2.55 of who ...>
     """
     steps = whole_number(steps, "characters: steps", 2, 10**5)
     source, licence = "a text that was given", "that of the text"
