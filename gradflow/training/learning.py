@@ -16,6 +16,7 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.frameworks import library_torch
 from gradflow.errors import UsageError
 from gradflow.given import choice, instance, real_number, several
+from gradflow.networks.formats.live import is_module
 from gradflow.training.bank import Bank, banked, flushed
 from gradflow.training.descending import OPTIMIZERS, clipped
 from gradflow.training.model import with_read_out
@@ -90,6 +91,7 @@ def train(
         found = gf.training.train("lstm", task, rates=[0.001, 0.003, 0.01], seeds=[0, 1, 2])
         found.best(), task.solved(found.best())
     """
+    declared = cell if is_module(cell) else get(cell)
     torch = library_torch.torch("train")
     task = instance(task, "train: task", Task, "gradflow.training.adding")
     updates = whole_number(updates, "train: updates", 1, 10**8)
@@ -101,7 +103,7 @@ def train(
         whole_number(n, "train: a lag", 0, task.steps) for n in several(lags, "train: lags", "lags")
     ]
     grid = list(product(_seeds(seeds), _numbers(rates, "rates"), _numbers(clips, "clips")))
-    modules, name = _modules(torch, cell, task, [seed for seed, _, _ in grid], hidden, choices)
+    modules, name = _modules(declared, task, [seed for seed, _, _ in grid], hidden, choices)
     bank = banked(torch, modules)
     dtype = next(iter(bank.parameters.values())).dtype
     rate, clip = (torch.tensor([g[i] for g in grid], dtype=dtype) for i in (1, 2))
@@ -157,7 +159,7 @@ def train(
 
 def _seeds(seeds: Any) -> list[int]:
     found = [
-        whole_number(s, "train: a seed", 0, 10**6 - 1)
+        whole_number(s, "train: one of seeds", 0, 10**6 - 1)
         for s in several(seeds, "train: seeds", "seeds")
     ]
     if not found:
@@ -177,23 +179,22 @@ def _numbers(values: Any, name: str) -> list[float]:
 
 
 def _modules(
-    torch: Any, cell: Any, task: Task, seeds: list[int], hidden: int, choices: dict[str, Any]
+    cell: Any, task: Task, seeds: list[int], hidden: int, choices: dict[str, Any]
 ) -> tuple[list[Any], str]:
-    if isinstance(cell, torch.nn.Module):
+    if not isinstance(cell, Cell):
         if len(seeds) > 1 or choices:
             raise UsageError(
                 "train: a module is one network, with one seed, rate and clip and no choices of "
                 "init; give a cell to train several."
             )
         return [cell], type(cell).__name__
-    declared = get(cell)
-    sizes = {s: hidden for s in declared.sizes if s != "input"} | {"inputs": task.inputs}
+    sizes = {s: hidden for s in cell.sizes if s != "input"} | {"inputs": task.inputs}
     modules = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        params = declared.init(rng=rng, **{**sizes, **choices})
-        modules.append(with_read_out(declared, params, task.outputs, rng))
-    return modules, declared.name
+        params = cell.init(rng=rng, **{**sizes, **choices})
+        modules.append(with_read_out(cell, params, task.outputs, rng))
+    return modules, cell.name
 
 
 def _tensors(torch: Any, batches: Sequence[Any], dtype: Any) -> tuple[Any, Any]:

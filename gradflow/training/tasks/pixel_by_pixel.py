@@ -65,8 +65,8 @@ def pixels(
         or classes.min() < 0
     ):
         raise InputError(
-            f"{file}: rows of {images.shape[1]} pixels beside a class; they must be squares such "
-            "as 28 x 28, and classes whole numbers from 0 on (label= says in which column)."
+            f"pixels: file {file}: rows of {images.shape[1]} pixels beside a class; they must be "
+            "squares such as 28 x 28, and classes whole numbers from 0 on (label= says in which column)."
         )
     if side % shrink:
         raise UsageError(
@@ -115,10 +115,12 @@ def _rows(file: Path) -> np.ndarray:
             lines = lines[1:]
         rows = np.loadtxt(lines, delimiter=",", ndmin=2)
     except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{file}: no table of numbers between commas ({error}).") from None
+        raise InputError(
+            f"pixels: file {file}: no table of numbers between commas ({error})."
+        ) from None
     if len(rows) < _HELD or rows.shape[1] < 2 or not np.isfinite(rows).all():
         raise InputError(
-            f"{file} has {len(rows)} rows of {rows.shape[1]} numbers; it needs at least {_HELD} "
-            "images, finite numbers all."
+            f"pixels: file {file} has {len(rows)} rows of {rows.shape[1]} numbers; it needs at least "
+            f"{_HELD} images, finite numbers all."
         )
     return rows

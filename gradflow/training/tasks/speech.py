@@ -48,12 +48,14 @@ def vowels(
     if train is None or test is None:
         train, test = _files()
     paths = [checked_path(train, "vowels: train"), checked_path(test, "vowels: test")]
-    read = [_utterances(path) for path in paths]
+    read = [_utterances(p, w) for p, w in zip(paths, ("train", "test"), strict=True)]
     longest = max(len(u) for utterances, _ in read for u in utterances)
     names = sorted({c for _, classes in read for c in classes})
     wide = read[0][0][0].shape[1]
     if any(u.shape[1] != wide for utterances, _ in read for u in utterances):
-        raise InputError(f"{paths[1]}: utterances of another width than {paths[0]}, {wide}.")
+        raise InputError(
+            f"vowels: test is {paths[1]}: its utterances are not {wide} wide, as those to learn from."
+        )
     learn, held = (
         Batch(_together(utterances, longest), np.array([[names.index(c)] for c in classes]))
         for utterances, classes in read
@@ -88,7 +90,7 @@ def _files() -> tuple[Path, Path]:
     return folder / "JapaneseVowels_TRAIN.ts", folder / "JapaneseVowels_TEST.ts"
 
 
-def _utterances(file: Path) -> tuple[list[np.ndarray], list[str]]:
+def _utterances(file: Path, word: str) -> tuple[list[np.ndarray], list[str]]:
     """Return utterances (frames, cepstra) and their classes from lines ``a,b:c,d:...:class``."""
     try:
         lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
@@ -99,9 +101,13 @@ def _utterances(file: Path) -> tuple[list[np.ndarray], list[str]]:
             found.append(np.array([[float(v) for v in one.split(",")] for one in series]).T)
             classes.append(last)
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{file}: no utterances in the .ts format ({error}).") from None
+        raise InputError(
+            f"vowels: {word} is {file}: no utterances in the .ts format ({error})."
+        ) from None
     if not found or not all(u.ndim == 2 and np.isfinite(u).all() for u in found):
-        raise InputError(f"{file}: no utterances of finite numbers, a class behind each.")
+        raise InputError(
+            f"vowels: {word} is {file}: no utterances of finite numbers, a class behind each."
+        )
     return found, classes
 
 

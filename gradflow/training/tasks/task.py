@@ -95,7 +95,7 @@ class Task:
 
     def solved(self, value: ArrayLike) -> NDArray[np.bool_]:
         """Return whether a measurement, or each of several, is good enough."""
-        values = real_array(value, f"task {self.name}: solved", "the measurement", many=True)
+        values = real_array(value, f"task {self.name}: solved", "its values", many=True)
         better = values >= self.good if self.measure == "share right" else values <= self.good
         return np.asarray(better)
 
