@@ -66,7 +66,7 @@ def pixels(
     ):
         raise InputError(
             f"pixels: file {file}: rows of {images.shape[1]} pixels beside a class; they must be "
-            "squares such as 28 x 28, and classes whole numbers from 0 on (label= says in which column)."
+            "squares such as 28 x 28, and classes whole numbers from 0 on (see label=)."
         )
     if side % shrink:
         raise UsageError(
@@ -120,7 +120,7 @@ def _rows(file: Path) -> np.ndarray:
         ) from None
     if len(rows) < _HELD or rows.shape[1] < 2 or not np.isfinite(rows).all():
         raise InputError(
-            f"pixels: file {file} has {len(rows)} rows of {rows.shape[1]} numbers; it needs at least "
-            f"{_HELD} images, finite numbers all."
+            f"pixels: file {file} has {len(rows)} rows of {rows.shape[1]} numbers; it needs "
+            f"at least {_HELD} images, finite numbers all."
         )
     return rows

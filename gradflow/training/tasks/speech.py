@@ -54,7 +54,7 @@ def vowels(
     wide = read[0][0][0].shape[1]
     if any(u.shape[1] != wide for utterances, _ in read for u in utterances):
         raise InputError(
-            f"vowels: test is {paths[1]}: its utterances are not {wide} wide, as those to learn from."
+            f"vowels: test is {paths[1]}: its utterances are not {wide} wide as those of train are."
         )
     learn, held = (
         Batch(_together(utterances, longest), np.array([[names.index(c)] for c in classes]))
