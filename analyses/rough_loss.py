@@ -24,12 +24,12 @@ from gradflow.training.events import area, detrended, share_over
 RUNS = ((1.6, 1.2, 1), (1.75, 1.0, 2), (1.75, 0.7, 3), (1.9, 0.9, 7), (1.6, 1.2, 4))
 QUICK = ((1.6, 2.5, 1), (2.0, 2.5, 2))
 AHEAD = (1, 2, 3, 5)
-NAMES = {"rise": "rate x curvature", "norm": "gradient norm", "exponent": "leading exponent"}
+NAMES = ("rate x curvature", "gradient norm", "leading exponent")
 
 
 def measured(runs, quick):
     """Train each run with and without clipping; the records of all updates."""
-    steps, hidden, updates = (12, 12, 80) if quick else (40, 48, 300)
+    steps, hidden, updates = (12, 12, 60) if quick else (40, 48, 300)
     task = characters(steps=steps)
     for gain, rate, seed in runs:
         yield train(
@@ -52,17 +52,14 @@ def foretold(found, first):
     """Areas (quantity, ahead, detrended or not) of one run, and shares over 2 at jumps and else."""
     alive = np.isfinite(found.held_out[0])
     jumps = found.jumps()[0][alive]
-    told = {
-        "rise": found.rate_curvature[0][alive],
-        "norm": found.gradient_norm[0][alive],
-        "exponent": np.array([look.exponent for look in found.looks[0]])[alive],
-    }
+    exponents = np.array([look.exponent for look in found.looks[0]])
+    told = [v[alive] for v in (found.rate_curvature[0], found.gradient_norm[0], exponents)]
     areas = np.empty((len(told), len(AHEAD), 2))
-    for q, values in enumerate(told.values()):
+    for q, values in enumerate(told):
         for a, ahead in enumerate(AHEAD):
             for d, shown in enumerate((values, detrended(values))):
                 areas[q, a, d] = area(shown[first:-ahead], jumps[first + ahead :])
-    return areas, share_over(told["rise"][first:-1], jumps[first + 1 :], 2), int(jumps.sum())
+    return areas, share_over(told[0][first:-1], jumps[first + 1 :], 2), int(jumps.sum())
 
 
 def main(out, quick=False, **look):
@@ -83,24 +80,19 @@ def main(out, quick=False, **look):
         "share over 2 elsewhere": else_,
         "runs": len(runs),
     }
-    for q, name in enumerate(NAMES.values()):
+    for q, name in enumerate(NAMES):
         numbers[f"area of {name}, one update ahead"] = areas[q, 0, 1]
         numbers[f"area of {name}, two ahead"] = areas[q, 1, 1]
         numbers[f"area of {name} with its trend"] = areas[q, 0, 0]
     shown = runs[0]
     alive = np.isfinite(shown.held_out)
-    curves = [
-        Series(label=label, x=shown.update[alive[k]], y=shown.held_out[k][alive[k]], style=k)
-        for k, label in enumerate(("not clipped", "clipped"))
-    ]
-    lines = [
-        Series(label=name, x=AHEAD, y=areas[q, :, 1], style=q + 2)
-        for q, name in enumerate(NAMES.values())
-    ]
-    lines += [
-        Series(label="", x=AHEAD, y=areas[q, :, 0], kind="points", style=q + 2)
-        for q in range(len(NAMES))
-    ]
+    curves, lines = [], []
+    for k, label in enumerate(("not clipped", "clipped")):
+        x, y = shown.update[alive[k]], shown.held_out[k][alive[k]]
+        curves.append(Series(label=label, x=x, y=y, style=k))
+    for q, name in enumerate(NAMES):
+        lines.append(Series(label=name, x=AHEAD, y=areas[q, :, 1], style=q + 2))
+        lines.append(Series(label="", x=AHEAD, y=areas[q, :, 0], kind="points", style=q + 2))
     with page("rough_loss", out, quick, shape=(1, 2), **look) as sheet:
         left, right = sheet.axes
         plot_series(left, curves, x="update", y="loss held out (nats)")
