@@ -40,6 +40,6 @@ def test_a_planted_predictor_is_found_and_one_of_the_past_is_not():
     areas, shares, count = script.foretold(Found, 10)
     assert areas[0, 0, 1] > 0.9  # two high values in a row are one rise
     assert abs(areas[1, 0, 1] - 0.5) < 0.15  # 30 events among 190: a spread of .06
-    assert abs(areas[0, 1, 1] - 0.5) < 0.15
+    assert areas[0, 1, 1] < 0.6  # after a rise there is rarely another
     assert count > 10
     assert shares == (0.0, 0.0)
