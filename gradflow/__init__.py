@@ -4,8 +4,8 @@ The package is a house of floors, and data goes down the line; a floor imports o
 before it. `arrays`, `given`, `errors`, `files`, `prose`, `lazy`, `registry`, `provenance` and
 `drawable` stand outside:
 
-    cells -> jacobians -> codegen -> spectra -> ensembles
-    -> proofs -> networks -> studies -> figures -> reporting -> cli
+    cells -> jacobians -> codegen -> spectra -> ensembles -> proofs
+    -> networks -> training -> studies -> figures -> reporting -> cli
 
 Every name below is loaded when it is first used, so `import gradflow` costs milliseconds:
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         reporting,
         spectra,
         studies,
+        training,
     )
     from gradflow.cells import Cell
     from gradflow.codegen import compile, to_jax, to_torch
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         stream_gradient_decay,
     )
     from gradflow.studies import diagnose
+    from gradflow.training import Watched, watch
 
 __version__ = "0.1.0"
 
@@ -76,6 +78,7 @@ __all__ = [
     "ProductEigenvalues",
     "SingularValues",
     "Trajectory",
+    "Watched",
     "__version__",
     "bptt",
     "cells",
@@ -107,6 +110,8 @@ __all__ = [
     "studies",
     "to_jax",
     "to_torch",
+    "training",
+    "watch",
 ]
 
 _HOME = {
@@ -119,6 +124,7 @@ _HOME = {
             "ensembles",
             "proofs",
             "networks",
+            "training",
             "studies",
             "figures",
             "reporting",
@@ -138,6 +144,7 @@ _HOME = {
     "ProductEigenvalues": "spectra",
     "SingularValues": "spectra",
     "Trajectory": "spectra",
+    "Watched": "training",
     "bptt": "jacobians",
     "certify": "proofs",
     "compile": "codegen",
@@ -158,6 +165,7 @@ _HOME = {
     "stream_gradient_decay": "spectra",
     "to_jax": "codegen",
     "to_torch": "codegen",
+    "watch": "training",
 }
 
 __getattr__, __dir__ = lazily(__name__, _HOME)

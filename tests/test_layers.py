@@ -52,6 +52,7 @@ TRADE = {
         "h5py": "*/encodings/hdf5_process.py",
         "tensorstore": "*/formats/orbax.py",
     },
+    "training": {"numpy": "*", "scipy": "*/events.py"},
     "studies": {"numpy": "*"},
     "figures": {"matplotlib": "*", "numpy": "*", "tueplots": "*/venues.py"},
     "reporting": {

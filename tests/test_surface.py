@@ -11,7 +11,7 @@ import gradflow as gf
 from gradflow.errors import GradflowError, UsageError
 
 FLOORS = ("cells", "jacobians", "codegen", "spectra", "ensembles", "proofs", "networks", "studies")
-FLOORS += ("figures", "reporting")
+FLOORS += ("figures", "reporting", "training")
 LONGEST_REPR = 200
 
 

@@ -262,7 +262,7 @@ def bare():
 # a right call takes half a second or more, and many wrong values are right for some argument
 LONG = {"gf.report", "studies.study", "gf.prove", "gf.fixed_points", "gf.continue_fixed_points"}
 LONG |= {"proofs.attack", "proofs.carousel_invariant", "proofs.after_upper", "reporting.draw_svg"}
-LONG |= {"gf.diagnose", "gf.to_torch", "reporting.page", "proofs.verify"}
+LONG |= {"gf.diagnose", "gf.to_torch", "reporting.page", "proofs.verify", "training.train"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from gradflow.figures.plots.fixed_points import plot_fixed_points
 from gradflow.figures.plots.lyapunov import plot_lyapunov
 from gradflow.figures.plots.paths import plot_paths
 from gradflow.figures.plots.singular_values import plot_singular_values
+from gradflow.figures.plots.watched import plot_watched
 
 __all__ = [
     "VENUES",
@@ -48,6 +49,7 @@ __all__ = [
     "plot_shares",
     "plot_singular_values",
     "plot_surface",
+    "plot_watched",
     "share_handles",
     "trace",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.codegen.frameworks.torch import torch_module
+from gradflow.codegen.frameworks import library_torch
 from gradflow.errors import UsageError, shown
 from gradflow.given import instance
 from gradflow.networks.layouts.making.kinds import lstm_cell
@@ -75,7 +75,7 @@ def to_torch(network: Network, dtype: Any = None) -> Any:
             "one kind and width, with nothing between them and first states of zero; take "
             "gf.to_torch(layer.cell, layer.params) of each layer."
         )
-    torch = torch_module()
+    torch = library_torch.torch("networks.to_torch")
     number = torch.get_default_dtype() if dtype is None else dtype
     if not (isinstance(number, torch.dtype) and number.is_floating_point):
         raise UsageError(

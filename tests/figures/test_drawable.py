@@ -4,10 +4,10 @@ import importlib
 
 import pytest
 
-from gradflow import spectra
+from gradflow import spectra, training
 from gradflow.drawable import Drawable
 
-PUBLIC = [getattr(spectra, name) for name in spectra.__all__]
+PUBLIC = [getattr(floor, name) for floor in (spectra, training) for name in floor.__all__]
 RESULTS = [found for found in PUBLIC if isinstance(found, type) and issubclass(found, Drawable)]
 
 

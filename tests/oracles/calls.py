@@ -11,7 +11,7 @@ import numpy as np
 import gradflow as gf
 
 FLOORS = ("", "cells", "jacobians", "codegen", "spectra", "ensembles", "proofs", "networks")
-FLOORS += ("studies", "figures", "reporting")
+FLOORS += ("studies", "figures", "reporting", "training")
 
 # what gradflow itself calls, on objects of its own: the records of backends and of sections, and
 # what a bound cell keeps beside its parameters
@@ -142,6 +142,47 @@ def diagnosis():
 
 
 @cache
+def task():
+    """Return a short task."""
+    return gf.training.adding(4)
+
+
+@cache
+def watched():
+    """Return what a watch saw of two updates."""
+    with gf.watch(("rnn", gf.cells.rnn.init(hidden=2, inputs=1, rng=0)), X, every=1) as seen:
+        for loss in (1.0, 2.0):
+            seen.update(loss)
+    return seen.record()
+
+
+def trained():
+    """Return the record of two networks, made by hand: torch may be missing."""
+    column = np.array([[0.2, 0.1], [0.3, 0.01]])
+    columns = ("loss", "held_out", "measure", "gradient_norm", "rate_curvature")
+    return gf.training.Training(
+        task=task(),
+        cell="rnn",
+        seeds=np.array([0, 1]),
+        rates=np.ones(2),
+        clips=np.ones(2),
+        update=np.array([0, 1]),
+        looks=(),
+        modules=(),
+        **dict.fromkeys(columns, column),
+    )
+
+
+def recordings(folder):
+    """Write images and utterances to files and return their names."""
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(0, 255, (10, 4)), np.arange(10) % 2])
+    np.savetxt(folder / "images.csv", rows, fmt="%d", delimiter=",")
+    (folder / "u.ts").write_text("@data\n1,2:3,4:a\n1,2,3:4,5,6:b\n", "utf-8")
+    return folder / "images.csv", folder / "u.ts"
+
+
+@cache
 def outputs():
     read = gf.read(FILES / "lstm_1layer.safetensors")
     x = np.ones((3, read.layers[0].inputs))
@@ -207,6 +248,9 @@ def objects(folder):
         ),
         "CertifiedProducts": gf.certify(run()),
         "Network": network(),
+        "Task": task(),
+        "Training": trained(),
+        "Watched": watched(),
         "Venue": gf.figures.VENUES["icml"],
         "Written": gf.reporting.Written(folder / "r.html", study()),
         "Page": page_of(folder),
@@ -236,6 +280,7 @@ def valid(folder: Path):
     options = {"transient": 1, "interval": 2, "blocks": 2, "initial": np.eye(3)[:, :1]}
     exponents = {**options, "leading": 1}
     claim = gf.prove("scalar")[0]
+    images, utterances = recordings(folder)
     theorem = gf.proofs.Theorem(name="b", premises=(), conclusion="True", proof="exact I.")
     return {
         "cells.get": {"cell": "rnn"},
@@ -492,6 +537,36 @@ def valid(folder: Path):
         "networks.to_torch": {"network": network(), "dtype": None},
         "Network.run": {"x": X, "state": None, "backend": "numpy"},
         "Network.layer_runs": {"x": X, "state": None, "lengths": None, "backend": "numpy"},
+        "training.adding": {"steps": 6},
+        "training.characters": {"text": "to be or not to be " * 9, "steps": 5},
+        "training.copying": {"wait": 3, "length": 2},
+        "training.pixels": {"file": images, "shrink": 1, "label": "last"},
+        "training.temporal_order": {"steps": 10},
+        "training.vowels": {"train": utterances, "test": utterances},
+        "Task.draw": {"count": 2, "rng": 0},
+        "Task.solved": {"value": [0.01, 0.1]},
+        "Training.jumps": {"least": 0.1},
+        "training.train": {
+            "cell": "rnn",
+            "task": task(),
+            "updates": 1,
+            "batch": 2,
+            "optimizer": "sgd",
+            "rates": 0.1,
+            "clips": 1.0,
+            "seeds": [0],
+            "every": 1,
+            "lags": (),
+            "hidden": 2,
+        },
+        "gf.watch": {
+            "subject": ("rnn", gf.cells.rnn.init(hidden=2, inputs=1, rng=0)),
+            "probe": X,
+            "every": 2,
+            "lags": [0, 2],
+            "loss": None,
+        },
+        "figures.plot_watched": {"ax": axes(), "result": watched()},
         "networks.read_sequence": {"path": None, "steps": 5, "inputs": None, "offset": 1},
         "figures.mark_points": {"ax": axes(), "points": {"a": (0.1, 0.2)}},
         "figures.outline": {

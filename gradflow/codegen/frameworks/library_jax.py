@@ -46,9 +46,9 @@ def special(name: str) -> Callable[[Array], Array]:
     return functions[name]
 
 
-def scan(step: Any, carry: Any, sequences: Any, reverse: bool) -> tuple[Any, Array]:
+def scan(step: Any, carry: Any, sequences: Any, reverse: bool) -> tuple[Any, tuple[Array, ...]]:
     """Run a loop over time; see :meth:`gradflow.codegen.frameworks.operations.Operations.scan`."""
     numpy, lax = jax().numpy, jax().lax
     by_time = tuple(numpy.moveaxis(s, -2, 0) for s in sequences)
     carry, results = lax.scan(step, carry, by_time, reverse=reverse)
-    return carry, numpy.moveaxis(results, 0, -2)
+    return carry, tuple(numpy.moveaxis(r, 0, -2) for r in results)

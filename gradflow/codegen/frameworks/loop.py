@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.codegen.frameworks.maps import Stack, filled_maps, products, stacked
 from gradflow.codegen.frameworks.operations import Operations
 from gradflow.codegen.frameworks.source import functional_text
 from gradflow.codegen.lowering.recurrence import forward, pullback
@@ -43,15 +44,21 @@ class Steps:
 
 def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
     """Return the states (*lead, T, d) after each step from the parts of the initial state."""
-    xp = given.xp
-    each, handed = _prepared(cell, "forward", given, first)
-    count = len(given.moving)
+    xp, count = given.xp, len(given.moving)
+    loop = _functions(cell, "forward")
+    handed = _handed(loop, given, first)
+    names = (*cell.parameters, *cell.constant_names)
+    maps = dict(zip(names, given.weights, strict=True))
+    filled = filled_maps(cell, xp, (*first, *given.moving, *given.weights))
+    multiply = products(xp, loop.stacks, maps | filled)
 
-    def advance(parts: Parts, now: Parts) -> tuple[Parts, Array]:
-        new = each(xp, *parts, *now[:count], *given.weights, *now[count:])
-        return _like(xp, new, parts), xp.flat(new, given.lead)
+    def advance(parts: Parts, now: Parts) -> tuple[Parts, Parts]:
+        found = loop.each(xp, *parts, *now[:count], *given.weights, *now[count:], *multiply(parts))
+        new = _like(xp, found, parts)
+        return new, new
 
-    return xp.scan(advance, first, (*given.moving, *handed))[1]
+    states = xp.scan(advance, first, (*given.moving, *handed))[1]
+    return xp.flat(states, (*given.lead, given.moving[-1].shape[-2]))
 
 
 def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
@@ -61,42 +68,52 @@ def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
     with all other states held, each (*lead, T, units).
     """
     xp = given.xp
-    each, handed = _prepared(cell, "pullback", given, states)
+    loop = _functions(cell, "pullback")
+    handed = _handed(loop, given, states)
     count, parts = len(given.moving) + len(states), len(direct)
 
-    def back(arriving: Parts, now: Parts) -> tuple[Parts, Array]:
+    def back(arriving: Parts, now: Parts) -> tuple[Parts, Parts]:
         bound, here, rest = now[:count], now[count : count + parts], now[count + parts :]
         whole = tuple(a + d for a, d in zip(arriving, here, strict=True))
-        before = each(xp, *bound, *given.weights, *whole, *rest)
-        return _like(xp, before, arriving), xp.flat(whole, given.lead)
+        before = loop.each(xp, *bound, *given.weights, *whole, *rest)
+        return _like(xp, before, arriving), _like(xp, whole, arriving)
 
     zero = tuple(xp.zeros((*given.lead, d.shape[-1])) for d in direct)
     sequences = (*states, *given.moving, *direct, *handed)
     first, rest = xp.scan(back, zero, sequences, reverse=True)
-    return xp.library.concat([xp.flat(first, given.lead)[..., None, :], rest], axis=-2)
+    before = xp.flat(first, given.lead)[..., None, :]
+    after = xp.flat(rest, (*given.lead, given.moving[-1].shape[-2]))
+    return xp.library.concat([before, after], axis=-2)
 
 
 def _like(xp: Operations, values: Sequence[Array], parts: Parts) -> Parts:
     return tuple(xp.broadcast_to(v, p.shape) for v, p in zip(values, parts, strict=True))
 
 
-def _prepared(
-    cell: Cell, kind: str, given: Steps, states: Parts
-) -> tuple[Callable[..., Any], Parts]:
-    """Return the function of one step, and what it is handed, each (..., T, units)."""
-    before, each = _functions(cell, kind)
-    if before is None:
-        return each, ()
+def _handed(loop: _Loop, given: Steps, states: Parts) -> Parts:
+    """Return what a step is handed of all steps at once, each (..., T, units)."""
+    if loop.before is None:
+        return ()
     steps = given.moving[-1].shape[-2]
-    values = before(given.xp, *states, *given.moving, *given.weights)
+    values = loop.before(given.xp, *states, *given.moving, *given.weights)
     shapes = [np.broadcast_shapes(v.shape, (steps, 1)) for v in values]
-    return each, tuple(map(given.xp.broadcast_to, values, shapes))
+    return tuple(map(given.xp.broadcast_to, values, shapes))
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The function of all steps at once, that of one step, and the products it is given."""
+
+    before: Callable[..., Any] | None
+    each: Callable[..., Any]
+    stacks: tuple[Stack, ...] = ()
 
 
 @lru_cache(maxsize=64)
-def _functions(cell: Cell, kind: str) -> tuple[Callable[..., Any] | None, Callable[..., Any]]:
+def _functions(cell: Cell, kind: str) -> _Loop:
     loop = {"forward": forward, "pullback": pullback}[kind](cell)
-    routines = [r for r in (loop.before, loop.each) if r.returns]
+    each, stacks = stacked(loop) if kind == "forward" else (loop.each, ())
+    routines = [r for r in (loop.before, each) if r.returns]
     text = "\n\n".join(functional_text(cell, r) for r in routines)
     built = run_source(lambda: {"np": np})(cell, text, routines)
-    return built.get(loop.before.name), built[loop.each.name]
+    return _Loop(built.get(loop.before.name), built[each.name], stacks)

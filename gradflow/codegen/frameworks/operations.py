@@ -108,15 +108,16 @@ class Operations:
     pi = math.pi
 
     def __getattr__(self, name: str) -> Callable[..., Array]:
-        """Return a function of the language that is no method here."""
+        """Return a function of the language that is no method here; a loop asks at every step."""
         function = elementwise(name)
         if function is None:
             raise AttributeError(name)
         if function.array_api.isidentifier():
-            standard = getattr(self.library, function.array_api)
-            return lambda *values: standard(*map(self.array, values))
-        found = from_elsewhere(function)
-        return lambda *values: found(self, *map(self.array, values))
+            found = getattr(self.library, function.array_api)
+        else:
+            found = partial(from_elsewhere(function), self)
+        vars(self)[name] = made = lambda *values: found(*map(self.array, values))
+        return made
 
     def logical_not(self, condition: Any) -> Array:
         """Return where a condition does not hold."""
@@ -249,12 +250,12 @@ class Operations:
 
     def scan(
         self,
-        step: Callable[[Any, tuple[Array, ...]], tuple[Any, Array]],
+        step: Callable[[Any, tuple[Array, ...]], tuple[Any, tuple[Array, ...]]],
         carry: Any,
         sequences: tuple[Array, ...],
         reverse: bool = False,
-    ) -> tuple[Any, Array]:
-        """Return the last ``carry`` and the results (..., T, d) of ``step(carry, now)``.
+    ) -> tuple[Any, tuple[Array, ...]]:
+        """Return the last ``carry`` and the results (..., T, units) of ``step(carry, now)``.
 
         ``now`` are the entries (..., units) of ``sequences`` (..., T, units), one step after
         another, the last first if ``reverse``; in JAX by ``lax.scan``.
@@ -262,11 +263,19 @@ class Operations:
         if self.fuses:
             return library_jax.scan(step, carry, sequences, reverse)
         results = []
-        steps = range(sequences[0].shape[-2])
-        for k in reversed(steps) if reverse else steps:
-            carry, result = step(carry, tuple(s[..., k, :] for s in sequences))
+        # taken apart at once: differentiated, an entry by its index costs a whole sequence of zeros
+        steps = list(zip(*map(self.apart, sequences), strict=True))
+        for now in reversed(steps) if reverse else steps:
+            carry, result = step(carry, now)
             results.append(result)
-        return carry, self.library.stack(results[::-1] if reverse else results, axis=-2)
+        each = zip(*(results[::-1] if reverse else results), strict=True)
+        return carry, tuple(self.library.stack(list(values), axis=-2) for values in each)
+
+    def apart(self, value: Array) -> tuple[Array, ...]:
+        """Return the entries (..., units) of a sequence (..., T, units)."""
+        if array_api().is_torch_namespace(self.library):  # whose unbind can be vectorised
+            return tuple(self.library.unbind(value, -2))
+        return tuple(self.library.unstack(value, axis=-2))
 
     def fill_blocks(self, shape: tuple[int, ...], *blocks: tuple[Any, ...]) -> Array:
         """Return the matrices of ``shape`` (..., d, d') that :func:`assemble` makes."""

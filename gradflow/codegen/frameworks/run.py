@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.sized import sized_as, told_sizes
 from gradflow.codegen import border
 from gradflow.codegen.frameworks.code import any_library
 from gradflow.codegen.frameworks.loop import Steps, run_forward
-from gradflow.codegen.lowering.calculus import lower_step
-from gradflow.codegen.printing.dialect import FUNCTIONAL
-from gradflow.codegen.printing.vectorised import maps_lines
+from gradflow.codegen.frameworks.maps import filled_maps
 from gradflow.codegen.sizes import completed, part_sizes
-from gradflow.codegen.targets.target import run_text
 from gradflow.errors import UsageError
 
 Array = Any
@@ -72,12 +67,5 @@ def without_masked_entries(cell: Cell, params: Params) -> dict[str, Array]:
     known = told_sizes(params) | border.sizes(cell, given)
     spaces = [cell.spaces[n] for n in (*cell.states, *cell.input_names)]
     units = [xp.zeros((known.get(space, 1),)) for space in spaces]
-    function = _filled_maps(cell)
-    filled = function(xp, *units, xp.ones((1,)), *given.values()) if function is not None else {}
+    filled = filled_maps(cell, xp, (*units, xp.ones((1,)), *given.values()))
     return sized_as(params, {n: filled.get(n, array) for n, array in given.items()})
-
-
-@lru_cache(maxsize=64)
-def _filled_maps(cell: Cell) -> Callable[..., dict[str, Array]] | None:
-    lines = maps_lines(cell, lower_step(cell), FUNCTIONAL)
-    return run_text("\n".join(lines), {"np": np}, cell.name)["maps"] if lines else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,20 +11,11 @@ import numpy as np
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.cells.sized import Sized, sized_as, told_sizes
+from gradflow.codegen.frameworks import library_torch
 from gradflow.codegen.frameworks.run import run_states, without_masked_entries
 from gradflow.errors import UsageError, shown
 
 Tensor = Any
-
-
-def torch_module() -> Any:
-    """Return torch. Raises ``UsageError`` where it is not installed."""
-    try:
-        return importlib.import_module("torch")
-    except ModuleNotFoundError:
-        raise UsageError(
-            "to_torch: torch is not installed; run: pip install 'gradflow-rnn[torch]'"
-        ) from None
 
 
 def to_torch(
@@ -69,7 +59,7 @@ def to_torch(
         states, last = module(torch.zeros(5, 100, 10))  # (5, 100, 128) and (5, 128)
     """
     cell = get(cell)
-    torch = torch_module()
+    torch = library_torch.torch("to_torch")
     if params is not None and choices:
         raise UsageError(
             f"cell {cell.name!r}, to_torch: both params and {next(iter(choices))}= given; keep one."
@@ -101,7 +91,7 @@ def to_torch(
 @lru_cache(maxsize=1)
 def _module_class() -> Any:
     """Return the class, made when torch is first needed."""
-    torch = torch_module()
+    torch = library_torch.torch("to_torch")
     base: Any = torch.nn.Module
 
     class RecurrentCell(base):

@@ -1,0 +1,26 @@
+"""The package torch: found when it is needed, by whatever needs it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from gradflow.errors import UsageError
+
+__all__ = ["before_steps", "torch"]
+
+
+def torch(where: str) -> Any:
+    """Return the package. Raises ``UsageError``, which begins with ``where``, without it."""
+    try:
+        return importlib.import_module("torch")
+    except ModuleNotFoundError:
+        raise UsageError(
+            f"{where}: torch is not installed; run: pip install 'gradflow-rnn[torch]'"
+        ) from None
+
+
+def before_steps(hook: Any) -> Any:
+    """Let a hook see every step of every optimizer; ``remove()`` of what is returned ends it."""
+    module = importlib.import_module("torch.optim.optimizer")
+    return module.register_optimizer_step_pre_hook(hook)

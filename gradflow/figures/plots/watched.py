@@ -1,0 +1,78 @@
+"""A watched training: the loss above, how far the gradient reaches below."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradflow.errors import UsageError
+from gradflow.figures.charts.heat import Grid, plot_heat
+from gradflow.figures.look.axes import drawable
+from gradflow.figures.look.style import stroke
+from gradflow.given import record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gradflow.training.watched import Watched
+
+__all__ = ["plot_watched"]
+
+_FAINTEST = math.log(1e-6)
+
+
+def plot_watched(ax: Axes, result: Watched) -> Axes:
+    """Draw reach over update and lag on ``ax``, and the loss with its jumps on axes above it.
+
+    Reach is the median over the probe's sequences, in powers of ten; under a millionth it has one
+    colour.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    result : Watched
+        Looks at evenly spaced updates, at evenly spaced lags.
+
+    Returns
+    -------
+    Axes
+        ``ax``.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two looks or two lags.
+    """
+    drawable(ax, "plot_watched")
+    record(result, "plot_watched: result", ("lags", "update", "reach", "loss", "jumps"), "Watched")
+    if len(result.update) < 2 or len(result.lags) < 2:
+        raise UsageError(
+            f"plot_watched: {len(result.update)} looks at {len(result.lags)} lags; it needs two of "
+            "each."
+        )
+    logs = np.median(result.reach, axis=1)
+    grid = Grid(result.update, result.lags, logs.T, "reach: gradient over that at lag 0")
+    finite = logs[np.isfinite(logs)]
+    top = max(0.0, float(finite.max(initial=0.0)))
+    plot_heat(ax, grid, x="update", y="lag (steps)", log=True, limits=(_FAINTEST, top))
+    above = ax.inset_axes((0.0, 1.08, 1.0, 0.5), sharex=ax)
+    look = stroke(0)
+    updates = np.arange(1, len(result.loss) + 1)
+    above.plot(updates, result.loss, color=look.color)
+    jumps = result.jumps()
+    jumps = jumps[np.isfinite(result.loss[jumps - 1])]
+    if len(jumps):
+        above.plot(
+            jumps,
+            result.loss[jumps - 1],
+            linestyle="none",
+            marker=look.marker,
+            markerfacecolor="none",
+            color=stroke(1).color,
+        )
+    above.set_ylabel("loss")
+    above.tick_params(labelbottom=False)
+    return ax

@@ -1,0 +1,79 @@
+"""What a watch sees of a torch loop by itself: gradients as summed and as used, the rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gradflow.codegen.frameworks import library_torch
+
+__all__ = ["Gradients", "hooked"]
+
+
+class Gradients:
+    """Norms of the gradient of one module, as they come by.
+
+    ``bad`` is called with the module's last input where one is no finite number.
+    """
+
+    def __init__(self, bad: Callable[[Any], None]) -> None:
+        self.rate = math.nan
+        self._bad = bad
+        self._squares: dict[int, float] = {}
+        self._used = math.nan
+        self._input: Any = None
+
+    def summed(self, parameter: Any) -> None:
+        """Take note of the gradient of one parameter when backward has summed it."""
+        self._squares[id(parameter)] = _square(parameter)
+
+    def entered(self, inputs: Any) -> None:
+        """Take note of the module's input."""
+        self._input = inputs[0] if inputs else None
+
+    def used(self, parameters: list[Any], rate: float) -> None:
+        """Take note of the gradient that the optimizer is about to use."""
+        self.rate = rate
+        self._used = math.sqrt(sum(_square(p) for p in parameters))
+        if not math.isfinite(self._used):
+            given = self._input
+            wide = given is not None and getattr(given, "ndim", 0) == 3
+            self._bad(given.detach().cpu().double().numpy() if wide else None)
+
+    def taken(self) -> tuple[float, float]:
+        """Return both norms of the update that was made, and forget them."""
+        before = math.sqrt(sum(self._squares.values())) if self._squares else math.nan
+        found = before, self._used
+        self._squares.clear()
+        self._used = math.nan
+        return found
+
+
+def _square(parameter: Any) -> float:
+    gradient = parameter.grad
+    return 0.0 if gradient is None else float((gradient.detach() ** 2).sum())
+
+
+@contextmanager
+def hooked(module: Any, gradients: Gradients) -> Iterator[None]:
+    """Let ``gradients`` see backward, the optimizer's step and the input of ``module``."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    known = {id(p) for p in parameters}
+
+    def before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+        groups = [g for g in optimizer.param_groups if any(id(p) in known for p in g["params"])]
+        if groups:
+            gradients.used(parameters, float(np.max([float(g["lr"]) for g in groups])))
+
+    hooks = [p.register_post_accumulate_grad_hook(gradients.summed) for p in parameters]
+    hooks.append(module.register_forward_pre_hook(lambda _, inputs: gradients.entered(inputs)))
+    hooks.append(library_torch.before_steps(before_step))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

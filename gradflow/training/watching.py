@@ -1,0 +1,226 @@
+"""A watch beside anyone's training loop: what each update does to the gradient."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gradflow.arrays import real_array, whole_number
+from gradflow.codegen.frameworks import library_torch
+from gradflow.errors import NotFiniteError, UsageError
+from gradflow.given import function, several
+from gradflow.networks.formats.live import is_module
+from gradflow.training.hooks import Gradients, hooked
+from gradflow.training.reaching import Look
+from gradflow.training.rising import curvature
+from gradflow.training.subject import Subject, blamed
+from gradflow.training.tasks.task import Batch, Task
+from gradflow.training.watched import Watched
+
+__all__ = ["Watching", "watch"]
+
+_PROBES, _LAGS = 6, 16
+
+
+@contextmanager
+def watch(
+    subject: Any,
+    probe: Any,
+    *,
+    every: int = 50,
+    lags: Sequence[int] | None = None,
+    loss: Callable[[Any], Any] | None = None,
+) -> Iterator[Watching]:
+    """Watch a training: how far the gradient reaches, whether it is about to jump, what dies.
+
+    Inside the ``with`` block tell each update by ``seen.update(loss)``, after the optimizer's step.
+    The network is looked at before the first update and after every ``every`` of them: by
+    gradflow's Jacobians of its present weights on the probe, so that fused layers such as
+    ``nn.LSTM`` are watched like any other. Between looks an update costs one norm of the gradient.
+    Whatever ends the block, an interruption too, ``seen.record()`` has all until then.
+
+    A gradient that is no finite number ends the block quietly before the optimizer uses it, with a
+    warning that says where: ``update 312, step 17, gate g, unit 5``.
+
+    Parameters
+    ----------
+    subject
+        A torch module that holds a cell of :func:`gradflow.to_torch` or layers that
+        :func:`gradflow.read` knows; or a pair of a cell and its arrays, which a loop of one's own
+        changes in place.
+    probe
+        Sequences (sequences, T, inputs) that stay the same, up to six of them; with classes or
+        values as a pair ``(x, y)``, or a task, whose held-out ones are taken. Without them, or
+        without a linear map behind the cell, the loss is a random linear read-out.
+    every
+        Updates between looks.
+    lags
+        Where reach is measured; up to 16, evenly spaced, by default.
+    loss
+        A function of the module that returns the probe's loss, for its curvature; by default the
+        cross-entropy or squared error of ``module(x)``.
+
+    Raises
+    ------
+    UsageError
+        torch is missing (for a module), or a subject or probe that does not fit.
+
+    Examples
+    --------
+    In a loop of one's own::
+
+        with gf.watch(model, (x, y), every=50) as seen:
+            for inputs, targets in batches:
+                optimizer.zero_grad()
+                loss = criterion(model(inputs), targets)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                seen.update(loss)
+        seen.record().plot()
+
+    A loop without torch:
+
+    >>> import gradflow as gf, numpy as np
+    >>> params = gf.cells.rnn.init(hidden=4, inputs=1, rng=0)
+    >>> with gf.watch(("rnn", params), np.ones((2, 9, 1)), every=1) as seen:
+    ...     params["U"] *= 0.5
+    ...     seen.update(1.0)
+    >>> seen.record().update, seen.record().reach.shape
+    (array([0, 1]), (2, 2, 9))
+    """
+    every = whole_number(every, "watch: every", 1, 10**9)
+    x, y = _probe(probe)
+    if lags is None:
+        steps = x.shape[1]
+        chosen = list(range(0, steps, max(1, math.ceil(steps / _LAGS))))
+    else:
+        chosen = [
+            whole_number(n, "watch: a lag", 0, x.shape[1])
+            for n in several(lags, "watch: lags", "lags")
+        ]
+        if not chosen:
+            raise UsageError("watch: lags is empty; give one or more.")
+    if loss is not None:
+        function(loss, "watch: loss")
+    watched = is_module(subject)
+    if watched:
+        library_torch.torch("watch")
+    seen = Watching(subject, x, y, every, chosen, loss)
+    seen.look()
+    if not watched:
+        yield seen
+        return
+    with hooked(subject, seen.gradients):
+        try:
+            yield seen
+        except NotFiniteError as error:
+            if not seen.fault:
+                raise
+            warnings.warn(f"watch: {error}", UserWarning, stacklevel=3)
+
+
+class Watching:
+    """A watch at work; :func:`gradflow.watch` makes it."""
+
+    def __init__(
+        self, subject: Any, x: Any, y: Any, every: int, lags: list[int], loss: Any
+    ) -> None:
+        self._subject, self._x, self._y, self._loss = subject, x, y, loss
+        self._every, self._lags = every, lags
+        self._looks: list[tuple[int, Look, float]] = []
+        self._updates: list[tuple[float, float, float]] = []
+        self.fault = ""
+        self.gradients = Gradients(self._bad)
+
+    def update(self, loss: Any) -> None:
+        """Tell that an update was made, and the loss it was made from: a number or a tensor.
+
+        Raises ``NotFiniteError`` for a loss that is no finite number, which ends the block.
+        """
+        value = loss.detach().item() if hasattr(loss, "detach") else loss
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"watch: update is told a {type(loss).__name__}; tell the loss, one number."
+            ) from None
+        self._updates.append((value, *self.gradients.taken()))
+        if not math.isfinite(value):
+            self._bad(None)
+        if len(self._updates) % self._every == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the network now; :meth:`update` does so every so many updates."""
+        subject = Subject.of(self._subject, self._x, self._y)
+        rate, rises = self.gradients.rate, math.nan
+        if is_module(self._subject) and (self._y is not None or self._loss is not None):
+            rises = rate * curvature(self._subject, self._x, self._y, self._loss)
+        self._looks.append((len(self._updates), subject.look(self._lags), rises))
+
+    def record(self) -> Watched:
+        """Return what was seen until now."""
+        looks = [look for _, look, _ in self._looks]
+        told = np.array(self._updates, dtype=np.float64).reshape(-1, 3)
+        return Watched(
+            lags=np.array(self._lags),
+            update=np.array([update for update, _, _ in self._looks]),
+            reach=np.array([one.reach for one in looks]),
+            directions=np.array([one.directions for one in looks]),
+            exponent=np.array([one.exponent for one in looks]),
+            saturated=np.array([one.saturated for one in looks]),
+            dead=np.array([one.dead for one in looks]),
+            rate_curvature=np.array([rises for _, _, rises in self._looks]),
+            loss=told[:, 0],
+            norm=told[:, 1],
+            clipped=told[:, 2],
+            fault=self.fault,
+        )
+
+    def _bad(self, inputs: Any) -> None:
+        """Say where a gradient stops being finite, on these inputs or else on the probe."""
+        x = self._x if inputs is None else inputs
+        at = len(self._updates) + (inputs is not None)
+        try:
+            self.fault = blamed(self._subject, x, at)
+        except (UsageError, ValueError):  # inputs that are laid out in a way of their own
+            self.fault = blamed(self._subject, self._x, at)
+        raise NotFiniteError(self.fault)
+
+    def __repr__(self) -> str:
+        return f"<Watching: {len(self._updates)} updates, {len(self._looks)} looks>"
+
+
+def _probe(probe: Any) -> tuple[Any, Any]:
+    """Return up to six sequences (sequences, T, inputs), and what is to be said, or ``None``."""
+    if isinstance(probe, Task):
+        probe = probe.held_out
+    if isinstance(probe, Batch):
+        probe = (probe.x, probe.y)
+    given, y = probe if isinstance(probe, tuple) and len(probe) == 2 else (probe, None)
+    x = real_array(_host(given), "watch: probe", "x", many=True)
+    x = x[None] if x.ndim == 2 else x
+    if x.ndim != 3 or 0 in x.shape:
+        raise UsageError(
+            f"watch: probe has x of shape {x.shape}; it is (sequences, T, inputs), at least one "
+            "step."
+        )
+    if y is None:
+        return x[:_PROBES], None
+    target = np.asarray(_host(y))
+    if target.dtype.kind not in "iuf" or not target.ndim or len(target) != len(x):
+        raise UsageError(
+            f"watch: probe has y of shape {target.shape}; it is one row of classes or values for "
+            f"each of {len(x)} sequences."
+        )
+    return x[:_PROBES], target.reshape(len(x), -1)[:_PROBES]
+
+
+def _host(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value

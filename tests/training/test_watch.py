@@ -1,0 +1,279 @@
+"""A watch beside a loop of one's own: what it says is what gradflow says of the same weights."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow import training
+from gradflow.errors import UsageError
+
+X = np.random.default_rng(0).standard_normal((3, 9, 2))
+
+
+def shrinking(updates, every, **options):
+    """Watch a loop without torch that halves the recurrent map at each update."""
+    params = gf.cells.rnn.init(hidden=4, inputs=2, rng=0)
+    with gf.watch(("rnn", params), X, every=every, **options) as seen:
+        for k in range(updates):
+            params["U"] *= 0.5
+            seen.update(float(k))
+    return seen.record(), params
+
+
+def test_a_loop_without_torch():
+    found, params = shrinking(5, 2)
+    assert found.update.tolist() == [0, 2, 4]
+    assert found.loss.tolist() == [0, 1, 2, 3, 4]
+    assert found.lags.tolist() == list(range(9))
+    assert found.reach[:, :, 0] == pytest.approx(0, abs=0)
+    for k, update in enumerate(found.update):
+        scaled = {**params, "U": params["U"] * 0.5 ** (update - 5)}
+        run = gf.run("rnn", scaled, X)
+        row = np.random.default_rng(0).standard_normal(4) / math.sqrt(4)
+        logs = run.gradient_decay(row).log_norm
+        assert np.abs((logs - logs[:, :1])[:, :9] - found.reach[k]).max() < 1e-10
+        # the oracle sees a change of a thousandth in the weights
+        other = gf.run("rnn", {**scaled, "U": 1.001 * scaled["U"]}, X).gradient_decay(row).log_norm
+        assert np.abs((other - other[:, :1])[:, :9] - found.reach[k]).max() > 1e-4
+        values = run.one(0).singular_values([4]).log_sigma
+        assert found.directions[k] == (values > math.log(0.01)).sum()
+    assert found.directions[0] > found.directions[-1]
+    assert found.jumps().tolist() == [2, 3, 4, 5]
+    assert np.isnan(found.norm).all()
+
+
+def test_units_that_are_dead_or_saturated():
+    params = gf.cells.irnn.init(hidden=3, inputs=2, rng=0)
+    params["W"][:], params["b"] = 0, np.array([-1.0, 0.5, 0.5])
+    with gf.watch(("irnn", params), X) as seen:
+        pass
+    assert seen.record().dead.tolist() == [1]
+    rnn = {"W": np.zeros((2, 2)), "U": np.zeros((2, 2)), "b": np.array([9.0, 0.1])}
+    with gf.watch(("rnn", rnn), X) as seen:
+        pass
+    assert (seen.record().saturated[0], seen.record().dead[0]) == (1, 2)
+    assert seen.record().reach[0, :, 1].tolist() == [-np.inf] * 3  # W = 0 passes nothing on
+
+
+def test_one_step_and_one_unit():
+    params = gf.cells.rnn.init(hidden=1, inputs=2, rng=0)
+    with gf.watch(("rnn", params), X[0, :1], every=1) as seen:
+        seen.update(1)
+    assert seen.record().reach.shape == (2, 1, 1)
+
+
+def test_an_interrupted_loop_keeps_what_was_recorded():
+    params = gf.cells.rnn.init(hidden=2, inputs=2, rng=0)
+    watching = gf.watch(("rnn", params), X, every=1)
+    seen = watching.__enter__()
+    seen.update(1.0)
+    interrupt = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        watching.gen.throw(interrupt)
+    assert seen.record().update.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("subject", "probe", "more", "message"),
+    [
+        (3, X, {}, "watch: the subject is a int; give a torch module, or a pair"),
+        (("rnn", {}), X, {}, "missing"),
+        (None, X[0, 0], {}, r"probe has x of shape \(2,\)"),
+        (None, X, {"lags": [10]}, "a lag"),
+        (None, X, {"lags": []}, "lags is empty"),
+        (None, (X, [1]), {}, r"probe has y of shape \(1,\)"),
+        (None, X, {"every": 0}, "every"),
+        (None, X, {"loss": 3}, "loss"),
+    ],
+)
+def test_what_cannot_be_watched(subject, probe, more, message):
+    params = gf.cells.rnn.init(hidden=2, inputs=2, rng=0)
+    subject = ("rnn", params) if subject is None else subject
+    with pytest.raises(UsageError, match=message), gf.watch(subject, probe, **more):
+        pass
+
+
+def test_a_loss_is_a_number():
+    params = gf.cells.rnn.init(hidden=2, inputs=2, rng=0)
+    with gf.watch(("rnn", params), X) as seen, pytest.raises(UsageError, match="tell the loss"):
+        seen.update("low")
+
+
+def test_the_picture_has_the_loss_above_and_the_reach_below():
+    found, _ = shrinking(4, 1)
+    ax = found.plot()
+    (above,) = ax.child_axes
+    np.testing.assert_array_equal(above.lines[0].get_ydata(), found.loss)
+    np.testing.assert_array_equal(above.lines[1].get_xdata(), found.jumps())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("update", "lag (steps)")
+    short, _ = shrinking(1, 5)
+    with pytest.raises(UsageError, match="1 looks at 9 lags"):
+        short.plot()
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def test_a_table_says_the_numbers():
+    found, _ = shrinking(4, 2)
+    lines = found.lines()
+    assert lines[0] == "lag 4"
+    assert [int(line.split()[0]) for line in lines[2:]] == [0, 2, 4]
+    middle = np.median(found.reach[1, :, 4]) / math.log(10)
+    assert f"{middle:.2f}" in lines[3]
+    assert "3 looks, 4 updates" in repr(found)
+
+
+# --- beside torch ---
+
+
+def module_of(layers=1):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+
+    class Fused(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = torch.nn.LSTM(2, 6, layers, batch_first=True)
+            self.out = torch.nn.Linear(6, 1)
+
+        def forward(self, x):
+            return self.out(self.rnn(x)[0])
+
+    return torch, Fused()
+
+
+def trained(torch, module, task, seen, updates, clip=0.01):
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.3)
+    for k in range(updates):
+        batch = task.draw(8, rng=k)
+        x, y = (torch.tensor(a, dtype=torch.float32) for a in (batch.x, batch.y))
+        optimizer.zero_grad()
+        loss = ((module(x)[:, -1] - y) ** 2).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
+        optimizer.step()
+        seen.update(loss)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_fused_module_is_watched_by_gradflows_jacobians(layers):
+    torch, module = module_of(layers)
+    task = training.adding(8)
+    with gf.watch(module, task, every=2) as seen:
+        trained(torch, module, task, seen, 3)
+    found = seen.record()
+    assert found.update.tolist() == [0, 2]
+    assert found.clipped == pytest.approx(0.01, rel=1e-3)  # torch adds 1e-6 to the norm
+    assert (found.norm > 0.02).all()
+    # the state after two updates, trained again without a watch
+    torch, again = module_of(layers)
+    seen_not = type("Nobody", (), {"update": lambda self, loss: None})()
+    trained(torch, again, task, seen_not, 2)
+    network = gf.read(again)
+    run = network.run(task.held_out.x[:6])
+    top = f"{layers}.h"
+    W, b = network.head.weight, network.head.bias
+    error = run.states[top][:, -1] @ W.T + b - task.held_out.y[:6]
+    logs = run.gradient_decay(run.covector({top: error @ W})).log_norm
+    assert np.abs((logs - logs[:, :1])[:, found.lags] - found.reach[1]).max() < 1e-10
+    # reach by torch itself: the gradient by a state of the top layer is not that of a restart of
+    # all layers, so only one layer is compared
+    if layers == 1:
+        x = torch.tensor(task.held_out.x[:1])
+        rnn = again.rnn.double()
+        _, state = rnn(x[:, :5])
+        h, c = (s.detach().requires_grad_() for s in state)
+        out = rnn(x[:, 5:], (h, c))[0][:, -1] @ torch.tensor(W).T + torch.tensor(b)
+        (out - torch.tensor(task.held_out.y[:1])).square().sum().backward()
+        size = math.sqrt(float((h.grad**2).sum() + (c.grad**2).sum()))
+        end = rnn(x)[0][:, -1].detach()
+        at_end = 2 * (end @ torch.tensor(W).T + torch.tensor(b) - torch.tensor(task.held_out.y[:1]))
+        log = math.log(size / float((at_end @ torch.tensor(W)).norm()))
+        assert (logs - logs[:, :1])[0, 3] == pytest.approx(log, abs=1e-9)
+
+
+def test_the_rate_and_the_curvature_along_the_gradient():
+    torch, module = module_of()
+    task = training.adding(8)
+    with gf.watch(module, task, every=1) as seen:
+        trained(torch, module, task, seen, 1)
+    module = module.double()
+    x, y = (torch.tensor(a[:6]) for a in (task.held_out.x, task.held_out.y))
+    arrays = list(module.parameters())
+    loss = ((module(x)[:, -1] - y) ** 2).mean()
+    g = torch.autograd.grad(loss, arrays, create_graph=True)
+    along = sum((a * a.detach()).sum() for a in g)
+    turned = torch.autograd.grad(along, arrays)
+    wanted = sum((h * a).sum() for h, a in zip(turned, g, strict=True)) / along
+    assert math.isnan(seen.record().rate_curvature[0])  # before a step there is no rate
+    # differences of float32 gradients
+    assert seen.record().rate_curvature[1] == pytest.approx(0.3 * wanted.item(), rel=1e-2)
+
+
+def test_watching_changes_nothing_and_leaves_no_hook():
+    torch, plain = module_of()
+    _, watched = module_of()
+    task = training.adding(8)
+    nobody = type("Nobody", (), {"update": lambda self, loss: None})()
+    trained(torch, plain, task, nobody, 4)
+    with gf.watch(watched, task, every=1) as seen:
+        trained(torch, watched, task, seen, 4)
+    for one, other in zip(plain.parameters(), watched.parameters(), strict=True):
+        assert torch.equal(one, other)
+    before = seen.record().norm
+    trained(torch, watched, task, nobody, 1)
+    assert np.array_equal(seen.record().norm, before)
+    assert not watched._forward_pre_hooks
+
+
+def stopped(module, x, every=10):
+    """Watch a step that is to be stopped, and return the watch."""
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with gf.watch(module, x, every=every) as seen:
+        (module(torch.tensor(x, dtype=torch.float32))[0] ** 2).sum().backward()
+        optimizer.step()
+        raise AssertionError("the optimizer was to be stopped")
+    return seen
+
+
+def test_a_gradient_that_is_no_number_ends_the_block_and_says_where():
+    torch = pytest.importorskip("torch")
+    module = gf.to_torch("irnn", hidden=8, inputs=2, rng=0)
+    with torch.no_grad():
+        module.U *= 3e3
+    kept = module.U.detach().clone()
+    said = r"watch: update 1, step \d+, gate h, unit \d: over what float32 holds"
+    with pytest.warns(UserWarning, match=said):
+        seen = stopped(module, np.ones((1, 20, 2)))
+    assert f"watch: {seen.fault}" != "watch: "
+    assert torch.equal(module.U, kept)  # the weights are those before
+
+
+def test_the_first_unit_over_float32_is_the_one_that_is_named():
+    torch = pytest.importorskip("torch")
+    module = gf.to_torch("irnn", hidden=2, inputs=1, rng=0)
+    with torch.no_grad():
+        module.U.copy_(torch.tensor([[10.0, 0.0], [0.0, 1e3]]))
+        module.W.fill_(1.0)
+    # after k steps the unit is about 1e3^(k - 1), which passes 3.4e38 at k = 14
+    with pytest.warns(UserWarning, match="update 1, step 14, gate h, unit 1: over"):
+        stopped(module, np.ones((1, 20, 1)))
+
+
+def test_without_torch_a_module_is_refused(monkeypatch):
+    class Pretends:
+        def state_dict(self):
+            return {}
+
+        def named_modules(self):
+            return []
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    watching = gf.watch(Pretends(), X)
+    with pytest.raises(UsageError, match="watch: torch is not installed"), watching:
+        pass
