@@ -15,7 +15,12 @@ NETWORK = str(Path(__file__).parents[1] / "networks/files/lstm_1layer.safetensor
 VALID = {
     "cells": [],
     "derive": ["scalar", "--format", "text"],
-    "report": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "r.html"],
+    "completion": ["bash"],
+    "run": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "s.npz"],
+    "report": [
+        *("scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--seeds", "1"),
+        *("--out", "r.html"),
+    ],
     "diagnose": [NETWORK, "--need", "3"],
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
@@ -106,6 +111,10 @@ def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatc
         ("prove", "all"),
         ("figure", "list"),
         ("diagnose", "json_"),
+        ("report", "json_"),
+        ("run", "json_"),
+        ("cells", "json_"),
+        ("derive", "standalone"),
     }:
         tried = ["x", "1.5", ""]
     else:

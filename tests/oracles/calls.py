@@ -157,7 +157,7 @@ def fault():
 @cache
 def study():
     """Return a study."""
-    return gf.studies.study("rnn", hidden=2, steps=12)
+    return gf.studies.study("rnn", hidden=2, steps=12, seeds=1)
 
 
 @cache
@@ -206,6 +206,7 @@ def objects(folder):
         "CertifiedProducts": gf.certify(run()),
         "Network": network(),
         "Venue": gf.figures.VENUES["icml"],
+        "Numbers": gf.reporting.Numbers({"one": gf.studies.Number(value=1.0, label="One")}),
         "Written": gf.reporting.Written(folder / "r.html", study()),
         "Page": page_of(folder),
     }
@@ -350,7 +351,10 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "seeds": 1,
+            "need": None,
             "state": None,
+            "format": None,
             "command": "",
             "progress": lambda stage: None,
         },
@@ -361,6 +365,8 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "seeds": 1,
+            "need": None,
             "state": None,
             "progress": lambda stage: None,
         },
