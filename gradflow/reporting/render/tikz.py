@@ -27,7 +27,16 @@ _COLOURS = {
     "path-8": "8C8C86",
 }
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
-_SIGNS = {"−": "$-$", "…": r"\dots", "%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "$": r"\$"}
+_SIGNS = {
+    "−": "$-$",
+    "\u00a0": "~",
+    "…": r"\dots",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+}
 
 
 def colours() -> str:
