@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradflow.networks import Network, read, settle, stack
     from gradflow.proofs.certified.certifying import certify
     from gradflow.proofs.proving import prove
-    from gradflow.reporting import report
+    from gradflow.reporting import compare, report
     from gradflow.spectra import (
         Decay,
         ErrorSurface,
@@ -79,6 +79,7 @@ __all__ = [
     "cells",
     "certify",
     "codegen",
+    "compare",
     "compile",
     "continue_fixed_points",
     "diagnose",
@@ -134,6 +135,7 @@ _HOME = {
     "Trajectory": "spectra",
     "bptt": "jacobians",
     "certify": "proofs",
+    "compare": "reporting",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
     "diagnose": "studies",

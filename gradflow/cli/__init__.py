@@ -16,7 +16,7 @@ from gradflow import __version__
 from gradflow.cli import diagnose, figure, theorems
 from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
-from gradflow.cli.pages import report
+from gradflow.cli.pages import compare, report
 from gradflow.cli.speaking import complain, place_of, silence, speakable
 from gradflow.errors import GradflowError, shown
 
@@ -36,6 +36,7 @@ app.command(listing.cells)
 app.command(derive.derive)
 app.command(run.run)
 app.command(report.report)
+app.command(compare.compare)
 app.command(diagnose.diagnose)
 app.command(figure.figure)
 app.command(theorems.prove)

@@ -21,6 +21,10 @@ VALID = {
         *("scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--seeds", "1"),
         *("--out", "r.html"),
     ],
+    "compare": [
+        *("scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--seeds", "1"),
+        *("--out", "c.html"),
+    ],
     "diagnose": [NETWORK, "--need", "3"],
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
@@ -93,7 +97,7 @@ def test_every_command_is_tried():
 
 
 # each call that is right takes its second or more
-LONG = {"report", "diagnose", "prove", "figure"}
+LONG = {"report", "compare", "diagnose", "prove", "figure"}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatc
         ("figure", "list"),
         ("diagnose", "json_"),
         ("report", "json_"),
+        ("compare", "json_"),
         ("run", "json_"),
         ("cells", "json_"),
         ("derive", "standalone"),

@@ -14,7 +14,7 @@ from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mar
 from gradflow.studies.headline import TOLERANCE, Number
 from gradflow.studies.seeds.decays import Decays
 
-__all__ = ["decay_frame", "draw_decay", "draw_panel"]
+__all__ = ["decay_frame", "draw_decay", "draw_panel", "panel_range"]
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
@@ -168,6 +168,13 @@ def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) 
         bold=mine,
         anchor="start" if start else "end",
     )
+
+
+def panel_range(several: Sequence[Decays]) -> tuple[float, float]:
+    """Return a scale for all panels, in powers of ten: down to 10^-8, up to the highest band."""
+    tops = [float(found.band()[1].max()) / _LN10 for found in several]
+    highest = max((math.ceil(top + 0.2) for top in tops if math.isfinite(top)), default=1)
+    return float(_DEEPEST), float(max(1, highest))
 
 
 def draw_panel(found: Decays, y: tuple[float, float]) -> Scene:
