@@ -161,8 +161,8 @@ def _table(found: Comparison) -> Table:
     note = (
         f"The same {seeds_of(found.cells[0].seeds.decays)} and input, sorted by reach. In "
         "brackets: where 80 % of the runs lie (horizon of the loss, what is left), or all seeds, "
-        "first window. Kept: singular values of the product of at least 0.01. A horizon is the lag from "
-        "which on less than 1 % is left."
+        "first window. Kept: singular values of the product of at least 0.01. A horizon is the lag "
+        "from which on less than 1 % is left."
     )
     return Table(header, rows, note=note)
 

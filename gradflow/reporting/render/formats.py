@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gradflow.errors import UsageError, shown
+from gradflow.given import choice
 from gradflow.reporting.document.blocks import Report
 
 __all__ = ["FORMATS", "format_of", "rendered"]
@@ -57,9 +58,7 @@ def format_of(path: Path, format: str | None) -> str:
     """Return the format that the name of a file or ``format`` says. Raises ``UsageError``."""
     known = ", ".join(FORMATS)
     if format is not None:
-        if format not in FORMATS:
-            raise UsageError(f"report: format is {shown(format)}; choose of {known}.")
-        return format
+        return choice(format, "report: format", FORMATS)
     ending = path.suffix.removeprefix(".").lower()
     if ending not in FORMATS:
         raise UsageError(

@@ -177,6 +177,9 @@ def _asked(one: Any) -> tuple[str, Cell, Mapping[str, Any]]:
                 f"compare: cells has {shown(one)}; a cell with choices is a pair (cell, choices)."
             )
         one, init = one[0], mapping(one[1], "compare: the choices of a cell", "initial values")
-    cell = get(one)
+    try:
+        cell = get(one)
+    except UsageError as error:
+        raise UsageError(f"compare: cells: {error}") from None
     told = ", ".join(f"{name}={value}" for name, value in init.items())
     return f"{cell.name} {told}".strip(), cell, init
