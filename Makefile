@@ -1,6 +1,6 @@
 # Everything below sets itself up: Python 3.11+ and make are all that a fresh machine needs.
 #
-#   make report      derive, compile and run the LSTM on real text; writes reports/lstm.html
+#   make report      the LSTM on real text, and six cells compared; writes reports/lstm.html, compare.html
 #   make figures     every figure of analyses/ and their gallery; writes reports/gallery/index.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
@@ -46,6 +46,7 @@ help:
 report: $(CORE)
 	@mkdir -p reports
 	@$(BIN)/gradflow report lstm --out reports/lstm.html
+	@$(BIN)/gradflow compare lstm gru irnn rnn clockwork scrn --out reports/compare.html
 
 figures: $(CORE)
 	@$(BIN)/gradflow figure --all --out reports/gallery

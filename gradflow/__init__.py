@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gradflow.networks import Network, read, settle, stack
     from gradflow.proofs.certified.certifying import certify
     from gradflow.proofs.proving import prove
-    from gradflow.reporting import report
+    from gradflow.reporting import compare, report
     from gradflow.spectra import (
         Decay,
         ErrorSurface,
@@ -84,6 +84,7 @@ __all__ = [
     "cells",
     "certify",
     "codegen",
+    "compare",
     "compile",
     "continue_fixed_points",
     "critical",
@@ -147,6 +148,7 @@ _HOME = {
     "Watched": "training",
     "bptt": "jacobians",
     "certify": "proofs",
+    "compare": "reporting",
     "compile": "codegen",
     "continue_fixed_points": "spectra",
     "critical": "ensembles",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gradflow.errors import UsageError
@@ -141,14 +141,17 @@ def ascii_text(text: str) -> str:
     return "".join(_plain(s.content, _key) if s.math else s.content for s in split_inline(text))
 
 
-def latex_text(text: str) -> str:
+def latex_text(text: str, signs: Mapping[str, str] | None = None) -> str:
     r"""Return ``text`` as LaTeX: formulas as they are, the rest with LaTeX's own signs escaped.
+
+    ``signs`` says what other signs of the text become.
 
     >>> latex_text(r"the claim lstm.forget_bias holds for $b_f$")
     'the claim lstm.forget\\_bias holds for $b_f$'
     """
+    table = _ESCAPES | str.maketrans(dict(signs or {}))
     return "".join(
-        f"${s.content}$" if s.math else s.content.translate(_ESCAPES) for s in split_inline(text)
+        f"${s.content}$" if s.math else s.content.translate(table) for s in split_inline(text)
     )
 
 

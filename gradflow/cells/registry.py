@@ -61,7 +61,10 @@ def get(cell: Cell | str) -> Cell:
     if not isinstance(cell, str):
         allowed = f"a cell is a gradflow.Cell, a name ({', '.join(names())}) or FILE.py:NAME"
         return _cell(cell, allowed)
-    return _from_file(cell) if ".py" in cell else CELLS.get(cell)
+    if ".py" in cell:
+        return _from_file(cell)
+    # people write LSTM for lstm; a cell of their own by that very name comes first
+    return CELLS.get(cell if cell in CELLS else cell.lower() if cell.lower() in CELLS else cell)
 
 
 def _cell(value: object, allowed: str) -> Cell:

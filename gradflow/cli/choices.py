@@ -13,8 +13,8 @@ def read_choices(text: str) -> dict[str, Any]:
     """Read ``"recurrent=orthogonal,b_f=constant:3,forget_bias:3"`` into keywords of ``init``.
 
     A part is ``target=rule[:number[:number]]``; ``rule`` alone means the recurrent maps;
-    ``forget_bias:3`` and ``chrono:100`` mean the keywords of those names; ``context=8`` is a size,
-    or a value. Raises ``UsageError``.
+    ``forget_bias:3`` and ``forget_bias=3`` mean the keyword of that name, and so ``chrono``;
+    ``context=8`` is a size, or a value. Raises ``UsageError``.
 
     >>> read_choices("orthogonal, forget_bias:3")
     {'recurrent': Initializer(rule='orthogonal', values=(1.0,)), 'forget_bias': 3.0}
@@ -22,8 +22,8 @@ def read_choices(text: str) -> dict[str, Any]:
     choices: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         target, _, how = part.rpartition("=")
-        if target and how.isascii() and how.isdecimal():
-            choices[target] = int(how)
+        if target and (value := _number(how)) is not None:
+            choices[target] = value
             continue
         rule, *numbers = how.split(":")
         try:
@@ -48,3 +48,14 @@ def read_choices(text: str) -> dict[str, Any]:
                 "forget_bias:B and chrono:T."
             )
     return choices
+
+
+def _number(text: str) -> int | float | None:
+    """Return a whole number or another finite one, if the text is one and nothing else."""
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

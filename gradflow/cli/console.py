@@ -1,15 +1,61 @@
-"""What the commands print with: tables, plain text, and progress beside the output."""
+"""What the commands print with: tables, plain text, and progress beside the output.
+
+On a terminal lines fold at its width; anywhere else, such as in a pipe, a line stays whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["plain", "progress", "table"]
+from gradflow.cli.speaking import unicode_output
+
+__all__ = ["Manner", "manner", "output", "plain", "print_json", "progress", "table", "take_manner"]
+
+# No line of a table is longer; a console without a terminal would fold at 80.
+_WHOLE = 100_000
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a command speaks: ``--quiet`` leaves the progress out, ``--no-color`` all colours."""
+
+    quiet: bool = False
+    color: bool = True
+
+
+_NOW = [Manner()]
+
+
+def manner() -> Manner:
+    """Return how this process speaks."""
+    return _NOW[0]
+
+
+def take_manner(arguments: list[str]) -> list[str]:
+    """Take ``--quiet`` and ``--no-color`` out of the words of any command, and heed them."""
+    own, rest = arguments, []
+    if "--" in arguments:
+        cut = arguments.index("--")
+        own, rest = arguments[:cut], arguments[cut:]
+    _NOW[0] = Manner(quiet="--quiet" in own, color="--no-color" not in own)
+    return [word for word in own if word not in ("--quiet", "--no-color")] + rest
+
+
+def output() -> Console:
+    """Return the console of stdout."""
+    whole = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    width = _WHOLE if whole else None
+    return Console(width=width, no_color=not manner().color, highlight=manner().color)
 
 
 def table(*columns: str) -> Table:
@@ -25,10 +71,18 @@ def plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print data on stdout, in letters that it can hold."""
+    print(json.dumps(data, indent=2, ensure_ascii=not unicode_output(), allow_nan=False))
+
+
 @contextmanager
 def progress(stages: int) -> Iterator[Callable[[str], None]]:
     """Show the stages on stderr, where they do not mix with what the command prints."""
-    console = Console(stderr=True)
+    if manner().quiet:
+        yield lambda stage: None
+        return
+    console = Console(stderr=True, no_color=not manner().color)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=stages)

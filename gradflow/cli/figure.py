@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from gradflow.cli.console import plain, progress, table
+from gradflow.cli.console import output, plain, progress, table
 
 if TYPE_CHECKING:
     from gradflow.reporting.publish.scripts import Script
@@ -58,7 +57,7 @@ def figure(
         rows = table("figure", "question")
         for script in scripts():
             rows.add_row(script.name, plain(plain_text(script.question)))
-        Console().print(rows)
+        output().print(rows)
         return
     formats = tuple(format or FORMATS)
     if name is not None:
@@ -87,7 +86,7 @@ def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out:
     from gradflow.prose import plain_text
 
     record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
-    console = Console()
+    console = output()
     console.print(plain_text(record["answer"]), markup=False)
     console.print(rows)
     for kind in (*record["formats"], "tex", "json"):

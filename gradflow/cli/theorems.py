@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from gradflow.cli.console import plain, table
+from gradflow.cli.console import output, plain, table
 
 if TYPE_CHECKING:
     from gradflow.proofs.claims.claim import Claim
@@ -62,9 +61,9 @@ def prove(
             rows.add_row(claim.name, claim.level, plain(ascii_text(claim.words)), plain(note))
             if out is not None:
                 write(claim, out)
-    Console().print(rows)
+    output().print(rows)
     for reason in missing:
-        Console().print(plain(ascii_text(reason)))
+        output().print(plain(ascii_text(reason)))
     if out is not None:
         print(f"bundles: {out}")
     if failed:
@@ -110,6 +109,6 @@ def verify(
         note = "; ".join(text for text in (result.note, said) if text)
         rows.add_row(plain(result.name), result.level, result.digest, plain(note))
         failed = failed or result.failed
-    Console().print(rows)
+    output().print(rows)
     if failed:
         sys.exit(1)

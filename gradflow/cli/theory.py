@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rich.console import Console
-
-from gradflow.cli.console import plain, table
+from gradflow.cli.console import output, plain, table
 
 __all__ = ["theory"]
 
@@ -49,7 +47,7 @@ def theory(
             *map(_or_none, (told.bulk, told.outlier)),
         ]
         rows.add_row("tied" if tied else "fresh", *numbers, squares, told.method)
-    console = Console()
+    console = output()
     console.print(f"{plain(found.title or found.name)}: units to infinity, nats per step\n")
     console.print(rows)
     laws.pop("sizes")

@@ -1,8 +1,10 @@
-"""Reading the arrays of a cell from a .npz file, for ``gradflow prove --params``."""
+"""Arrays of a cell by name in a .npz file: read for a proof, and written after a run."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.errors import InputError, UsageError, shown
+from gradflow.files import write_atomically
 from gradflow.memory import require
 from gradflow.networks.magic import weight_file
 from gradflow.networks.readers.arrays import DAMAGE
@@ -70,3 +73,10 @@ def _require_room(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     require(3 * size, str(path), "its arrays", "pass a smaller file")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write arrays by name as a .npz file, whole or not at all. Raises ``UsageError``."""
+    held = BytesIO()
+    np.savez(held, allow_pickle=False, **dict(arrays))
+    write_atomically(path, held.getvalue())

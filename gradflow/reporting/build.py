@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from gradflow.cells.cell import Cell
 from gradflow.files import write_atomically
 from gradflow.given import path, text
 from gradflow.provenance import versions
-from gradflow.reporting.document.blocks import Report
-from gradflow.reporting.render.html import render_html, template
+from gradflow.reporting.document.blocks import Block, Details, Heading, Report
+from gradflow.reporting.document.numbers import number_row
+from gradflow.reporting.document.words import called, origin
+from gradflow.reporting.render.formats import format_of, rendered
 from gradflow.reporting.sections import SECTIONS, all_numbers
-from gradflow.reporting.sections.answer import answer, headline_rows
+from gradflow.reporting.sections.answer import answer
 from gradflow.studies.headline import plain_numbers
+from gradflow.studies.one_cell import SEEDS, Progress, Study, study
 from gradflow.studies.one_cell import STAGES as STUDIED
-from gradflow.studies.one_cell import Progress, Study, study
 
 __all__ = ["STAGES", "Written", "lay_out", "report"]
 
@@ -45,16 +47,28 @@ class Written:
         return f"Written({str(self.path)!r}, {self.study!r})"
 
     def _repr_html_(self) -> str:
+        from gradflow.reporting.render.html import template
+
         return template("card.html").render(
-            answer=answer(self.study), rows=headline_rows(self.study), path=self.path
+            answer=answer(self.study),
+            rows=[number_row(n)[:3] for n in all_numbers(self.study).values()],
+            path=self.path,
         )
 
 
 def lay_out(measured: Study, provenance: Mapping[str, str]) -> Report:
     """Lay out the report of a study, section by section."""
     cell = measured.setup.cell
-    blocks = [block for section in SECTIONS for block in section.blocks(measured)]
-    return Report(cell.title or cell.name, "Does the gradient survive?", blocks, provenance)
+    blocks = [block for section in SECTIONS for block in folded(section.blocks(measured))]
+    title = f"Does the gradient survive? {cell.title or called(cell)}"
+    return Report(title, "", blocks, provenance)
+
+
+def folded(blocks: Sequence[Block]) -> list[Block]:
+    """Return blocks that begin with a heading as a section that folds to it."""
+    if len(blocks) > 1 and isinstance(blocks[0], Heading) and blocks[0].level == 2:
+        return [Details(blocks[0].text, blocks[1:], open=True)]
+    return list(blocks)
 
 
 def report(
@@ -66,20 +80,26 @@ def report(
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
     seed: int = 0,
+    seeds: int = SEEDS,
+    need: int | None = None,
     state: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    format: str | None = None,
     command: str = "",
     progress: Progress = lambda stage: None,
 ) -> Written:
-    """Write the analytic report of a cell as one self-contained HTML page.
+    """Write the analytic report of a cell.
 
     Parameters
     ----------
     cell
         A cell, its name, or ``"FILE.py:NAME"``.
     out
-        File to write; its folder is made if it is missing.
-    hidden, steps, input, init, seed, state
+        File to write; its folder is made if it is missing. Its ending says the format: ``.html``,
+        ``.tex``, ``.md``, ``.json`` or ``.ipynb``.
+    hidden, steps, input, init, seed, seeds, need, state
         As in :func:`gradflow.studies.study`.
+    format
+        The format, whatever the ending of ``out``.
     command
         What the page says it was made by; the Python call by default.
     progress
@@ -88,8 +108,8 @@ def report(
     Raises
     ------
     UsageError, InputError
-        For an unknown cell, arguments out of range, or files that cannot be read or written.
-        Nothing is written then.
+        For an unknown cell or format, arguments out of range, or files that cannot be read or
+        written. Nothing is written then.
 
     Examples
     --------
@@ -101,6 +121,7 @@ def report(
     """
     found = get(cell)
     command, target = text(command, "report: command"), path(out, "report: out")
+    kind = format_of(target, format)
     measured = study(
         found,
         hidden=hidden,
@@ -108,20 +129,29 @@ def report(
         input=input,
         init=init,
         seed=seed,
+        seeds=seeds,
+        need=need,
         state=state,
         progress=progress,
     )
     progress(_LAST)
     chosen = ", ".join(f"{name}={value}" for name, value in (init or {}).items())
-    call = f"gradflow.report({found.name!r}, hidden={hidden}, steps={steps}, seed={seed})"
+    call = (
+        f"gf.report({found.name!r}, {target.name!r}, hidden={hidden}, steps={steps}, seed={seed}, "
+        f"seeds={seeds}, need={measured.need})"
+    )
     provenance = {
         "Command": command or call,
+        "Weights": origin(measured.seeds.decays),
         "Input": measured.setup.source,
         "Sizes": measured.setup.told_sizes(),
         "Initialization": chosen or "the cell's defaults",
-        "Seed": str(seed),
+        "Seeds": f"{seed} to {seed + seeds - 1}" if seeds > 1 else str(seed),
         **({} if state is None else {"Initial state": "as given"}),
         **{"Python" if name == "python" else name: value for name, value in versions().items()},
     }
-    write_atomically(target, render_html(lay_out(measured, provenance)))
+    laid_out = lay_out(measured, provenance)
+    files = rendered(laid_out, target, kind, call)
+    for place, content in files.items():
+        write_atomically(place, content)
     return Written(target, measured)

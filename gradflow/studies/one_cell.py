@@ -1,7 +1,12 @@
-"""Everything that is measured of one cell on one input, computed once and kept together."""
+"""Everything that is measured of one cell on one input, computed once and kept together.
+
+What has a spread is measured for every draw of the weights; what fills a figure of its own, for the
+first draw alone.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,22 +14,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.arrays import whole_number
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
 from gradflow.given import function
 from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
-from gradflow.studies.headline import (
-    TOLERANCE,
-    Number,
-    exponent_numbers,
-    gradient_numbers,
-    plain_numbers,
-)
-from gradflow.studies.setup import Setup, set_up
+from gradflow.studies.headline import Number, plain_numbers
+from gradflow.studies.seeds.decays import Decays
+from gradflow.studies.seeds.drawing import Question, changed, references
+from gradflow.studies.seeds.numbers import Verdict, seed_numbers, verdict
+from gradflow.studies.seeds.seeds import Seeds, measure_seeds
+from gradflow.studies.setup import Setup
 
-__all__ = ["MEASURES", "STAGES", "Measure", "Progress", "Study", "study"]
+__all__ = ["MEASURES", "NEED", "SEEDS", "STAGES", "Measure", "Progress", "Study", "study"]
+
+SEEDS = 8
+"""So many draws of the weights are measured."""
+
+NEED = 100
+"""The lag that is asked about where nobody says which, in a run that is long enough."""
 
 Progress = Callable[[str], None]
 
@@ -36,9 +46,16 @@ class Study:
     Parameters
     ----------
     setup
-        What was run.
+        What was run with the first seed.
+    seeds
+        What was measured for every seed.
+    references
+        Cells of the library beside it, by name.
+    changes
+        The same cell with other initial weights, by what ``--init`` says; empty where what is left
+        at the lag needed is enough.
     gradient
-        :math:`\partial L/\partial s_k` against lag, over all windows.
+        :math:`\partial L/\partial s_k` against lag, over all windows of the first seed.
     product
         :math:`\|P(T, T-\ell)\|_2` against lag.
     paths, by_parameter, singular_values
@@ -54,6 +71,9 @@ class Study:
     """
 
     setup: Setup
+    seeds: Seeds
+    references: Mapping[str, Decays]
+    changes: Mapping[str, Decays]
     gradient: Decay
     product: Decay
     paths: PathDecay
@@ -65,33 +85,31 @@ class Study:
     refused: Mapping[str, str]
 
     @property
-    def horizon(self) -> int | None:
-        """Lag from which on the gradient stays under 1 % of its value at lag 0, if reached."""
-        return self.gradient.horizon(TOLERANCE)
+    def need(self) -> int:
+        """The lag that is asked about."""
+        return self.seeds.need
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether what is left at the lag needed is enough."""
+        return verdict(self.seeds)
 
     def headline(self) -> dict[str, Number]:
         """Return the headline numbers by name, in the order in which they are told."""
-        ran = self.setup
-        loss = Number(value=ran.loss.value, label=f"Loss: {ran.loss.words}")
-        return {
-            **gradient_numbers(self.gradient, ran.trajectory.steps),
-            **exponent_numbers(self.lyapunov, self.part_only, ran.cell.states[0]),
-            "loss": loss,
-        }
+        return seed_numbers(self.seeds, self.setup.cell.states[0])
 
     def numbers(self) -> dict[str, float]:
-        """Return the values of the headline numbers by name: nats, steps, nats per step."""
+        """Return the values of the headline numbers by name, and the ends of their spreads."""
         return plain_numbers(self.headline())
 
     def __repr__(self) -> str:
-        """Return one line with cell, steps, horizon and asymptotic rate."""
-        ran = self.setup
-        reached = "not reached" if self.horizon is None else f"{self.horizon} steps"
-        rate = self.gradient.rate()
-        told = "no line" if rate is None else f"{rate:.4g} nats per step"
+        """Return one line with cell, steps, seeds, verdict and horizon."""
+        ran, reach = self.setup, self.headline()["horizon"]
+        told = f"{reach.value:g} steps" if math.isfinite(reach.value) else "not reached"
         return (
-            f"Study({ran.cell.name}, {ran.trajectory.steps} steps: horizon {reached}, asymptotic "
-            f"rate {told})"
+            f"Study({ran.cell.name}, {ran.trajectory.steps} steps, "
+            f"{len(self.seeds.decays.seeds)} seeds: {self.verdict.word.lower()} for a need of "
+            f"{self.need} steps, horizon {told})"
         )
 
 
@@ -154,8 +172,13 @@ def _require_room(ran: Setup) -> None:
     )
 
 
-_FIRST = "running the cell"
-STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()))
+_FIRST, _SEEDS, _BESIDE, _CHANGED = (
+    "running the cell",
+    "every draw of the weights",
+    "other cells beside it",
+    "other initial weights",
+)
+STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()), _SEEDS, _BESIDE, _CHANGED)
 """What a study announces, in order."""
 
 
@@ -167,6 +190,8 @@ def study(
     input: str | None = None,
     init: Mapping[str, Any] | None = None,
     seed: int = 0,
+    seeds: int = SEEDS,
+    need: int | None = None,
     state: ArrayLike | Mapping[str, ArrayLike] | None = None,
     progress: Progress = lambda stage: None,
 ) -> Study:
@@ -188,7 +213,11 @@ def study(
     init
         Choices for ``cell.init``, sizes among them: ``{"context": 8}``.
     seed
-        Seed of the parameters and of the readout.
+        The first seed of the parameters and of the readout.
+    seeds
+        Number of seeds, one after the other: so many draws of the weights.
+    need
+        The lag that the task needs; 100 by default, or all steps of a shorter run.
     state
         Initial state of every window, flat (d,) or by part; zeros by default, and ones for a cell
         without input, which would stay at rest.
@@ -203,7 +232,19 @@ def study(
     cell = get(cell)
     function(progress, "report: progress")
     progress(_FIRST)
-    ran = set_up(cell, hidden=hidden, steps=steps, input=input, init=init, seed=seed, state=state)
+    steps = whole_number(steps, "report: steps", 1)
+    first, count = whole_number(seed, "report: seed", 0), whole_number(seeds, "report: seeds", 1)
+    lag = min(NEED, steps) if need is None else whole_number(need, "report: need", 1, steps)
+    asked = Question(
+        cell=cell,
+        hidden=hidden,
+        steps=steps,
+        input=input,
+        init={} if init is None else init,
+        state=state,
+        seeds=tuple(range(first, first + count)),
+    )
+    ran = asked.one(first)
     _require_room(ran)
     found: dict[str, Any] = {}
     refused: dict[str, str] = {}
@@ -215,4 +256,18 @@ def study(
             if not measure.spoilt:
                 raise
             found[field], refused[field] = None, str(error)
-    return Study(setup=ran, refused=refused, **found)
+    progress(_SEEDS)
+    drawn = [ran, *(asked.one(other) for other in asked.seeds[1:])]
+    several = measure_seeds(cell.name, drawn, asked.seeds, need=lag, drawn=asked.drawn(drawn))
+    progress(_BESIDE)
+    beside = references(asked, ran.sizes)
+    progress(_CHANGED)
+    enough = verdict(several).word == "Enough"
+    return Study(
+        setup=ran,
+        seeds=several,
+        references=beside,
+        changes={} if enough else changed(asked, several.decays),
+        refused=refused,
+        **found,
+    )

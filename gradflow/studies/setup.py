@@ -60,6 +60,8 @@ class Setup:
         Where the input came from, in words.
     windows
         Number of windows of the input.
+    text
+        Whether the input is text, character by character.
     runs
         All windows, ``T`` steps each.
     trajectory
@@ -74,6 +76,7 @@ class Setup:
     assumed: tuple[str, ...]
     source: str
     windows: int
+    text: bool
     runs: Trajectory
     trajectory: Trajectory
     loss: Loss
@@ -111,6 +114,7 @@ def set_up(
         assumed=inputs.assumed,
         source=inputs.source,
         windows=windows,
+        text=inputs.read is not None and inputs.read.symbols is not None,
         runs=runs,
         trajectory=_first(runs),
         loss=_loss(cell, runs, windows, inputs, rng),

@@ -15,7 +15,16 @@ NETWORK = str(Path(__file__).parents[1] / "networks/files/lstm_1layer.safetensor
 VALID = {
     "cells": [],
     "derive": ["scalar", "--format", "text"],
-    "report": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "r.html"],
+    "completion": ["bash"],
+    "run": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "s.npz"],
+    "report": [
+        *("scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--seeds", "1"),
+        *("--out", "r.html"),
+    ],
+    "compare": [
+        *("scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--seeds", "1"),
+        *("--out", "c.html"),
+    ],
     "diagnose": [NETWORK, "--need", "3"],
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
@@ -88,7 +97,7 @@ def test_every_command_is_tried():
 
 
 # each call that is right takes its second or more
-LONG = {"report", "diagnose", "prove", "figure"}
+LONG = {"report", "compare", "diagnose", "prove", "figure"}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +115,11 @@ def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatc
         ("prove", "all"),
         ("figure", "list"),
         ("diagnose", "json_"),
+        ("report", "json_"),
+        ("compare", "json_"),
+        ("run", "json_"),
+        ("cells", "json_"),
+        ("derive", "standalone"),
     }:
         tried = ["x", "1.5", ""]
     else:

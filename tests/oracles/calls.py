@@ -198,7 +198,7 @@ def fault():
 @cache
 def study():
     """Return a study."""
-    return gf.studies.study("rnn", hidden=2, steps=12)
+    return gf.studies.study("rnn", hidden=2, steps=12, seeds=1)
 
 
 @cache
@@ -252,6 +252,7 @@ def objects(folder):
         "Training": trained(),
         "Watched": watched(),
         "Venue": gf.figures.VENUES["icml"],
+        "Numbers": gf.reporting.Numbers({"one": gf.studies.Number(value=1.0, label="One")}),
         "Written": gf.reporting.Written(folder / "r.html", study()),
         "Page": page_of(folder),
     }
@@ -412,6 +413,19 @@ def valid(folder: Path):
         "ensembles.exponents_by_rank": {"theory": gf.mean_field("rnn"), "ranks": [0.0, 0.5]},
         "MeanField.width_correction": {"units": 100},
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
+        "gf.compare": {
+            "cells": ["scalar"],
+            "out": folder / "c.html",
+            "hidden": 1,
+            "steps": 5,
+            "input": None,
+            "seed": 0,
+            "seeds": 1,
+            "need": None,
+            "format": None,
+            "command": "",
+            "progress": lambda stage: None,
+        },
         "gf.report": {
             "cell": "scalar",
             "out": folder / "r.html",
@@ -420,7 +434,10 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "seeds": 1,
+            "need": None,
             "state": None,
+            "format": None,
             "command": "",
             "progress": lambda stage: None,
         },
@@ -431,6 +448,8 @@ def valid(folder: Path):
             "input": None,
             "init": None,
             "seed": 0,
+            "seeds": 1,
+            "need": None,
             "state": None,
             "progress": lambda stage: None,
         },

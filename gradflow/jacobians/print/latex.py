@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 import sympy as sp
 
@@ -69,18 +69,27 @@ def _by_part(cell: Cell, out: str, wrt: str) -> str:
     return _derivative(part_latex(cell, out, new=True), part_latex(cell, wrt, new=new))
 
 
-def block_latex(cell: Cell, out: str, wrt: str, nested: Iterable[tuple[Term, str]]) -> str:
+def block_latex(
+    cell: Cell,
+    out: str,
+    wrt: str,
+    nested: Sequence[tuple[Term, str]],
+    colours: Sequence[str] = (),
+) -> str:
     """Return one block as an aligned equation, through other parts' new values where it passes.
 
-    ``nested`` are pairs of a term and the part whose own block it multiplies, or ``""``.
+    ``nested`` are pairs of a term and the part whose own block it multiplies, or ``""``. A term has
+    the colour of that place in ``colours``, if there is one.
     """
     rows = []
-    for term, part in nested:
+    for (term, part), colour in zip(nested, colours or [""] * len(nested), strict=True):
         row = term_latex(cell, term, cell.spaces[out])
         if part:
             inner = _by_part(cell, part, wrt)
             whole = term.is_identity
             row = Signed(False, inner) if whole else row.times([inner], r" \, ")
+        if colour:
+            row = Signed(row.negative, rf"\textcolor{{{colour}}}{{{row.body}}}")
         rows.append(row)
     return _aligned(_by_part(cell, out, wrt), rows)
 

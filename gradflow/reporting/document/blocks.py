@@ -9,28 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from gradflow.errors import UsageError
 from gradflow.prose import split_inline
+from gradflow.reporting.document.cards import Answer, Card, Cards, Judged, Tone
 from gradflow.reporting.document.checks import check_prose, check_string, check_text
-from gradflow.reporting.document.vector_image import check_svg
+from gradflow.reporting.document.figures import Drawing, Drawings, Figure
+from gradflow.reporting.document.numbers import number_row
+from gradflow.studies.headline import Number
 
 __all__ = [
     "Answer",
     "Block",
+    "Card",
+    "Cards",
     "Code",
     "Details",
+    "Drawing",
+    "Drawings",
     "Equation",
     "Figure",
     "Heading",
+    "Judged",
+    "Numbers",
     "Paragraph",
     "Report",
     "Table",
     "Tone",
+    "flat",
 ]
-
-Tone = Literal["good", "bad", "neutral"]
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.'\-]*")
 _NUMBER = re.compile(
@@ -69,17 +77,24 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Equation:
-    """A formula on a line of its own, with an optional ``label`` such as ``3`` and a caption."""
+    r"""A formula on a line of its own, with an optional ``label`` such as ``3`` and a caption.
+
+    ``coloured`` is the same formula with ``\textcolor{...}`` around what has a colour in a figure
+    too; it is shown where colours can be, and ``latex`` is what is copied.
+    """
 
     latex: str
     label: str = ""
     caption: str = ""
+    coloured: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an empty formula, dollar signs in it, and a label with other than plain signs."""
         check_text(self, "latex")
-        if re.search(r"(?<!\\)\$", self.latex):
-            raise UsageError(f"Equation: {self.latex!r} has a $; latex is written without them.")
+        check_text(self, "coloured", empty=True)
+        for formula in (self.latex, self.coloured):
+            if re.search(r"(?<!\\)\$", formula):
+                raise UsageError(f"Equation: {formula!r} has a $; latex is written without them.")
         if self.label and not _LABEL.fullmatch(self.label):
             raise UsageError(
                 f"Equation: label is {self.label!r}; it may have letters, digits, '.', \"'\" and "
@@ -134,36 +149,21 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A drawing as one ``<svg>`` element, as `gradflow.reporting.figure_svg` returns it.
+class Numbers:
+    """Numbers by name, each with its unit and its spread; a table wherever text is."""
 
-    ``alt`` says in plain text what the drawing shows, for those who cannot see it.
-    """
-
-    svg: str
-    caption: str
-    alt: str
+    numbers: Mapping[str, Number]
 
     def __post_init__(self) -> None:
-        """Refuse what is not an ``<svg>`` element standing alone, and one that runs or loads."""
-        check_text(self, "svg")
-        check_svg(self.svg)
-        check_prose(self, "caption")
-        check_text(self, "alt")
+        """Refuse what is no number, and none at all."""
+        object.__setattr__(self, "numbers", dict(self.numbers))
+        if not self.numbers or not all(isinstance(n, Number) for n in self.numbers.values()):
+            raise UsageError("Numbers: it holds something that is no Number, or none; make one.")
 
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer in one sentence, and whether it is good news."""
-
-    text: str
-    tone: Tone
-
-    def __post_init__(self) -> None:
-        """Refuse empty text and an unknown tone."""
-        check_prose(self, "text")
-        if self.tone not in get_args(Tone):
-            raise UsageError(f"Answer: tone is {self.tone!r}; it must be good, bad or neutral.")
+    def table(self) -> Table:
+        """Return label, value, spread, unit, what is good, and what the spread is over."""
+        header = ("Quantity", "Value", "Spread", "Unit", "Good is", "Spread over")
+        return Table(header, [number_row(number) for number in self.numbers.values()])
 
 
 @dataclass(frozen=True)
@@ -183,23 +183,45 @@ class Code:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks under a ``title``, closed until asked for."""
+    """Blocks under a ``title``, which fold to that line and its ``answer``.
+
+    Closed until asked for, but for an ``open`` one, which is a section of the report.
+    """
 
     title: str
     blocks: Sequence[Block]
+    answer: str = ""
+    open: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an empty list and anything in it that is not a block."""
         check_prose(self, "title")
+        check_prose(self, "answer", empty=True)
         _freeze_blocks(self)
 
 
-Block = Heading | Paragraph | Equation | Table | Figure | Answer | Code | Details
+Block = (
+    Heading
+    | Paragraph
+    | Equation
+    | Table
+    | Numbers
+    | Figure
+    | Drawing
+    | Drawings
+    | Answer
+    | Cards
+    | Code
+    | Details
+)
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """A whole report; ``provenance`` says what it takes to make it again, in the order given."""
+    """A whole report.
+
+    ``provenance`` says what it takes to make it again, in the order given.
+    """
 
     title: str
     subtitle: str
@@ -216,7 +238,7 @@ class Report:
             check_string("Report: a name in provenance", name)
             check_string(f"Report: provenance of {name!r}", value)
         seen: set[str] = set()
-        for block in _flat(self.blocks):
+        for block in flat(self.blocks):
             if isinstance(block, Equation) and block.label:
                 if block.label in seen:
                     raise UsageError(
@@ -230,11 +252,12 @@ class Report:
         return f"Report({self.title!r}, {len(self.blocks)} blocks)"
 
 
-def _flat(blocks: Sequence[Block]) -> Iterator[Block]:
+def flat(blocks: Sequence[Block]) -> Iterator[Block]:
+    """Yield the blocks in order, those that stand inside others behind these."""
     for block in blocks:
         yield block
         if isinstance(block, Details):
-            yield from _flat(block.blocks)
+            yield from flat(block.blocks)
 
 
 def _freeze_blocks(owner: Details | Report) -> None:

@@ -13,7 +13,7 @@ from gradflow.arrays import whole_number
 from gradflow.given import real_number
 from gradflow.studies.headline import Number
 
-__all__ = ["exponent", "labelled", "magnitude", "plain", "power_of_ten", "said", "signed"]
+__all__ = ["magnitude", "number_row", "power_of_ten", "ranged", "reach", "signed", "value_of"]
 
 
 def power_of_ten(log: float) -> str:
@@ -66,39 +66,51 @@ def _scientific(log: float, digits: int) -> tuple[float, int]:
     return (mantissa, power) if mantissa < 10 else (1.0, power + 1)
 
 
-def plain(value: float) -> str:
-    """Return a number to three digits, infinity as its sign."""
-    return "∞" if math.isinf(value) else f"{value:.3g}"
-
-
 def signed(value: float, digits: int = 4) -> str:
     """Return a number with a minus sign as in print."""
     sign = "−" if math.copysign(1.0, value) < 0 else ""
     return sign + ("∞" if math.isinf(value) else f"{abs(value):.{digits}f}")
 
 
-def exponent(value: float, error: float) -> str:
-    """Return a Lyapunov exponent with its error bar, in nats per step."""
-    finite = math.isfinite(value) and math.isfinite(error)
-    return f"{signed(value)}\u00a0±\u00a0{error:.4f}" if finite else signed(value)
+def reach(value: float, steps: int) -> str:
+    r"""Return a horizon in steps, or that it lies beyond the run.
 
-
-def said(number: Number) -> str:
-    """Return a headline number as it stands in a table, or what is said where there is none.
-
-    >>> said(Number(value=37.0, label="Horizon", unit="steps"))
-    '37 steps'
-    >>> said(Number(value=math.inf, label="Half-life", unit="steps", missing="no decay"))
-    'no decay'
+    >>> reach(62.0, 200), reach(math.inf, 200)
+    ('62', 'over\xa0200')
     """
-    if math.isinf(number.value) and number.missing:
-        return number.missing
-    if number.unit == "steps":
-        spread = "; {} to {}".format(*map(plain, number.between)) if number.between else ""
-        return f"{plain(number.value)}{spread} steps"
-    return signed(number.value) if number.error is None else exponent(number.value, number.error)
+    return f"{value:.0f}" if value <= steps else f"over\u00a0{steps}"
 
 
-def labelled(number: Number) -> str:
-    """Return the label of a number with its unit, but for steps, which `said` says."""
-    return number.label if number.unit in ("", "steps") else f"{number.label}, {number.unit}"
+def value_of(number: Number, value: float | None = None) -> str:
+    """Return a value as it stands in every table; of the number itself, or of its spread."""
+    value = number.value if value is None else value
+    if math.isnan(value):
+        return "unknown"
+    match number.unit:
+        case "steps":
+            if math.isinf(value):
+                return number.missing or "∞"
+            return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+        case "log10":
+            return power_of_ten(value * math.log(10))
+        case "share":
+            return f"{100 * value:.0f} %"
+        case "nats per step":
+            return signed(value, 3)
+    return f"{value:.4g}"
+
+
+def ranged(number: Number) -> str:
+    """Return the spread of a number: from where to where, or that all are the same."""
+    if number.between is None:
+        return ""
+    low, high = (value_of(number, end) for end in number.between)
+    return f"{low} to {high}" if low != high else f"all {low}"
+
+
+def number_row(number: Number) -> tuple[str, ...]:
+    """Return label, value, spread, unit, what is good, and what the spread is over."""
+    unit = {"log10": "", "share": "", "nats per step": "nats a step"}.get(number.unit, number.unit)
+    error = f"; error of each at most {number.error:.1g}" if number.error is not None else ""
+    over = f"{number.over}{error}"
+    return (number.label, value_of(number), ranged(number), unit, number.good, over)

@@ -1,8 +1,8 @@
-"""A report as one HTML page that loads nothing and runs nothing.
+"""A report as one HTML page that loads nothing.
 
 Formulas are MathML and figures SVG, both inside the page, and the one font is embedded: the page
-looks the same on every machine, can be sent by mail, and needs no network. Equal reports give equal
-bytes.
+looks the same on every machine, can be sent by mail, and needs no network. A few lines of script
+copy formulas; the page is complete without them. Equal reports give equal bytes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from gradflow.given import instance
 from gradflow.prose import plain_text, split_inline
-from gradflow.reporting.document.blocks import Heading, Report
+from gradflow.reporting.document.blocks import Equation, Report, flat
+from gradflow.reporting.drawing.scene import TONES
 from gradflow.reporting.render.mathml import latex_to_mathml
+from gradflow.reporting.render.scene_svg import scene_svg
 
 __all__ = ["render_html", "style", "template"]
 
@@ -30,8 +32,7 @@ def render_html(report: Report) -> str:
     Parameters
     ----------
     report : Report
-        Title, blocks and provenance. Headings of the report itself (not those inside `Details`)
-        make its table of contents; figures, and tables with a caption, are numbered in order.
+        Title, blocks and provenance. An open `Details` is a section that folds to a line.
 
     Raises
     ------
@@ -39,11 +40,9 @@ def render_html(report: Report) -> str:
         A formula cannot be converted (see `gradflow.reporting.render.mathml`).
     """
     instance(report, "render_html: report", Report)
-    headings = [block for block in report.blocks if isinstance(block, Heading)]
-    # The contents stand under the verdict and whatever else comes before the first heading.
-    lead = next((n for n, b in enumerate(report.blocks) if isinstance(b, Heading)), 0)
+    script = any(isinstance(block, Equation) for block in flat(report.blocks))
     return template("template.html").render(
-        report=report, headings=headings, lead=lead, style=style()
+        report=report, style=style(), script=_part("page.js") if script else ""
     )
 
 
@@ -59,7 +58,7 @@ def template(name: str) -> Template:
     """Return the template ``name`` of this folder.
 
     Its filters are ``prose`` and ``display``, which set formulas and escape the rest, ``plain`` for
-    text without formulas, and ``kind``, the name of a block's class.
+    text without formulas, ``scene`` for drawings, and ``kind``, the name of a block's class.
     """
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
@@ -69,6 +68,7 @@ def template(name: str) -> Template:
         "display": lambda latex: latex_to_mathml(latex, display=True),
         "plain": plain_text,
         "kind": lambda block: type(block).__name__,
+        "scene": lambda scene, kind, title: scene_svg(scene, kind, plain_text(title)),
     }
     return environment.from_string(_part(name))
 
@@ -77,7 +77,7 @@ def template(name: str) -> Template:
 def style() -> str:
     """Return the style sheet of every page, its font included."""
     font = files("gradflow.reporting.render").joinpath(_FONT).read_bytes()
-    return template("style.css").render(font=b64encode(font).decode("ascii"))
+    return template("style.css").render(font=b64encode(font).decode("ascii"), tones=TONES)
 
 
 def _part(name: str) -> str:

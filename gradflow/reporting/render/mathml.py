@@ -21,6 +21,7 @@ would be dropped).
 from __future__ import annotations
 
 import re
+from functools import cache
 from html import unescape
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -28,6 +29,7 @@ from xml.etree import ElementTree
 from math_core import LatexError, LatexToMathML
 
 from gradflow.errors import UsageError
+from gradflow.reporting.drawing.scene import PATH_COLOURS
 
 __all__ = ["latex_to_mathml"]
 
@@ -78,9 +80,34 @@ def latex_to_mathml(latex: str, display: bool) -> str:
         mathml = _CONVERTER.convert_with_local_state(latex, displaystyle=display)
     except LatexError as error:
         raise _refusal(latex, str(error)) from error
-    tree = ElementTree.fromstring(_NAMED_ENTITY.sub(lambda name: unescape(name[0]), mathml))
+    tree = _parsed(mathml)
     _settle_fences(tree)
+    _name_colours(tree)
     return ElementTree.tostring(tree, encoding="unicode")
+
+
+def _parsed(mathml: str) -> ElementTree.Element:
+    return ElementTree.fromstring(_NAMED_ENTITY.sub(lambda name: unescape(name[0]), mathml))
+
+
+@cache
+def _colour_classes() -> dict[str, str]:
+    """Return the class of a path for each style that the converter gives its colour."""
+    styles = {}
+    for number, colour in enumerate(PATH_COLOURS, 1):
+        one = _CONVERTER.convert_with_local_state(
+            rf"\textcolor{{{colour}}}{{x}}", displaystyle=False
+        )
+        styles[str(_parsed(one)[0].get("style"))] = f"c-path-{number}"
+    return styles
+
+
+def _name_colours(tree: ElementTree.Element) -> None:
+    """Say which path a colour means instead of the colour, so that a style sheet can choose it."""
+    for part in tree.iter():
+        if name := _colour_classes().get(part.get("style", "")):
+            del part.attrib["style"]
+            part.set("class", name)
 
 
 def _settle_fences(tree: ElementTree.Element) -> None:

@@ -15,8 +15,17 @@ from gradflow.studies.one_cell import Study
 
 __all__ = ["SECTIONS", "all_numbers"]
 
-_OPENING = ("answer", "equations", "derivation", "decay", "spectrum", "theorems")
-_CLOSING = ("source",)
+_OPENING = (
+    "answer",
+    "decay",
+    "changes",
+    "summary",
+    "paths",
+    "directions",
+    "derivation",
+    "theorems",
+)
+_CLOSING = ("repeat",)
 _FOUND = [file.name for file in iter_modules(__path__) if file.name not in (*_OPENING, *_CLOSING)]
 
 SECTIONS: Registry[Section] = Registry(
@@ -27,7 +36,7 @@ SECTIONS: Registry[Section] = Registry(
     advice="make your own by Section(name=..., blocks=..., numbers=...)",
 )
 """The sections in the order of the page; a file that the order does not name stands before the
-generated code."""
+last one, how to repeat it."""
 
 
 def all_numbers(study: Study) -> dict[str, Number]:

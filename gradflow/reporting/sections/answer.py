@@ -1,80 +1,145 @@
-"""The answer in one sentence, and the headline numbers."""
+"""The answer in one sentence, with its spread and what would change it."""
 
 from __future__ import annotations
 
 import math
 
-from gradflow.reporting.document.blocks import Answer, Block, Table
-from gradflow.reporting.document.numbers import labelled, power_of_ten, said
+from gradflow.prose import plain_text
+from gradflow.reporting.document.blocks import Answer, Block, Judged
+from gradflow.reporting.document.cards import Tone
+from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
-from gradflow.reporting.sections import all_numbers
-from gradflow.studies.headline import Number
+from gradflow.reporting.document.words import called, origin, runs_of, seeds_of, texts_of, window_of
 from gradflow.studies.one_cell import Study
 
-__all__ = ["SECTION", "answer", "headline_rows"]
+__all__ = ["SECTION", "answer"]
+
+_TONES: dict[str, Tone] = {
+    "Enough": "good",
+    "Depends": "neutral",
+    "Not enough": "bad",
+    "Grows": "bad",
+    "Nothing arrives": "bad",
+}
 
 
 def answer(study: Study) -> Answer:
-    """Return the answer in one sentence and its tone."""
-    ran, gradient = study.setup, study.gradient
-    count = ran.trajectory.steps
-    name = ran.cell.title or ran.cell.name
-    rate, horizon = gradient.rate(), study.horizon
-    zero, relative = gradient.zero_lag(), gradient.relative()
-    if zero is not None and horizon == zero:
-        before = (
-            f"; one lag before it is {power_of_ten(float(relative[zero - 1]))} of its size"
-            if zero > 1
-            else ""
-        )
-        return Answer(
-            f"{name}: from lag {zero} on the gradient is exactly zero, because no active path is "
-            f"left{before}.",
-            "bad",
-        )
-    last = power_of_ten(float(relative[-1]))
-    if horizon is not None:
-        lost = f"; at lag {count} it is {last}"
-        if rate is not None and -math.inf < rate < 0:
-            lost = f", asymptotically losing {100 * (1 - math.exp(rate)):.3g}\u00a0% a step"
-        return Answer(
-            f"{name}: the gradient falls below 1\u00a0% of its size after {horizon} steps{lost}; "
-            "what lies further back is not learned from this loss.",
-            "bad" if horizon < count / 4 else "neutral",
-        )
-    if relative[-1] > math.log(2) if rate is None else rate > 1e-3:
-        share = None if rate is None else 100 * math.expm1(rate)
-        how = "" if share is None else f", asymptotically by {share:.3g}\u00a0% a step"
-        return Answer(
-            f"{name}: the gradient grows{how}, and is {last} of its size after {count} steps; it "
-            "explodes rather than vanishes, so clip it or lower the gain.",
-            "bad",
-        )
-    flat = rate is not None and abs(rate) <= 1e-12
+    """Return the answer in one sentence, its spread, what would change it, and its tone."""
+    judged, found = study.verdict, study.seeds.decays
     return Answer(
-        f"{name}: the gradient survives {count} steps: it stays above 1\u00a0% of its size "
-        f"({'no decay at the end, ' if flat else ''}{last} at lag {count}).",
-        "good",
+        f"{_subject(study)}: {_sentence(study)}",
+        _TONES[judged.word],
+        Judged(
+            word=judged.word,
+            note=f"for a need of {study.need} steps",
+            spread=_spread(study),
+            remedy=_remedy(study),
+            chips=_chips(study, found.drawn),
+        ),
     )
 
 
-def headline_rows(study: Study) -> list[list[str]]:
-    """Return label and value of every headline number, as every table shows them."""
-    return [[labelled(number), said(number)] for number in all_numbers(study).values()]
+def _subject(study: Study) -> str:
+    ran, found = study.setup, study.seeds.decays
+    units = next(iter(ran.sizes.values()), 1) if "hidden" not in ran.sizes else ran.sizes["hidden"]
+    size = f" {units}" if ran.sizes else ""
+    return f"{called(ran.cell)}{size}, {origin(found)}, {seeds_of(found)}"
+
+
+def _sentence(study: Study) -> str:
+    found, numbers = study.seeds.decays, study.headline()
+    horizon, word = numbers["horizon"], study.verdict.word
+    steps = found.steps
+    end = numbers[f"left_{steps}"]
+    over = _over(study)
+    if word == "Nothing arrives":
+        return (
+            f"from lag {horizon.value:.0f} on the gradient is exactly zero{over}, because no "
+            "active path is left."
+        )
+    if word == "Grows":
+        return (
+            f"the gradient grows to {value_of(end)} times its size over {steps} steps "
+            f"({ranged(end)} in 80\u00a0% of runs); it explodes, so clip it or lower the gain."
+        )
+    reached = (
+        ""
+        if found.runs == 1
+        else (f"; {study.verdict.reached} of {runs_of(found)} reach {study.need}")
+    )
+    return (
+        f"1\u00a0% of the gradient reaches {value_of(horizon)} steps{over}{reached}{_kept(study)}."
+    )
+
+
+def _over(study: Study) -> str:
+    """Return the spread of the horizon in brackets: over seeds and over texts."""
+    numbers = study.headline()
+    told = {
+        f"{window_of(study)}s" if name == "horizon_by_text" else "seeds": numbers[name]
+        for name in ("horizon_by_seed", "horizon_by_text")
+        if name in numbers
+    }
+    if not told:
+        return " (one run, so without a spread)"
+    ends = {end for number in told.values() for end in number.between or ()}
+    if len(ends) == 1:
+        return f" (the same over {' and '.join(told)})"
+    return f" ({', '.join(f'{ranged(number)} over {words}' for words, number in told.items())})"
+
+
+def _kept(study: Study) -> str:
+    kept = study.headline().get("directions")
+    if kept is None or study.seeds.width == 1:
+        return ""
+    spread = f" ({ranged(kept)} over seeds)" if kept.between else ""
+    return (
+        f"; {kept.value:.0f} of {study.seeds.width} directions{spread} "
+        f"{'keeps' if kept.value == 1 else 'keep'} 1\u00a0% over {study.need}"
+    )
+
+
+def _spread(study: Study) -> list[tuple[str, str]]:
+    numbers, found = study.headline(), study.seeds.decays
+    told = []
+    if found.runs > 1:
+        told.append(("horizon in 80\u00a0% of runs", ranged(numbers["horizon"])))
+    left = numbers[f"left_{study.need}"]
+    told.append((f"left after {study.need} steps", value_of(left)))
+    if left.between:
+        told.append(("in 80\u00a0% of runs", ranged(left)))
+    return told
+
+
+def _remedy(study: Study) -> str:
+    """Return which of the computed changes reaches furthest, if one does better."""
+    found = study.seeds.decays
+    best, words = study.verdict.reached, ""
+    for name, other in study.changes.items():
+        reached = int((other.horizons() > study.need).sum())
+        if reached > best:
+            best, words = reached, name
+    if not words:
+        return ""
+    grown = float(study.changes[words].band()[1][-1])
+    warning = (
+        f", though a tenth of them then grow {power_of_ten(grown)}-fold or more"
+        if grown > math.log(10)
+        else ""
+    )
+    return f"With {words}, {best} of {runs_of(found)} reach {study.need} steps{warning}."
+
+
+def _chips(study: Study, drawn: bool) -> list[str]:
+    ran = study.setup
+    loud = "random weights, not trained" if drawn else "weights as given"
+    runs = f"{seeds_of(study.seeds.decays)} × {texts_of(study)}"
+    sizes = plain_text(", ".join(f"{size} {count}" for size, count in ran.sizes.items()))
+    return [loud, runs, f"{ran.trajectory.steps} steps each", *([sizes] if sizes else [])]
 
 
 def _blocks(study: Study) -> list[Block]:
-    ran = study.setup
-    sizes = ", ".join(f"{p}: {s.stop - s.start}" for p, s in ran.trajectory.parts.items())
-    note = (
-        f"{ran.trajectory.steps} steps, {ran.windows} window{'s' if ran.windows > 1 else ''} of "
-        f"the input; units {sizes}. Input: {ran.source}."
-    )
-    return [answer(study), Table(["Quantity", "Value"], headline_rows(study), note=note)]
+    return [answer(study)]
 
 
-def _numbers(study: Study) -> dict[str, Number]:
-    return study.headline()
-
-
-SECTION = Section(name="answer", blocks=_blocks, numbers=_numbers)
+SECTION = Section(name="answer", blocks=_blocks)

@@ -1,119 +1,109 @@
-"""The gradient against lag, its paths, and what each lag contributes to the parameter gradient."""
+"""How far back the gradient reaches: the decay with its spread, and other cells beside it."""
 
 from __future__ import annotations
 
-from gradflow.cells.typeset import name_latex
-from gradflow.figures import plot_decay, plot_paths
-from gradflow.reporting.document.blocks import Block, Figure, Heading, Paragraph, Table
-from gradflow.reporting.document.numbers import power_of_ten
+import math
+
+import numpy as np
+
+from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
+from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
-from gradflow.reporting.publish.svg import draw_svg
-from gradflow.studies.headline import TOLERANCE, Number, gradient_numbers
+from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
+from gradflow.reporting.drawing.decay import draw_decay
 from gradflow.studies.one_cell import Study
+from gradflow.studies.seeds.decays import Decays
 
 __all__ = ["SECTION"]
 
+_LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
 
 def _blocks(study: Study) -> list[Block]:
-    blocks = [Heading("Decay against lag"), *_against_lag(study)]
-    if len(study.paths.log_norm) > 1:
-        blocks += _paths(study)
-    return blocks + _by_parameter(study)
+    horizon = study.headline()["horizon"]
+    spread = f", {ranged(horizon)}" if horizon.between else ""
+    told = f"{value_of(horizon)} steps{spread}"
+    return [Details("How far back", [_drawing(study), _by_lag(study)], told, open=True)]
 
 
-def _against_lag(study: Study) -> list[Block]:
-    ran = study.setup
-    count = ran.trajectory.steps
-    chosen = sorted({0, 1, count} | {n for n in (2, 5, 10, 20, 50, 100, 200, 500) if n < count})
-    relative, product = study.gradient.relative(), study.product.log_norm
-    rows = [
-        [str(lag), power_of_ten(float(relative[lag])), power_of_ten(float(product[lag]))]
-        for lag in chosen
-    ]
-    spread = f"; line: median over {ran.windows} windows, band: 10 to 90 %"
-    return [
-        Figure(
-            draw_svg(plot_decay, [study.gradient], horizon=study.horizon),
-            f"Gradient of the loss{spread if ran.windows > 1 else ''}. {_where(study)}",
-            "Gradient norm against lag on a scale of powers of ten",
+def _drawing(study: Study) -> Drawing:
+    found, horizon = study.seeds.decays, study.headline()["horizon"]
+    named = _named(found, called(study.setup.cell))
+    beside = {called(name): _named(other, called(name)) for name, other in study.references.items()}
+    wide, narrow = (draw_decay(named, beside, horizon, narrow=n) for n in (False, True))
+    low, high = found.band()
+    lines = (
+        f"Line: median of {runs_of(found)}; band: where 80 % of them lie. "
+        if (found.runs > 1)
+        else "One run. "
+    )
+    grey = (
+        f"Grey: medians of other cells at their own initial weights, {origin(found)}, "
+        f"{seeds_of(found)} and the same input. "
+        if beside
+        else ""
+    )
+    return Drawing(
+        wide=wide,
+        narrow=narrow,
+        title=_title(study),
+        caption=(
+            f"{lines}{grey}Ring and bar on the line of 1 %: the horizon, its median and where it "
+            "lies in 80 % of the runs; it is the lag from which on a run stays under 1 %."
         ),
-        Figure(
-            draw_svg(plot_decay, [study.product]),
-            r"Norm of the product $P(t,k)$ against lag, first window.",
-            "Norm of the product of Jacobians against lag on a scale of powers of ten",
-        ),
-        Table(
-            ["Lag", r"$|\partial L/\partial s_k|$ over lag 0", r"$\lVert P(t,k) \rVert_2$"],
-            rows,
-            note="Logarithms are kept through the whole computation, so nothing underflows.",
-        ),
-    ]
-
-
-def _where(study: Study) -> str:
-    end = study.gradient.asymptote()
-    refused = f" No asymptotic rate is given: {end.reason}." if end.rate is None else ""
-    if study.horizon is None:
-        return f"It does not stay under {TOLERANCE:.0%} within the run.{refused}"
-    return (
-        f"The horizon, {study.horizon} steps, is where it falls under {TOLERANCE:.0%} for good."
-        f"{refused}"
+        series={
+            "lag": list(range(found.steps + 1)),
+            "log10_median": _log10(found.curve()),
+            "log10_low": _log10(low),
+            "log10_high": _log10(high),
+            **{f"log10_{name}": _log10(o.curve()) for name, o in study.references.items()},
+        },
     )
 
 
-def _paths(study: Study) -> list[Block]:
-    lag = study.paths.lag
-    chosen = [n for n in (1, 5, 20, 100) if n <= lag[-1]]
+def _named(found: Decays, name: str) -> Decays:
+    return Decays(name=name, seeds=found.seeds, drawn=found.drawn, log_relative=found.log_relative)
+
+
+def _log10(logs: np.ndarray) -> list[float]:
+    return [float(v) / math.log(10) for v in logs]
+
+
+def _title(study: Study) -> str:
+    found, horizon = study.seeds.decays, study.headline()["horizon"]
+    if horizon.value <= found.steps:
+        half = "Half of the runs" if found.runs > 1 else "The run"
+        verb = "lose" if found.runs > 1 else "loses"
+        return f"{half} {verb} 99 % of the gradient within {value_of(horizon)} steps."
+    end = float(found.curve()[-1])
+    return (
+        f"Of the gradient {power_of_ten(end)} is left after {found.steps} steps"
+        f"{' in the median run' if found.runs > 1 else ''}."
+    )
+
+
+def _by_lag(study: Study) -> Details:
+    found = study.seeds.decays
+    low, high = found.band()
+    product = np.sort(study.seeds.product, axis=0)
+    lags = sorted({*(n for n in _LAGS if n < found.steps), found.steps})
+    middle = found.curve()
     rows = [
-        [name, *(f"{100 * float(values[n - 1]):.1f} %" for n in chosen)]
-        for name, values in study.paths.share().items()
+        [
+            str(lag),
+            power_of_ten(float(middle[lag])),
+            f"{power_of_ten(float(low[lag]))} to {power_of_ten(float(high[lag]))}",
+            power_of_ten(float(product[(len(product) - 1) // 2, lag])),
+            f"{power_of_ten(float(product[0, lag]))} to {power_of_ten(float(product[-1, lag]))}",
+        ]
+        for lag in lags
     ]
-    return [
-        Heading("By path", 3),
-        Paragraph(
-            "Each step Jacobian is a sum over the ways through the cell. The curves show the part "
-            "of the gradient that takes each way through the step at that lag"
-            + (
-                "; the carousel alone is the part that never leaves it."
-                if study.paths.carousel_only is not None
-                else "."
-            )
-        ),
-        Figure(
-            draw_svg(plot_paths, study.paths),
-            "Gradient against lag by the path through the step, first window.",
-            "Gradient norm against lag, one curve a path",
-        ),
-        Table(
-            ["Path", *(f"lag {n}" for n in chosen)],
-            rows,
-            note="Share of each path in the sum of the norms of all paths.",
-        ),
-    ]
+    header = ["Lag", "Gradient left", "in 80 % of runs", r"$\lVert P(t,k) \rVert_2$", "over seeds"]
+    note = (
+        f"Gradient: {runs_of(found)}. Product: {seeds_of(found)}, first window. Logarithms are "
+        "kept through the whole computation, so nothing underflows."
+    )
+    return Details("Lag by lag", [Table(header, rows, note=note)])
 
 
-def _by_parameter(study: Study) -> list[Block]:
-    cell, found = study.setup.cell, study.by_parameter
-    names = [n for n in cell.recurrent_maps() if n in cell.parameters] or cell.parameters
-    lags = [n for n in (0, 1, 5, 20, 100) if n < len(found.lag)]
-    if not names or not lags:
-        return []
-    rows = [
-        [f"${name_latex(p)}$", *(power_of_ten(float(found.log_norm[p][n])) for n in lags)]
-        for p in names
-    ]
-    return [
-        Heading("What each lag contributes to the parameter gradient", 3),
-        Table(
-            ["Parameter", *(f"lag {n}" for n in lags)],
-            rows,
-            note="Frobenius norm of each lag's summand of the gradient, first window.",
-        ),
-    ]
-
-
-def _numbers(study: Study) -> dict[str, Number]:
-    return gradient_numbers(study.gradient, study.setup.trajectory.steps)
-
-
-SECTION = Section(name="decay", blocks=_blocks, numbers=_numbers)
+SECTION = Section(name="decay", blocks=_blocks)

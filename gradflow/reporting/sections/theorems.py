@@ -14,6 +14,9 @@ from gradflow.studies.one_cell import Study
 
 __all__ = ["SECTION"]
 
+# A bound so many times what it bounds says nothing.
+_TOO_FAR = 1e6
+
 
 def _blocks(study: Study) -> list[Block]:
     cell, run = study.setup.cell, study.setup.trajectory
@@ -53,6 +56,9 @@ def _measured(margin: Margin | None) -> tuple[str, str]:
         return "", ""
     if margin.bound is None:
         return _magnitude(margin.measured), "no"
+    if margin.side == "above" and margin.bound > _TOO_FAR * margin.measured > 0:
+        told = f"says nothing here: at most {_magnitude(margin.bound)}"
+        return _magnitude(margin.measured), told
     sign = "≤" if margin.side == "above" else "≥"
     return _magnitude(margin.measured), f"{sign} {_magnitude(margin.bound)}"
 

@@ -1,0 +1,1 @@
+"""The commands about one cell: what is known, its derivation, a run."""

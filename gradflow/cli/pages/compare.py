@@ -1,0 +1,116 @@
+"""``gradflow compare``: several cells beside one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from gradflow.cli.console import output, plain, print_json, progress, table
+
+__all__ = ["compare"]
+
+
+def compare(
+    cells: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+    /,
+    *,
+    hidden: int | None = None,
+    steps: int = 200,
+    input: Annotated[str | None, Parameter(name="--input")] = None,
+    seed: int = 0,
+    seeds: int = 8,
+    need: int | None = None,
+    out: Path | None = None,
+    format: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Compare cells: how far each hands the gradient on, and what is said of them.
+
+    gradflow compare lstm lstm:forget_bias=3 gru irnn rnn clockwork scrn
+
+    Parameters
+    ----------
+    cells
+        Names, or FILE.py:NAME, each with initial values behind a colon if you like.
+    hidden, steps, input, seed, seeds, need
+        As in `gradflow report`.
+    out
+        File to write; by default reports/compare.html. Its ending says the format.
+    format
+        The format, whatever the ending.
+    json_
+        Print the numbers as JSON.
+    """
+    from gradflow.errors import UsageError
+    from gradflow.prose import plain_text
+    from gradflow.provenance import command
+    from gradflow.reporting.comparing import compare as write
+    from gradflow.reporting.comparing import lay_out_comparison
+    from gradflow.reporting.document.blocks import Answer
+    from gradflow.reporting.document.numbers import number_row
+    from gradflow.reporting.render.data import number_data
+    from gradflow.studies.comparison.claims import claims_about
+
+    if not cells:
+        raise UsageError("compare: name the cells, for instance lstm gru rnn.")
+    path = out or Path("reports") / f"compare.{format or 'html'}"
+    words: list[Any] = ["gradflow", "compare", *cells, "--steps", steps, "--seed", seed]
+    words += ["--seeds", seeds]
+    words += ["--hidden", hidden] if hidden is not None else []
+    words += ["--input", input] if input else []
+    words += ["--need", need] if need is not None else []
+    asked = [_asked(one) for one in cells]
+    with progress(len(asked)) as advance:
+        written = write(
+            asked,
+            path,
+            hidden=hidden,
+            steps=steps,
+            input=input,
+            seed=seed,
+            seeds=seeds,
+            need=need,
+            format=format,
+            command=command(*words),
+            progress=advance,
+        )
+    found = written.comparison
+    if json_:
+        print_json(
+            {
+                "file": str(path),
+                "cells": {
+                    one.name: {k: number_data(n) for k, n in one.numbers().items()}
+                    for one in found.cells
+                },
+                "claims": {claim.title: claim.seen for claim in claims_about(found)},
+            }
+        )
+        return
+    console = output()
+    said = lay_out_comparison(found, {}).blocks[0]
+    assert isinstance(said, Answer)
+    console.print(plain(plain_text(said.text)), soft_wrap=True)
+    rows = table("cell", "horizon", "spread", "left", "exponent", "directions kept")
+    for one in found.cells:
+        numbers = one.numbers()
+        names = ("horizon", f"left_{found.need}", "lyapunov", "directions")
+        told = [number_row(numbers[n]) if n in numbers else ("", "", "") for n in names]
+        values = [told[0][1], told[0][2], *(row[1] for row in told[1:])]
+        rows.add_row(plain(one.name), *(plain(plain_text(value)) for value in values))
+    console.print(rows)
+    for claim in claims_about(found):
+        console.print(plain(f"{claim.seen}: {claim.title}. {claim.evidence}"), soft_wrap=True)
+    console.print(f"report: {plain(str(path))}", soft_wrap=True)
+
+
+def _asked(words: str) -> Any:
+    """Return a cell, or a pair of it and its choices, from NAME:CHOICES or FILE.py:NAME:CHOICES."""
+    from gradflow.cli.choices import read_choices
+
+    file, colon, rest = words.partition(".py:")
+    head, tail = (f"{file}{colon}", rest) if colon else ("", words)
+    name, _, choices = tail.partition(":")
+    return (f"{head}{name}", read_choices(choices)) if choices else f"{head}{name}"

@@ -1,0 +1,137 @@
+"""``gradflow report``: a cell run on an input, and its analytic report written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gradflow.cli.console import output, plain, print_json, progress, table
+
+__all__ = ["report"]
+
+
+def report(
+    cell: str = "lstm",
+    /,
+    *,
+    hidden: int | None = None,
+    steps: int = 200,
+    input: Annotated[str | None, Parameter(name="--input")] = None,
+    init: str = "",
+    seed: int = 0,
+    seeds: int = 8,
+    need: int | None = None,
+    out: Path | None = None,
+    format: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Run a cell on an input and write its analytic report.
+
+    gradflow report lstm --need 100 --out lstm.html
+
+    Parameters
+    ----------
+    cell
+        A cell's name, or FILE.py:NAME for one of your own.
+    hidden
+        Number of units of the size `hidden`, and of all other sizes that --init and the input do
+        not state; 32 by default.
+    steps
+        Number of steps.
+    input
+        A .npy, .npz, .csv or text file (characters, one-hot). By default the English text of
+        Python's own help topics. Columns of numbers are those of all inputs, side by side.
+    init
+        Initial parameters, for example orthogonal, gaussian:1.5, b_f=constant:3, forget_bias:3 or
+        chrono:200, and sizes: context=8; several are separated by commas.
+    seed
+        The first seed of the parameters.
+    seeds
+        So many draws of the parameters, each with a seed of its own.
+    need
+        The lag that the task needs; 100 by default.
+    out
+        File to write; by default reports/CELL.html. Its ending says the format: html, tex, md,
+        json or ipynb.
+    format
+        The format, whatever the ending.
+    json_
+        Print the numbers as JSON.
+    """
+    from gradflow.cli.choices import read_choices
+    from gradflow.prose import plain_text
+    from gradflow.reporting.build import STAGES
+    from gradflow.reporting.build import report as write
+    from gradflow.reporting.document.numbers import number_row
+    from gradflow.reporting.render.data import number_data
+    from gradflow.reporting.sections import all_numbers
+    from gradflow.reporting.sections.answer import answer
+
+    path = out or Path("reports") / f"{_page_name(cell)}.{format or 'html'}"
+    choices = read_choices(init)
+    with progress(len(STAGES)) as advance:
+        written = write(
+            cell,
+            path,
+            hidden=hidden,
+            steps=steps,
+            input=input,
+            init=choices,
+            seed=seed,
+            seeds=seeds,
+            need=need,
+            format=format,
+            command=_command(cell, hidden, steps, input, init, seed, seeds, need),
+            progress=advance,
+        )
+    said = answer(written.study)
+    if json_:
+        numbers = {k: number_data(n) for k, n in all_numbers(written.study).items()}
+        told = {"verdict": plain_text(said.text), "file": str(written.path)}
+        print_json({**told, "numbers": numbers})
+        return
+    console = output()
+    console.print(plain(plain_text(said.text)), soft_wrap=True)
+    if said.judged is not None:
+        beside = f"{said.judged.word} {said.judged.note}. {said.judged.remedy}".strip()
+        console.print(plain(plain_text(beside)), soft_wrap=True)
+    rows = table("number", "value", "spread", "over")
+    for number in all_numbers(written.study).values():
+        label, value, spread, unit, _, over = number_row(number)
+        told_value = f"{value} {unit}".strip()
+        rows.add_row(*(plain(plain_text(text)) for text in (label, told_value, spread, over)))
+    console.print(rows)
+    ran = written.study.setup
+    console.print(f"sizes: {plain(ran.told_sizes())}", soft_wrap=True)
+    console.print(f"input: {plain(ran.source)}", soft_wrap=True)
+    console.print(f"report: {plain(str(written.path))}", soft_wrap=True)
+
+
+def _page_name(cell: str) -> str:
+    """Return the name of a cell's page, which for FILE.py:NAME is FILE_NAME."""
+    file, colon, name = cell.partition(":")
+    return Path(file).stem + colon.replace(":", "_") + name
+
+
+def _command(
+    cell: str,
+    hidden: int | None,
+    steps: int,
+    input: str | None,
+    init: str,
+    seed: int,
+    seeds: int,
+    need: int | None,
+) -> str:
+    from gradflow.provenance import command
+
+    words: list[str | int] = ["gradflow", "report", cell]
+    words += ["--hidden", hidden] if hidden is not None else []
+    words += ["--steps", steps]
+    words += ["--input", input] if input else []
+    words += ["--init", init] if init else []
+    words += ["--seed", seed, "--seeds", seeds]
+    words += ["--need", need] if need is not None else []
+    return command(*words)

@@ -1,0 +1,1 @@
+"""Drawings of a report as marks on a sheet; every renderer prints the same marks."""

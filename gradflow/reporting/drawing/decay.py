@@ -1,0 +1,209 @@
+"""The gradient against lag: one cell with its spread, others beside it in grey."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.reporting.document.numbers import reach
+from gradflow.reporting.drawing.frame import Frame, apart, round_steps
+from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mark, Scene
+from gradflow.studies.headline import TOLERANCE, Number
+from gradflow.studies.seeds.decays import Decays
+
+__all__ = ["decay_frame", "draw_decay", "draw_panel", "panel_range"]
+
+Floats = NDArray[np.float64]
+_LN10 = math.log(10)
+_LEVEL = math.log10(TOLERANCE)
+_DEEPEST = -8
+_MOST_TICKS = 6
+# Pixels that a name along the axis takes.
+_APART = 70
+
+
+def draw_decay(
+    found: Decays, beside: Mapping[str, Decays], horizon: Number, *, narrow: bool
+) -> Scene:
+    """Draw the median and the band of a cell, the medians of others, and the horizon on 1 %."""
+    frame = decay_frame(found, beside=bool(beside), narrow=narrow)
+    marks = _axes(frame, found.steps, narrow)
+    low, high = found.band()
+    lags = range(found.steps + 1)
+    band = frame.band(lags, low / _LN10, high / _LN10)
+    marks.append(Area(points=band, tone="subject", share=0.18, name="band"))
+    ends: list[tuple[str, float]] = []
+    leaving: list[tuple[str, float]] = []
+    for name, other in beside.items():
+        curve = other.curve() / _LN10
+        marks += [
+            Line(points=piece, tone="reference", width=1.1)
+            for piece in frame.curve(range(other.steps + 1), curve)
+        ]
+        _place(name, curve, frame, ends, leaving)
+    middle = found.curve() / _LN10
+    marks += [
+        Line(points=piece, tone="subject", width=2.4, name="line")
+        for piece in frame.curve(lags, middle)
+    ]
+    _place(found.name, middle, frame, ends, leaving)
+    marks += _threshold(frame)
+    marks += _interval(frame, horizon, found.steps, narrow)
+    marks += _names(frame, ends, leaving, found.name)
+    return Scene(frame.width, frame.height, marks)
+
+
+def decay_frame(found: Decays, *, beside: bool, narrow: bool) -> Frame:
+    """Return the frame of a decay: as deep as 10^-8, and as high as the band goes."""
+    low, high = found.band()
+    top = float(high.max()) / _LN10
+    bottom = float(np.min(low)) / _LN10
+    lowest = max(_DEEPEST, 2 * math.floor(max(bottom, _DEEPEST) / 2))
+    highest = max(1, math.ceil(top + 0.2)) if math.isfinite(top) else 1
+    width, height = (358, 320) if narrow else (820, 400)
+    return Frame(
+        width=width,
+        height=height,
+        x=(0, found.steps),
+        y=(min(lowest, -6 if beside else -4), highest),
+        right=72 if narrow else 84,
+        top=26,
+    )
+
+
+def _axes(frame: Frame, steps: int, narrow: bool) -> list[Mark]:
+    marks: list[Mark] = []
+    low, high = frame.y
+    every = max(1, math.ceil((high - low) / _MOST_TICKS / 2) * 2)
+    for power in range(math.ceil(low), math.floor(high) + 1):
+        if power % every == 0 and power != _LEVEL:
+            marks += frame.grid(power, "1") if power == 0 else frame.grid(power, "10", power)
+    marks += frame.grid(_LEVEL, "1 %")
+    marks += frame.ticks_across(
+        round_steps(0, steps, 4 if narrow else 8), "steps back from the loss"
+    )
+    above = (6.0, 14.0)
+    marks.append(Label(at=above, text="gradient left, relative to the last step", tone="quiet"))
+    return marks
+
+
+def _threshold(frame: Frame) -> list[Mark]:
+    y = frame.down(_LEVEL)
+    ends = (frame.left, y), (frame.width - frame.right, y)
+    return [Line(points=ends, tone="ink", dashed=True)]
+
+
+def _interval(frame: Frame, horizon: Number, steps: int, narrow: bool) -> list[Mark]:
+    """Return the horizon as it is printed: a ring on the line of 1 %, with its spread as a bar."""
+    y = frame.down(_LEVEL)
+    marks: list[Mark] = []
+    low, high = horizon.between or (horizon.value, horizon.value)
+    if low <= steps and horizon.between:
+        ends = (frame.across(low), y), (frame.across(min(high, steps)), y)
+        marks.append(Line(points=ends, tone="subject", width=5, name="interval"))
+    if horizon.value > steps:
+        return marks
+    x = frame.across(horizon.value)
+    marks.append(Dot(at=(x, y), tone="subject", radius=6, hollow=True, name="horizon"))
+    right = x > frame.left + 0.55 * (frame.width - frame.left - frame.right)
+    at = (x - 8, y - 14.0) if right else (x + 4, y - 14.0)
+    told = f"{reach(horizon.value, steps)} steps"
+    if not narrow and horizon.between:
+        told += f" ({reach(low, steps)} to {reach(high, steps)} in 80 % of runs)"
+    anchor: Anchor = "end" if right else "start"
+    marks.append(Label(at=at, text=told, tone="subject", bold=True, anchor=anchor, name="told"))
+    return marks
+
+
+def _place(
+    name: str,
+    curve: Floats,
+    frame: Frame,
+    ends: list[tuple[str, float]],
+    leaving: list[tuple[str, float]],
+) -> None:
+    """Note where the name of a curve stands: at its end, or where it leaves the frame."""
+    low, high = frame.y
+    if low <= curve[-1] <= high:
+        ends.append((name, frame.down(float(curve[-1]))))
+        return
+    gone = np.flatnonzero((curve < low) | (curve > high))
+    x = frame.across(float(gone[0])) if len(gone) else frame.left
+    leaving.append((name, x))
+
+
+def _names(
+    frame: Frame,
+    ends: Sequence[tuple[str, float]],
+    leaving: Sequence[tuple[str, float]],
+    subject: str,
+) -> list[Mark]:
+    marks: list[Mark] = []
+    places = apart([y for _, y in ends], 15, frame.top, frame.height - frame.bottom - 2)
+    for (name, _), y in zip(ends, places, strict=True):
+        at = (frame.width - frame.right + 6.0, y + 4)
+        marks.append(_name(name, at, subject))
+    taken: list[tuple[float, float]] = []
+    for name, x in sorted(leaving, key=lambda one: one[1]):
+        left = x < frame.left + 60
+        here = x + 6 if left else x - 8
+        y = frame.height - frame.bottom - 8.0
+        while any(abs(here - a) < _APART and abs(y - b) < 14 for a, b in taken):
+            y -= 16
+        taken.append((here, y))
+        marks.append(_name(name, (here, y), subject, left))
+    return marks
+
+
+def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) -> Label:
+    mine = name == subject
+    shown = name if len(name) <= 12 else f"{name[:11]}…"
+    return Label(
+        at=at,
+        text=shown,
+        tone="subject" if mine else "reference",
+        bold=mine,
+        anchor="start" if start else "end",
+    )
+
+
+def panel_range(several: Sequence[Decays]) -> tuple[float, float]:
+    """Return a scale for all panels, in powers of ten: down to 10^-8, up to the highest band."""
+    tops = [float(found.band()[1].max()) / _LN10 for found in several]
+    highest = max((math.ceil(top + 0.2) for top in tops if math.isfinite(top)), default=1)
+    return float(_DEEPEST), float(max(1, highest))
+
+
+def draw_panel(found: Decays, y: tuple[float, float]) -> Scene:
+    """Draw one small panel of several: the median and the band on a scale that all share."""
+    frame = Frame(
+        width=250, height=190, x=(0, found.steps), y=y, left=42, right=10, top=8, bottom=24
+    )
+    marks: list[Mark] = []
+    every = max(2, math.ceil((y[1] - y[0]) / 5 / 2) * 2)
+    for power in range(math.ceil(y[0]), math.floor(y[1]) + 1):
+        if power % every == 0 and power != _LEVEL:
+            marks += frame.grid(power, "1") if power == 0 else frame.grid(power, "10", power)
+    marks += frame.grid(_LEVEL, "1 %")
+    base = frame.height - frame.bottom
+    for value in (0, found.steps):
+        anchor: Anchor = "end" if value else "start"
+        marks.append(
+            Label(
+                at=(frame.across(value), base + 16.0), text=f"{value}", tone="quiet", anchor=anchor
+            )
+        )
+    low, high = found.band()
+    lags = range(found.steps + 1)
+    marks.append(
+        Area(points=frame.band(lags, low / _LN10, high / _LN10), tone="subject", share=0.18)
+    )
+    marks += [
+        Line(points=piece, tone="subject", width=2)
+        for piece in frame.curve(lags, found.curve() / _LN10)
+    ]
+    marks += _threshold(frame)
+    return Scene(frame.width, frame.height, marks)

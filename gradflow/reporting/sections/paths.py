@@ -1,0 +1,121 @@
+"""Why: the ways that the gradient takes through a step, and the whole state against one part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradflow.cells.typeset import name_latex
+from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
+from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.section import Section
+from gradflow.reporting.document.words import called, seeds_of
+from gradflow.reporting.drawing.shares import draw_shares, path_places
+from gradflow.studies.one_cell import Study
+
+__all__ = ["SECTION"]
+
+
+def _blocks(study: Study) -> list[Block]:
+    blocks: list[Block] = []
+    answer = "one path alone"
+    if len(study.seeds.shares) > 1:
+        blocks += [_drawing(study), Paragraph(_ways(study))]
+        first = next(iter(path_places(study.seeds.shares)))
+        answer = f"{_mean(study, first)} takes the path {first}"
+    if study.seeds.stays is not None:
+        blocks.append(Paragraph(_stays(study)))
+    numbers = study.headline()
+    if "lyapunov_part_only" in numbers and "lyapunov" in numbers:
+        blocks.append(Paragraph(_whole_or_part(study)))
+    blocks += _by_parameter(study)
+    if study.setup.cell.reference:
+        blocks.append(Paragraph(f"{called(study.setup.cell)}: {study.setup.cell.reference}."))
+    return [Details("Why", blocks, answer, open=True)] if blocks else []
+
+
+def _mean(study: Study, path: str) -> str:
+    return f"{100 * float(np.median(study.seeds.shares[path].mean(axis=-1))):.0f} %"
+
+
+def _drawing(study: Study) -> Drawing:
+    shares = study.seeds.shares
+    means = {path: float(np.median(s.mean(axis=-1))) for path, s in shares.items()}
+    curves = {path: rows.mean(axis=0) for path, rows in shares.items()}
+    wide, narrow = (draw_shares(curves, means, narrow=n) for n in (False, True))
+    first = next(iter(path_places(shares)))
+    return Drawing(
+        wide=wide,
+        narrow=narrow,
+        title=f"The path {first} has {100 * means[first]:.0f} % of what all paths carry.",
+        caption=(
+            f"Norm of each path's part as a share of the sum of all norms, mean of "
+            f"{seeds_of(study.seeds.decays)}, first window; at the right the median over seeds of "
+            "its mean over lags. The vectors add up to the gradient, their norms do not."
+        ),
+        series={f"share_{path}": rows.tolist() for path, rows in curves.items()},
+    )
+
+
+def _ways(study: Study) -> str:
+    means = [f"{_mean(study, path)} through {path}" for path in path_places(study.seeds.shares)]
+    return (
+        "Each step Jacobian is a sum over the ways through the cell. Of what they carry, "
+        f"{', '.join(means)}. The colours are those of the derivation."
+    )
+
+
+def _stays(study: Study) -> str:
+    assert study.seeds.stays is not None
+    stays = np.sort(study.seeds.stays)
+    middle = float(stays[(len(stays) - 1) // 2])
+    spread = (
+        f" ({power_of_ten(float(stays[0]))} to {power_of_ten(float(stays[-1]))} over seeds)"
+        if len(stays) > 1
+        else ""
+    )
+    return (
+        f"What never leaves the carousel is {power_of_ten(middle)} of the gradient after "
+        f"{study.seeds.decays.steps} steps{spread}, first window."
+    )
+
+
+def _whole_or_part(study: Study) -> str:
+    """Return why the whole-state exponent is right and the one of a single part is not."""
+    numbers, states = study.headline(), study.setup.cell.states
+    whole, part = numbers["lyapunov"], numbers["lyapunov_part_only"]
+    first, others = states[0], ", ".join(f"${name_latex(p)}$" for p in states[1:])
+    right, wrong = whole.value, part.value
+    factor = ""
+    if math.isfinite(wrong) and right < 0 and wrong < 0 and max(wrong / right, right / wrong) > 1.5:
+        factor = f", off by a factor of {max(wrong / right, right / wrong):.3g}"
+    over = " over seeds" if whole.between else ""
+    return (
+        f"The whole state $({', '.join(states)})$ has the leading exponent {value_of(whole)} nats "
+        f"a step ({ranged(whole) or 'one seed'}{over}); the block $\\partial {first}_t / \\partial "
+        f"{first}_{{t-1}}$ alone gives {value_of(part)} ({ranged(part) or 'one seed'}{over})"
+        f"{factor}. The first is right: a change of ${first}$ also changes {others}, which carries "
+        f"it on and hands it back later, and that way is missing in a product of ${first}$ blocks."
+    )
+
+
+def _by_parameter(study: Study) -> list[Block]:
+    cell, found = study.setup.cell, study.by_parameter
+    names = [n for n in cell.recurrent_maps() if n in cell.parameters] or list(cell.parameters)
+    lags = [n for n in (0, 1, 5, 20, 100) if n < len(found.lag)]
+    if not names or not lags:
+        return []
+    rows = [
+        [f"${name_latex(p)}$", *(power_of_ten(float(found.log_norm[p][n])) for n in lags)]
+        for p in names
+    ]
+    table = Table(
+        ["Parameter", *(f"lag {n}" for n in lags)],
+        rows,
+        note="Frobenius norm of each lag's summand of the gradient; first seed, first window.",
+    )
+    return [Details("What each lag adds to the gradient of the parameters", [table])]
+
+
+SECTION = Section(name="paths", blocks=_blocks)

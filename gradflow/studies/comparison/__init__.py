@@ -1,0 +1,1 @@
+"""Several cells beside one another, and what is said of them."""

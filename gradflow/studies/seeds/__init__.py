@@ -1,0 +1,1 @@
+"""One cell over several draws of its weights: every number with its spread."""

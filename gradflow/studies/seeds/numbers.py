@@ -1,0 +1,253 @@
+"""The headline numbers of a cell over its seeds, each with its spread, and the verdict on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradflow.spectra.decay.reading import asymptote, half_life
+from gradflow.studies.headline import Number
+from gradflow.studies.seeds.decays import Decays
+from gradflow.studies.seeds.quantiles import HIGH, middle_80, quantile
+from gradflow.studies.seeds.seeds import Seeds
+
+__all__ = ["Verdict", "decay_numbers", "of_runs", "of_seeds", "seed_numbers", "verdict"]
+
+Floats = NDArray[np.float64]
+_LN10 = math.log(10)
+# A gradient that grows tenfold explodes; in every tenth run it is worth a word.
+_GROWN = math.log(10)
+_FEW = 0.1
+
+
+def decay_numbers(found: Decays, need: int) -> dict[str, Number]:
+    """Return what the gradient's decay says: how far, and how much is left; over runs."""
+    steps, horizons = found.steps, found.horizons()
+    missing = f"over\u00a0{steps}"
+    reach = "Horizon: lag beyond which the gradient stays under 1\u00a0%"
+    numbers = {
+        "horizon": of_runs(
+            found, horizons, reach, unit="steps", missing=missing, good=f"at least {need}"
+        ),
+    }
+    if len(found.seeds) > 1:
+        by_seed = [float(quantile(row, 0.5)) for row in horizons]
+        numbers["horizon_by_seed"] = Number(
+            value=float(quantile(by_seed, 0.5)),
+            label="Horizon, by seed",
+            unit="steps",
+            missing=missing,
+            between=(min(by_seed), max(by_seed)),
+            over=f"{len(by_seed)} seeds, each a median of its windows",
+        )
+    if horizons.shape[1] > 1:
+        by_text = [float(quantile(row, 0.5)) for row in horizons.T]
+        numbers["horizon_by_text"] = Number(
+            value=float(quantile(by_text, 0.5)),
+            label="Horizon, by window of the input",
+            unit="steps",
+            missing=missing,
+            between=(min(by_text), max(by_text)),
+            over=f"{len(by_text)} windows, each a median of seeds",
+        )
+    lives = [half_life(np.arange(steps + 1), row) for row in _rows(found)]
+    numbers["half_life"] = of_runs(
+        found,
+        lives,
+        "Half-life: lag from which on the gradient stays under one half",
+        unit="steps",
+        missing=missing,
+    )
+    for lag in dict.fromkeys((1, need, steps)):
+        numbers[f"left_{lag}"] = of_runs(
+            found,
+            found.at(lag) / _LN10,
+            f"Gradient left after {lag} step{'s' if lag > 1 else ''}",
+            unit="log10",
+            good="near 1" if lag == 1 else "at least 0.01",
+        )
+    return numbers | _rate(found)
+
+
+def _rows(found: Decays) -> Floats:
+    return found.log_relative.reshape(-1, found.steps + 1)
+
+
+def _rate(found: Decays) -> dict[str, Number]:
+    """Return the asymptotic rate with the lags it was fitted on, or nothing: no line, no rate."""
+    end = asymptote(np.arange(found.steps + 1), found.curve())
+    if end.rate is None:
+        return {}
+    if math.isinf(end.rate):
+        return {
+            "rate": Number(
+                value=end.rate,
+                label=f"Asymptotic rate ({end.reason})",
+                unit="nats per step",
+                over="the median run",
+            )
+        }
+    each = [
+        float(rate)
+        for row in _rows(found)
+        if (rate := asymptote(np.arange(found.steps + 1), row).rate) is not None
+    ]
+    where = f"fitted on lags {end.first} to {end.last} of the median curve"
+    told = f"{len(each)} of {found.runs} runs that are lines"
+    return {
+        "rate": Number(
+            value=end.rate,
+            label=f"Asymptotic rate ({where})",
+            unit="nats per step",
+            between=middle_80(each) if each else None,
+            over=f"10 to 90\u00a0% of the {told}" if found.runs > 1 and each else told,
+            good="near 0",
+        )
+    }
+
+
+def of_runs(found: Decays, values: ArrayLike, label: str, **said: str) -> Number:
+    """Return a number of every run as its median, with where eight runs of ten lie."""
+    flat = np.ravel(np.asarray(values, dtype=np.float64))
+    several = len(flat) > 1
+    return Number(
+        value=float(quantile(flat, 0.5)),
+        label=label,
+        between=middle_80(flat) if several else None,
+        over=f"10 to 90\u00a0% of {len(flat)} runs" if several else "1 run",
+        unit=said.get("unit", ""),
+        missing=said.get("missing", ""),
+        good=said.get("good", ""),
+    )
+
+
+def of_seeds(
+    values: Floats,
+    label: str,
+    *,
+    over: str,
+    unit: str = "",
+    good: str = "",
+    missing: str = "",
+    error: float | None = None,
+) -> Number | None:
+    """Return a number of every seed as its median and range; ``None`` where all were refused."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    count = f"{len(known)} seed{'s' if len(known) > 1 else ''}"
+    return Number(
+        value=float(quantile(known, 0.5)),
+        label=label,
+        unit=unit,
+        missing=missing,
+        between=(float(known.min()), float(known.max())) if len(known) > 1 else None,
+        error=error,
+        over=f"{count}{over}",
+        good=good,
+    )
+
+
+def seed_numbers(found: Seeds, part: str) -> dict[str, Number]:
+    """Return all headline numbers of a cell; ``part`` is the first part of its state."""
+    first = ", first window" if found.decays.log_relative.shape[1] > 1 else ""
+    error = float(np.nanmax(found.errors)) if not np.isnan(found.errors).all() else None
+    several: dict[str, Number | None] = {
+        "product_horizon": of_seeds(
+            found.product_horizons(),
+            "Horizon of the product $P$: the most any loss could have",
+            over=first,
+            unit="steps",
+            missing=f"over\u00a0{found.decays.steps}",
+        ),
+        "lyapunov": of_seeds(
+            found.exponents,
+            "Leading Lyapunov exponent, whole state",
+            over=first,
+            unit="nats per step",
+            good="near 0",
+            error=error,
+        ),
+        "lyapunov_part_only": None
+        if found.part_only is None
+        else of_seeds(
+            found.part_only,
+            f"Lyapunov exponent, {part} only (what others print)",
+            over=first,
+            unit="nats per step",
+        ),
+        "directions": of_seeds(
+            found.kept,
+            f"Directions that keep 1\u00a0% over {found.need} steps, of {found.width}",
+            over=first,
+            good="many",
+        ),
+        "directions_zero": of_seeds(
+            found.vanished,
+            f"Directions of which exactly nothing is left there, of {found.width}",
+            over=first,
+            good="0",
+        ),
+        "loss": of_seeds(found.losses, "Loss", over=""),
+    }
+    for path, values in found.shares.items():
+        several[f"share_{path.replace(' ', '_').replace(',', '')}"] = of_seeds(
+            values.mean(axis=-1),
+            f"Share of the path {path}, mean over lags",
+            over=first,
+            unit="share",
+        )
+    return decay_numbers(found.decays, found.need) | {
+        name: number for name, number in several.items() if number is not None
+    }
+
+
+Word = Literal["Enough", "Depends", "Not enough", "Grows", "Nothing arrives"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether what is left at the lag needed is enough, in how many runs.
+
+    Parameters
+    ----------
+    word
+        In one word or two.
+    reached
+        Number of runs whose horizon lies beyond the lag needed.
+    runs
+        Number of runs.
+    """
+
+    word: Word
+    reached: int
+    runs: int
+
+
+def verdict(found: Seeds) -> Verdict:
+    """Judge a cell by the lag needed: the median run, nine runs of ten, and the directions kept."""
+    horizons = found.decays.horizons()
+    reached = int((horizons > found.need).sum())
+    end = found.decays.curve()[-1]
+    word: Word
+    if quantile(horizons.ravel(), 0.5) <= 1 and np.isneginf(end):
+        word = "Nothing arrives"
+    elif end > _GROWN:
+        word = "Grows"
+    elif 2 * reached <= found.decays.runs and reached < found.decays.runs:
+        word = "Not enough"
+    elif reached < HIGH * found.decays.runs or _few(found) or found.decays.curve(HIGH)[-1] > _GROWN:
+        word = "Depends"
+    else:
+        word = "Enough"
+    return Verdict(word=word, reached=reached, runs=found.decays.runs)
+
+
+def _few(found: Seeds) -> bool:
+    """Whether most seeds keep a direction in less than a tenth of the state's."""
+    kept = found.kept[~np.isnan(found.kept)]
+    return bool(len(kept)) and float(quantile(kept, 0.5)) < _FEW * found.width and found.width > 1

@@ -1,0 +1,202 @@
+"""Every format tells the same numbers, in words that are held to what the numbers are."""
+
+import copy
+import json
+import math
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.errors import UsageError
+from gradflow.prose import plain_text, split_inline
+from gradflow.reporting.build import lay_out
+from gradflow.reporting.document.blocks import Drawing, flat
+from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.drawing.decay import decay_frame
+from gradflow.reporting.drawing.scene import Dot, Label, Line
+from gradflow.reporting.render.data import report_data, schema
+from gradflow.reporting.render.formats import FORMATS, format_of, rendered
+from gradflow.reporting.render.latex import unicode_latex
+from gradflow.reporting.sections import all_numbers
+from gradflow.reporting.sections.answer import answer
+from gradflow.studies import study
+from oracles.json_schema import faults
+
+CELLS = {
+    "lstm": {"hidden": 4, "steps": 40, "seeds": 3},
+    "irnn": {"hidden": 4, "steps": 30, "seeds": 2},
+    "rnn": {"hidden": 1, "steps": 20, "seeds": 2},
+    "scalar": {"steps": 30, "seeds": 1},
+    "gru": {"hidden": 3, "steps": 20, "seeds": 1, "need": 5},
+}
+
+
+@pytest.fixture(scope="module", params=CELLS)
+def measured(request):
+    return study(request.param, **CELLS[request.param])
+
+
+@pytest.fixture(scope="module")
+def written(measured):
+    made = {"Command": "gradflow report <x> $5"}
+    laid_out = lay_out(measured, made)
+    from pathlib import Path
+
+    return {
+        kind: next(iter(rendered(laid_out, Path(f"r.{kind}"), kind, "gf.report()").values()))
+        for kind in FORMATS
+    }
+
+
+def test_the_json_fits_its_schema_and_a_wrong_one_does_not(written):
+    data = json.loads(written["json"])
+    assert faults(data, schema()) == []
+    for spoil in (
+        lambda d: d.pop("version"),
+        lambda d: d.update(version=2),
+        lambda d: d["numbers"]["horizon"].update(value="57"),
+        lambda d: d["numbers"]["horizon"].pop("over"),
+        lambda d: d["numbers"]["horizon"].update(more=1),
+        lambda d: d["blocks"][0].update(kind="poem"),
+        lambda d: d["provenance"].update(seed=0),
+    ):
+        wrong = copy.deepcopy(data)
+        spoil(wrong)
+        assert faults(wrong, schema())
+
+
+def test_the_json_has_every_number_with_its_spread(measured, written):
+    data = json.loads(written["json"])["numbers"]
+    numbers = all_numbers(measured)
+    assert list(data) == sorted(numbers, key=lambda n: numbers[n].unit == "share")
+    for name, number in numbers.items():
+        told = data[name]
+        assert told["value"] == (number.value if math.isfinite(number.value) else None)
+        assert bool(told["words"]) == (not math.isfinite(number.value))
+        assert told["over"]
+        assert (told["spread"] is None) == (number.between is None)
+
+
+def test_every_format_tells_the_same_numbers(measured, written):
+    def latex(text):
+        return unicode_latex(text)
+
+    def markdown(text):
+        return "".join(f"$`{s.content}`$" if s.math else s.content for s in split_inline(text))
+
+    page = re.sub(r"<[^>]*>", "", written["html"].partition("<main>")[2])
+    texts = {
+        "html": (
+            re.sub(r"\s+", "", unescape(page)),
+            lambda t: re.sub(r"[\s^{}]", "", plain_text(t)),
+        ),
+        "tex": (written["tex"], latex),
+        "md": (written["md"], markdown),
+        "ipynb": (json.loads(written["ipynb"]), lambda t: t),
+    }
+    book = "\n".join(cell["source"] for cell in texts["ipynb"][0]["cells"])
+    texts["ipynb"] = (book, texts["ipynb"][1])
+    for number in all_numbers(measured).values():
+        for text in (value_of(number), ranged(number)):
+            for kind, (whole, written_as) in texts.items():
+                if kind == "html" and "$" in text:
+                    continue  # MathML has no carets
+                assert written_as(text) in whole, (kind, text)
+
+
+def test_the_number_drawn_is_the_number_printed(measured):
+    drawing = next(b for b in flat(lay_out(measured, {}).blocks) if isinstance(b, Drawing))
+    horizon = measured.headline()["horizon"]
+    steps = measured.seeds.decays.steps
+    for scene, narrow in ((drawing.wide, False), (drawing.narrow, True)):
+        beside = bool(measured.references)
+        frame = decay_frame(measured.seeds.decays, beside=beside, narrow=narrow)
+        rings = [m for m in scene.marks if isinstance(m, Dot) and m.name == "horizon"]
+        told = [m for m in scene.marks if isinstance(m, Label) and m.name == "told"]
+        bars = [m for m in scene.marks if isinstance(m, Line) and m.name == "interval"]
+        if horizon.value > steps:
+            assert rings == told == []
+            continue
+        (ring,), (label,) = rings, told
+        assert ring.at == (frame.across(horizon.value), frame.down(-2))
+        assert label.text.startswith(f"{value_of(horizon)} steps")
+        if horizon.between:
+            ends = [frame.across(min(end, steps)) for end in horizon.between]
+            assert [x for x, _ in bars[0].points] == ends
+            assert narrow or ranged(horizon) in label.text.replace("over\u00a0", "over\u00a0")
+    median = np.array(drawing.series["log10_median"])
+    assert np.allclose(median, measured.seeds.decays.curve() / math.log(10), equal_nan=True)
+
+
+def test_the_words_are_held_to_the_numbers(measured, written):
+    said = plain_text(answer(measured).text)
+    drawn = measured.seeds.decays.drawn
+    assert ("random weights" in said) == drawn
+    count = len(measured.seeds.decays.seeds)
+    assert f"{count} seed" in said
+    # no headline without its spread, or the sentence that there is none
+    spread = re.search(r"\(.* (to|same) .*over.*\)|without a spread|all .* in 80", said)
+    assert spread, said
+    for kind in ("html", "tex", "md"):
+        told = re.findall(r".{0,12}\btrained", written[kind])
+        assert all(before.endswith("not trained") for before in told), told
+
+
+def test_a_bound_that_says_nothing_is_not_printed_as_if_it_did():
+    found = study("lstm", hidden=8, steps=60, seeds=1)
+    data = json.dumps(report_data(lay_out(found, {})), ensure_ascii=False)
+    for row in re.findall(r'\["lstm\.upper"[^\]]*\]', data):
+        measured, bound = json.loads(row)[2:]
+        assert "says nothing here" in bound, (measured, bound)
+    assert '"lstm.upper"' in data
+
+
+def test_the_format_is_what_the_name_says(tmp_path):
+    from pathlib import Path
+
+    assert format_of(Path("a/B.HTML"), None) == "html"
+    assert format_of(Path("x.anything"), "md") == "md"
+    for name, format in (("x.docx", None), ("x", None), ("x.html", "word"), ("x.html", 3)):
+        with pytest.raises(UsageError, match="html, tex, md, json, ipynb"):
+            format_of(Path(name), format)
+    with pytest.raises(UsageError, match="its ending says no format"):
+        gf.report("scalar", tmp_path / "r.txt", steps=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drawings_of_markdown_lie_beside_it(tmp_path):
+    gf.report("rnn", tmp_path / "sub" / "r.md", hidden=2, steps=12, seeds=1)
+    text = (tmp_path / "sub" / "r.md").read_text("utf-8")
+    names = re.findall(r"\]\((r-\d+\.svg)\)", text)
+    assert names
+    assert {p.name for p in (tmp_path / "sub").iterdir()} == {"r.md", *names}
+    for name in names:
+        assert (tmp_path / "sub" / name).read_text("utf-8").startswith("<svg")
+
+
+def test_the_notebook_is_one(written):
+    book = json.loads(written["ipynb"])
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
+    ids = [cell["id"] for cell in book["cells"]]
+    assert len(set(ids)) == len(ids)
+    assert {cell["cell_type"] for cell in book["cells"]} == {"markdown", "code"}
+    assert any(
+        "image/svg+xml" in out["data"] for c in book["cells"] for out in c.get("outputs", ())
+    )
+    for cell in book["cells"]:
+        compile(cell["source"], "cell", "exec") if cell["cell_type"] == "code" else None
+
+
+def test_latex_is_balanced_and_its_formulas_are_those_of_the_cell(measured, written):
+    text = written["tex"]
+    opened = re.findall(r"\\begin\{(\w+\*?)\}", text)
+    assert sorted(opened) == sorted(re.findall(r"\\end\{(\w+\*?)\}", text))
+    plain = re.sub(r"\\[{}\\]", "", text)
+    assert plain.count("{") == plain.count("}")
+    assert measured.setup.cell.latex() in text
+    for block in gf.jacobian(measured.setup.cell).blocks().values():
+        assert block.is_zero or block.latex().splitlines()[1].partition("&=")[0] in text
+    assert not re.search(r"[^\x00-\x7f]", re.sub("[éöüäćčšž]", "", text)), "pdflatex lacks a sign"

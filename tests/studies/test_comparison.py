@@ -1,0 +1,137 @@
+"""Cells beside one another: the same numbers as each alone, and claims held to them."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow import cli
+from gradflow.errors import UsageError
+from gradflow.reporting.comparing import lay_out_comparison
+from gradflow.reporting.document.blocks import Cards, Drawing, Drawings, Table, flat
+from gradflow.studies import study
+from gradflow.studies.comparison.claims import CLAIMS, claims_about
+from gradflow.studies.comparison.comparing import Comparison, comparison
+
+SIX = ["lstm", "gru", "irnn", "rnn", "clockwork", "scrn"]
+
+
+@pytest.fixture(scope="module")
+def six():
+    return comparison(SIX, hidden=8, steps=60, seeds=3, need=50)
+
+
+def test_each_has_the_numbers_that_it_has_alone(six):
+    for one in six.cells:
+        alone = study(one.name, hidden=8, steps=60, seeds=3, need=50)
+        assert one.numbers() == alone.headline()
+        assert one.verdict == alone.verdict
+
+
+def test_those_that_reach_furthest_stand_first(six):
+    assert {one.name for one in six.cells} == set(SIX)
+    reach = [one.numbers()["horizon"].value for one in six.cells]
+    assert reach == sorted(reach, reverse=True)
+    assert repr(six).startswith(f"Comparison({six.cells[0].name}, ")
+    assert "\n" not in repr(six)
+
+
+def test_counts_are_those_of_the_arrays(six):
+    lstm = six.of("lstm")
+    inputs = lstm.setup.sizes["input"]
+    assert lstm.parameters() == 4 * (8 * inputs + 64 + 8)
+    assert lstm.multiplications() == 4 * (8 * inputs + 64)
+
+
+def test_every_claim_is_judged_by_its_own_numbers(six):
+    told = {claim.title: claim for claim in claims_about(six)}
+    assert len(told) == len(CLAIMS)
+    lstm, rnn = (six.of(n).numbers()["horizon"] for n in ("lstm", "rnn"))
+    remembers = told["An LSTM remembers, a plain RNN forgets"]
+    apart = lstm.between[0] > rnn.between[1]
+    assert (remembers.seen == "SEEN") == apart
+    assert (remembers.seen == "NOT SEEN") == (lstm.value <= rnn.value)
+    scrn = told["The SCRN forgets at the rate that it is given"]
+    assert scrn.seen == "SEEN"
+    assert f"{math.log(0.95):.4f}" in scrn.evidence
+    gates = told["Slopes of gates of at most 1/4 do not make the LSTM vanish"]
+    shares = six.of("lstm").seeds.shares
+    mean = {path: float(np.sort(rows.mean(axis=1))[1]) for path, rows in shares.items()}
+    assert (gates.seen == "SEEN") == (mean["carousel"] > mean["i"] + mean["f"] + mean["o"])
+    for claim in told.values():
+        assert claim.seen in ("SEEN", "IN PART", "NOT SEEN")
+        assert any(sign.isdigit() for sign in claim.evidence)
+        assert "true" not in claim.evidence.lower()
+
+
+def test_a_claim_about_a_cell_that_is_not_there_is_not_made(six):
+    only = Comparison(cells=(six.of("rnn"),), need=six.need, steps=six.steps)
+    assert list(claims_about(only)) == []
+    biased = comparison([("lstm", {"forget_bias": 3.0}), "rnn"], hidden=3, steps=9, seeds=1)
+    assert biased.of("lstm") is None
+    assert list(claims_about(biased)) == []
+
+
+def test_the_page_has_all_of_it(six):
+    blocks = list(flat(lay_out_comparison(six, {}).blocks))
+    (table, *_) = (b for b in blocks if isinstance(b, Table))
+    assert len(table.rows) == len(SIX)
+    (cards,) = (b for b in blocks if isinstance(b, Cards))
+    assert [card.badge for card in cards.cards] == [c.seen for c in claims_about(six)]
+    (panels,) = (b for b in blocks if isinstance(b, Drawings))
+    for panel, one in zip(panels.panels, six.cells, strict=True):
+        assert isinstance(panel, Drawing)
+        median = np.array(panel.series["log10_median"])
+        assert np.allclose(median, one.seeds.decays.curve() / math.log(10))
+
+
+def test_compare_writes_a_page_and_prints(tmp_path, capsys):
+    out = tmp_path / "c.json"
+    words = ["compare", "LSTM", "lstm:forget_bias=3", "rnn", "--hidden", "3", "--steps", "12"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--seeds", "2", "--json", "--quiet", "--out", str(out)])
+    assert not stop.value.code
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    told = json.loads(captured.out)
+    assert set(told["cells"]) == {"lstm", "lstm forget_bias=3", "rnn"}
+    page = json.loads(out.read_text("utf-8"))
+    assert page["numbers"]["rnn: horizon"]["value"] == told["cells"]["rnn"]["horizon"]["value"]
+    with pytest.raises(SystemExit):
+        cli.main([*words, "--seeds", "1", "--out", str(tmp_path / "c.html")])
+    said = capsys.readouterr().out
+    assert "An LSTM remembers" in said
+    assert not set("${}") & set(said)
+
+
+def test_a_cell_of_ones_own_is_compared(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from gradflow import Cell\n"
+        "leak = Cell(name='leak', state='h', inputs='x', maps='W', scalars='a',\n"
+        "    equations='h_next = a * h + W @ x', defaults={'a': 0.5})\n"
+    )
+    words = ["compare", f"{file}:leak:a=0.9", f"{file}:leak", "rnn", "--hidden", "3"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--steps", "30", "--seeds", "1", "--out", str(tmp_path / "o.md")])
+    assert not stop.value.code
+    assert "leak a=0.9" in (tmp_path / "o.md").read_text("utf-8").replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([], "cells is empty"),
+        ("lstm", "cells"),
+        (["lstm", "LSTM"], "two cells are called 'lstm'"),
+        ([("lstm",)], "a pair"),
+        ([("lstm", 3)], "choices of a cell"),
+        (["lstn"], "did you mean 'lstm'"),
+    ],
+)
+def test_what_is_no_list_of_cells_is_refused(cells, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        gf.compare(cells, tmp_path / "c.html", steps=3)
+    assert list(tmp_path.iterdir()) == []
