@@ -18,10 +18,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
-from gradflow.cli import diagnose, figure, theorems
+from gradflow.cli import diagnose, figure, theorems, theory
 from gradflow.cli.console import plain, progress
 from gradflow.cli.speaking import complain, place_of, silence, speakable, unicode_output
-from gradflow.cli.theory import theory
 from gradflow.errors import GradflowError, shown
 from gradflow.provenance import command
 
@@ -34,7 +33,7 @@ app = App(
 
 app.command(diagnose.diagnose)
 app.command(figure.figure)
-app.command(theory)
+app.command(theory.theory)
 app.command(theorems.prove)
 app.command(theorems.verify)
 
