@@ -13,12 +13,11 @@ from typing import Literal
 from cyclopts import App, CycloptsError
 
 from gradflow import __version__
-from gradflow.cli import diagnose, figure, theorems
+from gradflow.cli import diagnose, figure, theorems, theory
 from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
 from gradflow.cli.pages import compare, report
 from gradflow.cli.speaking import complain, place_of, silence, speakable
-from gradflow.cli.theory import theory
 from gradflow.errors import GradflowError, shown
 
 app = App(
@@ -40,7 +39,7 @@ app.command(report.report)
 app.command(compare.compare)
 app.command(diagnose.diagnose)
 app.command(figure.figure)
-app.command(theory)
+app.command(theory.theory)
 app.command(theorems.prove)
 app.command(theorems.verify)
 

@@ -14,16 +14,21 @@ from typing import TYPE_CHECKING
 from gradflow.lazy import lazily
 
 if TYPE_CHECKING:
+    from gradflow.ensembles.correlation import Correlations, correlations
     from gradflow.ensembles.density import exponents_by_rank
+    from gradflow.ensembles.edge import bulk_edge
     from gradflow.ensembles.laws import InputLaw, correlated, one_hot, white
     from gradflow.ensembles.lines import Critical, critical
     from gradflow.ensembles.theory import MeanField, mean_field
 
 __all__ = [
+    "Correlations",
     "Critical",
     "InputLaw",
     "MeanField",
+    "bulk_edge",
     "correlated",
+    "correlations",
     "critical",
     "exponents_by_rank",
     "mean_field",
@@ -32,10 +37,13 @@ __all__ = [
 ]
 
 _HOME = {
+    "Correlations": "correlation",
     "Critical": "lines",
     "InputLaw": "laws",
     "MeanField": "theory",
+    "bulk_edge": "edge",
     "correlated": "laws",
+    "correlations": "correlation",
     "critical": "lines",
     "exponents_by_rank": "density",
     "mean_field": "theory",

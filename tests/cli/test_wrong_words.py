@@ -29,6 +29,7 @@ VALID = {
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
     "figure": ["toy_power", "--quick", "--venue", "icml", "--format", "svg", "--out", "figures"],
+    "theory": ["rnn", "--init", "gaussian:1.5", "--input", "0.5", "--seed", "0", "--size", "256"],
 }
 # what no option takes, or not all: each is tried at every place
 WRONG = [

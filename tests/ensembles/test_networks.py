@@ -85,7 +85,7 @@ def test_the_stated_error_covers_the_reference():
             for seed in range(50)
             for found in [
                 gf.mean_field(
-                    cell, tied=False, method="sampled", size=800, steps=80, rng=seed, **case
+                    cell, tied=False, method="sampled", size=400, steps=40, rng=seed, **case
                 )
             ]
         ]
