@@ -121,7 +121,8 @@ def diagnose(
     elif len(made) > 1:
         print("\n".join(course_lines(Course(tuple(made)))))
     else:
-        print("\n".join(report_lines(found)))
+        for line in report_lines(found):
+            print(line, flush=True)
         if settled is not None:
             print(f"\nChecked: {settled!r}")
     if condition is not None:

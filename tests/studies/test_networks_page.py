@@ -24,7 +24,9 @@ def test_the_page_tells_what_its_blocks_give(tmp_path, monkeypatch):
     steps = int(re.search(r"under 1 % for\s+good after (\d+) steps", text)[1])
     assert abs(found.reach.loss_horizon.median - steps) <= 1
     assert found.reach.product_horizon.high <= 6
-    assert found.layers[0].remembering == 0
+    assert found.layers[0].remembering.high == 0
+    assert found.window == 5
+    assert found.growth is None
     assert found.layers[0].half_lives.high < 2
     best = next(one for one in found.remedies if one.name == "forget bias 5")
     assert 10**best.log10_left.median == pytest.approx(0.4, abs=0.15)
@@ -33,3 +35,9 @@ def test_the_page_tells_what_its_blocks_give(tmp_path, monkeypatch):
     assert turned.log10_left.median < -6
     assert again.good
     assert again.reach.log10_left.median > -1
+    assert told["module"].bias_ih_l0[24:48].tolist() == [5.0] * 24
+    course = told["course"]
+    assert min(one.reach.log10_left.median for one in course.found) > -1
+    each = told["each"]
+    assert each.subject.losses.last.tolist() == [40, 40, 40, 40, 30, 30]
+    assert each.reach.log10_left.count == 6

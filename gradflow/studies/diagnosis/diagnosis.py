@@ -23,7 +23,6 @@ from gradflow.studies.diagnosis.measures.reach import TOLERANCE, Reach, reach_of
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.measures.training import Training, training_of
 from gradflow.studies.diagnosis.record import Diagnosis
-from gradflow.studies.diagnosis.remedies import Remedy, remedies, remedies_of_training
 from gradflow.studies.diagnosis.subject.losses import Callback
 from gradflow.studies.diagnosis.subject.making import subjects_of
 from gradflow.studies.diagnosis.subject.subject import Subject
@@ -34,7 +33,7 @@ __all__ = ["STAGES", "diagnose"]
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
-STAGES = ("running the network", "reach", "layers", "paths", "training", "remedies")
+STAGES = ("running the network", "reach", "layers", "paths", "training")
 """What a diagnosis announces, in order; of a network of both directions, for each of them."""
 
 _WIDEST = 300  # states beyond which paths are not split
@@ -154,12 +153,6 @@ def _one(subject: Subject, need: int, lose: float, seed: int, progress: Progress
     progress(STAGES[4])
     training = _training(subject, need, left_out)
     good = reach.log10_left.median >= math.log10(TOLERANCE)
-    progress(STAGES[5])
-    tried: list[Remedy] = []
-    if not good:
-        tried += remedies(subject, need, seed)
-        if training is not None:
-            tried += remedies_of_training(subject, reach, training, need)
     return Diagnosis(
         verdict=verdict_of(subject, reach, need, good),
         good=good,
@@ -173,7 +166,7 @@ def _one(subject: Subject, need: int, lose: float, seed: int, progress: Progress
         training=training,
         window=None if training is None else training.window(lose),
         lose=lose,
-        remedies=tuple(tried),
+        seed=seed,
         left_out=left_out,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from gradflow.networks import Network
 from gradflow.studies.diagnosis.measures.band import Band
@@ -13,7 +14,7 @@ from gradflow.studies.diagnosis.measures.layers import LayerFindings
 from gradflow.studies.diagnosis.measures.reach import Reach
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.measures.training import Training
-from gradflow.studies.diagnosis.remedies import Remedy
+from gradflow.studies.diagnosis.remedies import Remedy, remedies, remedies_of_training
 from gradflow.studies.diagnosis.subject import Subject
 
 __all__ = ["Diagnosis"]
@@ -51,8 +52,8 @@ class Diagnosis:
         gradient on every sequence; ``None`` where none was found.
     lose
         That share.
-    remedies
-        What each change would do; computed where the verdict is not good.
+    seed
+        Of what is made up, and of freshly drawn remedies.
     ways
         Of a network that reads its input from both ends the diagnosis of each layer and direction.
         The numbers of the whole are then those of the worst direction of the last layer.
@@ -72,7 +73,7 @@ class Diagnosis:
     training: Training | None
     window: int | None
     lose: float
-    remedies: tuple[Remedy, ...]
+    seed: int
     left_out: Mapping[str, str]
     ways: tuple[Diagnosis, ...] = ()
 
@@ -80,6 +81,25 @@ class Diagnosis:
     def network(self) -> Network:
         """The network that was diagnosed."""
         return self.subject.network
+
+    @cached_property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What each change would do, where the verdict is not good; computed when it is asked for.
+
+        Changes of the weights, then those of training.
+        """
+        return tuple(self.each_remedy())
+
+    def each_remedy(self) -> Iterator[Remedy]:
+        """Yield the remedies one by one, each as soon as it is computed."""
+        if self.good:
+            return
+        if "remedies" in vars(self):
+            yield from self.remedies
+            return
+        yield from remedies(self.subject, self.need, self.seed)
+        if self.training is not None:
+            yield from remedies_of_training(self.subject, self.reach, self.training, self.need)
 
     def numbers(self) -> dict[str, float]:
         """Return the headline numbers by name; a horizon that is not reached is ``inf``."""

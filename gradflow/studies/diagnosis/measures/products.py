@@ -42,7 +42,7 @@ def product_reach(
         stop = run.steps - back
         steps = run.jacobians(range(max(stop - _TOGETHER, 0) + 1, stop + 1))[::-1]
         for at, step in enumerate(steps, back + 1):
-            product = product @ step
+            product = _times(product, step, run.layers)
             size = float(np.linalg.norm(product))
             if size > 0.0:
                 product = product / size
@@ -61,6 +61,14 @@ def product_reach(
     if rounding > math.log(share / 10):
         count = _counted(run, lag, share)
     return (_beyond(found + 1.0, run.steps) if horizon else math.nan), count
+
+
+def _times(left: Floats, right: Floats, layers: tuple[slice, ...]) -> Floats:
+    """Return the product of two matrices in which no layer acts on those below it."""
+    found = np.zeros_like(left)
+    for own in layers:
+        found[own.start :, own] = left[own.start :, own.start :] @ right[own.start :, own]
+    return found
 
 
 def _beyond(horizon: float, steps: int) -> float:

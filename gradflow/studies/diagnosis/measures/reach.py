@@ -55,8 +55,7 @@ class Reach:
 def reach_of(subject: Subject, need: int, *, whole: bool = True) -> Reach:
     """Measure the sequences that have a loss with ``need`` steps before it.
 
-    Not ``whole``, the horizon of the product is left out and its directions are those of the first
-    of them.
+    Not ``whole``, the horizons are left out: the gradient is pulled back as far as ``need``.
     """
     run = subject.run
     reasons = {}
@@ -83,7 +82,7 @@ def reach_of(subject: Subject, need: int, *, whole: bool = True) -> Reach:
             f"the whole Jacobian of {run.width} states is not formed (at most {_WIDEST})"
         )
     else:
-        singles = [subject.single(i) for i in chosen[: _PRODUCTS if whole else 1]]
+        singles = [subject.single(i) for i in chosen[:_PRODUCTS]]
         try:
             both = [product_reach(one, need, TOLERANCE, horizon=whole) for one in singles]
             product = spread(one[0] for one in both) if whole else None

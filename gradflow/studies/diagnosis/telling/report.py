@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from gradflow.networks import Layer
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
 from gradflow.studies.diagnosis.measures.spread import Spread, told
 from gradflow.studies.diagnosis.record import Diagnosis
+from gradflow.studies.diagnosis.remedies import Remedy
 from gradflow.studies.diagnosis.telling.numbers import (
     certified,
     growth_words,
@@ -19,22 +21,39 @@ from gradflow.studies.diagnosis.telling.numbers import (
 __all__ = ["report_lines"]
 
 
-def report_lines(found: Diagnosis) -> list[str]:
-    """Return the whole diagnosis, a line each, in the order in which it is told."""
-    lines = [f"{found.verdict}.", *_read_lines(found), *_reach_lines(found)]
-    lines += ["", "Layers"]
+def report_lines(found: Diagnosis) -> Iterator[str]:
+    """Yield the whole diagnosis, a line each, in the order in which it is told.
+
+    Remedies come last, each as soon as it is computed. Of a network of both directions the verdict
+    comes first, then each layer and direction as a diagnosis of its own.
+    """
+    if found.ways:
+        yield f"{found.verdict}."
+        for way in found.ways:
+            yield ""
+            yield from report_lines(way)
+        return
+    yield f"{found.verdict}."
+    yield from _read_lines(found)
+    yield from _reach_lines(found)
+    yield from ["", "Layers"]
     for layer in found.layers:
-        lines += _layer_lines(layer)
-    if found.paths:
-        lines += ["", f"Paths of the gradient at lag {found.need}"]
-        shares = [(told(share, percent), path) for path, share in list(found.paths.items())[:8]]
-        wide = max(len(share) for share, _ in shares)
-        lines += [f"  {share:>{wide}}  {path}" for share, path in shares]
-    lines += _training_lines(found) + _remedy_lines(found)
+        yield from _layer_lines(layer)
+    yield from _path_lines(found)
+    yield from _training_lines(found)
     if found.left_out:
-        lines += ["", "Not computed"]
-        lines += [f"  {what}: {why}" for what, why in found.left_out.items()]
-    return lines
+        yield from ["", "Not computed"]
+        yield from (f"  {what}: {why}" for what, why in found.left_out.items())
+    yield from _remedy_lines(found)
+
+
+def _path_lines(found: Diagnosis) -> list[str]:
+    if not found.paths:
+        return []
+    shares = [(told(share, percent), path) for path, share in list(found.paths.items())[:8]]
+    wide = max(len(share) for share, _ in shares)
+    title = f"Paths of the gradient at lag {found.need}"
+    return ["", title, *(f"  {share:>{wide}}  {path}" for share, path in shares)]
 
 
 def _read_lines(found: Diagnosis) -> list[str]:
@@ -142,32 +161,32 @@ def _layer_lines(layer: LayerFindings) -> list[str]:
     return lines
 
 
-def _remedy_lines(found: Diagnosis) -> list[str]:
+def _remedy_lines(found: Diagnosis) -> Iterator[str]:
+    yield ""
     if found.good:
-        return ["", "Nothing to mend for this lag: at least 1 % of the gradient is left."]
+        yield "Nothing to mend for this lag: at least 1 % of the gradient is left."
+        return
     before = told(found.reach.log10_left, power)
-    lines = ["", f"What a change would do to the gradient at lag {found.need} (now {before})"]
-    for one in found.remedies:
-        if one.log10_left is None:
-            lines.append(f"  {one.name}: {one.reason}")
-            continue
-        if one.effect:
-            lines.append(f"  {one.name}: as now; {one.effect}")
-            continue
-        directions = ""
-        if one.directions is not None and found.reach.directions is not None:
-            directions = (
-                f", usable directions {found.reach.directions.median:g} -> "
-                f"{one.directions.median:g}"
-            )
-        lines.append(f"  {one.name}: {told(one.log10_left, power)}{directions}")
-    lines += [
+    yield f"What a change would do to the gradient at lag {found.need} (now {before})"
+    for one in found.each_remedy():
+        yield f"  {one.name}: {_effect(one, found)}"
+    yield from [
         "  This is what the gradient would do; whether the network then learns is not computed.",
         "  For comparison, 24 LSTMs trained on the adding problem at lag 120: with a horizon under",
         "  15, 0 of 8 learned it; 27 to 38, 2 of 4; over 120, 7 of 12 (chrono biases 4 of 4).",
         "  GRUs of horizon 13 learned it 4 of 4 times, so the numbers say nothing across cells.",
     ]
-    return lines
+
+
+def _effect(one: Remedy, found: Diagnosis) -> str:
+    if one.log10_left is None:
+        return one.reason
+    if one.effect:
+        return f"as now; {one.effect}"
+    left, now = told(one.log10_left, power), found.reach.directions
+    if one.directions is None or now is None:
+        return left
+    return f"{left}, usable directions {now.median:g} -> {told(one.directions)}"
 
 
 def _spread_of_units(found: Spread) -> str:
