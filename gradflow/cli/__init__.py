@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
+"""ASK: the command line: cells, derive, report, diagnose, watch, figure, prove and verify.
 
 Exit codes: 0 done, 1 a check failed, or whoever reads the output has left (without a word),
 2 bad usage, 3 a file or the output that cannot be read or written, as on a full disk, 130
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradflow import __version__
-from gradflow.cli import diagnose, figure, theorems
+from gradflow.cli import diagnose, figure, theorems, watch
 from gradflow.cli.console import plain, progress
 from gradflow.cli.speaking import complain, place_of, silence, speakable, unicode_output
 from gradflow.errors import GradflowError, shown
@@ -32,6 +32,7 @@ app = App(
 )
 
 app.command(diagnose.diagnose)
+app.command(watch.watch)
 app.command(figure.figure)
 app.command(theorems.prove)
 app.command(theorems.verify)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gradflow as gf
 from gradflow.cli import app, main
 
 NETWORK = str(Path(__file__).parents[1] / "networks/files/lstm_1layer.safetensors")
@@ -17,10 +18,12 @@ VALID = {
     "derive": ["scalar", "--format", "text"],
     "report": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "r.html"],
     "diagnose": [NETWORK, "--need", "3"],
+    "watch": [NETWORK, "--input", "watched.npy"],
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
     "figure": ["toy_power", "--quick", "--venue", "icml", "--format", "svg", "--out", "figures"],
 }
+INPUTS = gf.read(NETWORK).layers[0].inputs
 # what no option takes, or not all: each is tried at every place
 WRONG = [
     "",
@@ -88,7 +91,7 @@ def test_every_command_is_tried():
 
 
 # each call that is right takes its second or more
-LONG = {"report", "diagnose", "prove", "figure"}
+LONG = {"report", "diagnose", "watch", "prove", "figure"}
 
 
 @pytest.mark.parametrize(
@@ -101,11 +104,13 @@ LONG = {"report", "diagnose", "prove", "figure"}
 )
 def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    np.save("watched.npy", np.ones((2, 5, INPUTS)))
     if (name, option) in {
         ("figure", "all"),
         ("prove", "all"),
         ("figure", "list"),
         ("diagnose", "json_"),
+        ("watch", "json_"),
     }:
         tried = ["x", "1.5", ""]
     else:
