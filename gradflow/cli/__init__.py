@@ -13,7 +13,7 @@ from typing import Literal
 from cyclopts import App, CycloptsError
 
 from gradflow import __version__
-from gradflow.cli import diagnose, figure, theorems, theory
+from gradflow.cli import diagnose, figure, theorems, theory, watch
 from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
 from gradflow.cli.pages import compare, report
@@ -38,6 +38,7 @@ app.command(run.run)
 app.command(report.report)
 app.command(compare.compare)
 app.command(diagnose.diagnose)
+app.command(watch.watch)
 app.command(figure.figure)
 app.command(theory.theory)
 app.command(theorems.prove)

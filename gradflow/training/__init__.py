@@ -1,8 +1,10 @@
 """WATCH: what training does to the gradient: tasks, a plain torch loop, a watch for any other."""
 
-from gradflow.training.learning import train
-from gradflow.training.reaching import Look
-from gradflow.training.record import Training
+from gradflow.training.beside.reaching import Look
+from gradflow.training.beside.watched import Watched
+from gradflow.training.beside.watching import watch
+from gradflow.training.loop.learning import train
+from gradflow.training.loop.record import Training
 from gradflow.training.tasks import (
     Batch,
     Task,
@@ -13,8 +15,6 @@ from gradflow.training.tasks import (
     temporal_order,
     vowels,
 )
-from gradflow.training.watched import Watched
-from gradflow.training.watching import watch
 
 __all__ = [
     "Batch",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gradflow as gf
 from gradflow.cli import app, main
 
 NETWORK = str(Path(__file__).parents[1] / "networks/files/lstm_1layer.safetensors")
@@ -26,11 +27,13 @@ VALID = {
         *("--out", "c.html"),
     ],
     "diagnose": [NETWORK, "--need", "3"],
+    "watch": [NETWORK, "--input", "watched.npy"],
     "prove": ["scalar", "--out", "bundles"],
     "verify": ["bundles"],
     "figure": ["toy_power", "--quick", "--venue", "icml", "--format", "svg", "--out", "figures"],
     "theory": ["rnn", "--init", "gaussian:1.5", "--input", "0.5", "--seed", "0", "--size", "256"],
 }
+INPUTS = gf.read(NETWORK).layers[0].inputs
 # what no option takes, or not all: each is tried at every place
 WRONG = [
     "",
@@ -98,7 +101,7 @@ def test_every_command_is_tried():
 
 
 # each call that is right takes its second or more
-LONG = {"report", "compare", "diagnose", "prove", "figure"}
+LONG = {"report", "compare", "diagnose", "watch", "prove", "figure"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,7 @@ LONG = {"report", "compare", "diagnose", "prove", "figure"}
 )
 def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    np.save("watched.npy", np.ones((2, 5, INPUTS)))
     if (name, option) in {
         ("figure", "all"),
         ("prove", "all"),
@@ -121,6 +125,7 @@ def test_wrong_words_end_in_a_sentence(name, option, words, tmp_path, monkeypatc
         ("run", "json_"),
         ("cells", "json_"),
         ("derive", "standalone"),
+        ("watch", "json_"),
     }:
         tried = ["x", "1.5", ""]
     else:

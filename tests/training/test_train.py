@@ -12,7 +12,7 @@ import pytest
 import gradflow as gf
 from gradflow import training
 from gradflow.errors import UsageError
-from gradflow.training.record import jumps_of
+from gradflow.training.loop.record import jumps_of
 
 pytest.importorskip("torch")
 

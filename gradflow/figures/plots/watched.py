@@ -16,7 +16,7 @@ from gradflow.given import record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gradflow.training.watched import Watched
+    from gradflow.training.beside.watched import Watched
 
 __all__ = ["plot_watched"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.drawable import Drawable
-from gradflow.training.record import jumps_of
+from gradflow.training.beside.reaching import Look
+from gradflow.training.loop.record import jumps_of
 
-__all__ = ["Watched"]
+__all__ = ["Watched", "recorded"]
 
 Floats = NDArray[np.float64]
 
@@ -88,3 +90,28 @@ class Watched(Drawable):
             f"<Watched {len(self.update)} looks, {len(self.loss)} updates: log10 reach at lag "
             f"{self.lags[middle]} {ends[0]:.2f} to {ends[1]:.2f}, {len(self.jumps())} jumps>"
         )
+
+
+def recorded(
+    lags: Sequence[int],
+    looks: Sequence[tuple[int, Look, float]],
+    updates: Sequence[tuple[float, float, float]],
+    fault: str = "",
+) -> Watched:
+    """Return looks, each with its update and rate times curvature, and losses with both norms."""
+    seen = [look for _, look, _ in looks]
+    told = np.array(updates, dtype=np.float64).reshape(-1, 3)
+    return Watched(
+        lags=np.array(lags),
+        update=np.array([update for update, _, _ in looks]),
+        reach=np.array([one.reach for one in seen]),
+        directions=np.array([one.directions for one in seen]),
+        exponent=np.array([one.exponent for one in seen]),
+        saturated=np.array([one.saturated for one in seen]),
+        dead=np.array([one.dead for one in seen]),
+        rate_curvature=np.array([rises for _, _, rises in looks]),
+        loss=told[:, 0],
+        norm=told[:, 1],
+        clipped=told[:, 2],
+        fault=fault,
+    )

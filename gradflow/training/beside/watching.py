@@ -8,23 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from gradflow.arrays import real_array, whole_number
+from gradflow.arrays import whole_number
 from gradflow.codegen.frameworks import library_torch
 from gradflow.errors import NotFiniteError, UsageError
-from gradflow.given import function, several
+from gradflow.given import function
 from gradflow.networks.formats.live import is_module
-from gradflow.training.hooks import Gradients, hooked
-from gradflow.training.reaching import Look
-from gradflow.training.rising import curvature
-from gradflow.training.subject import Subject, blamed
-from gradflow.training.tasks.task import Batch, Task
-from gradflow.training.watched import Watched
+from gradflow.training.beside.hooks import Gradients, hooked
+from gradflow.training.beside.probing import chosen_lags, probed
+from gradflow.training.beside.reaching import Look
+from gradflow.training.beside.rising import curvature
+from gradflow.training.beside.subject import Subject, blamed
+from gradflow.training.beside.watched import Watched, recorded
 
 __all__ = ["Watching", "watch"]
-
-_PROBES, _LAGS = 6, 16
 
 
 @contextmanager
@@ -95,17 +91,8 @@ def watch(
     (array([0, 1]), (2, 2, 9))
     """
     every = whole_number(every, "watch: every", 1, 10**9)
-    x, y = _probe(probe)
-    if lags is None:
-        steps = x.shape[1]
-        chosen = list(range(0, steps, max(1, math.ceil(steps / _LAGS))))
-    else:
-        chosen = [
-            whole_number(n, "watch: a lag", 0, x.shape[1])
-            for n in several(lags, "watch: lags", "lags")
-        ]
-        if not chosen:
-            raise UsageError("watch: lags is empty; give one or more.")
+    x, y = probed(probe)
+    chosen = chosen_lags(lags, x.shape[1])
     if loss is not None:
         function(loss, "watch: loss")
     watched = is_module(subject)
@@ -166,22 +153,7 @@ class Watching:
 
     def record(self) -> Watched:
         """Return what was seen until now."""
-        looks = [look for _, look, _ in self._looks]
-        told = np.array(self._updates, dtype=np.float64).reshape(-1, 3)
-        return Watched(
-            lags=np.array(self._lags),
-            update=np.array([update for update, _, _ in self._looks]),
-            reach=np.array([one.reach for one in looks]),
-            directions=np.array([one.directions for one in looks]),
-            exponent=np.array([one.exponent for one in looks]),
-            saturated=np.array([one.saturated for one in looks]),
-            dead=np.array([one.dead for one in looks]),
-            rate_curvature=np.array([rises for _, _, rises in self._looks]),
-            loss=told[:, 0],
-            norm=told[:, 1],
-            clipped=told[:, 2],
-            fault=self.fault,
-        )
+        return recorded(self._lags, self._looks, self._updates, self.fault)
 
     def _bad(self, inputs: Any) -> None:
         """Say where a gradient stops being finite, on these inputs or else on the probe."""
@@ -195,32 +167,3 @@ class Watching:
 
     def __repr__(self) -> str:
         return f"<Watching: {len(self._updates)} updates, {len(self._looks)} looks>"
-
-
-def _probe(probe: Any) -> tuple[Any, Any]:
-    """Return up to six sequences (sequences, T, inputs), and what is to be said, or ``None``."""
-    if isinstance(probe, Task):
-        probe = probe.held_out
-    if isinstance(probe, Batch):
-        probe = (probe.x, probe.y)
-    given, y = probe if isinstance(probe, tuple) and len(probe) == 2 else (probe, None)
-    x = real_array(_host(given), "watch: probe", "x", many=True)
-    x = x[None] if x.ndim == 2 else x
-    if x.ndim != 3 or 0 in x.shape:
-        raise UsageError(
-            f"watch: probe has x of shape {x.shape}; it is (sequences, T, inputs), at least one "
-            "step."
-        )
-    if y is None:
-        return x[:_PROBES], None
-    target = np.asarray(_host(y))
-    if target.dtype.kind not in "iuf" or not target.ndim or len(target) != len(x):
-        raise UsageError(
-            f"watch: probe has y of shape {target.shape}; it is one row of classes or values for "
-            f"each of {len(x)} sequences."
-        )
-    return x[:_PROBES], target.reshape(len(x), -1)[:_PROBES]
-
-
-def _host(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value

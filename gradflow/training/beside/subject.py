@@ -18,8 +18,8 @@ from gradflow.networks import Network, read
 from gradflow.networks.formats.live import is_module
 from gradflow.spectra import locate, run
 from gradflow.spectra.trajectory import Trajectory
-from gradflow.training.model import read_part
-from gradflow.training.reaching import Look, Ran, covector_of, look
+from gradflow.training.beside.reaching import Look, Ran, covector_of, look
+from gradflow.training.loop.model import read_part
 
 __all__ = ["Subject", "blamed"]
 
@@ -53,7 +53,7 @@ class Subject:
 
     @classmethod
     def of(cls, subject: Any, x: Floats, y: NDArray[Any] | None) -> Subject:
-        """Return a module, or a pair of cell and arrays, as it is now.
+        """Return a module, a network, or a pair of cell and arrays, as it is now.
 
         Raises ``UsageError`` for anything else, and what ``gradflow.read`` raises.
         """
@@ -65,25 +65,29 @@ class Subject:
                 head = _head(subject)
                 return cls(network=_cell_of(inner), params=params, head=head, x=x, y=y)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # said once, when watching began
-                network = read(subject)
-            dense = network.head
-            head = None
-            if dense is not None:
-                bias = np.zeros(len(dense.weight)) if dense.bias is None else dense.bias
-                head = dense.weight, bias
-            first, *others = network.layers
-            bare = first.between.norm is None and not first.between.residual
-            if not others and bare and first.direction == "forward" and first.initial is None:
-                # one cell by itself costs a quarter of a stack of one
-                return cls(network=first.cell, params=first.params, head=head, x=x, y=y)
-            return cls(network=network, params={}, head=head, x=x, y=y)
+                warnings.simplefilter("ignore", UserWarning)  # what is assumed, at every look
+                return cls._read(read(subject), x, y)
+        if isinstance(subject, Network):
+            return cls._read(subject, x, y)
         if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
             return cls(network=get(subject[0]), params=subject[1], head=None, x=x, y=y)
         raise UsageError(
             f"watch: the subject is a {type(subject).__name__}; give a torch module, or a pair of "
             "a cell and its arrays."
         )
+
+    @classmethod
+    def _read(cls, network: Network, x: Floats, y: NDArray[Any] | None) -> Subject:
+        dense, head = network.head, None
+        if dense is not None:
+            bias = np.zeros(len(dense.weight)) if dense.bias is None else dense.bias
+            head = dense.weight, bias
+        first, *others = network.layers
+        bare = first.between.norm is None and not first.between.residual
+        if not others and bare and first.direction == "forward" and first.initial is None:
+            # one cell by itself costs a quarter of a stack of one
+            return cls(network=first.cell, params=first.params, head=head, x=x, y=y)
+        return cls(network=network, params={}, head=head, x=x, y=y)
 
     def run(self) -> Ran:
         """Run it over its sequences."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.given import real_number
-from gradflow.training.reaching import Look
+from gradflow.training.beside.reaching import Look
 from gradflow.training.tasks.task import Task
 
 __all__ = ["JUMP", "Training", "jumps_of"]

@@ -17,12 +17,12 @@ from gradflow.codegen.frameworks import library_torch
 from gradflow.errors import UsageError
 from gradflow.given import choice, instance, real_number, several
 from gradflow.networks.formats.live import is_module
-from gradflow.training.bank import Bank, banked, flushed
-from gradflow.training.descending import OPTIMIZERS, clipped
-from gradflow.training.model import with_read_out
-from gradflow.training.reaching import Look
-from gradflow.training.record import Training
-from gradflow.training.subject import Subject, blamed
+from gradflow.training.beside.reaching import Look
+from gradflow.training.beside.subject import Subject, blamed
+from gradflow.training.loop.bank import Bank, banked, flushed
+from gradflow.training.loop.descending import OPTIMIZERS, clipped
+from gradflow.training.loop.model import with_read_out
+from gradflow.training.loop.record import Training
 from gradflow.training.tasks.task import Task
 
 __all__ = ["train"]

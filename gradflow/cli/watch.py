@@ -1,0 +1,64 @@
+"""``gradflow watch FILES``: what a training did to the gradient, from the checkpoints it left."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["watch"]
+
+
+def watch(
+    files: tuple[Path, ...],
+    /,
+    *,
+    input: Annotated[Path, Parameter(name="--input")],
+    targets: Path | None = None,
+    lag: tuple[int, ...] = (),
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Look at the checkpoints of a training: how far the gradient reached at each.
+
+    gradflow watch run-0.pt run-50.pt run-100.pt --input x.npy --targets y.npy
+
+    Beside a training that runs, use gradflow.watch of Python.
+
+    Parameters
+    ----------
+    files
+        Files of weights, such as `gradflow diagnose` reads, in their order.
+    input
+        A .npy file of sequences (sequences, T, inputs), of which six are taken.
+    targets
+        A .npy file of classes or values, a row a sequence, for the loss of the network's own head;
+        a random linear read-out by default.
+    lag
+        Lags at which reach is measured, the middle one of which is in the table; up to 16, evenly
+        spaced, by default.
+    json_
+        Print all numbers as JSON.
+    """
+    from gradflow.training.beside.afterwards import array_of, look_back
+
+    x = array_of(input, "--input")
+    probe = x if targets is None else (x, array_of(targets, "--targets"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file
+        found = look_back(files, probe, lag or None)
+    if not json_:
+        print("\n".join(found.lines()))
+        return
+    reach = [[[_or_none(v) for v in row] for row in one] for one in found.reach.tolist()]
+    told = {"update": found.update.tolist(), "lags": found.lags.tolist(), "log_reach": reach}
+    for name in ("directions", "exponent", "saturated", "dead"):
+        told[name] = [_or_none(v) for v in getattr(found, name).tolist()]
+    print(json.dumps(told, indent=2))
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

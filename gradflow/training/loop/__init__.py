@@ -1,0 +1,1 @@
+"""A plain loop: networks of one cell, their steps downhill, what was recorded."""

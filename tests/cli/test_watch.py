@@ -1,0 +1,67 @@
+"""``gradflow watch``: checkpoints afterwards, the same numbers as a watch beside the loop."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import gradflow as gf
+from gradflow.cli import main
+
+X = np.random.default_rng(0).standard_normal((3, 9, 2))
+
+
+def checkpoints(folder, count=3):
+    """Save a network whose recurrent map shrinks, and its input."""
+    params = gf.cells.lstm.init(hidden=3, inputs=2, rng=0)
+    files = []
+    for k in range(count):
+        scaled = {n: a * 0.5**k if n.startswith("U") else a for n, a in params.items()}
+        files.append(folder / f"run1-{50 * k}.npz")
+        np.savez(files[-1], **scaled)
+    np.save(folder / "x.npy", X)
+    return [str(f) for f in files], params
+
+
+def asked(*words):
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return ended.value.code
+
+
+def run(capsys, *words):
+    assert asked("watch", *words) == 0
+    return capsys.readouterr().out
+
+
+def test_the_numbers_are_those_of_each_file(tmp_path, capsys):
+    files, params = checkpoints(tmp_path)
+    found = json.loads(run(capsys, *files, "--input", str(tmp_path / "x.npy"), "--json"))
+    assert found["update"] == [0, 50, 100]
+    assert found["lags"] == list(range(9))
+    row = np.random.default_rng(0).standard_normal(3) / math.sqrt(3)
+    for k, reach in enumerate(found["log_reach"]):
+        scaled = {n: a * 0.5**k if n.startswith("U") else a for n, a in params.items()}
+        ran = gf.run("lstm", scaled, X)
+        logs = ran.gradient_decay(ran.covector({"h": row})).log_norm
+        assert np.abs(np.array(reach) - (logs - logs[:, :1])[:, :9]).max() < 1e-10
+    lines = run(capsys, *files, "--input", str(tmp_path / "x.npy"), "--lag", "3").splitlines()
+    assert lines[0] == "lag 3"
+    assert len(lines) == 5
+
+
+def test_what_is_missing_is_told(tmp_path, capsys):
+    files, _ = checkpoints(tmp_path, 1)
+    assert asked("watch", *files, "--input", str(tmp_path / "none.npy")) == 3
+    assert "--input:" in capsys.readouterr().err
+    assert asked("watch", *files, "--input", str(tmp_path / "x.npy"), "--lag", "10") == 2
+    assert "a lag is 10; it must be a whole number from 0 to 9" in capsys.readouterr().err
+    (tmp_path / "odd.npy").write_text("1 2 3", "utf-8")
+    assert asked("watch", *files, "--input", str(tmp_path / "odd.npy")) == 3
+    assert "is no file of NumPy" in capsys.readouterr().err
+    (tmp_path / "text.npy").write_bytes(b"")
+    assert asked("watch", *files, "--input", str(tmp_path / "text.npy")) == 3
+    np.save(tmp_path / "wide.npy", np.ones((2, 5, 3)))
+    assert asked("watch", *files, "--input", str(tmp_path / "wide.npy")) == 2
+    assert "input" in capsys.readouterr().err
