@@ -52,7 +52,7 @@ def test_what_is_set_is_what_was_written():
     assert latex_to_typst("x, y", False) == r"$x \, y$"
     assert latex_to_typst(r"\operatorname{diag}(f)", False) == r'$op("diag") \( f \)$'
     assert latex_to_typst("a - 1", False) == "$a - 1$"
-    assert latex_to_typst(r"\text{say " "hi" "}", False) == '$"say hi"$'
+    assert latex_to_typst(r"\text{say}", False) == '$"say"$'
     assert string('"\\') == r'"\"\\"'
 
 
