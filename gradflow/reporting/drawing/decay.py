@@ -23,8 +23,8 @@ _DEEPEST = -8
 _MOST_TICKS = 6
 # Pixels that a name along the axis takes.
 _APART = 70
-# And that its widest letter takes.
-_LETTER = 7.6
+# Letters of a name for which there is room at the right.
+_MOST = 9
 
 
 def draw_decay(
@@ -144,11 +144,10 @@ def _names(
     subject: str,
 ) -> list[Mark]:
     marks: list[Mark] = []
-    most = int(frame.right / _LETTER)
     places = apart([y for _, y in ends], 15, frame.top, frame.height - frame.bottom - 2)
     for (name, _), y in zip(ends, places, strict=True):
         at = (frame.width - frame.right + 6.0, y + 4)
-        marks.append(_name(name, at, subject, most))
+        marks.append(_name(name, at, subject))
     taken: list[tuple[float, float]] = []
     for name, x in sorted(leaving, key=lambda one: one[1]):
         left = x < frame.left + 60
@@ -157,13 +156,13 @@ def _names(
         while any(abs(here - a) < _APART and abs(y - b) < 14 for a, b in taken):
             y -= 16
         taken.append((here, y))
-        marks.append(_name(name, (here, y), subject, most, left))
+        marks.append(_name(name, (here, y), subject, left))
     return marks
 
 
-def _name(name: str, at: tuple[float, float], subject: str, most: int, start: bool = True) -> Label:
+def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) -> Label:
     mine = name == subject
-    shown = name if len(name) <= most else f"{name[: most - 1]}…"
+    shown = name if len(name) <= _MOST else f"{name[: _MOST - 1]}…"
     return Label(
         at=at,
         text=shown,
