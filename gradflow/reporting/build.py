@@ -95,7 +95,7 @@ def report(
         A cell, its name, or ``"FILE.py:NAME"``.
     out
         File to write; its folder is made if it is missing. Its ending says the format: ``.html``,
-        ``.tex``, ``.md``, ``.json`` or ``.ipynb``.
+        ``.pdf``, ``.tex``, ``.md``, ``.json`` or ``.ipynb``.
     hidden, steps, input, init, seed, seeds, need, state
         As in :func:`gradflow.studies.study`.
     format

@@ -53,8 +53,8 @@ def report(
     need
         The lag that the task needs; 100 by default.
     out
-        File to write; by default reports/CELL.html. Its ending says the format: html, tex, md,
-        json or ipynb.
+        File to write; by default reports/CELL.html. Its ending says the format: html, pdf, tex,
+        md, json or ipynb.
     format
         The format, whatever the ending.
     json_

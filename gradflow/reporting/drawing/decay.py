@@ -23,6 +23,8 @@ _DEEPEST = -8
 _MOST_TICKS = 6
 # Pixels that a name along the axis takes.
 _APART = 70
+# Letters of a name for which there is room at the right.
+_MOST = 9
 
 
 def draw_decay(
@@ -160,7 +162,7 @@ def _names(
 
 def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) -> Label:
     mine = name == subject
-    shown = name if len(name) <= 12 else f"{name[:11]}…"
+    shown = name if len(name) <= _MOST else f"{name[: _MOST - 1]}…"
     return Label(
         at=at,
         text=shown,

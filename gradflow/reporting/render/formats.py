@@ -44,8 +44,15 @@ def _notebook(report: Report, stem: str, call: str) -> Files:
     return {f"{stem}.ipynb": render_notebook(report, call)}
 
 
+def _pdf(report: Report, stem: str, call: str) -> Files:
+    from gradflow.reporting.render.pdf.compiled import render_pdf
+
+    return {f"{stem}.pdf": render_pdf(report)}
+
+
 FORMATS: Mapping[str, Callable[[Report, str, str], Files]] = {
     "html": _html,
+    "pdf": _pdf,
     "tex": _latex,
     "md": _markdown,
     "json": _json,

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import cache
 from html import escape
 
-from gradflow.reporting.drawing.scene import TONES, Area, Dot, Label, Line, Point, Scene
+from gradflow.reporting.drawing.scene import PATHS, TONES, Area, Dot, Label, Line, Point, Scene
 
-__all__ = ["scene_svg", "standing_alone"]
+__all__ = ["path_colours", "scene_svg", "standing_alone"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _XMLNS = ' xmlns="http://www.w3.org/2000/svg"'
@@ -32,6 +32,11 @@ _COLOURS = {
     "path-7": "#b8a800",
     "path-8": "#8c8c86",
 }
+
+
+def path_colours() -> list[str]:
+    """Return the colours of the paths in order, where there is no style sheet."""
+    return [_COLOURS[f"path-{number}"] for number in range(1, PATHS + 1)]
 
 
 def scene_svg(scene: Scene, kind: str, title: str) -> str:
