@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.coq import check as coq_check
 from gradflow.proofs.coq.scripts import Script
+from gradflow.proofs.measuring.margin import Margin, Measure
 from gradflow.prose import ascii_text, latex_text
-
-if TYPE_CHECKING:
-    from gradflow.spectra import Trajectory
 
 PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
 REFUTED = "REFUTED"
@@ -34,46 +32,6 @@ MEANING = {
     FOREIGN: "the statement is not gradflow's own: nothing was checked",
     NOT_PROVED: "Coq did not accept the script: the statement may be true, and is not proved",
 }
-
-
-@dataclass(frozen=True)
-class Margin:
-    """A bound beside what was measured on a real run, in floating point.
-
-    ``side`` is ``"above"`` for an upper bound and ``"below"`` for a lower one; ``bound`` is
-    ``None`` where the theorem's condition does not hold on that run, so that it says nothing.
-    """
-
-    measured: float
-    bound: float | None
-    side: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the measurement respects the bound, up to rounding."""
-        if self.bound is None:
-            return True
-        slack = 1e-9 * max(abs(self.bound), abs(self.measured))
-        gap = self.bound - self.measured if self.side == "above" else self.measured - self.bound
-        return gap >= -slack
-
-    @property
-    def tightness(self) -> float | None:
-        """Smaller of the two over the larger: 1 where the bound is attained."""
-        if self.bound is None:
-            return None
-        low, high = sorted((self.measured, self.bound))
-        return low / high if high > 0 else 1.0
-
-    def __str__(self) -> str:
-        """Return both numbers in words."""
-        if self.bound is None:
-            return f"measured {self.measured:.4g}; the condition does not hold on this run"
-        word = "at most" if self.side == "above" else "at least"
-        return f"measured {self.measured:.4g}, {word} {self.bound:.4g}"
-
-
-Measure = Callable[["Trajectory"], Margin]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

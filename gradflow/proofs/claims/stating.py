@@ -19,6 +19,7 @@ from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.typeset import PROSE, Letters
 from gradflow.proofs.coq.files import Build
 from gradflow.proofs.coq.scripts import Premise, Theorem
+from gradflow.proofs.measuring.margin import Measure
 
 _MARK = re.compile(r"<<(\w+)>>")
 
@@ -93,6 +94,7 @@ def stated(
     name: str,
     evidence: Sequence[Mapping[str, Any]],
     build: Build,
+    measure: Measure,
     **values: str,
 ) -> Claim:
     """Return the claim whose words and Coq text lie in the package under ``name``.
@@ -107,6 +109,8 @@ def stated(
         What certifies it without Coq.
     build
         What makes the Coq files.
+    measure
+        What the theorem says on a run of the cell.
     values
         LaTeX of what is computed.
     """
@@ -116,5 +120,6 @@ def stated(
         hypotheses=assumed(script.premises, Letters(cell, {}, PROSE), values),
         evidence=tuple(evidence),
         script=script,
+        measure=measure,
         **told(texts(name), values),
     )

@@ -441,16 +441,13 @@ Proof.
 Qed.
 Lemma sum_abs_nonneg n (f : vec) : 0 <= sum n (fun j => Rabs (f j)).
 Proof. apply sum_nonneg; intros; apply Rabs_pos. Qed.
-(* The argument of a gate is at most a where b + |W| X + |U| is, row by row. *)
-Lemma gate_most n m U W b h x X a i : (forall j, (j < n)%nat -> -1 <= h j <= 1) ->
-  (forall j, (j < m)%nat -> Rabs (x j) <= X) ->
-  b + sum m (fun j => Rabs (W i j)) * X + sum n (fun j => Rabs (U i j)) <= a ->
-  sigmoid (mat n U h i + mat m W x i + b) <= sigmoid a.
+(* A gate is at most sigmoid a where its argument is, for every h in [-1, 1]. *)
+Lemma gate_most n U h w b a i : (forall j, (j < n)%nat -> -1 <= h j <= 1) ->
+  w + b + sum n (fun j => Rabs (U i j)) <= a -> sigmoid (mat n U h i + w + b) <= sigmoid a.
 Proof.
-  intros Hh Hx Ha; apply sigmoid_le.
+  intros Hh Ha; apply sigmoid_le.
   pose proof (mat_most n U h i 1 (fun j Hj => Rabs_le _ _ (Hh j Hj))) as A.
-  pose proof (mat_most m W x i X Hx) as B.
-  apply abs_range in A; apply abs_range in B; lra.
+  apply abs_range in A; lra.
 Qed.
 Lemma nrm_map n m d W k c x : (forall i, (i < n)%nat -> Rabs (d i) <= c) -> 0 <= c -> ub n m (mat m W) k ->
   nrm n (fun i => d i * mat m W x i) <= c * k * nrm m x.

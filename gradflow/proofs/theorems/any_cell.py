@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gradflow.cells.cell import Cell
 from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
@@ -17,16 +15,14 @@ from gradflow.proofs.bounding.invariants import unit_invariants
 from gradflow.proofs.bounding.norms import StepBound
 from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.claims import evidence
-from gradflow.proofs.claims.claim import Claim, Margin
+from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.derivation import block_latex, derivation
 from gradflow.proofs.claims.stating import assumed, filled, texts, told
 from gradflow.proofs.claims.typeset import FORMULA, PROSE, Letters
 from gradflow.proofs.coq.files import lower_file, upper_file
 from gradflow.proofs.coq.scripts import Premise, Script
 from gradflow.proofs.coq.terms import NotExportedError
-from gradflow.proofs.weights.along import cone_along, outside
-from gradflow.proofs.weights.values import measure
-from gradflow.spectra import Trajectory
+from gradflow.proofs.measuring import any_cell
 
 SAID = "any_cell"
 """The text file."""
@@ -75,7 +71,7 @@ def upper(cell: Cell) -> Claim:
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
         script=built,
         assumes=assumed(map(of_a_run, given), prose),
-        measure=partial(_above, bound),
+        measure=partial(any_cell.above, bound),
         **told(texts(SAID)[entry], values)
         | ({"scope": missing} if missing else {})
         | (
@@ -116,7 +112,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
         ),
         evidence=(evidence.step(found.step), *near),
         script=built,
-        measure=partial(_below, found),
+        measure=partial(any_cell.below, found),
         **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
     )
 
@@ -160,32 +156,3 @@ def _matrix(bound: StepBound, letters: Letters) -> str:
     cells = [letters.polynomial(b.bound) for b in bound.blocks]
     rows = [" & ".join(cells[k * size : (k + 1) * size]) for k in range(size)]
     return r" \\ ".join(rows)
-
-
-def product_of(run: Trajectory) -> np.ndarray:
-    """Return ``P(T, 0)`` of a run, in floating point."""
-    whole = np.eye(run.width)
-    for j in run.jacobians():
-        whole = j @ whole
-    return whole
-
-
-def _above(bound: StepBound, run: Trajectory) -> Margin:
-    if [b.bound for b in bounds(run.cell, free=outside(run)).blocks] != [
-        b.bound for b in bound.blocks
-    ]:
-        return Margin(float(np.linalg.norm(product_of(run), 2)), None, "above")
-    values = measure(bound.variables, bound.expressions, run)
-    measured = float(np.linalg.norm(product_of(run), 2))
-    return Margin(measured, bound.number(values, run.steps), "above")
-
-
-def _below(found: Carousel, run: Trajectory) -> Margin:
-    applies = carousel(run.cell, outside(run))
-    same = applies is not None and applies.step == found.step
-    cone = cone_along(found, run) if same else None
-    whole = product_of(run)
-    part = run.parts[found.part]
-    block = whole if len(run.cell.states) == 1 else whole[part, part]
-    measured = float(np.linalg.svd(block, compute_uv=False).min())
-    return Margin(measured, None if cone is None else float(cone.rate) ** run.steps, "below")

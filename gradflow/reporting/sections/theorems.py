@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gradflow.proofs.claims.claim import CERTIFIED, OBSERVED, REFUTED, Claim, Margin
+from gradflow.proofs.claims.claim import CERTIFIED, OBSERVED, REFUTED, Claim
+from gradflow.proofs.measuring.margin import Margin
 from gradflow.proofs.theorems import theorems
 from gradflow.provenance import command
 from gradflow.reporting.document.blocks import Block, Details, Equation, Heading, Paragraph, Table

@@ -1,12 +1,12 @@
 Proof.
-  intros X a_z a_r k_g k_z k_r rho (g0 & z0 & r0) Az Ar HU HR r1.
+  intros a_z a_r k_g k_z k_r rho (g0 & z0 & r0) Az Ar HU HR r1.
   pose proof (sigmoid_range a_z) as [Z0 Z1]; pose proof (sigmoid_range a_r) as [R0 R1].
   set (m := k_g * (sigmoid a_r + / 4 * k_r)) in *.
   assert (m0 : 0 <= m) by (apply Rmult_le_pos; lra).
   assert (rho0 : 0 < rho) by (assert (0 <= (1 - sigmoid a_z) * m) by (apply Rmult_le_pos; lra); lra).
   assert (m1 : m < 1) by (apply (Rmult_lt_reg_l (1 - sigmoid a_z)); lra).
   split; [|intros eps T e0; apply recovery; auto].
-  intros T s r ds M B HX H D0; exists (drun F dF T (s r) ds); split;
+  intros T s r ds M B H D0; exists (drun F dF T (s r) ds); split;
     [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
   assert (Box : forall t, box (run F t (s r))).
   { intros t; apply (run_keeps F box (fun _ _ => True) (s r) t keeps B (fun _ _ => Logic.I) t (le_n t)). }
@@ -15,7 +15,7 @@ Proof.
   { intros W n x c i Hx c0 k Hk; eapply Rle_trans; [apply (mat_most n W x i c Hx)|].
     apply Rmult_le_compat_r; [exact c0 | exact Hk]. }
   induction T as [|t IH]; [intros i Hi; rewrite pow_O, Rmult_1_l; apply D0, Hi|].
-  specialize (IH ltac:(intros k j Hk; apply HX; lia)); intros i Hi.
+  intros i Hi.
   set (z := run F t (s r)) in *; set (x := drun F dF t (s r) ds 0%nat) in *.
   set (c := rho ^ t * M) in *.
   assert (c0 : 0 <= c) by (pose proof (IH i Hi); pose proof (Rabs_pos (x i)); lra).
@@ -27,8 +27,7 @@ Proof.
     Rabs (v_r t z j * x j + (z 0%nat j * v_r t z j * (1 - v_r t z j)) * mat n_hidden p_U_r x j)
       <= (sigmoid a_r + / 4 * k_r) * c).
   { intros j Hj; destruct (HU j Hj) as (_ & _ & Kr).
-    pose proof (gate_most n_hidden n_input p_U_r p_W_r (p_b_r j) (z 0%nat) (x_x t) X a_r j Bt
-      (fun k Hk => HX t k (Nat.lt_succ_diag_r t) Hk) (Ar j Hj)) as Rm.
+    pose proof (gate_most n_hidden p_U_r (z 0%nat) (v_W_r_x t j) (p_b_r j) a_r j Bt (Ar t j Hj)) as Rm.
     pose proof (sigmoid_range (v_U_r_h t z j + v_W_r_x t j + p_b_r j)) as Rr.
     change (0 < v_r t z j < 1) in Rr; change (v_r t z j <= sigmoid a_r) in Rm.
     pose proof (Sc p_U_r n_hidden x c j IH c0 k_r Kr) as U; pose proof (Bt j Hj) as Bj.
@@ -37,8 +36,7 @@ Proof.
     - rewrite (Rmult_assoc (/ 4)); apply abs_mul; [|exact U].
       rewrite Rmult_assoc, <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply quarter, Rr]. }
   destruct (HU i Hi) as (Kg & Kz & _); pose proof (Bt i Hi) as Bi.
-  pose proof (gate_most n_hidden n_input p_U_z p_W_z (p_b_z i) (z 0%nat) (x_x t) X a_z i Bt
-    (fun k Hk => HX t k (Nat.lt_succ_diag_r t) Hk) (Az i Hi)) as Zm.
+  pose proof (gate_most n_hidden p_U_z (z 0%nat) (v_W_z_x t i) (p_b_z i) a_z i Bt (Az t i Hi)) as Zm.
   pose proof (sigmoid_range (v_U_z_h t z i + v_W_z_x t i + p_b_z i)) as Zr.
   change (0 < v_z t z i < 1) in Zr; change (v_z t z i <= sigmoid a_z) in Zm.
   pose proof (tanh_range (v_U_g_out t z i + v_W_g_x t i + p_b_g i) : -1 < v_g t z i < 1) as G.
