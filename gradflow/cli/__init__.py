@@ -1,4 +1,4 @@
-"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | verify``.
+"""ASK: the command line, ``gradflow cells | derive | report | diagnose | figure | prove | ...``.
 
 Exit codes: 0 done, 1 a check failed, or whoever reads the output has left (without a word),
 2 bad usage, 3 a file or the output that cannot be read or written, as on a full disk, 130
@@ -34,6 +34,7 @@ app = App(
 app.command(diagnose.diagnose)
 app.command(figure.figure)
 app.command(theorems.prove)
+app.command(theorems.theorem)
 app.command(theorems.verify)
 
 

@@ -11,6 +11,7 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
+    "Card": "cards.card",
     "CertifiedGradient": "certified.gradient.certified",
     "CertifiedProducts": "certified.along.products",
     "Claim": "claims.claim",
@@ -28,6 +29,7 @@ _HOME = {
     "bound_below": "weights.along",
     "bounds": "bounding.step",
     "box_bound": "weights.boxes",
+    "card": "cards.card",
     "carousel": "bounding.carousels",
     "carousel_invariant": "bounding.invariants",
     "certify": "certified.certifying",

@@ -9,11 +9,12 @@ from html import escape
 from textwrap import shorten
 from typing import Any
 
+from gradflow.proofs.cards.environment import environment
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.coq import check as coq_check
 from gradflow.proofs.coq.scripts import Script
 from gradflow.proofs.measuring.margin import Margin, Measure
-from gradflow.prose import ascii_text, latex_text
+from gradflow.prose import ascii_text
 
 PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
 REFUTED = "REFUTED"
@@ -67,6 +68,12 @@ class Claim:
         What the Coq file or the evidence leaves out, if anything.
     measure
         Measures the margin on a run.
+    title
+        What it is about, in a few words.
+    display
+        The formula a line each where it is long, for a narrow page; by default the formula.
+    sources
+        Keys of the literature that it comes from, as in :mod:`gradflow.proofs.cards.sources`.
     """
 
     name: str
@@ -84,6 +91,9 @@ class Claim:
     scope: str = ""
     measure: Measure | None = field(default=None, compare=False)
     margin: Margin | None = None
+    title: str = ""
+    display: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return one line; the level only where it has been asked for, for it may run Coq."""
@@ -119,13 +129,12 @@ class Claim:
 
     def latex(self) -> str:
         """Return the statement as a LaTeX theorem, with its proof."""
-        given = "".join(f"\n\\item {latex_text(h)}" for h in self.hypotheses)
-        listed = f"\n\\begin{{itemize}}{given}\n\\end{{itemize}}" if given else ""
-        proof = "\\\\\n".join(latex_text(line) for line in self.proof)
-        return (
-            f"\\begin{{theorem}}[{latex_text(self.name)}]\n{latex_text(self.words)}{listed}\n"
-            f"\\[ {self.formula} \\]\n\\end{{theorem}}\n"
-            f"\\begin{{proof}}\n{proof}\n\\end{{proof}}"
+        return environment(
+            title=self.title or self.name,
+            words=self.words,
+            display=self.display or (self.formula,),
+            hypotheses=self.hypotheses,
+            proof=self.proof,
         )
 
     def plain(self) -> Claim:

@@ -41,11 +41,14 @@ def told(said: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
     """Return texts as arguments of a :class:`Claim`, values put in; the rest is for Coq."""
     found: dict[str, Any] = {
         key: filled(said[key], values)
-        for key in ("name", "words", "formula", "witness", "false", "scope")
+        for key in ("name", "title", "words", "formula", "witness", "false", "scope")
         if key in said
     }
-    if "proof" in said:
-        found["proof"] = tuple(filled(line, values) for line in said["proof"])
+    if "sources" in said:
+        found["sources"] = tuple(said["sources"])
+    for key in ("proof", "display"):
+        if key in said:
+            found[key] = tuple(filled(line, values) for line in said[key])
     return found
 
 

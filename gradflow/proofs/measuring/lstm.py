@@ -66,7 +66,7 @@ def opened(run: Trajectory) -> Margin:
         bound=None if cone is None else float(cone.rate) ** run.steps,
         side="below",
         condition=Condition(
-            quantity=r"$b + \tfrac{1}{4} \|U_o\| + 2 \sqrt{b}$ of other paths, beside $\ell$",
+            quantity=r"$b + \tfrac{1}{4} \|U_o\| + 2 \sqrt{b}$ of other paths, beside $l$",
             value=d + 2 * b**0.5,
             need="at most",
             limit=gate,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -123,12 +124,26 @@ class Margin:
         note = f"; {self.note}" if self.note else ""
         return f"{word} {self.bound:.4g}{note}"
 
+    @property
+    def share(self) -> float | None:
+        """How much of what was measured the bound accounts for, 1 for all of it.
+
+        Of the logarithm where both are under 1, as most gradients are; ``None`` where the theorem
+        says nothing.
+        """
+        if not self.informs or self.bound is None:
+            return None
+        if not 0 < min(self.measured, self.bound) < max(self.measured, self.bound) < 1:
+            return self.tightness
+        low, high = sorted((log(self.measured), log(self.bound)))
+        return high / low
+
     def bar(self) -> str:
-        """Return the tightness as a bar, ``""`` where the theorem says nothing."""
-        if not self.informs or self.tightness is None:
+        """Return the share as a bar, ``""`` where the theorem says nothing."""
+        if self.share is None:
             return ""
-        full = round(_WIDTH * self.tightness)
-        return f"[{'#' * full}{'.' * (_WIDTH - full)}] {self.tightness:.2f} of the bound"
+        full = round(_WIDTH * self.share)
+        return f"[{'#' * full}{'.' * (_WIDTH - full)}] the bound accounts for {self.share:.0%}"
 
     def __str__(self) -> str:
         """Return both numbers in words."""

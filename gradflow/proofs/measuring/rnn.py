@@ -27,7 +27,11 @@ def vanishing(run: Trajectory) -> Margin:
         limit=1.0,
     )
     bound = found.spread * found.value**run.steps if condition.holds else None
-    note = f"$L / \\ell$ is {found.spread:.3g}; {recovery(found.value)}" if bound else ""
+    note = (
+        f"$q_{{\\max}} / q_{{\\min}}$ is {found.spread:.3g}; {recovery(found.value)}"
+        if bound
+        else ""
+    )
     measured = spectral(product_of(run))
     return Margin(measured=measured, bound=bound, side="above", condition=condition, note=note)
 

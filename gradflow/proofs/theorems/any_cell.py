@@ -12,7 +12,7 @@ from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
-from gradflow.proofs.bounding.norms import StepBound
+from gradflow.proofs.bounding.norms import BlockBound, StepBound
 from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
@@ -48,6 +48,7 @@ def upper(cell: Cell) -> Claim:
     """Return the bound of T steps from above."""
     bound = bounds(cell)
     prose, formula = (Letters(cell, bound.expressions, kinds) for kinds in (PROSE, FORMULA))
+    rows: tuple[str, ...] = ()
     if bound.bound is not None:
         entry = "upper"
         values = {
@@ -60,9 +61,11 @@ def upper(cell: Cell) -> Claim:
             "rows": "; ".join(f"${block_latex(prose, b)}$" for b in bound.blocks if b.terms),
             "matrix": _matrix(bound, formula),
         }
+        rows = tuple(_entry(formula, block) for block in bound.blocks)
     boxes = unit_invariants(cell)
     built, missing = _built(upper_file, cell)
     given = built.premises if built else words_alone(bound.variables, bound.expressions, boxes)
+    said = told(texts(SAID)[entry], values)
     return Claim(
         name=f"{cell.name}.upper",
         cell=cell.name,
@@ -72,7 +75,8 @@ def upper(cell: Cell) -> Claim:
         script=built,
         assumes=assumed(map(of_a_run, given), prose),
         measure=partial(any_cell.above, bound),
-        **told(texts(SAID)[entry], values)
+        **said
+        | {"display": (*said["display"], *rows)}
         | ({"scope": missing} if missing else {})
         | (
             {"witness": filled(texts(SAID)["phrases"]["zero"], {})}
@@ -149,6 +153,12 @@ def _built(build: Callable[[Cell], Script], cell: Cell) -> tuple[Script | None, 
         return build(cell), ""
     except NotExportedError as error:
         return None, filled(texts(SAID)["phrases"]["no_coq"], {"missing": str(error)})
+
+
+def _entry(letters: Letters, block: BlockBound) -> str:
+    """Return one entry of the matrix of bounds, which stands on a line of its own."""
+    out, wrt = (letters.part(part) for part in (block.out, block.wrt))
+    return f"N_{{{out} {wrt}}} = {letters.polynomial(block.bound)}"
 
 
 def _matrix(bound: StepBound, letters: Letters) -> str:

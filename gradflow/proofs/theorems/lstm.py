@@ -29,9 +29,9 @@ def claims(cell: Cell) -> list[Claim]:
     zero = [evidence.matrix(closed, zero_columns=[0])]
     sides, recurrence = both_sides(cell, box), after_recurrence
     return [
+        stated(cell, "lstm_direct", [step], recurrence, measured.direct),
         stated(cell, "lstm_open", [step], recurrence, measured.opened),
         stated(cell, "lstm_contracting", [step, *kept], recurrence, measured.contracting),
-        stated(cell, "lstm_direct", [step], recurrence, measured.direct),
         stated(cell, "lstm_forget_bias", [step], recurrence, measured.forget_bias),
         stated(cell, "lstm_cell_state", kept, recurrence, measured.cell_state, **sides),
         stated(cell, "lstm_some_vanish", zero, recurrence, measured.some_vanish),
