@@ -18,7 +18,7 @@ from gradflow.proofs.cards.card import Card, card
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.theorems.any_cell import unstated
-from gradflow.proofs.weights.concrete import concrete
+from gradflow.proofs.weights.concrete import concrete, weighted
 from gradflow.prose import ascii_text
 from gradflow.spectra import Trajectory, run
 
@@ -118,9 +118,9 @@ def prove(
         return Claims(claims, unstated(cell))
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
-    own = concrete(cell, on.params)
+    own = [found for make in (concrete, weighted) if (found := make(cell, on.params))]
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
-    return Claims((*measured, own) if own else tuple(measured), unstated(cell))
+    return Claims((*measured, *own), unstated(cell))
 
 
 def run_for(

@@ -18,6 +18,7 @@ VALID = {
     "report": ["scalar", "--hidden", "2", "--steps", "5", "--seed", "0", "--out", "r.html"],
     "diagnose": [NETWORK, "--need", "3"],
     "prove": ["scalar", "--out", "bundles"],
+    "theorem": ["scalar.upper", "--format", "bib"],
     "verify": ["bundles"],
     "figure": ["toy_power", "--quick", "--venue", "icml", "--format", "svg", "--out", "figures"],
 }

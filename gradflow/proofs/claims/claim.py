@@ -98,7 +98,7 @@ class Claim:
     def __repr__(self) -> str:
         """Return one line; the level only where it has been asked for, for it may run Coq."""
         level = f" {self.level}," if "verdict" in vars(self) else ""
-        margin = f"; {self.margin}" if self.margin else ""
+        margin = f"; {ascii_text(str(self.margin))}" if self.margin else ""
         words = shorten(ascii_text(self.words), 100, placeholder=" ...")
         return f"<Claim {self.name}:{level} {words}{margin}>"
 
@@ -159,7 +159,7 @@ class Claim:
             ("instance", said.witness),
             ("false", said.false),
             ("scope", said.scope),
-            ("margin", str(said.margin) if said.margin else ""),
+            ("margin", ascii_text(str(said.margin)) if said.margin else ""),
         ):
             if value:
                 lines.append(f"  {word:<9} {value}")

@@ -57,12 +57,16 @@ class Condition:
             return self.value >= self.limit
         return self.value == self.limit
 
-    def __str__(self) -> str:
-        """Return what is needed and what is there."""
+    def numbers(self) -> str:
+        """Return the value and where it should be, such as ``179 to be under 1``."""
         value, limit = f"{self.value:.3g}", f"{self.limit:.3g}"
         if value == limit and self.value != self.limit:
             value = f"{self.value:.17g}"
-        return f"its condition needs {value} to be {self.need} {limit} ({self.quantity})"
+        return f"{value} to be {self.need} {limit}"
+
+    def __str__(self) -> str:
+        """Return what is needed and what is there."""
+        return f"its condition needs {self.numbers()} ({self.quantity})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,11 +13,13 @@ from gradflow.spectra import Trajectory
 Floats = NDArray[np.float64]
 
 
+@lru_cache(maxsize=1)
 def product_of(run: Trajectory) -> Floats:
-    """Return ``P(T, 0)`` of a run."""
+    """Return ``P(T, 0)`` of a run; the theorems of a cell ask for it one after the other."""
     whole: Floats = np.eye(run.width)
     for j in run.jacobians():
         whole = j @ whole
+    whole.flags.writeable = False
     return whole
 
 

@@ -69,19 +69,24 @@ def attained(run: Trajectory) -> Margin:
 
 
 def radius(run: Trajectory) -> Margin:
-    """The counterexample is one network of two units."""
-    u = run.params["U"]
-    wanted = np.array([[2.0, -2.0], [2.0, -2.0]])
-    same = u.shape == wanted.shape
-    condition = none_of("how far $U$ is from the matrix of the theorem", u - wanted if same else u)
-    measured = spectral(product_of(run))
-    held = run.states["h"][1:]
-    stays = same and np.allclose(held, [0.0, 0.75**0.5], rtol=0, atol=1e-12)
-    bound = 1.5**run.steps if condition.holds and stays else None
-    if condition.holds and not stays:
+    """The counterexample is one network of two units, whose inputs hold the state."""
+    u, held = run.params["U"], np.array([0.0, 0.75**0.5])
+    condition = Condition(
+        quantity="the number of units", value=float(len(u)), need="exactly", limit=2.0
+    )
+    if condition.holds:
         condition = none_of(
-            "how far the state is from that of the theorem", held - [0.0, 0.75**0.5]
+            "how far $U$ is from the matrix of the theorem", u - [[2.0, -2.0], [2.0, -2.0]]
         )
+    if condition.holds:
+        condition = Condition(
+            quantity="how far the state is from that of the theorem",
+            value=size_of(run.states["h"][1:] - held),
+            need="at most",
+            limit=1e-12,
+        )
+    bound = 1.5**run.steps if condition.holds else None
+    measured = spectral(product_of(run))
     return Margin(measured=measured, bound=bound, side="below", condition=condition)
 
 

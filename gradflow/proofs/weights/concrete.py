@@ -16,10 +16,14 @@ from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import plain_declaration
-from gradflow.proofs.claims.weighing import weights_texts
+from gradflow.proofs.claims.weighing import weighted_texts, weights_texts
 from gradflow.proofs.theorems.any_cell import upper
+from gradflow.proofs.weights.diagonal_norm import certify_diagonal, diagonal_norm
 from gradflow.proofs.weights.singular_values import sigma_max
 from gradflow.proofs.weights.values import map_array
+
+_GAIN = Fraction(999, 1000)
+"""A weighted norm that is smaller by less than this is not worth a claim of its own."""
 
 
 def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
@@ -47,9 +51,37 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     return Claim(
         name=f"{cell.name}.weights",
         cell=cell.name,
+        title="these weights",
         evidence=(data,),
         declaration=plain_declaration(cell.declaration),
         **weights_texts(data),
+    )
+
+
+def weighted(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
+    """Return the bound in the diagonal norm in which the cell's one map is smallest, any input.
+
+    ``None`` where a step is more than one map between diagonal matrices, and where the weights are
+    of no use: no certificate was found, or the bound is no better than that of ``concrete``.
+    """
+    derivation = bounds(cell)
+    names = [m for block in derivation.blocks for term in block.terms for m in term.maps]
+    if len(derivation.states) != 1 or len(names) != 1 or names[0] not in cell.linear_maps:
+        return None
+    if derivation.variables != (("norm", names[0]),) or names[0] not in params:
+        return None
+    matrix = map_array(cell, cell.linear_maps[names[0]], params)
+    found = certify_diagonal(matrix, diagonal_norm(matrix).q)
+    if found is None or found[0] >= _GAIN * sigma_max(matrix).bound:
+        return None
+    data = evidence.weighted(derivation, found[1], upper(cell).assumes)
+    return Claim(
+        name=f"{cell.name}.diagonal",
+        cell=cell.name,
+        title=r"these weights, in a diagonal norm",
+        evidence=(data,),
+        declaration=plain_declaration(cell.declaration),
+        **weighted_texts(data),
     )
 
 
