@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 EPSILON = 1e-3
 """A gradient that is smaller than this part of what it was is called forgotten."""
 
+LEAST = 1e-9
+"""The least weight of ``dh``, where nothing of it reaches ``dc``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contraction:
@@ -59,7 +62,10 @@ def lstm_contraction(params: Mapping[str, Floats], x: Floats, start: float = 0.0
         half = (matrix[0, 0] + matrix[1, 1]) / 2
         apart = (matrix[0, 0] - matrix[1, 1]) / 2
         rate = float(half + np.hypot(apart, np.sqrt(matrix[0, 1] * matrix[1, 0])))
-    return Contraction(rate=rate, weight=float((rate - f) / (o * f)), height=height)
+    # the theorem needs a weight above 0, and its two conditions at that weight
+    weight = max(float((rate - f) / (o * f)), LEAST)
+    rate = max(f + weight * o * f, float((matrix[0, 1] + weight * matrix[1, 1]) / weight))
+    return Contraction(rate=rate, weight=weight, height=height)
 
 
 def gru_contraction(params: Mapping[str, Floats], x: Floats) -> Contraction:
