@@ -245,16 +245,16 @@ def weighted(
 
 
 def _weighted_rate(data: Mapping[str, Any]) -> Fraction:
-    """Return what a step multiplies ``|Q v|`` by: it is ``diag(d) W diag(d')`` for one map ``W``.
+    """Return what a step multiplies ``|Q v|`` by, where all its terms have one map ``W``.
 
-    Diagonal matrices commute with ``Q``, so the derivation's bound holds with the weighted norm.
-    Raises ``ValueError`` for a step of another form.
+    ``Q`` commutes with the diagonal matrices between, so that the bound of the derivation holds
+    with the norm of ``Q W Q^-1`` for that of ``W``. Raises ``ValueError`` for another step.
     """
     derivation = step_from_json(data["derivation"])
-    terms = [term for block in derivation.blocks for term in block.terms]
-    if len(derivation.states) != 1 or len(terms) != 1 or len(terms[0].maps) != 1:
-        raise ValueError("the step is not one map between diagonal matrices")
-    values = {("norm", terms[0].maps[0]): exact(data["singular"]["bound"])}
+    maps = {name for block in derivation.blocks for term in block.terms for name in term.maps}
+    if len(derivation.states) != 1 or len(maps) != 1:
+        raise ValueError("the state has several parts, or the step several maps")
+    values = {("norm", name): exact(data["singular"]["bound"]) for name in maps}
     if set(values) != set(derivation.variables):
         raise ValueError("the bound of the step needs more than the norm of its map")
     return derivation.blocks[0].bound.at(values)

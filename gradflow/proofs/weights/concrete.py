@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
+from gradflow.proofs.algebra.polynomial import fraction_from_json
 from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
@@ -61,20 +62,23 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
 def weighted(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     """Return the bound in the diagonal norm in which the cell's one map is smallest, any input.
 
-    ``None`` where a step is more than one map between diagonal matrices, and where the weights are
-    of no use: no certificate was found, or the bound is no better than that of ``concrete``.
+    ``None`` where a step has several maps, and where a norm is of no use: no certificate was found,
+    the bound allows growth, or it is no better than that of ``concrete``.
     """
     derivation = bounds(cell)
-    names = [m for block in derivation.blocks for term in block.terms for m in term.maps]
-    if len(derivation.states) != 1 or len(names) != 1 or names[0] not in cell.linear_maps:
+    names = {m for block in derivation.blocks for term in block.terms for m in term.maps}
+    if len(derivation.states) != 1 or len(names) != 1:
         return None
-    if derivation.variables != (("norm", names[0]),) or names[0] not in params:
+    (name,) = names
+    if derivation.variables != (("norm", name),) or not {name} <= {*params} & {*cell.linear_maps}:
         return None
-    matrix = map_array(cell, cell.linear_maps[names[0]], params)
+    matrix = map_array(cell, cell.linear_maps[name], params)
     found = certify_diagonal(matrix, diagonal_norm(matrix).q)
     if found is None or found[0] >= _GAIN * sigma_max(matrix).bound:
         return None
     data = evidence.weighted(derivation, found[1], upper(cell).assumes)
+    if fraction_from_json(data["rate"]) >= 1:
+        return None
     return Claim(
         name=f"{cell.name}.diagonal",
         cell=cell.name,
