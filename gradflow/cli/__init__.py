@@ -42,6 +42,7 @@ app.command(watch.watch)
 app.command(figure.figure)
 app.command(theory.theory)
 app.command(theorems.prove)
+app.command(theorems.theorem)
 app.command(theorems.verify)
 
 

@@ -1,19 +1,22 @@
-"""The commands about theorems: ``gradflow prove`` and ``gradflow verify``."""
+"""The commands about theorems: ``gradflow prove``, ``gradflow theorem``, ``gradflow verify``."""
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, table
+from gradflow.cli.console import output, plain, progress, table
+from gradflow.cli.speaking import unicode_output
 
 if TYPE_CHECKING:
     from gradflow.proofs.claims.claim import Claim
 
-__all__ = ["prove", "verify"]
+__all__ = ["prove", "theorem", "verify"]
 
 
 def prove(
@@ -50,24 +53,87 @@ def prove(
     failed = False
     missing: tuple[str, ...] = ()
     rows = table("claim", "level", "statement", "margin" if params else "")
-    for found in [get(name) for name in (LIBRARY if cell is None else [cell])]:
-        arrays, x = read_params(found, params) if params else (None, {})
-        claims = prove_cell(found, arrays, x or None)
+    started = time.perf_counter()
+    found: list[Claim] = []
+    for one in [get(name) for name in (LIBRARY if cell is None else [cell])]:
+        arrays, x = read_params(one, params) if params else (None, {})
+        claims = prove_cell(one, arrays, x or None)
         missing += claims.unstated
-        for claim in claims:
+        found += claims
+    with progress(len(found)) as advance:
+        for claim in found:
+            advance(claim.name)
             rejected = claim.level in (REFUTED, NOT_PROVED)
             failed = failed or rejected
             note = claim.verdict[1] if rejected else str(claim.margin or "")
-            rows.add_row(claim.name, claim.level, plain(ascii_text(claim.words)), plain(note))
+            rows.add_row(
+                claim.name, claim.level, plain(ascii_text(claim.words)), plain(ascii_text(note))
+            )
             if out is not None:
                 write(claim, out)
+    seconds = time.perf_counter() - started
     output().print(rows)
     for reason in missing:
         output().print(plain(ascii_text(reason)))
     if out is not None:
         print(f"bundles: {out}")
+    print(f"{len(found)} claims in {seconds:.1f} s", file=sys.stderr)
     if failed:
         sys.exit(1)
+
+
+def theorem(
+    name: str,
+    /,
+    *,
+    format: Literal["text", "tex", "md", "json", "bib"] = "text",
+    params: Path | None = None,
+) -> None:
+    """Show one theorem: what it says, what it assumes, its level, and where it comes from.
+
+    Parameters
+    ----------
+    name
+        A claim such as lstm.lower, or FILE.py:NAME.lower for a cell of your own.
+    format
+        text: a card; tex: a theorem environment with its proof (amsmath, amsthm); md: Markdown;
+        json: plain data; bib: the BibTeX of its source.
+    params
+        A .npz file with the cell's arrays by name, and its input if you like: adds what the
+        theorem says of them, or the value of the condition that they miss.
+    """
+    from gradflow.cells import get
+    from gradflow.errors import UsageError
+    from gradflow.networks.params import read_params
+    from gradflow.proofs import card
+    from gradflow.proofs import prove as prove_cell
+    from gradflow.proofs.cards.sources import bibtex
+
+    of, dot, which = name.rpartition(".")
+    if not dot or of.endswith(".py") or "/" in which:
+        raise UsageError(
+            f"theorem: {name!r} names no theorem; pass CELL.THEOREM, such as lstm.lower, as "
+            "`gradflow prove CELL` lists them."
+        )
+    cell = get(of)
+    arrays, x = read_params(cell, params) if params else (None, {})
+    claims = {claim.name: claim for claim in prove_cell(cell, arrays, x or None)}
+    claim = claims.get(f"{cell.name}.{which}")
+    if claim is None:
+        known = ", ".join(claims)
+        raise UsageError(f"theorem: there is no {cell.name}.{which}; there are {known}.")
+    if format == "bib":
+        print(bibtex(claim))
+        return
+    found = card(claim)
+    if format == "json":
+        print(json.dumps(found.to_json(), indent=2, ensure_ascii=not unicode_output()))
+    elif format == "tex":
+        print(found.latex(), end="")
+    elif format == "md":
+        print(found.markdown(), end="")
+    else:
+        print(found.text())
 
 
 def verify(

@@ -13,12 +13,14 @@ from gradflow.lazy import lazily
 
 # Loaded when first used: verifying a bundle must not load SymPy.
 _HOME = {
+    "Card": "cards.card",
     "CertifiedGradient": "certified.gradient.certified",
     "CertifiedProducts": "certified.along.products",
     "Claim": "claims.claim",
     "Derived": "carousel_floor",
     "Loss": "certified.gradient.loss",
-    "Margin": "claims.claim",
+    "Condition": "measuring.margin",
+    "Margin": "measuring.margin",
     "Premise": "coq.scripts",
     "Theorem": "coq.scripts",
     "TheoremSet": "theorems",
@@ -30,6 +32,7 @@ _HOME = {
     "bound_below": "weights.along",
     "bounds": "bounding.step",
     "box_bound": "weights.boxes",
+    "card": "cards.card",
     "carousel": "bounding.carousels",
     "carousel_invariant": "bounding.invariants",
     "certify": "certified.certifying",

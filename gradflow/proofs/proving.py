@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import overload
 
 import numpy as np
@@ -15,10 +14,11 @@ from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen import compile
 from gradflow.errors import UsageError
+from gradflow.proofs.cards.card import Card, card
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.theorems.any_cell import unstated
-from gradflow.proofs.weights.concrete import concrete
+from gradflow.proofs.weights.concrete import concrete, weighted
 from gradflow.prose import ascii_text
 from gradflow.spectra import Trajectory, run
 
@@ -67,15 +67,14 @@ class Claims(Sequence[Claim]):
 
     def latex(self) -> str:
         """Return every claim as a theorem with its proof."""
-        return "\n\n".join(c.latex() for c in self.items)
+        return "\n\n".join(claim.latex() for claim in self.items)
+
+    def cards(self, *, coq: bool = True) -> tuple[Card, ...]:
+        """Return a card a claim; without ``coq`` at the level of exact arithmetic."""
+        return tuple(card(claim, coq=coq) for claim in self.items)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(c.name)}</td><td>{c.level}</td><td>{escape(c.words)}</td>"
-            f"<td>{escape(str(c.margin or ''))}</td></tr>"
-            for c in self.items
-        )
-        return f"<table><tr><th>claim<th>level<th>statement<th>margin</tr>{rows}</table>"
+        return "".join(found._repr_html_() for found in self.cards())
 
 
 def prove(
@@ -119,9 +118,9 @@ def prove(
         return Claims(claims, unstated(cell))
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
-    own = concrete(cell, on.params)
+    own = [found for make in (concrete, weighted) if (found := make(cell, on.params))]
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
-    return Claims((*measured, own) if own else tuple(measured), unstated(cell))
+    return Claims((*measured, *own), unstated(cell))
 
 
 def run_for(

@@ -29,6 +29,7 @@ VALID = {
     "diagnose": [NETWORK, "--need", "3"],
     "watch": [NETWORK, "--input", "watched.npy"],
     "prove": ["scalar", "--out", "bundles"],
+    "theorem": ["scalar.upper", "--format", "bib"],
     "verify": ["bundles"],
     "figure": ["toy_power", "--quick", "--venue", "icml", "--format", "svg", "--out", "figures"],
     "theory": ["rnn", "--init", "gaussian:1.5", "--input", "0.5", "--seed", "0", "--size", "256"],

@@ -532,6 +532,7 @@ def valid(folder: Path):
         "proofs.bound_below": {"run": ran},
         "proofs.bounds": {"cell": "rnn"},
         "proofs.box_bound": {"run": ran, "radius": 0.01, "state_radius": 0.0},
+        "proofs.card": {"claim": claim, "coq": False},
         "proofs.carousel": {"cell": "lstm"},
         "proofs.carousel_invariant": {"cell": "lstm", "part": "c", "gate": "f"},
         "proofs.derived": {"cell": "scrn", "gains": 1.0, "biases": None, "inputs": 1.0},

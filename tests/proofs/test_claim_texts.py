@@ -26,7 +26,7 @@ from proofs.user_cells import USER_CELLS
 
 CELLS = [*map(gf.cells.get, gf.cells.names()), *USER_CELLS]
 DATA = Path(gf.__file__).parent / "proofs" / "coq" / "theorems"
-FIELDS = ("words", "witness", "false", "scope")
+FIELDS = ("title", "words", "witness", "false", "scope")
 
 
 def every_text(claim):

@@ -35,9 +35,15 @@ def test_the_page_shows_each_theorem_with_its_margin():
     assert "rnn.vanishing" in html
 
 
-def test_a_bound_that_does_not_apply_says_no():
+def test_a_bound_that_says_nothing_says_what_it_needs():
     measured = study(gf.cells.get("lstm"), hidden=4, steps=12)
-    (table,) = [b for b in SECTION.blocks(measured) if isinstance(b, Table)]
+    blocks = SECTION.blocks(measured)
+    (table,) = [b for b in blocks if isinstance(b, Table)]
     rows = {row[0]: row for row in table.rows}
-    assert rows["lstm.lower"][3] == "no"
-    assert rows["lstm.direct"][2:] == ("", "")
+    for name in ("lstm.upper", "lstm.lower", "lstm.contracting", "lstm.can_explode"):
+        assert rows[name][3].startswith("says nothing: needs "), rows[name]
+    assert rows["lstm.contracting"][3].endswith(" to be under 1")
+    assert rows["lstm.direct"][3].startswith("≥ ")
+    (shown,) = [b for b in blocks if isinstance(b, Details) and b.title == "lstm.contracting"]
+    (told,) = [b.text for b in shown.blocks if getattr(b, "text", "").startswith("On this run")]
+    assert told.startswith("On this run it does not apply: this theorem says nothing at these")

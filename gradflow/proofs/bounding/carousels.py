@@ -106,6 +106,14 @@ class Carousel:
 
         Raises ``UsageError`` where a value is missing.
         """
+        a, b, g, d = self.sizes(values)
+        return best_cone(a, b, g, d) if a >= 0 else None
+
+    def sizes(self, values: Mapping[Variable, Fraction]) -> tuple[Fraction, ...]:
+        """Return ``a, b, g, d`` at exact values; with one part the last three are 0.
+
+        Raises ``UsageError`` where a value is missing.
+        """
         missing = [variable_text(v) for v in self.variables if v not in values]
         if missing:
             raise UsageError(f"lower bound: no value for {', '.join(missing)}; pass each of them.")
@@ -116,7 +124,7 @@ class Carousel:
         a, b, g, d = (p.at(point) for p in (self.kept, self.b, self.g, self.d))
         if len(self.cell.states) == 1:
             b = g = d = Fraction(0)
-        return best_cone(a, b, g, d) if a >= 0 else None
+        return a, b, g, d
 
 
 @lru_cache(maxsize=64)

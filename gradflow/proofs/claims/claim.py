@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gradflow.proofs.cards.environment import environment
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.coq import check as coq_check
 from gradflow.proofs.coq.scripts import Script
-from gradflow.prose import ascii_text, latex_text
-
-if TYPE_CHECKING:
-    from gradflow.spectra import Trajectory
+from gradflow.proofs.measuring.margin import Margin, Measure
+from gradflow.prose import ascii_text
 
 PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
 REFUTED = "REFUTED"
@@ -34,46 +33,6 @@ MEANING = {
     FOREIGN: "the statement is not gradflow's own: nothing was checked",
     NOT_PROVED: "Coq did not accept the script: the statement may be true, and is not proved",
 }
-
-
-@dataclass(frozen=True)
-class Margin:
-    """A bound beside what was measured on a real run, in floating point.
-
-    ``side`` is ``"above"`` for an upper bound and ``"below"`` for a lower one; ``bound`` is
-    ``None`` where the theorem's condition does not hold on that run, so that it says nothing.
-    """
-
-    measured: float
-    bound: float | None
-    side: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the measurement respects the bound, up to rounding."""
-        if self.bound is None:
-            return True
-        slack = 1e-9 * max(abs(self.bound), abs(self.measured))
-        gap = self.bound - self.measured if self.side == "above" else self.measured - self.bound
-        return gap >= -slack
-
-    @property
-    def tightness(self) -> float | None:
-        """Smaller of the two over the larger: 1 where the bound is attained."""
-        if self.bound is None:
-            return None
-        low, high = sorted((self.measured, self.bound))
-        return low / high if high > 0 else 1.0
-
-    def __str__(self) -> str:
-        """Return both numbers in words."""
-        if self.bound is None:
-            return f"measured {self.measured:.4g}; the condition does not hold on this run"
-        word = "at most" if self.side == "above" else "at least"
-        return f"measured {self.measured:.4g}, {word} {self.bound:.4g}"
-
-
-Measure = Callable[["Trajectory"], Margin]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -109,6 +68,12 @@ class Claim:
         What the Coq file or the evidence leaves out, if anything.
     measure
         Measures the margin on a run.
+    title
+        What it is about, in a few words.
+    display
+        The formula a line each where it is long, for a narrow page; by default the formula.
+    sources
+        Keys of the literature that it comes from, as in :mod:`gradflow.proofs.cards.sources`.
     """
 
     name: str
@@ -126,11 +91,14 @@ class Claim:
     scope: str = ""
     measure: Measure | None = field(default=None, compare=False)
     margin: Margin | None = None
+    title: str = ""
+    display: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return one line; the level only where it has been asked for, for it may run Coq."""
         level = f" {self.level}," if "verdict" in vars(self) else ""
-        margin = f"; {self.margin}" if self.margin else ""
+        margin = f"; {ascii_text(str(self.margin))}" if self.margin else ""
         words = shorten(ascii_text(self.words), 100, placeholder=" ...")
         return f"<Claim {self.name}:{level} {words}{margin}>"
 
@@ -161,13 +129,12 @@ class Claim:
 
     def latex(self) -> str:
         """Return the statement as a LaTeX theorem, with its proof."""
-        given = "".join(f"\n\\item {latex_text(h)}" for h in self.hypotheses)
-        listed = f"\n\\begin{{itemize}}{given}\n\\end{{itemize}}" if given else ""
-        proof = "\\\\\n".join(latex_text(line) for line in self.proof)
-        return (
-            f"\\begin{{theorem}}[{latex_text(self.name)}]\n{latex_text(self.words)}{listed}\n"
-            f"\\[ {self.formula} \\]\n\\end{{theorem}}\n"
-            f"\\begin{{proof}}\n{proof}\n\\end{{proof}}"
+        return environment(
+            title=self.title or self.name,
+            words=self.words,
+            display=self.display or (self.formula,),
+            hypotheses=self.hypotheses,
+            proof=self.proof,
         )
 
     def plain(self) -> Claim:
@@ -192,7 +159,7 @@ class Claim:
             ("instance", said.witness),
             ("false", said.false),
             ("scope", said.scope),
-            ("margin", str(said.margin) if said.margin else ""),
+            ("margin", ascii_text(str(said.margin)) if said.margin else ""),
         ):
             if value:
                 lines.append(f"  {word:<9} {value}")

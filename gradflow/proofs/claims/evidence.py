@@ -227,6 +227,53 @@ def _check_weights(data: Mapping[str, Any]) -> str:
     return "" if _rate(data) == exact(data["rate"]) else "the rate is not the largest column sum"
 
 
+def weighted(
+    derivation: Any, singular: Mapping[str, Any], assumes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the bound of a step for one map in a weighted norm as evidence.
+
+    ``singular`` is the certificate of the map, weights included.
+    """
+    found = {
+        "kind": "weighted",
+        "derivation": derivation.to_json(),
+        "singular": dict(singular),
+        "assumes": list(assumes),
+    }
+    found["rate"] = str(_weighted_rate(found))
+    return found
+
+
+def _weighted_rate(data: Mapping[str, Any]) -> Fraction:
+    """Return what a step multiplies ``|Q v|`` by, where all its terms have one map ``W``.
+
+    ``Q`` commutes with the diagonal matrices between, so that the bound of the derivation holds
+    with the norm of ``Q W Q^-1`` for that of ``W``. Raises ``ValueError`` for another step.
+    """
+    derivation = step_from_json(data["derivation"])
+    maps = {name for block in derivation.blocks for term in block.terms for name in term.maps}
+    if len(derivation.states) != 1 or len(maps) != 1:
+        raise ValueError("the state has several parts, or the step several maps")
+    values = {("norm", name): exact(data["singular"]["bound"]) for name in maps}
+    if set(values) != set(derivation.variables):
+        raise ValueError("the bound of the step needs more than the norm of its map")
+    return derivation.blocks[0].bound.at(values)
+
+
+_OF_WEIGHTED = {"kind", "derivation", "singular", "assumes", "rate"}
+
+
+def _check_weighted(data: Mapping[str, Any]) -> str:
+    certificate = data["singular"]
+    if set(data) != _OF_WEIGHTED or not isinstance(data["assumes"], list):
+        return "the entries are not those of a claim in a weighted norm"
+    if set(certificate) != _OF_A_MAP | {"weights", "weight_shift"} or certificate["side"] != "max":
+        return "the entries are not those of a largest singular value with weights"
+    if found := step_from_json(data["derivation"]).fault() or singular_fault(certificate):
+        return found
+    return "" if _weighted_rate(data) == exact(data["rate"]) else "the rate is not that of a step"
+
+
 _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "step": _check_step,
     "diagonal": _check_diagonal,
@@ -235,4 +282,5 @@ _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "matrix": _check_matrix,
     "singular": singular_fault,
     "weights": _check_weights,
+    "weighted": _check_weighted,
 }

@@ -17,7 +17,7 @@ from typing import Any
 from gradflow.errors import GradflowError
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import digest, entry, seal, shipped, stated, step_seal
-from gradflow.proofs.claims.weighing import weights_texts
+from gradflow.proofs.claims.weighing import weighted_texts, weights_texts
 from gradflow.prose import ascii_text
 
 
@@ -43,7 +43,7 @@ def origin(claim: Claim, known: Mapping[str, str]) -> Origin:
     own = seal(claim)
     if known.get(claim.name) == own:
         return Origin("")
-    if claim.name == f"{claim.cell}.weights":
+    if claim.name in (f"{claim.cell}.weights", f"{claim.cell}.diagonal"):
         return Origin(_weights(claim))
     if claim.name == f"{claim.cell}.gradient":
         return _gradient(claim, proof)
@@ -67,10 +67,15 @@ def _weights(claim: Claim) -> str:
     Its words are made of its data alone, and the bounds of a step that it uses must be those of the
     declared cell.
     """
-    if len(claim.evidence) != 1 or claim.evidence[0].get("kind") != "weights" or claim.script:
+    kind, texts = (
+        ("weights", weights_texts)
+        if claim.name == f"{claim.cell}.weights"
+        else ("weighted", weighted_texts)
+    )
+    if len(claim.evidence) != 1 or claim.evidence[0].get("kind") != kind or claim.script:
         return "a claim about given weights rests on one piece of evidence of that kind"
     (data,) = claim.evidence
-    for field, text in weights_texts(data).items():
+    for field, text in texts(data).items():
         several = not isinstance(text, str)
         wanted = tuple(map(ascii_text, text)) if several else text
         if getattr(claim, field) != (wanted if several or field == "formula" else ascii_text(text)):

@@ -19,6 +19,7 @@ from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.typeset import PROSE, Letters
 from gradflow.proofs.coq.files import Build
 from gradflow.proofs.coq.scripts import Premise, Theorem
+from gradflow.proofs.measuring.margin import Measure
 
 _MARK = re.compile(r"<<(\w+)>>")
 
@@ -40,11 +41,14 @@ def told(said: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
     """Return texts as arguments of a :class:`Claim`, values put in; the rest is for Coq."""
     found: dict[str, Any] = {
         key: filled(said[key], values)
-        for key in ("name", "words", "formula", "witness", "false", "scope")
+        for key in ("name", "title", "words", "formula", "witness", "false", "scope")
         if key in said
     }
-    if "proof" in said:
-        found["proof"] = tuple(filled(line, values) for line in said["proof"])
+    if "sources" in said:
+        found["sources"] = tuple(said["sources"])
+    for key in ("proof", "display"):
+        if key in said:
+            found[key] = tuple(filled(line, values) for line in said[key])
     return found
 
 
@@ -93,6 +97,7 @@ def stated(
     name: str,
     evidence: Sequence[Mapping[str, Any]],
     build: Build,
+    measure: Measure,
     **values: str,
 ) -> Claim:
     """Return the claim whose words and Coq text lie in the package under ``name``.
@@ -107,6 +112,8 @@ def stated(
         What certifies it without Coq.
     build
         What makes the Coq files.
+    measure
+        What the theorem says on a run of the cell.
     values
         LaTeX of what is computed.
     """
@@ -116,5 +123,6 @@ def stated(
         hypotheses=assumed(script.premises, Letters(cell, {}, PROSE), values),
         evidence=tuple(evidence),
         script=script,
+        measure=measure,
         **told(texts(name), values),
     )

@@ -18,6 +18,7 @@ from gradflow.proofs.algebra.polynomial import fraction_from_json
 DIGITS = 7
 
 _WORDS = r"for these weights {what} is at most $({rate})^{{t-k}}$, for every input: {consequence}"
+_GROWS = "this allows growth and does not show it"
 _SCOPE = "norms from whole numbers alone; floating point inside the network is not covered"
 
 
@@ -33,7 +34,6 @@ def weights_texts(data: Mapping[str, Any]) -> dict[str, Any]:
         r"$\|P(t, k)\|$" if one else "the sum of the parts' gradient norms at $t$ over that at $k$"
     )
     vanishes = "every gradient vanishes"
-    grows = "this allows growth and does not show it"
     norms = [
         rf"$\|{_named(name)}\| \le {decimal_above(fraction_from_json(item['bound']))}$"
         for name, item in sorted(data["singular"].items())
@@ -44,7 +44,7 @@ def weights_texts(data: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "words": _WORDS.format(
-            what=what, rate=shown, consequence=vanishes if Fraction(shown) < 1 else grows
+            what=what, rate=shown, consequence=vanishes if Fraction(shown) < 1 else _GROWS
         ),
         "formula": rf"\kappa \le {shown}",
         "hypotheses": tuple(str(text) for text in data["assumes"]),
@@ -55,10 +55,45 @@ def weights_texts(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_WEIGHTED = (
+    r"for these weights $\|P(t, k)\|$ is at most ${spread} \cdot ({rate})^{{t-k}}$, "
+    r"for every input: {consequence}"
+)
+
+
+def weighted_texts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return words, formula, hypotheses and their like of evidence of the kind ``weighted``.
+
+    Raises ``KeyError``, ``TypeError``, ``ValueError`` or ``InputError`` for other data.
+    """
+    weights = data["singular"]["weights"]
+    rate = decimal_above(fraction_from_json(data["rate"]))
+    spread = decimal_above(Fraction(max(weights), min(weights)))
+    consequence = "every gradient vanishes" if Fraction(rate) < 1 else _GROWS
+    numbers = {"map": [data["singular"]["matrix"], data["singular"]["shift"]]}
+    return {
+        "words": _WEIGHTED.format(spread=spread, rate=rate, consequence=consequence),
+        "formula": rf"\|P(t, k)\|_2 \le {spread} \cdot ({rate})^{{t-k}}",
+        "hypotheses": tuple(str(text) for text in data["assumes"]),
+        "proof": (
+            rf"$\|Q W v\| \le {decimal_above(fraction_from_json(data['singular']['bound']))} "
+            r"\|Q v\|$ with weights $Q = \operatorname{diag}(q)$, in whole numbers",
+            rf"the largest weight over the smallest is at most {spread}",
+        ),
+        "witness": f"these weights, whose numbers have the digest {_sha(numbers)}",
+        "false": "",
+        "scope": _SCOPE,
+    }
+
+
 def _digest(data: Mapping[str, Any]) -> str:
     """Return the first digits of the SHA-256 of the weights themselves."""
     maps = {name: [item["matrix"], item["shift"]] for name, item in data["singular"].items()}
-    text = json.dumps([maps, data["given"]], sort_keys=True)
+    return _sha([maps, data["given"]])
+
+
+def _sha(numbers: Any) -> str:
+    text = json.dumps(numbers, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -431,6 +431,54 @@ Proof.
   - replace (IZR high / IZR k * IZR k) with (IZR high) by (field; lra); exact H2.
 Qed.
 
+(* 8. Contraction: a row by its absolute values, three maps at once, how long it takes. *)
+Lemma mat_most n W x i X : (forall j, (j < n)%nat -> Rabs (x j) <= X) ->
+  Rabs (mat n W x i) <= sum n (fun j => Rabs (W i j)) * X.
+Proof.
+  unfold mat; induction n as [|n IH]; simpl; intros H; [rewrite Rabs_R0; lra|].
+  eapply Rle_trans; [apply Rabs_triang|]; rewrite Rmult_plus_distr_r; apply Rplus_le_compat; [auto|].
+  rewrite Rabs_mult; apply Rmult_le_compat_l; [apply Rabs_pos | auto].
+Qed.
+Lemma sum_abs_nonneg n (f : vec) : 0 <= sum n (fun j => Rabs (f j)).
+Proof. apply sum_nonneg; intros; apply Rabs_pos. Qed.
+(* A gate is at most sigmoid a where its argument is, for every h in [-1, 1]. *)
+Lemma gate_most n U h w b a i : (forall j, (j < n)%nat -> -1 <= h j <= 1) ->
+  w + b + sum n (fun j => Rabs (U i j)) <= a -> sigmoid (mat n U h i + w + b) <= sigmoid a.
+Proof.
+  intros Hh Ha; apply sigmoid_le.
+  pose proof (mat_most n U h i 1 (fun j Hj => Rabs_le _ _ (Hh j Hj))) as A.
+  apply abs_range in A; lra.
+Qed.
+Lemma nrm_map n m d W k c x : (forall i, (i < n)%nat -> Rabs (d i) <= c) -> 0 <= c -> ub n m (mat m W) k ->
+  nrm n (fun i => d i * mat m W x i) <= c * k * nrm m x.
+Proof.
+  intros Hd c0 HW; eapply Rle_trans; [apply (nrm_diag n d (mat m W x) c c0 Hd)|].
+  rewrite Rmult_assoc; apply Rmult_le_compat_l; [exact c0 | apply HW].
+Qed.
+Lemma nrm_maps n m a b d A B C kA kB kC p q r x :
+  (forall i, (i < n)%nat -> Rabs (a i) <= p /\ Rabs (b i) <= q /\ Rabs (d i) <= r) -> 0 <= p -> 0 <= q -> 0 <= r ->
+  ub n m (mat m A) kA -> ub n m (mat m B) kB -> ub n m (mat m C) kC ->
+  nrm n (fun i => a i * mat m A x i + b i * mat m B x i + d i * mat m C x i) <= (p * kA + q * kB + r * kC) * nrm m x.
+Proof.
+  intros H p0 q0 r0 HA HB HC.
+  pose proof (nrm_add n (fun i => a i * mat m A x i + b i * mat m B x i) (fun i => d i * mat m C x i)) as S.
+  pose proof (nrm_add n (fun i => a i * mat m A x i) (fun i => b i * mat m B x i)) as T.
+  pose proof (nrm_map n m a A kA p x (fun i Hi => proj1 (H i Hi)) p0 HA).
+  pose proof (nrm_map n m b B kB q x (fun i Hi => proj1 (proj2 (H i Hi))) q0 HB).
+  pose proof (nrm_map n m d C kC r x (fun i Hi => proj2 (proj2 (H i Hi))) r0 HC).
+  cbv beta in *; lra.
+Qed.
+Theorem recovery rho eps T : 0 < rho < 1 -> 0 < eps -> ln eps / ln rho <= INR T -> rho ^ T <= eps.
+Proof.
+  intros [r0 r1] e0 H; rewrite <- (exp_ln (rho ^ T)) by (apply pow_lt; exact r0); rewrite <- (exp_ln eps e0).
+  assert (L : ln rho < 0) by (rewrite <- ln_1; apply ln_increasing; lra).
+  rewrite ln_pow by exact r0.
+  assert (K : INR T * ln rho <= ln eps).
+  { replace (ln eps) with (ln eps / ln rho * ln rho) by (field; lra).
+    apply Rmult_le_compat_neg_l with (r := ln rho) in H; lra. }
+  destruct K as [K | ->]; [left; apply exp_increasing; exact K | right; reflexivity].
+Qed.
+
 (* Products of things that are at least 0. *)
 Ltac nonneg := first [lra | apply pow2_ge_0 | apply Rle_0_sqr | assumption | apply Rmult_le_pos; nonneg
   | apply Rplus_le_le_0_compat; nonneg | apply pow_le; nonneg].

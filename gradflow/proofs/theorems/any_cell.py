@@ -7,26 +7,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gradflow.cells.cell import Cell
 from gradflow.cells.typeset import name_latex
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.bounding.carousels import Carousel, carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
-from gradflow.proofs.bounding.norms import StepBound
+from gradflow.proofs.bounding.norms import BlockBound, StepBound
 from gradflow.proofs.bounding.step import bounds
 from gradflow.proofs.claims import evidence
-from gradflow.proofs.claims.claim import Claim, Margin
+from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.derivation import block_latex, derivation
 from gradflow.proofs.claims.stating import assumed, filled, texts, told
 from gradflow.proofs.claims.typeset import FORMULA, PROSE, Letters
 from gradflow.proofs.coq.files import lower_file, upper_file
 from gradflow.proofs.coq.scripts import Premise, Script
 from gradflow.proofs.coq.terms import NotExportedError
-from gradflow.proofs.weights.along import cone_along, outside
-from gradflow.proofs.weights.values import measure
-from gradflow.spectra import Trajectory
+from gradflow.proofs.measuring import any_cell
 
 SAID = "any_cell"
 """The text file."""
@@ -52,6 +48,7 @@ def upper(cell: Cell) -> Claim:
     """Return the bound of T steps from above."""
     bound = bounds(cell)
     prose, formula = (Letters(cell, bound.expressions, kinds) for kinds in (PROSE, FORMULA))
+    rows: tuple[str, ...] = ()
     if bound.bound is not None:
         entry = "upper"
         values = {
@@ -64,9 +61,11 @@ def upper(cell: Cell) -> Claim:
             "rows": "; ".join(f"${block_latex(prose, b)}$" for b in bound.blocks if b.terms),
             "matrix": _matrix(bound, formula),
         }
+        rows = tuple(_entry(formula, block) for block in bound.blocks)
     boxes = unit_invariants(cell)
     built, missing = _built(upper_file, cell)
     given = built.premises if built else words_alone(bound.variables, bound.expressions, boxes)
+    said = told(texts(SAID)[entry], values)
     return Claim(
         name=f"{cell.name}.upper",
         cell=cell.name,
@@ -75,8 +74,9 @@ def upper(cell: Cell) -> Claim:
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
         script=built,
         assumes=assumed(map(of_a_run, given), prose),
-        measure=partial(_above, bound),
-        **told(texts(SAID)[entry], values)
+        measure=partial(any_cell.above, bound),
+        **said
+        | {"display": (*said["display"], *rows)}
         | ({"scope": missing} if missing else {})
         | (
             {"witness": filled(texts(SAID)["phrases"]["zero"], {})}
@@ -116,7 +116,7 @@ def lower(cell: Cell, found: Carousel) -> Claim:
         ),
         evidence=(evidence.step(found.step), *near),
         script=built,
-        measure=partial(_below, found),
+        measure=partial(any_cell.below, found),
         **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
     )
 
@@ -155,37 +155,14 @@ def _built(build: Callable[[Cell], Script], cell: Cell) -> tuple[Script | None, 
         return None, filled(texts(SAID)["phrases"]["no_coq"], {"missing": str(error)})
 
 
+def _entry(letters: Letters, block: BlockBound) -> str:
+    """Return one entry of the matrix of bounds, which stands on a line of its own."""
+    out, wrt = (letters.part(part) for part in (block.out, block.wrt))
+    return f"N_{{{out} {wrt}}} = {letters.polynomial(block.bound)}"
+
+
 def _matrix(bound: StepBound, letters: Letters) -> str:
     size = len(bound.states)
     cells = [letters.polynomial(b.bound) for b in bound.blocks]
     rows = [" & ".join(cells[k * size : (k + 1) * size]) for k in range(size)]
     return r" \\ ".join(rows)
-
-
-def product_of(run: Trajectory) -> np.ndarray:
-    """Return ``P(T, 0)`` of a run, in floating point."""
-    whole = np.eye(run.width)
-    for j in run.jacobians():
-        whole = j @ whole
-    return whole
-
-
-def _above(bound: StepBound, run: Trajectory) -> Margin:
-    if [b.bound for b in bounds(run.cell, free=outside(run)).blocks] != [
-        b.bound for b in bound.blocks
-    ]:
-        return Margin(float(np.linalg.norm(product_of(run), 2)), None, "above")
-    values = measure(bound.variables, bound.expressions, run)
-    measured = float(np.linalg.norm(product_of(run), 2))
-    return Margin(measured, bound.number(values, run.steps), "above")
-
-
-def _below(found: Carousel, run: Trajectory) -> Margin:
-    applies = carousel(run.cell, outside(run))
-    same = applies is not None and applies.step == found.step
-    cone = cone_along(found, run) if same else None
-    whole = product_of(run)
-    part = run.parts[found.part]
-    block = whole if len(run.cell.states) == 1 else whole[part, part]
-    measured = float(np.linalg.svd(block, compute_uv=False).min())
-    return Margin(measured, None if cone is None else float(cone.rate) ** run.steps, "below")

@@ -9,6 +9,7 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import stated
 from gradflow.proofs.coq.files import after_recurrence, after_upper
+from gradflow.proofs.measuring import clockwork as measured
 from gradflow.proofs.theorems import TheoremSet
 
 
@@ -16,9 +17,9 @@ def claims(cell: Cell) -> list[Claim]:
     """Return the theorems about the Clockwork RNN."""
     step = [evidence.step(bounds(cell))]
     return [
-        stated(cell, "clockwork_idle", step, after_recurrence),
-        stated(cell, "clockwork_few", step, after_upper),
-        stated(cell, "clockwork_modules", step, after_recurrence),
+        stated(cell, "clockwork_idle", step, after_recurrence, measured.idle),
+        stated(cell, "clockwork_few", step, after_upper, measured.few),
+        stated(cell, "clockwork_modules", step, after_recurrence, measured.modules),
     ]
 
 

@@ -9,14 +9,20 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import stated
 from gradflow.proofs.coq.files import after_recurrence
+from gradflow.proofs.measuring import irnn as measured
 from gradflow.proofs.theorems import TheoremSet
 
 
 def claims(cell: Cell) -> list[Claim]:
     """Return the theorems about the identity-initialized ReLU network."""
     step = [evidence.step(bounds(cell))]
-    names = ("irnn_identity", "irnn_scaled", "irnn_near")
-    return [stated(cell, name, step, after_recurrence) for name in names]
+    return [
+        stated(cell, "irnn_identity", step, after_recurrence, measured.identity),
+        stated(cell, "irnn_scaled", step, after_recurrence, measured.scaled),
+        stated(cell, "irnn_near", step, after_recurrence, measured.near),
+        stated(cell, "irnn_survivors", step, after_recurrence, measured.survivors),
+        stated(cell, "irnn_orthogonal", step, after_recurrence, measured.orthogonal),
+    ]
 
 
 THEOREMS = TheoremSet(irnn, claims)

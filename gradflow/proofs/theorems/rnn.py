@@ -1,4 +1,4 @@
-"""The vanilla RNN: vanishing by the singular value, what explosion needs, why not the radius."""
+"""The vanilla RNN: vanishing in a diagonal norm, what explosion needs, why not the radius."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import stated
 from gradflow.proofs.coq.files import after_recurrence, after_upper
+from gradflow.proofs.measuring import rnn as measured
 from gradflow.proofs.theorems import TheoremSet
 
 
@@ -23,10 +24,12 @@ def claims(cell: Cell) -> list[Claim]:
         evidence.matrix(w, nilpotent=2),
         evidence.matrix(j, eigenvector=([4, 1], Q(3, 2)), rows=([1, Q(1, 4)], w)),
     ]
-    names = ("rnn_vanishing", "rnn_exploding", "rnn_attained")
     return [
-        *(stated(cell, name, step, after_upper) for name in names),
-        stated(cell, "rnn_radius", nilpotent, after_recurrence),
+        stated(cell, "rnn_vanishing", step, after_recurrence, measured.vanishing),
+        stated(cell, "rnn_exploding", step, after_upper, measured.exploding),
+        stated(cell, "rnn_attained", step, after_upper, measured.attained),
+        stated(cell, "rnn_orthogonal", step, after_recurrence, measured.orthogonal),
+        stated(cell, "rnn_radius", nilpotent, after_recurrence, measured.radius),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.library.scalar import scalar
@@ -11,6 +12,7 @@ from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import texts, told
 from gradflow.proofs.coq.files import alone
 from gradflow.proofs.coq.scripts import Theorem
+from gradflow.proofs.measuring.scalar import power
 from gradflow.proofs.theorems import TheoremSet
 
 STEPS = 1000
@@ -55,7 +57,8 @@ def _power(w: Fraction, derivative: bool) -> Claim:
     }
     said = told(texts("scalar_power"), values)
     script = alone(scalar, f"{what} at w = {shown}", theorem)
-    return Claim(cell=scalar.name, evidence=(found,), script=script, **said)
+    on_a_run = partial(power, w=float(w), steps=STEPS, high=float(high), derivative=derivative)
+    return Claim(cell=scalar.name, evidence=(found,), script=script, measure=on_a_run, **said)
 
 
 def decimal(value: Fraction) -> str:

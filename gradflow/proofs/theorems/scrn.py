@@ -9,14 +9,17 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.stating import stated
 from gradflow.proofs.coq.files import after_recurrence
+from gradflow.proofs.measuring import scrn as measured
 from gradflow.proofs.theorems import TheoremSet
 
 
 def claims(cell: Cell) -> list[Claim]:
     """Return the theorems about the structurally constrained network."""
     step = [evidence.step(bounds(cell))]
-    names = ("scrn_context", "scrn_eigenvalue")
-    return [stated(cell, name, step, after_recurrence) for name in names]
+    return [
+        stated(cell, "scrn_context", step, after_recurrence, measured.context),
+        stated(cell, "scrn_eigenvalue", step, after_recurrence, measured.eigenvalue),
+    ]
 
 
 THEOREMS = TheoremSet(scrn, claims)

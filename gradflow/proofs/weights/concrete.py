@@ -12,14 +12,19 @@ from numpy.typing import ArrayLike
 from gradflow.arrays import real_array
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.spaces import ONE
+from gradflow.proofs.algebra.polynomial import fraction_from_json
 from gradflow.proofs.bounding.step import bounds, facts_of
 from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import plain_declaration
-from gradflow.proofs.claims.weighing import weights_texts
+from gradflow.proofs.claims.weighing import weighted_texts, weights_texts
 from gradflow.proofs.theorems.any_cell import upper
+from gradflow.proofs.weights.diagonal_norm import certify_diagonal, diagonal_norm
 from gradflow.proofs.weights.singular_values import sigma_max
 from gradflow.proofs.weights.values import map_array
+
+_GAIN = Fraction(999, 1000)
+"""A weighted norm that is smaller by less than this is not worth a claim of its own."""
 
 
 def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
@@ -47,9 +52,40 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     return Claim(
         name=f"{cell.name}.weights",
         cell=cell.name,
+        title="these weights",
         evidence=(data,),
         declaration=plain_declaration(cell.declaration),
         **weights_texts(data),
+    )
+
+
+def weighted(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
+    """Return the bound in the diagonal norm in which the cell's one map is smallest, any input.
+
+    ``None`` where a step has several maps, and where a norm is of no use: no certificate was found,
+    the bound allows growth, or it is no better than that of ``concrete``.
+    """
+    derivation = bounds(cell)
+    names = {m for block in derivation.blocks for term in block.terms for m in term.maps}
+    if len(derivation.states) != 1 or len(names) != 1:
+        return None
+    (name,) = names
+    if derivation.variables != (("norm", name),) or not {name} <= {*params} & {*cell.linear_maps}:
+        return None
+    matrix = map_array(cell, cell.linear_maps[name], params)
+    found = certify_diagonal(matrix, diagonal_norm(matrix).q)
+    if found is None or found[0] >= _GAIN * sigma_max(matrix).bound:
+        return None
+    data = evidence.weighted(derivation, found[1], upper(cell).assumes)
+    if fraction_from_json(data["rate"]) >= 1:
+        return None
+    return Claim(
+        name=f"{cell.name}.diagonal",
+        cell=cell.name,
+        title=r"these weights, in a diagonal norm",
+        evidence=(data,),
+        declaration=plain_declaration(cell.declaration),
+        **weighted_texts(data),
     )
 
 

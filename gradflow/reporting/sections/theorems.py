@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from gradflow.proofs.claims.claim import CERTIFIED, OBSERVED, REFUTED, Claim, Margin
+from gradflow.proofs.cards.card import Card, card
+from gradflow.proofs.cards.environment import sentence
+from gradflow.proofs.measuring.margin import Margin
 from gradflow.proofs.theorems import theorems
 from gradflow.provenance import command
 from gradflow.reporting.document.blocks import Block, Details, Equation, Heading, Paragraph, Table
@@ -15,16 +18,15 @@ from gradflow.studies.one_cell import Study
 __all__ = ["SECTION"]
 
 # A bound so many times what it bounds says nothing.
-_TOO_FAR = 1e6
 
 
 def _blocks(study: Study) -> list[Block]:
     cell, run = study.setup.cell, study.setup.trajectory
-    claims = theorems(cell)
-    rows = []
-    for claim in claims:
-        margin = claim.measure(run) if claim.measure is not None else None
-        rows.append([claim.name, _level(claim), *_measured(margin)])
+    cards = [
+        card(replace(c, margin=c.measure(run)) if c.measure else c, coq=False)
+        for c in theorems(cell)
+    ]
+    rows = [[c.claim.name, c.level, *_measured(c.claim.margin)] for c in cards]
     return [
         Heading("What can be proved"),
         Paragraph(
@@ -38,27 +40,20 @@ def _blocks(study: Study) -> list[Block]:
             note=(
                 "Levels as far as exact arithmetic goes; "
                 f"{command('gradflow', 'prove', cell.name)} checks the Coq files as well. Measured "
-                "in floating point; a bound that says 'no' does not apply to this run."
+                "in floating point. Where a theorem says nothing at these weights, what its "
+                "condition needs stands in place of a bound."
             ),
         ),
-        *(_details(claim) for claim in claims),
+        *map(_details, cards),
     ]
-
-
-def _level(claim: Claim) -> str:
-    if claim.fault():
-        return REFUTED
-    return CERTIFIED if claim.evidence else OBSERVED
 
 
 def _measured(margin: Margin | None) -> tuple[str, str]:
     if margin is None:
         return "", ""
-    if margin.bound is None:
-        return _magnitude(margin.measured), "no"
-    if margin.side == "above" and margin.bound > _TOO_FAR * margin.measured > 0:
-        told = f"says nothing here: at most {_magnitude(margin.bound)}"
-        return _magnitude(margin.measured), told
+    if not margin.informs or margin.bound is None:
+        needs = f": needs {margin.condition.numbers()}" if margin.condition else ""
+        return _magnitude(margin.measured), f"says nothing{needs}"
     sign = "≤" if margin.side == "above" else "≥"
     return _magnitude(margin.measured), f"{sign} {_magnitude(margin.bound)}"
 
@@ -67,10 +62,17 @@ def _magnitude(value: float) -> str:
     return power_of_ten(math.log(value)) if 0 < value < math.inf else f"{value:.3g}"
 
 
-def _details(claim: Claim) -> Details:
-    blocks: list[Block] = [Paragraph(f"{claim.words}."), Equation(claim.formula)]
+def _details(shown: Card) -> Details:
+    claim = shown.claim
+    blocks: list[Block] = [
+        Paragraph(f"{sentence(shown.title)}: {claim.words}."),
+        Equation(claim.formula),
+    ]
     if claim.hypotheses:
         blocks.append(Paragraph("Assumes: " + "; ".join(claim.hypotheses) + "."))
+    if shown.on_this_run:
+        bar = claim.margin.bar() if claim.margin else ""
+        blocks.append(Paragraph(f"On this run it {shown.on_this_run}.{bar and f' {bar}.'}"))
     blocks.append(Paragraph("Proof: " + "; ".join(claim.proof) + "."))
     if claim.false:
         blocks.append(Paragraph(f"Not true: {claim.false}."))

@@ -1,0 +1,65 @@
+Proof.
+  intros k_i k_f k_o k_g l C b kappa (i0 & f0 & o0 & g0 & C0) (Hi & Hf & Ho & Hg) Hb Hl K0 R0 Cone T s r ds G B S0 H.
+  exists (drun F dF T (s r) ds); split;
+    [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
+  set (p := fun t => nrm n_hidden (drun F dF t (s r) ds 1%nat)).
+  set (q := fun t => nrm n_hidden (drun F dF t (s r) ds 0%nat)).
+  assert (P0 : forall t, 0 <= p t) by (intros; apply nrm_nonneg).
+  assert (Q0 : forall t, 0 <= q t) by (intros; apply nrm_nonneg).
+  assert (b0 : 0 <= b) by (rewrite Hb; repeat apply Rplus_le_le_0_compat; repeat apply Rmult_le_pos; lra).
+  assert (S : forall t, (t < T)%nat -> l * p t - b * q t <= p (S t) <= p t + b * q t
+    /\ q (S t) <= p t + (b + / 4 * k_o) * q t).
+  { intros t Ht; set (z := run F t (s r)); set (x := drun F dF t (s r) ds 0%nat); set (y := drun F dF t (s r) ds 1%nat).
+    set (rest := fun i => (z 1%nat i * v_f t z i * (1 - v_f t z i)) * mat n_hidden p_U_f x i
+      + (v_i t z i * (1 - v_g t z i ^ 2)) * mat n_hidden p_U_g x i
+      + (v_g t z i * v_i t z i * (1 - v_i t z i)) * mat n_hidden p_U_i x i).
+    set (kept := fun i => v_f t z i * y i).
+    assert (L : forall i, (i < n_hidden)%nat -> (0 < v_i t z i < 1 /\ l <= v_f t z i < 1 /\ 0 < v_o t z i < 1)
+      /\ (-1 < v_g t z i < 1 /\ -1 < tanh (v_c_next t z i) < 1 /\ Rabs (z 1%nat i) <= C)).
+    { intros i Li; repeat split; try apply sigmoid_range; try apply tanh_range;
+      [apply (G t i Ht Li) | apply (B t i Ht Li)]. }
+    assert (quarter : forall a, 0 < a < 1 -> Rabs (a * (1 - a)) <= / 4).
+    { intros a [A0 A1]; apply Rabs_le; split; [|pose proof (pow2_ge_0 (a - / 2)); lra].
+      assert (0 <= a * (1 - a)) by (apply Rmult_le_pos; lra); lra. }
+    assert (tame : forall a, -1 < a < 1 -> Rabs (1 - a ^ 2) <= 1).
+    { intros a [A0 A1]; assert (0 <= (1 - a) * (1 + a)) by (apply Rmult_le_pos; lra).
+      pose proof (pow2_ge_0 a); apply Rabs_le; lra. }
+    assert (shut : forall a, l <= a < 1 -> Rabs (a * (1 - a)) <= 1 - l).
+    { intros a [A0 A1]; apply Rle_trans with (1 * (1 - l)); [apply abs_mul; apply Rabs_le; lra | lra]. }
+    assert (R : nrm n_hidden rest <= b * q t).
+    { replace b with ((1 - l) * C * k_f + 1 * k_g + / 4 * k_i) by (rewrite Hb; ring).
+      apply nrm_maps; try assumption; try lra; [|apply Rmult_le_pos; lra].
+      intros i Li; destruct (L i Li) as ((I0 & F0 & O0) & (G0 & N0 & Z0)); repeat split.
+      - rewrite (Rmult_comm (1 - l)), Rmult_assoc; apply abs_mul; [exact Z0 | apply shut, F0].
+      - apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tame, G0] | lra].
+      - rewrite <- (Rmult_1_l (/ 4)), Rmult_assoc; apply abs_mul; [apply Rabs_le; lra | apply quarter, I0]. }
+    assert (Kp : l * p t <= nrm n_hidden kept <= p t).
+    { split; [apply nrm_diag_low | rewrite <- (Rmult_1_l (p t)); apply nrm_diag; [lra|]];
+      intros i Li; destruct (L i Li) as ((_ & [F0 F1] & _) & _); rewrite Rabs_pos_eq; lra. }
+    assert (Cn : p (S t) = nrm n_hidden (fun i => kept i + rest i)).
+    { change (p (S t)) with (nrm n_hidden (t_c_next t z (drun F dF t (s r) ds))); apply nrm_ext; intros i Li.
+      unfold t_c_next, kept, rest; fold x; fold y; ring. }
+    pose proof (nrm_add n_hidden kept rest) as A; pose proof (nrm_weyl n_hidden kept rest) as W; cbv beta in A, W.
+    split; [rewrite Cn; lra|].
+    set (side := fun i => (tanh (v_c_next t z i) * (v_o t z i * (1 - v_o t z i))) * mat n_hidden p_U_o x i).
+    set (slope := fun i => v_o t z i * (1 - tanh (v_c_next t z i) ^ 2)).
+    assert (Hn : q (S t) = nrm n_hidden (fun i => slope i * (kept i + rest i) + side i)).
+    { change (q (S t)) with (nrm n_hidden (t_h_next t z (drun F dF t (s r) ds))); apply nrm_ext; intros i Li.
+      unfold t_h_next, kept, rest, slope, side; fold x; fold y; ring. }
+    rewrite Hn; eapply Rle_trans; [apply nrm_add|].
+    assert (M : nrm n_hidden (fun i => slope i * (kept i + rest i)) <= 1 * nrm n_hidden (fun i => kept i + rest i)).
+    { apply nrm_diag; [lra|]; intros i Li; destruct (L i Li) as ((_ & _ & O0) & (_ & N0 & _)); unfold slope.
+      apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tame, N0] | lra]. }
+    assert (N : nrm n_hidden side <= / 4 * k_o * q t).
+    { apply nrm_map; [|lra | assumption]; intros i Li; destruct (L i Li) as ((_ & _ & O0) & (_ & N0 & _)).
+      rewrite <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply quarter, O0]. }
+    lra. }
+  destruct (cone p q l b 1 (b + / 4 * k_o) kappa T) as [Low Keep]; auto; try lra;
+    try (intros t Ht; destruct (S t Ht); lra).
+  split; [split; [exact Low|] | exact Keep].
+  assert (Inside : forall t, (t <= T)%nat -> q t <= kappa * p t).
+  { intros t Ht; apply (cone p q l b 1 (b + / 4 * k_o) kappa t); auto; try lra;
+    intros k Hk; destruct (S k ltac:(lia)); lra. }
+  apply (geometric_upper p (1 + b * kappa) T); [apply Rplus_le_le_0_compat; [lra | apply Rmult_le_pos; lra]|].
+  intros t Ht; destruct (S t Ht) as [[_ U] _]; pose proof (Rmult_le_compat_l b _ _ b0 (Inside t ltac:(lia))); lra.
+Qed.

@@ -1,0 +1,1 @@
+"""What a theorem needs at given weights and what it says there, in floating point."""
