@@ -138,7 +138,9 @@ def test_two_reports_are_the_same_bytes(tmp_path):
     assert pages[0] != pages[2]
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "txt"])
+@pytest.mark.parametrize(
+    "kind", ["npy", "txt", *(pytest.param(k, marks=pytest.mark.slow) for k in ("npz", "csv"))]
+)
 def test_report_reads_every_kind_of_input(tmp_path, kind):
     path = tmp_path / f"data.{kind}"
     values = np.random.default_rng(0).standard_normal((30, 3))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, progress, table
+from gradflow.cli.console import manner, output, plain, progress, table
 from gradflow.cli.speaking import unicode_output
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def prove(
         output().print(plain(ascii_text(reason)))
     if out is not None:
         print(f"bundles: {out}")
-    print(f"{len(found)} claims in {seconds:.1f} s", file=sys.stderr)
+    if not manner().quiet:
+        print(f"{len(found)} claims in {seconds:.1f} s", file=sys.stderr)
     if failed:
         sys.exit(1)
 

@@ -211,6 +211,7 @@ def run_cli(*arguments):
 
 
 @needs_coq
+@pytest.mark.slow
 def test_the_command_line(tmp_path, capsys):
     params = gf.cells.get("scalar").init(rng=0, w=0.9)
     np.savez(tmp_path / "weights.npz", **params)

@@ -79,7 +79,11 @@ def test_the_cone_of_the_whole_cell(folder, name):
 
 
 @needs_coq
-@pytest.mark.parametrize("cell", USER_CELLS, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "cell",
+    [USER_CELLS[0], *(pytest.param(c, marks=pytest.mark.slow) for c in USER_CELLS[1:])],
+    ids=lambda c: c.name,
+)
 def test_a_cell_of_the_readers_own(folder, cell):
     verdict = check(folder, upper_file(cell))
     assert verdict.proved, verdict.reason

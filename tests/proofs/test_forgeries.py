@@ -314,7 +314,7 @@ def mutated(rng, folder, others):
         path.write_text(json.dumps(data), "utf-8")
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(2000, marks=pytest.mark.slow, id="many")])
+@pytest.mark.parametrize("count", [20, pytest.param(2000, marks=pytest.mark.slow, id="many")])
 def test_mutated_bundles_get_no_level(honest, tmp_path, count):
     rng = np.random.default_rng(3)
     sources = [honest / name for name in NAMES]

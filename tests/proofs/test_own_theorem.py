@@ -94,6 +94,7 @@ def test_coq_proves_it_and_refuses_a_false_one(folder):
 
 
 @needs_coq
+@pytest.mark.slow
 def test_the_command_line_knows_it(folder):
     done = subprocess.run(
         [sys.executable, "-m", "gradflow", "prove", "fading.py:fading", "--out", "bundles"],

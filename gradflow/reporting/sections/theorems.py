@@ -17,8 +17,6 @@ from gradflow.studies.one_cell import Study
 
 __all__ = ["SECTION"]
 
-# A bound so many times what it bounds says nothing.
-
 
 def _blocks(study: Study) -> list[Block]:
     cell, run = study.setup.cell, study.setup.trajectory
