@@ -42,6 +42,9 @@ class Linear(Analysed):
     def log_path_jacobians(self, where):
         return {path: logs(share[where]) for path, share in self.path_jacobians().items()}
 
+    def until(self, t):
+        return replace(self, flat_states=self.flat_states[..., : t + 1, :])
+
     def pull_back(self, covector, *, rows=False):
         unit, log_norm = row_products(self.jacobians(), covector)
         parts = [np.linalg.norm(unit[..., part], axis=-1) for part in self.parts.values()]
