@@ -58,11 +58,12 @@ class LayerFindings:
 
 
 def layer_findings(
-    layer: Layer, run: Trajectory, lengths: Whole, by_unit: Floats, lives: Floats
+    name: str, layer: Layer, run: Trajectory, lengths: Whole, by_unit: Floats, lives: Floats
 ) -> LayerFindings:
     """Measure a layer's run over sequences (sequences, T) that end after ``lengths`` steps.
 
-    ``by_unit`` are logs (sequences, lags, d) of its units' gradients, ``nan`` where there are none,
+    ``name`` is what it is called, ``by_unit`` are logs (sequences, lags, d) of its units'
+    gradients, ``nan`` where there are none,
     ``lives`` their half-lives.
     """
     first = run.one(0).until(int(lengths[0]))
@@ -79,7 +80,7 @@ def layer_findings(
     unreached = (by_unit[:, 1:] == -np.inf) | np.isnan(by_unit[:, 1:])
     longest = np.sort(lives)[::-1][: max(1, len(lives) // 10)]
     return LayerFindings(
-        name=f"layer {layer.level + 1}",
+        name=name,
         kind=layer.kind,
         hidden=layer.hidden,
         maps=_maps(layer),

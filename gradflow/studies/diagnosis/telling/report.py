@@ -59,7 +59,10 @@ def _path_lines(found: Diagnosis) -> list[str]:
 def _read_lines(found: Diagnosis) -> list[str]:
     network = found.network
     lines = ["", "Read"]
-    lines += [f"  {_layer_words(layer)}" for layer in network.layers]
+    lines += [
+        f"  {_layer_words(layer, found.subject.name_of(k))}"
+        for k, layer in enumerate(network.layers)
+    ]
     lines += [f"  loss: {found.subject.losses.words}"]
     lines += [f"  assumed: {sentence}" for sentence in network.assumed]
     if network.skipped:
@@ -91,7 +94,9 @@ def _reach_lines(found: Diagnosis) -> list[str]:
             f"{subject.run.width}"
         )
     if found.growth is None:
-        lines.append("  no gradient exceeds 100 times that at lag 0, and no step is without one")
+        lines.append(
+            "  nothing is NaN or infinite, and no gradient exceeds 100 times that at lag 0"
+        )
     else:
         lines.append(f"  {growth_words(found.growth, len(subject.lengths))}")
     return lines
@@ -131,11 +136,10 @@ def _training_lines(found: Diagnosis) -> list[str]:
     return [*lines, "  the share of each lag in a gradient is the same after clipping"]
 
 
-def _layer_words(layer: Layer) -> str:
-    back = ", reverse" if layer.direction == "reverse" else ""
+def _layer_words(layer: Layer, name: str) -> str:
     return (
-        f"layer {layer.level + 1}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, "
-        f"{layer.inputs} inputs, {layer.hidden} units{back}, {layer.dtype}"
+        f"{name}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, {layer.inputs} inputs, "
+        f"{layer.hidden} units, {layer.dtype}"
     )
 
 
