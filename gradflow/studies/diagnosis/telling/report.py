@@ -150,8 +150,12 @@ def _layer_lines(layer: LayerFindings) -> list[str]:
         f"    recurrent maps, norm / radius: {maps}",
     ]
     if layer.exponents:
-        shown = ", ".join(f"{e:.3g} +- {s:.1g}" for e, s in layer.exponents)
-        lines.append(f"    leading exponents, nats a step: {shown}")
+        first, error = layer.exponents[0]
+        more = ", ".join(f"{one.median:.3g}" for one, _ in layer.exponents[1:])
+        lines.append(
+            f"    leading exponent, nats a step: {told(first, lambda v: f'{v:.3g}')} +- {error:.1g}"
+            f"{f'; then {more}' if more else ''}"
+        )
     elif layer.reason:
         lines.append(f"    leading exponents: {layer.reason}")
     if layer.remembering is not None:
