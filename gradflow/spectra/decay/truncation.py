@@ -27,7 +27,7 @@ from gradflow.errors import UsageError
 from gradflow.given import flag, several
 from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.by_lag import direct_gradients
-from gradflow.spectra.decay.sums import Covectors, Scaled, covectors, parameter_sums, pulled, swept
+from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
 
@@ -195,14 +195,14 @@ def _nested(
     contribution is made once.
     """
     stops = sorted({run.steps - int(w) for w in windows} | {run.steps})
-    lost: dict[int, dict[str, Scaled]] = {}
+    lost: dict[int, dict[str, float]] = {}
     found = parameter_sums(run, arriving.at(slice(0, 0)), np.arange(0))
     for first, stop in pairwise([0, *stops]):
         more = parameter_sums(run, arriving.at(slice(first, stop)), np.arange(first + 1, stop + 1))
         found = {name: found[name].plus(value) for name, value in more.items()}
-        lost[run.steps - stop] = found
-    by_parameter = {name: [lost[int(w)][name].log_norm() for w in windows] for name in found}
-    return float(_joint(np.array([s.log_norm() for s in lost[0].values()]))), by_parameter
+        lost[run.steps - stop] = {name: value.log_norm() for name, value in found.items()}
+    by_parameter = {name: [lost[int(w)][name] for w in windows] for name in found}
+    return float(_joint(np.array(list(lost[0].values())))), by_parameter
 
 
 def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:
