@@ -49,6 +49,15 @@ def test_reach_is_that_of_the_run(found, network, x):
     assert found.reach.product_horizon.median >= found.reach.loss_horizon.low
 
 
+def test_exponents_are_those_of_each_sequence(found, network, x):
+    run = network.run(x).runs[1]
+    wanted = [run.one(i).lyapunov(leading=2) for i in range(3)]
+    for place, (own, error) in enumerate(found.layers[1].exponents[:2]):
+        values = sorted(float(one.exponents[place]) for one in wanted)
+        assert (own.low, own.median, own.high) == pytest.approx(values, abs=1e-9)
+        assert error == pytest.approx(max(float(o.stderr[place]) for o in wanted), abs=1e-9)
+
+
 def test_directions_are_counted_on_the_product(network, x):
     opened = replace(
         network,

@@ -9,6 +9,7 @@ import gradflow as gf
 from gradflow.errors import UsageError
 from gradflow.studies.diagnosis.measures.by_lag import _one_by_one, _together, sampled
 from gradflow.studies.diagnosis.remedies import remedies
+from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 5
 ENDS = np.array([14, 9, 14])
@@ -271,4 +272,6 @@ def test_each_direction_has_the_gradient_of_torch(at):
             assert way.training.log_norms[i] == pytest.approx(total(kept), abs=1e-10)
     assert "layer 2 forward" in found.verdict
     assert "layer 2 reverse" in found.verdict
+    text = "\n".join(report_lines(found))
+    assert "layer 1 reverse, here 1: lstm, 3 inputs, 4 units" in text
     assert found.good == (found.ways[0].good and found.ways[1].good)

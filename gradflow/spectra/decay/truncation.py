@@ -14,7 +14,7 @@ which is summed as such: a difference of two nearly equal gradients would be rou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,7 +27,7 @@ from gradflow.errors import UsageError
 from gradflow.given import flag, several
 from gradflow.spectra.beyond.refusal import require_seen
 from gradflow.spectra.decay.by_lag import direct_gradients
-from gradflow.spectra.decay.sums import Covectors, Scaled, covectors, parameter_sums, pulled, swept
+from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
 
@@ -120,24 +120,26 @@ def truncation(
     )
     rows = covectors(direct)
     arriving = swept(run, rows)
-    nested = sliding and bool((rows.exponent[..., :-1] == ZERO_EXPONENT).all())
-    lost = {} if nested else _lost(run, rows, arriving, given, sliding)
-    logs, wholes = [], []
-    for index in np.ndindex(*run.batch):
-        single = run.one(*index) if run.batch else run
-        own = {window: more.at(index) for window, more in lost.items()}
-        if nested:
-            whole, missing = _nested(single, arriving.at(index), given)
-        else:
-            whole, missing = _one(single, arriving.at(index), own, given)
-        require_seen(single, [np.array(whole)], "truncation")
-        if np.isneginf(whole):
+    singles = [(index, run.one(*index) if run.batch else run) for index in np.ndindex(*run.batch)]
+    if sliding and (rows.exponent[..., :-1] == ZERO_EXPONENT).all():
+        found = [_nested(single, arriving.at(index), given) for index, single in singles]
+    else:
+        found = [{0: _logs(single, arriving.at(index))} for index, single in singles]
+        wanted = {int(window) for window in given}
+        lost = _slid(run, rows, wanted) if sliding else _cut(run, arriving, wanted)
+        for window, more in lost:
+            for own, (index, single) in zip(found, singles, strict=True):
+                own[window] = _logs(single, more.at(index))
+    wholes = []
+    for own, (_, single) in zip(found, singles, strict=True):
+        wholes.append(float(_joint(np.array(list(own[0].values())))))
+        require_seen(single, [np.array(wholes[-1])], "truncation")
+        if np.isneginf(wholes[-1]):
             raise UsageError(
                 "truncation: the whole parameter gradient is exactly zero, so no share of it is "
                 "missing; give a loss that some parameter moves."
             )
-        logs.append(missing)
-        wholes.append(whole)
+    logs = [{name: [own[int(w)][name] for w in given] for name in own[0]} for own in found]
     batch = run.batch
     by_parameter = {
         name: np.reshape([one[name] for one in logs], (*batch, given.size)) for name in logs[0]
@@ -161,55 +163,36 @@ def _joint(logs: Floats) -> Floats:
     return joint
 
 
-def _one(
-    run: Linearised,
-    arriving: Covectors,
-    lost: Mapping[int, Covectors],
-    windows: np.ndarray[Any, Any],
-) -> tuple[float, dict[str, list[float]]]:
-    """Return the log norm of the whole gradient, and of each parameter's missing parts."""
+def _logs(run: Linearised, rows: Covectors) -> dict[str, float]:
+    """Return the log norm by parameter of the sum over all steps of one trajectory."""
     every = np.arange(1, run.steps + 1)
-    whole = [s.log_norm() for s in parameter_sums(run, arriving, every).values()]
-    by_parameter: dict[str, list[float]] = {}
-    for window in windows:
-        for name, missing in parameter_sums(run, lost[int(window)], every).items():
-            by_parameter.setdefault(name, []).append(missing.log_norm())
-    return float(_joint(np.array(whole))), by_parameter
-
-
-def _lost(
-    run: Linearised, direct: Covectors, arriving: Covectors, windows: Any, sliding: bool
-) -> dict[int, Covectors]:
-    """Return by window the rows (..., T, d) whose parameter gradients it leaves out."""
-    if not sliding:
-        return _cut(run, arriving, windows)
-    return _slid(run, direct, windows)
+    return {name: s.log_norm() for name, s in parameter_sums(run, rows, every).items()}
 
 
 def _nested(
     run: Linearised, arriving: Covectors, windows: np.ndarray[Any, Any]
-) -> tuple[float, dict[str, list[float]]]:
-    """The same for a loss of the last state, where a window loses what arrives before it.
+) -> dict[int, dict[str, float]]:
+    """Return by window the log norms of what it leaves out, of a loss of the last state.
 
-    What shorter windows lose is what longer ones do and a few steps more, so that each step's
-    contribution is made once.
+    A window loses what arrives before it, and a shorter one a few steps more than a longer one, so
+    that each step's contribution is made once. Window 0 loses the whole gradient.
     """
     stops = sorted({run.steps - int(w) for w in windows} | {run.steps})
-    lost: dict[int, dict[str, Scaled]] = {}
+    lost: dict[int, dict[str, float]] = {}
     found = parameter_sums(run, arriving.at(slice(0, 0)), np.arange(0))
     for first, stop in pairwise([0, *stops]):
         more = parameter_sums(run, arriving.at(slice(first, stop)), np.arange(first + 1, stop + 1))
         found = {name: found[name].plus(value) for name, value in more.items()}
-        lost[run.steps - stop] = found
-    by_parameter = {name: [lost[int(w)][name].log_norm() for w in windows] for name in found}
-    return float(_joint(np.array([s.log_norm() for s in lost[0].values()]))), by_parameter
+        lost[run.steps - stop] = {name: value.log_norm() for name, value in found.items()}
+    return lost
 
 
-def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covectors]:
-    """Return by window what comes to each step from ``window`` and more after it."""
-    started = {}
+def _slid(run: Linearised, direct: Covectors, windows: set[int]) -> Iterator[tuple[int, Covectors]]:
+    """Yield by window what comes to each step from ``window`` and more after it."""
+    together = max(1, _ENTRIES // max(1, direct.rows.size))
+    started: dict[int, Covectors] = {}
     rows = direct
-    for lag in range(1, int(max(windows)) + 1):
+    for lag in range(1, max(windows) + 1):
         # row i is of step i + 1, and what it becomes is of the step before
         count = rows.exponent.shape[-1]
         rows = pulled(run, rows, np.arange(1, count + 1))
@@ -217,23 +200,20 @@ def _slid(run: Linearised, direct: Covectors, windows: Any) -> dict[int, Covecto
         if lag in windows:
             started[lag] = _nothing(run)
             _put(started[lag], slice(0, count - 1), rows, slice(None))
-    found: dict[int, Covectors] = {}
-    together = max(1, _ENTRIES // max(1, direct.rows.size))
-    lags = list(started)
-    for first in range(0, len(lags), together):
-        some = lags[first : first + together]
-        whole = swept(
-            run,
-            Covectors(*(np.stack(a) for a in zip(*(started[lag] for lag in some), strict=True))),
-        )
-        found |= {lag: whole.at(i) for i, lag in enumerate(some)}
-    return found
+        if len(started) == together or (started and lag == max(windows)):
+            stacked = Covectors(
+                *(np.stack(arrays) for arrays in zip(*started.values(), strict=True))
+            )
+            whole = swept(run, stacked)
+            yield from ((window, whole.at(i)) for i, window in enumerate(started))
+            started = {}
 
 
-def _cut(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covectors]:
-    """Return by window the rows that come to each step from after its chunk."""
-    found = {}
-    for window in {int(w) for w in windows}:
+def _cut(
+    run: Linearised, arriving: Covectors, windows: set[int]
+) -> Iterator[tuple[int, Covectors]]:
+    """Yield by window the rows that come to each step from after its chunk."""
+    for window in windows:
         lost = _nothing(run)
         step = np.arange(window, run.steps, window)  # ends of chunks, all but the last
         # of the steps after them
@@ -241,8 +221,7 @@ def _cut(run: Linearised, arriving: Covectors, windows: Any) -> dict[int, Covect
         for back in range(window):
             rows = pulled(run, rows, step + 1 - back)
             _put(lost, step - 1 - back, rows, slice(None))
-        found[window] = lost
-    return found
+        yield window, lost
 
 
 def _put(whole: Covectors, place: Any, part: Covectors, chosen: slice) -> None:

@@ -195,8 +195,10 @@ def _layers(subject: Subject, reach: Reach) -> tuple[LayerFindings, ...]:
     known = np.where(np.isnan(logs), -np.inf, logs)
     lives = replace(reach.gradient, by_unit=known).unit_half_lives()
     return tuple(
-        layer_findings(layer, own, subject.lengths, logs[..., place], lives[place])
-        for layer, own, place in zip(subject.network.layers, run.runs, run.layers, strict=True)
+        layer_findings(
+            subject.name_of(k), layer, run.runs[k], subject.lengths, logs[..., own], lives[own]
+        )
+        for k, (layer, own) in enumerate(zip(subject.network.layers, run.layers, strict=True))
     )
 
 

@@ -54,6 +54,8 @@ def sampled(losses: Losses, run: NetworkTrajectory) -> Losses:
     spread = np.round(np.linspace(count - 1, 0, most)).astype(np.int64)
     ends = np.searchsorted(losses.step, losses.last[losses.last > 0])
     kept = np.union1d(spread, ends)
+    if len(kept) == count:
+        return losses
     return replace(losses, step=losses.step[kept], rows=losses.rows[:, kept])
 
 

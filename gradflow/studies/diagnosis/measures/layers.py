@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 _OPEN, _SHUT = 0.99, 0.01
+_LEADING, _SEVERAL, _WIDEST = 4, 3, 600  # exponents, of so many sequences up to so many states
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,8 +34,8 @@ class LayerFindings:
         Recurrent map to its spectral norm and spectral radius (``nan`` for a map that is not
         square).
     exponents
-        Leading exponents of the layer by itself and their standard errors, first sequence; empty
-        where ``reason`` says why.
+        Leading exponents of the layer by itself, nats a step, and the largest of their standard
+        errors; of up to three sequences, of one for wide layers. Empty where ``reason`` says why.
     remembering
         Share of the forget gates over 0.99, all units and steps; ``None`` without one.
     saturated
@@ -49,7 +50,7 @@ class LayerFindings:
     kind: str
     hidden: int
     maps: Mapping[str, tuple[float, float]]
-    exponents: tuple[tuple[float, float], ...]
+    exponents: tuple[tuple[Spread, float], ...]
     reason: str
     remembering: Spread | None
     saturated: Spread | None
@@ -58,28 +59,24 @@ class LayerFindings:
 
 
 def layer_findings(
-    layer: Layer, run: Trajectory, lengths: Whole, by_unit: Floats, lives: Floats
+    name: str, layer: Layer, run: Trajectory, lengths: Whole, by_unit: Floats, lives: Floats
 ) -> LayerFindings:
     """Measure a layer's run over sequences (sequences, T) that end after ``lengths`` steps.
 
-    ``by_unit`` are logs (sequences, lags, d) of its units' gradients, ``nan`` where there are none,
-    ``lives`` their half-lives.
+    ``name`` is what it is called, ``by_unit`` are logs (sequences, lags, d) of its units'
+    gradients, ``nan`` where there are none, ``lives`` their half-lives.
     """
-    first = run.one(0).until(int(lengths[0]))
-    exponents: tuple[tuple[float, float], ...] = ()
+    exponents: tuple[tuple[Spread, float], ...] = ()
     reason = ""
     try:
-        found = first.lyapunov(leading=min(4, first.width))
-        exponents = tuple(
-            (float(e), float(s)) for e, s in zip(found.exponents, found.stderr, strict=True)
-        )
+        exponents = _exponents(run, lengths)
     except GradflowError as error:
         reason = str(error)
     remembering, saturated = _gates(layer, run, lengths)
     unreached = (by_unit[:, 1:] == -np.inf) | np.isnan(by_unit[:, 1:])
     longest = np.sort(lives)[::-1][: max(1, len(lives) // 10)]
     return LayerFindings(
-        name=f"layer {layer.level + 1}",
+        name=name,
         kind=layer.kind,
         hidden=layer.hidden,
         maps=_maps(layer),
@@ -89,6 +86,19 @@ def layer_findings(
         saturated=saturated,
         dead=int(unreached.all(axis=(0, 1)).sum()),
         half_lives=spread(longest),
+    )
+
+
+def _exponents(run: Trajectory, lengths: Whole) -> tuple[tuple[Spread, float], ...]:
+    several = _SEVERAL if run.width <= _WIDEST else 1
+    found = [
+        run.one(i).until(int(end)).lyapunov(leading=min(_LEADING, run.width))
+        for i, end in enumerate(lengths[:several])
+    ]
+    values = np.stack([one.exponents for one in found], axis=1)
+    errors = np.stack([one.stderr for one in found], axis=1)
+    return tuple(
+        (spread(own), float(error.max())) for own, error in zip(values, errors, strict=True)
     )
 
 

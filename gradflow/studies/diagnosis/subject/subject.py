@@ -40,6 +40,8 @@ class Subject:
         Where the loss of each sits, and its gradient there.
     data
         Where the sequences come from, in words.
+    names
+        What each layer is called; by default ``layer 1``, ``layer 2``, ...
     """
 
     network: Network
@@ -48,6 +50,13 @@ class Subject:
     run: NetworkTrajectory
     losses: Losses
     data: str
+    names: tuple[str, ...] = ()
+
+    def name_of(self, index: int) -> str:
+        """Return what a layer is called, by its place in the network."""
+        if self.names:
+            return self.names[index]
+        return f"layer {self.network.layers[index].level + 1}"
 
     def single(self, index: int) -> NetworkTrajectory:
         """Return the run of one sequence up to its last step with a loss."""

@@ -126,6 +126,7 @@ def _subject(
         run=run,
         losses=Losses(step=there + 1, rows=direct[:, there], words=words),
         data=windows.words,
+        names=(f"layer {layer.level + 1} {layer.direction}, here 1",),
     )
 
 

@@ -82,7 +82,7 @@ def _layer(layer: LayerFindings) -> dict[str, Any]:
             for name, (norm, radius) in layer.maps.items()
         },
         "exponents": [
-            {"exponent": _number(value), "error": _number(error)}
+            {"exponent": _spread(value), "error": _number(error)}
             for value, error in layer.exponents
         ],
         "remembering": _spread(layer.remembering),

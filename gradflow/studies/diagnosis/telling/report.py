@@ -59,7 +59,10 @@ def _path_lines(found: Diagnosis) -> list[str]:
 def _read_lines(found: Diagnosis) -> list[str]:
     network = found.network
     lines = ["", "Read"]
-    lines += [f"  {_layer_words(layer)}" for layer in network.layers]
+    lines += [
+        f"  {_layer_words(layer, found.subject.name_of(k))}"
+        for k, layer in enumerate(network.layers)
+    ]
     lines += [f"  loss: {found.subject.losses.words}"]
     lines += [f"  assumed: {sentence}" for sentence in network.assumed]
     if network.skipped:
@@ -91,7 +94,9 @@ def _reach_lines(found: Diagnosis) -> list[str]:
             f"{subject.run.width}"
         )
     if found.growth is None:
-        lines.append("  no gradient exceeds 100 times that at lag 0, and no step is without one")
+        lines.append(
+            "  nothing is NaN or infinite, and no gradient exceeds 100 times that at lag 0"
+        )
     else:
         lines.append(f"  {growth_words(found.growth, len(subject.lengths))}")
     return lines
@@ -131,11 +136,10 @@ def _training_lines(found: Diagnosis) -> list[str]:
     return [*lines, "  the share of each lag in a gradient is the same after clipping"]
 
 
-def _layer_words(layer: Layer) -> str:
-    back = ", reverse" if layer.direction == "reverse" else ""
+def _layer_words(layer: Layer, name: str) -> str:
     return (
-        f"layer {layer.level + 1}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, "
-        f"{layer.inputs} inputs, {layer.hidden} units{back}, {layer.dtype}"
+        f"{name}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, {layer.inputs} inputs, "
+        f"{layer.hidden} units, {layer.dtype}"
     )
 
 
@@ -146,8 +150,12 @@ def _layer_lines(layer: LayerFindings) -> list[str]:
         f"    recurrent maps, norm / radius: {maps}",
     ]
     if layer.exponents:
-        shown = ", ".join(f"{e:.3g} +- {s:.1g}" for e, s in layer.exponents)
-        lines.append(f"    leading exponents, nats a step: {shown}")
+        first, error = layer.exponents[0]
+        more = ", ".join(f"{one.median:.3g}" for one, _ in layer.exponents[1:])
+        lines.append(
+            f"    leading exponent, nats a step: {told(first, lambda v: f'{v:.3g}')} +- {error:.1g}"
+            f"{f'; then {more}' if more else ''}"
+        )
     elif layer.reason:
         lines.append(f"    leading exponents: {layer.reason}")
     if layer.remembering is not None:
