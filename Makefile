@@ -2,6 +2,7 @@
 #
 #   make report      the LSTM on real text, and six cells compared; writes reports/lstm.html, compare.html
 #   make figures     every figure of analyses/ and their gallery; writes reports/gallery/index.html
+#   make docs        the site of docs/; writes reports/site/index.html
 #   make test        linters, types and tests, but for the slow ones
 #   make test-all    the slow tests too
 #   make test-minimum  the tests with every package at the lower bound that pyproject.toml states
@@ -25,6 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 CORE  := .venv/.core
 DEV   := .venv/.dev
 FAST  := .venv/.fast
+DOCS  := .venv/.docs
 TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
 
 # One BLAS thread a worker: more of them fight over the same cores.
@@ -37,7 +39,7 @@ SMOKE := tests/test_cli.py tests/test_minimum.py tests/codegen/test_order.py \
   tests/codegen/test_kept_code.py tests/spectra/test_known_systems.py tests/spectra/test_sweep.py \
   tests/figures/test_figure_decay.py tests/figures/test_figure_page.py
 
-.PHONY: help report figures test test-all test-minimum smoke-minimum fuzz lint bench clean
+.PHONY: help report figures docs test test-all test-minimum smoke-minimum fuzz lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -50,6 +52,9 @@ report: $(CORE)
 
 figures: $(CORE)
 	@$(BIN)/gradflow figure --all --out reports/gallery
+
+docs: $(DOCS)
+	@$(BIN)/python -m sphinx -q -b html docs reports/site
 
 test: lint
 	@$(PYTEST) -m "not slow"
@@ -108,6 +113,11 @@ $(LOWEST)/.ready: pyproject.toml .ci/minimum.py | $(BIN)/python
 	@$(LOWEST)/bin/python .ci/minimum.py > $(LOWEST)/constraints.txt
 	@$(LOWEST)/bin/python -m pip --disable-pip-version-check -qq install \
 	  --constraint $(LOWEST)/constraints.txt --editable '.[dev,fast,pdf,arrays]'
+	@touch $@
+
+$(DOCS): pyproject.toml | $(CORE)
+	@echo "Installing what builds the site into .venv (once)" >&2
+	@$(PIP) install --editable '.[docs]'
 	@touch $@
 
 # numba is measured beside NumPy.

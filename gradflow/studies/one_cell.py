@@ -140,6 +140,9 @@ def _part_only(ran: Setup) -> LyapunovSpectrum | None:
     return ran.trajectory.lyapunov(part=first) if others else None
 
 
+# A parameter's gradient is told lag by lag so far; what lies further back is in its sum.
+_LAGS_TOLD = 101
+
 MEASURES: Mapping[str, Measure] = {
     "gradient": Measure(
         words="gradient against lag", of=lambda ran: ran.runs.gradient_decay(ran.loss.gradient)
@@ -148,7 +151,9 @@ MEASURES: Mapping[str, Measure] = {
     "paths": Measure(words="paths", of=lambda ran: ran.trajectory.paths(ran.loss.first)),
     "by_parameter": Measure(
         words="parameter gradient by lag",
-        of=lambda ran: ran.trajectory.parameter_gradient(ran.loss.first),
+        of=lambda ran: ran.trajectory.parameter_gradient(
+            ran.loss.first, min(_LAGS_TOLD, ran.trajectory.steps)
+        ),
     ),
     "singular_values": Measure(words="singular values", of=_singular_values, spoilt=True),
     "eigenvalues": Measure(words="eigenvalues", of=_eigenvalues),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from html import unescape
 
+import numpy as np
 import pytest
 
 import gradflow as gf
@@ -138,3 +139,23 @@ def test_the_reading_sees_what_is_wrong(tmp_path):
     bad = " ".join(seen(f"<html><body>{wide}{svg}</body></html>", 390, tmp_path))
     for word in ("scrolls", "outside", "beyond its drawing", "over one another", "small", "twice"):
         assert word in bad, (word, bad)
+
+
+SLIDE = """<script>setTimeout(() => {
+  const lag = document.querySelector("figure.drawing input");
+  lag.value = 5;
+  lag.dispatchEvent(new Event("input"));
+  parent.postMessage(JSON.stringify([document.documentElement.clientWidth,
+    [document.querySelector("figure.drawing output").textContent]]), "*");
+}, 200)</script>"""
+
+
+def test_the_slider_reads_the_numbers_of_the_curve(tmp_path, monkeypatch):
+    written = gf.report("lstm", tmp_path / "r.html", hidden=4, steps=40, seeds=2)
+    monkeypatch.setitem(seen.__globals__, "READ", SLIDE)
+    (told,) = seen(written.path.read_text("utf-8"), 1280, tmp_path)
+    decays = written.study.seeds.decays
+    number = re.match(r"5 steps back: ([\d.]+) left \(80\u00a0% of runs: ([\d.]+) to", told)
+    assert number, told
+    assert float(number[1]) == pytest.approx(np.exp(decays.curve()[5]), rel=0.02)
+    assert float(number[2]) == pytest.approx(np.exp(decays.band()[0][5]), rel=0.02)

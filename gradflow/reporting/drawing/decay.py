@@ -55,7 +55,8 @@ def draw_decay(
     marks += _threshold(frame)
     marks += _interval(frame, horizon, found.steps, narrow)
     marks += _names(frame, ends, leaving, found.name)
-    return Scene(frame.width, frame.height, marks)
+    ends_of_scale = (frame.left, frame.width - frame.right)
+    return Scene(frame.width, frame.height, marks, ends_of_scale)
 
 
 def decay_frame(found: Decays, *, beside: bool, narrow: bool) -> Frame:

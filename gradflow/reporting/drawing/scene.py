@@ -100,11 +100,16 @@ Mark = Line | Area | Dot | Label
 
 @dataclass(frozen=True)
 class Scene:
-    """Marks on a sheet of ``width`` by ``height`` pixels, what lies below first."""
+    """Marks on a sheet of ``width`` by ``height`` pixels, what lies below first.
+
+    ``across`` are the left and the right pixel of a horizontal scale in whole steps, from 0 to the
+    last, where a reader may point at one.
+    """
 
     width: int
     height: int
     marks: Sequence[Mark]
+    across: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a tone that no renderer knows."""

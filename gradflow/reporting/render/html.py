@@ -2,11 +2,14 @@
 
 Formulas are MathML and figures SVG, both inside the page, and the one font is embedded: the page
 looks the same on every machine, can be sent by mail, and needs no network. A few lines of script
-copy formulas; the page is complete without them. Equal reports give equal bytes.
+copy formulas and read curves where one points; the page is complete without them. Equal reports
+give equal bytes.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from base64 import b64encode
 from functools import cache
 from html import escape
@@ -16,7 +19,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from gradflow.given import instance
 from gradflow.prose import plain_text, split_inline
-from gradflow.reporting.document.blocks import Equation, Report, flat
+from gradflow.reporting.document.blocks import Block, Drawing, Equation, Report, flat
 from gradflow.reporting.drawing.scene import TONES
 from gradflow.reporting.render.mathml import latex_to_mathml
 from gradflow.reporting.render.scene_svg import scene_svg
@@ -40,10 +43,24 @@ def render_html(report: Report) -> str:
         A formula cannot be converted (see `gradflow.reporting.render.mathml`).
     """
     instance(report, "render_html: report", Report)
-    script = any(isinstance(block, Equation) for block in flat(report.blocks))
+    script = any(isinstance(block, Equation) or _readable(block) for block in flat(report.blocks))
     return template("template.html").render(
         report=report, style=style(), script=_part("page.js") if script else ""
     )
+
+
+def _readable(block: Block) -> bool:
+    """Whether a drawing has a median that can be read where one points."""
+    return isinstance(block, Drawing) and bool(block.wide.across) and "log10_median" in block.series
+
+
+def _series(block: Drawing) -> str:
+    """Return the median and the band to three digits behind the point, null where it is 0."""
+    names = ("log10_median", "log10_low", "log10_high")
+    rows = [
+        [round(v, 3) if math.isfinite(v) else None for v in block.series[name]] for name in names
+    ]
+    return json.dumps(rows, separators=(",", ":"))
 
 
 def _prose(text: str) -> str:
@@ -58,7 +75,8 @@ def template(name: str) -> Template:
     """Return the template ``name`` of this folder.
 
     Its filters are ``prose`` and ``display``, which set formulas and escape the rest, ``plain`` for
-    text without formulas, ``scene`` for drawings, and ``kind``, the name of a block's class.
+    text without formulas, ``scene`` for drawings, ``readable`` and ``series`` for
+    what one can point at, and ``kind``, the name of a block's class.
     """
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
@@ -67,6 +85,8 @@ def template(name: str) -> Template:
         "prose": _prose,
         "display": lambda latex: latex_to_mathml(latex, display=True),
         "plain": plain_text,
+        "readable": _readable,
+        "series": _series,
         "kind": lambda block: type(block).__name__,
         "scene": lambda scene, kind, title: scene_svg(scene, kind, plain_text(title)),
     }

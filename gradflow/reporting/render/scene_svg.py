@@ -41,7 +41,8 @@ def path_colours() -> list[str]:
 
 def scene_svg(scene: Scene, kind: str, title: str) -> str:
     """Return the element for a page; ``kind`` is its class, ``title`` its message in plain text."""
-    return _element(scene, title, f' class="{kind}"', "")
+    ends = "" if scene.across is None else ' data-across="{:g} {:g}"'.format(*scene.across)
+    return _element(scene, title, f' class="{kind}"{ends}', "")
 
 
 def standing_alone(scene: Scene, title: str) -> str:
