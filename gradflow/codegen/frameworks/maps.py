@@ -57,7 +57,8 @@ def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
             found.setdefault((part, statement.linear_map.out), []).append(statement)
     taken = [s for group in found.values() for s in group]
     statements = [s for s in loop.each.statements if s not in taken]
-    stacks, gone = [], set()
+    stacks: list[Stack] = []
+    gone: set[sp.Symbol] = set()
     for (part, _), group in found.items():
         sums = [_summand(s, loop) for s in group]
         partners = {one[1] for one in sums if one is not None}
