@@ -19,6 +19,7 @@ TITLES = {
     "lyapunov": "Lyapunov spectra",
     "decay": "Gradient against lag",
     "memory": "Memory of the gradient against lag",
+    "training": "A training step on torch",
     "products": "Singular values of the product P(T, T - lag)",
     "grid": "Leading exponent over a grid of (gain, forget bias)",
     "derive": "From equations to code",

@@ -77,6 +77,11 @@ PARTS = {
     "grid": (("3 x 3 points",), ("gemm and tanh", "gradflow", "NumPy by hand", "JAX"), 1e-12),
     "derive": (("lstm",), ("derive", "derive and compile", "SymPy", "symengine", "CasADi"), None),
     "scaling": (("Jacobians", "Lyapunov", "gradient", "singular"), ("gradflow",), None),
+    "training": (
+        ("rnn", "lstm", "gru_reset_after"),
+        ("gradflow, torch", "torch, fused"),
+        1e-4,  # float32 gradients over 24 steps
+    ),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

@@ -17,7 +17,7 @@ def blocks(page, language):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["paper.md", "lecture.md"])
+@pytest.mark.parametrize("page", ["paper.md", "teaching.md"])
 def test_every_command_of_a_door_ends_well(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     commands = [line for block in blocks(page, "bash") for line in block.splitlines()]
@@ -57,6 +57,6 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 def test_the_powers_that_the_lecture_tells_are_right():
-    text = " ".join((DOCS / "lecture.md").read_text("utf-8").split())
+    text = " ".join((DOCS / "teaching.md").read_text("utf-8").split())
     assert f"0.9 leaves {0.9**100:.5f} of the gradient" in text
     assert f"1.1 makes it {1.1**100:,.0f} times" in text

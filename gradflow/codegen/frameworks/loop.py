@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.cells.cell import Cell
-from gradflow.codegen.frameworks.maps import Stack, filled_maps, products, stacked
+from gradflow.codegen.frameworks.maps import Stack, filled_maps, products, stacked, together
 from gradflow.codegen.frameworks.operations import Operations
 from gradflow.codegen.frameworks.source import functional_text
 from gradflow.codegen.lowering.recurrence import forward, pullback
@@ -46,18 +46,20 @@ def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
     """Return the states (*lead, T, d) after each step from the parts of the initial state."""
     xp, count = given.xp, len(given.moving)
     loop = _functions(cell, "forward")
-    handed = _handed(loop, given, first)
+    handed, added = together(xp, loop.stacks, _handed(loop, given, first))
+    last = count + len(handed)
     names = (*cell.parameters, *cell.constant_names)
     maps = dict(zip(names, given.weights, strict=True))
     filled = filled_maps(cell, xp, (*first, *given.moving, *given.weights))
     multiply = products(xp, loop.stacks, maps | filled)
 
     def advance(parts: Parts, now: Parts) -> tuple[Parts, Parts]:
-        found = loop.each(xp, *parts, *now[:count], *given.weights, *now[count:], *multiply(parts))
+        made = multiply(parts, now[last:])
+        found = loop.each(xp, *parts, *now[:count], *given.weights, *now[count:last], *made)
         new = _like(xp, found, parts)
         return new, new
 
-    states = xp.scan(advance, first, (*given.moving, *handed))[1]
+    states = xp.scan(advance, first, (*given.moving, *handed, *added))[1]
     return xp.flat(states, (*given.lead, given.moving[-1].shape[-2]))
 
 

@@ -8,12 +8,14 @@ from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
+import sympy as sp
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.frameworks.operations import Operations
 from gradflow.codegen.lowering.calculus import lower_step
 from gradflow.codegen.lowering.recurrence import Recurrence
-from gradflow.codegen.lowering.routine import Matvec, Routine
+from gradflow.codegen.lowering.routine import Let, Matvec, Routine, reads
 from gradflow.codegen.printing.dialect import FUNCTIONAL
 from gradflow.codegen.printing.vectorised import maps_lines
 from gradflow.codegen.targets.target import run_text
@@ -31,17 +33,22 @@ class Stack:
         Which state part they act on.
     maps
         Their names.
+    added
+        What is added to each product and known before the loop, by its place among what a step is
+        handed; empty where not every product has such a summand.
     """
 
     part: int
     maps: tuple[str, ...]
+    added: tuple[int, ...] = ()
 
 
 def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
     """Return a step without the products of state parts, and those products.
 
-    The routine takes them as extra arguments, in the order of the stacks. One product with the four
-    matrices of an LSTM costs a third of four products, and so does its derivative.
+    The routine takes them as extra arguments, in the order of the stacks, and no more what is added
+    to them. One product with the four matrices of an LSTM costs a third of four products, and so
+    does its derivative.
     """
     found: dict[tuple[int, str], list[Matvec]] = {}
     for statement in loop.each.statements:
@@ -49,13 +56,42 @@ def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
             part = loop.carried.index(statement.operand)
             found.setdefault((part, statement.linear_map.out), []).append(statement)
     taken = [s for group in found.values() for s in group]
-    routine = replace(
-        loop.each,
-        statements=tuple(s for s in loop.each.statements if s not in taken),
-        extra=(*loop.each.extra, *((s.target, s.linear_map.out) for s in taken)),
-    )
-    stacks = (Stack(p, tuple(s.linear_map.name for s in g)) for (p, _), g in found.items())
-    return routine, tuple(stacks)
+    statements = [s for s in loop.each.statements if s not in taken]
+    stacks: list[Stack] = []
+    gone: set[sp.Symbol] = set()
+    for (part, _), group in found.items():
+        sums = [_summand(s, loop) for s in group]
+        partners = {one[1] for one in sums if one is not None}
+        added: tuple[int, ...] = ()
+        if len(partners) == len(group) and not partners & gone:
+            gone |= partners
+            added = tuple(loop.before.returns.index(one[1]) for one in sums if one is not None)
+            without = {one[0]: sp.Add(*set(one[0].args) - {one[1]}) for one in sums if one}
+            statements = [
+                replace(s, expression=s.expression.xreplace(without)) if isinstance(s, Let) else s
+                for s in statements
+            ]
+        stacks.append(Stack(part, tuple(s.linear_map.name for s in group), added))
+    kept = (one for one in loop.each.extra if one[0] not in gone)
+    extra = (*kept, *((s.target, s.linear_map.out) for s in taken))
+    return replace(loop.each, statements=tuple(statements), extra=extra), tuple(stacks)
+
+
+def _summand(product: Matvec, loop: Recurrence) -> tuple[sp.Add, sp.Symbol] | None:
+    """Return the one sum that reads a product, and what of it is known before the loop."""
+    each, spaces = loop.each, loop.each.spaces
+    read = [s for statement in each.statements for s in reads(statement)] + list(each.returns)
+    readers = [s for s in each.statements if product.target in reads(s)]
+    if read.count(product.target) != 1 or not isinstance(readers[0], Let):
+        return None
+    expression = readers[0].expression
+    for total in expression.atoms(sp.Add):
+        for one in sorted(set(total.args) & set(loop.before.returns), key=str):
+            alone = read.count(one) == 1 and expression.count(one) == 1
+            same = spaces[one.name] == spaces[product.target.name] != ONE
+            if product.target in total.args and alone and same:
+                return total, one
+    return None
 
 
 def _acts_on_a_state(statement: object, loop: Recurrence) -> TypeGuard[Matvec]:
@@ -69,19 +105,39 @@ def _acts_on_a_state(statement: object, loop: Recurrence) -> TypeGuard[Matvec]:
 
 def products(
     xp: Operations, stacks: Sequence[Stack], maps: Mapping[str, Array]
-) -> Callable[[Sequence[Array]], list[Array]]:
-    """Return the function from the state parts to the products that ``stacked`` took out."""
+) -> Callable[[Sequence[Array], Sequence[Array]], list[Array]]:
+    """Return the function from state parts, and what is added, to what ``stacked`` took out.
+
+    What is added is one array a stack that has it; see ``together``.
+    """
     matrices = [(s, xp.library.concat([maps[n].T for n in s.maps], axis=1)) for s in stacks]
 
-    def multiply(parts: Sequence[Array]) -> list[Array]:
+    def multiply(parts: Sequence[Array], added: Sequence[Array]) -> list[Array]:
         values: list[Array] = []
+        sums = iter(added)
         for stack, matrix in matrices:
             rows, count = parts[stack.part] @ matrix, len(stack.maps)
+            rows = rows + next(sums) if stack.added else rows
             shape = (*rows.shape[:-1], count, rows.shape[-1] // count)
             values += xp.apart(xp.library.reshape(rows, shape))
         return values
 
     return multiply
+
+
+def together(
+    xp: Operations, stacks: Sequence[Stack], handed: Sequence[Array]
+) -> tuple[list[Array], list[Array]]:
+    """Return what a step is still handed, and what is added to its products, side by side."""
+    taken = {place for stack in stacks for place in stack.added}
+    added = []
+    for stack in stacks:
+        if stack.added:
+            values = [handed[place] for place in stack.added]
+            lead = np.broadcast_shapes(*(v.shape[:-1] for v in values))
+            full = [xp.broadcast_to(v, (*lead, v.shape[-1])) for v in values]
+            added.append(xp.library.concat(full, axis=-1))
+    return [value for place, value in enumerate(handed) if place not in taken], added
 
 
 def filled_maps(cell: Cell, xp: Operations, arguments: Sequence[Array]) -> dict[str, Array]:
