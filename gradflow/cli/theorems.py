@@ -111,7 +111,7 @@ def theorem(
     from gradflow.proofs.cards.sources import bibtex
 
     of, dot, which = name.rpartition(".")
-    if not dot or of.endswith(".py") or "/" in which:
+    if not dot or ":" in which or "/" in which:
         raise UsageError(
             f"theorem: {name!r} names no theorem; pass CELL.THEOREM, such as lstm.lower, as "
             "`gradflow prove CELL` lists them."

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -239,8 +240,11 @@ def objects(folder):
         "Fault": fault(),
         "Drawable": run().decay(),
         "PathDecay": run().paths(np.ones(3)),
+        "Card": gf.proofs.card(told[0], coq=False),
         "Claim": told[0],
         "MeanField": gf.mean_field("rnn"),
+        "Condition": gf.proofs.Condition(quantity="q", value=2.0, need="under", limit=1.0),
+        "Margin": gf.proofs.Margin(measured=0.5, bound=1.0, side="above"),
         "Setup": study().setup,
         "Study": study(),
         "CertifiedGradient": gf.certify(
@@ -532,7 +536,7 @@ def valid(folder: Path):
         "proofs.bound_below": {"run": ran},
         "proofs.bounds": {"cell": "rnn"},
         "proofs.box_bound": {"run": ran, "radius": 0.01, "state_radius": 0.0},
-        "proofs.card": {"claim": claim, "coq": False},
+        "proofs.card": {"claim": replace(claim, script=None), "coq": False},
         "proofs.carousel": {"cell": "lstm"},
         "proofs.carousel_invariant": {"cell": "lstm", "part": "c", "gate": "f"},
         "proofs.derived": {"cell": "scrn", "gains": 1.0, "biases": None, "inputs": 1.0},
