@@ -58,8 +58,8 @@ def main(out, quick=False, **look):
     biases = np.array([0.0, 2.0]) if quick else np.array([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0])
     gains = np.array([0.5, 3.0, 5.5]) if quick else np.linspace(0.5, 4.5, 9)
     how = {"method": "sampled", "populations": 2}
-    how |= {"size": 256, "steps": 20} if quick else {"size": 600, "steps": 120}
-    n, draws, steps = (64, 1, 200) if quick else (256, 2, 600)
+    how |= {"size": 256, "steps": 20} if quick else {"size": 400, "steps": 80}
+    n, draws, steps = (64, 1, 200) if quick else (200, 1, 500)
 
     def exponents(tied):
         each = [

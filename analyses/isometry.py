@@ -78,11 +78,11 @@ def main(out, quick=False, **look):
     gauss, kept = (numbers[f"median exponent of theory, {word}"] for word in rules)
     with page("isometry", out, quick, **look) as sheet:
         curves = [
-            Series(label=word, x=(np.arange(len(e)) + 0.5) / len(e), y=np.maximum(e, LOWEST))
+            Series(label=word, x=((np.arange(len(e)) + 0.5) / len(e))[e > LOWEST], y=e[e > LOWEST])
             for word, e in measured.items()
         ]
         dashed = [
-            Series(label="", x=ranks, y=np.maximum(line, LOWEST), kind="theory")
+            Series(label="", x=ranks[line > LOWEST], y=line[line > LOWEST], kind="theory")
             for line in lines.values()
         ]
         names = {"x": "rank fraction $x$", "y": "exponent (nats a step)"}

@@ -26,13 +26,13 @@ from gradflow.jacobians import jacobian
 __all__ = ["bulk_edge"]
 
 _WHERE = "bulk_edge"
-_SIZE, _BURN, _FARTHEST = 4000, 150, 1e6
+_SIZE, _BURN, _FARTHEST = 2000, 120, 1e6
 
 
 def bulk_edge(theory: MeanField) -> float:
     """Return the largest real number on the edge of the bulk of a step's eigenvalues.
 
-    Of states and gates as they are after many steps, sampled on 4,000 units, good to about 1 %. Of
+    Of states and gates as they are after many steps, sampled on 2,000 units, good to about 2 %. Of
     a network in a fixed point its logarithm is the leading exponent; of one that moves, products
     of different steps are another matter.
 

@@ -176,6 +176,14 @@ def mean_field(
     )
     chance = generator(rng, f"{_WHERE}: rng")
     laws = read_laws(_WHERE, cell, gains, biases, inputs, sizes)
+    return expected(laws, tied, method, how, rng if type(rng) is int else chance)
+
+
+def expected(
+    laws: Laws, tied: bool, method: str, how: Sampling, rng: int | np.random.Generator
+) -> MeanField:
+    """Return the theory of given laws: see :func:`mean_field`. Raises ``UsageError``."""
+    cell = laws.cell
     refuse_without_limit(cell)
     if method != "sampled":
         tried = _tried(laws, tied)
@@ -186,7 +194,7 @@ def mean_field(
                 f"{_WHERE}: the moments of cell {cell.name!r} do not close: {tried}; take "
                 "method='sampled'."
             )
-    found = _again(laws, tied, how, rng) if type(rng) is int else sample(laws, tied, how, chance)
+    found = _again(laws, tied, how, rng) if isinstance(rng, int) else sample(laws, tied, how, rng)
     lead = found.exponent if math.isnan(found.bulk) else max(found.exponent, found.bulk)
     error = found.error if lead == found.exponent else found.bulk_error
     return MeanField(

@@ -74,6 +74,7 @@ def test_sampling_agrees_with_quadrature(tied):
     assert found.moments["h"] == pytest.approx(exact.moments["h"], rel=0.02)
 
 
+@pytest.mark.slow
 def test_sampling_finds_bulk_and_outlier():
     case = {"gains": {"U_z": 1.0, "U_g": 1.3}, "biases": {"b_z": 1.0, "b_g": (0, 0.05)}}
     exact = gf.mean_field(LIGHT, tied=False, **case)
