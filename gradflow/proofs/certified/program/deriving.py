@@ -59,6 +59,7 @@ class _Builder:
         self.inputs: dict[str, int] = {}
         self.arrays: dict[str, Floats] = {}
         self.matrices: dict[str, Floats] = {}
+        self.names: dict[str, int] = {}
 
     def layer(
         self,
@@ -97,6 +98,7 @@ class _Builder:
                 found[name] = self.product(
                     statement.linear_map, found[statement.operand.name], size, prefix
                 )
+        self.names |= {f"{prefix}{s.target}": found[s.target.name] for s in cell.program}
         return {f"{prefix}{p}": (found[p], found[f"{p}_next"]) for p in cell.states}
 
     def product(self, m: Map, operand: int, size: int, prefix: str) -> int:
@@ -169,6 +171,7 @@ class _Builder:
             inputs={n: slot(k) for n, k in self.inputs.items()},
             arrays={n: slot(self.slots.named[n]) for n in self.arrays},
             clock=-1 if self.slots.clock is None else slot(self.slots.clock),
+            names={n: slot(k) for n, k in self.names.items()},
         )
         start = {
             f"{prefix}{p}": np.asarray(s[0], dtype=np.float64)
