@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from gradflow.proofs.claims.claim import CERTIFIED, NOT_PROVED
 from gradflow.proofs.claims.verify import verify
 from gradflow.proofs.coq.check import available
 from gradflow.proofs.theorems import theorems
-from proofs.forging import HEADER, changed, judged, rehash, written
+from proofs.forging import HEADER, changed, rehash, written
 
 needs_coq = pytest.mark.skipif(not available(), reason="coqc is not installed")
 
@@ -98,6 +97,29 @@ SINGULAR = {
     "bound": "2",
 }
 
+
+def costs(root, **options):
+    """Level, note, seconds of work and peak memory (KiB) so far of the checker's own children.
+
+    In a process of its own: the peak of this one's is that of all tests before.
+    """
+    program = (
+        "import sys, json, resource\nfrom pathlib import Path\n"
+        "from gradflow.proofs.claims.verify import verify\n"
+        f"for r in verify(Path(sys.argv[1]), **{options}):\n"
+        "    used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "    print(json.dumps([r.level, r.note, used.ru_utime + used.ru_stime, used.ru_maxrss]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(root)],
+        cwd=Path(gf.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 HOSTILE = {
     "an empty matrix": evidence({**SINGULAR, "matrix": []}),
     "a column that is not there": evidence({**SQUARE, "zero_columns": [7]}),
@@ -161,21 +183,7 @@ def test_every_hostile_bundle_is_answered_in_time_and_memory(tmp_path):
         ):
             rehash(folder)
     assert source != good
-    program = (
-        "import sys, json, resource\nfrom pathlib import Path\n"
-        "from gradflow.proofs.claims.verify import verify\n"
-        "for r in verify(Path(sys.argv[1]), coq=False):\n"
-        "    used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "    print(json.dumps([r.level, r.note, used.ru_utime + used.ru_stime, used.ru_maxrss]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        cwd=Path(gf.__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = costs(tmp_path, coq=False)
     assert len(rows) == len(HOSTILE) + 1
     assert rows[-1][0] == CERTIFIED  # the good one is not hidden
     before = 0.0
@@ -200,12 +208,10 @@ def test_a_proof_that_does_not_end_is_stopped(tmp_path, script):
     folder = written("scalar.power_101", tmp_path)
     (folder / "Proof.v").write_text(HEADER + script, "utf-8")
     rehash(folder)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = judged(folder, seconds=5.0)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert found.level == NOT_PROVED
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15
-    assert after.ru_maxrss < 2**20
+    [(level, _, used, memory)] = costs(folder, seconds=5.0)
+    assert level == NOT_PROVED
+    assert used < 15
+    assert memory < 2**20  # KiB
 
 
 def test_a_module_in_the_folder_one_is_in_is_not_run(tmp_path):

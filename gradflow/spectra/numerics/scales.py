@@ -27,18 +27,19 @@ Scaled = tuple[Exponents, Floats, Exponents]
 def scaled(matrix: Floats) -> Scaled:
     """``(row, y, column)`` with ``matrix = diag(2^row) y diag(2^column)``, entries of y at most 1.
 
-    The largest entry of each row of y that is not zero is at least 1/2: maxima of the rows go out,
-    then those of the columns, then what the rows have left. No assignment problem is solved.
+    A matrix (..., n, m) gives row (..., n), y (..., n, m), column (..., m). The largest entry of
+    each row of y that is not zero is at least 1/2: maxima of the rows go out, then those of the
+    columns, then what the rows have left. No assignment problem is solved.
     """
     size = np.abs(matrix)
-    row = _maxima(size, 1)
-    _divide(size, row[:, None])
-    column = _maxima(size, 0)
-    _divide(size, column)
-    row = row + _maxima(size, 1)
+    row = _maxima(size, -1)
+    _divide(size, row[..., :, None])
+    column = _maxima(size, -2)
+    _divide(size, column[..., None, :])
+    row = row + _maxima(size, -1)
     y = matrix.copy(order="K")
-    _divide(y, row[:, None])
-    _divide(y, column)
+    _divide(y, row[..., :, None])
+    _divide(y, column[..., None, :])
     return row.astype(np.int64), y, column.astype(np.int64)
 
 
@@ -55,14 +56,14 @@ def _divide(matrix: Floats, exponent: NDArray[np.int32]) -> None:
         matrix[...] = shifted(matrix, -exponent.astype(np.int64))
 
 
-def wild(split: Scaled) -> bool:
-    """Whether a step is to be taken by its scales, given what `scaled` has made of it.
+def wild(split: Scaled) -> NDArray[np.bool_]:
+    """Whether steps (...) are to be taken by their scales, given what `scaled` has made of them.
 
     So it is if those of its columns differ, which are then joined to the step before, or if those
     of its rows alone leave no room in a window.
     """
     row, _, column = split
-    return bool(column.max() - column.min() > _MILD or row.max() - row.min() > _ROOM)
+    return np.asarray((np.ptp(column, axis=-1) > _MILD) | (np.ptp(row, axis=-1) > _ROOM))
 
 
 def factors(y: Floats, left: Exponents) -> Iterator[tuple[Floats, Exponents, int]]:
