@@ -194,7 +194,10 @@ def test_coq_accepts_relu_away_from_its_kink():
 @pytest.mark.parametrize("kind", ["cross-entropy", "squared", "logistic", "linear"])
 def test_coq_accepts_losses_of_every_step_and_of_any_part(kind, part):
     rng = np.random.default_rng(3)
-    params = {k: np.float32(v).astype(float) for k, v in gf.cells.lstm.init(2, 2, rng=0).items()}
+    params = {
+        k: np.float32(v).astype(float)
+        for k, v in gf.cells.lstm.init(hidden=2, inputs=2, rng=0).items()
+    }
     x = np.float32(rng.standard_normal((3, 2))).astype(float)
     target = {"cross-entropy": [0, 2, 1], "linear": None}.get(kind, [[0.5, 0.25, 1.0]] * 3)
     weight = np.float32(rng.standard_normal((3, 2))).astype(float)

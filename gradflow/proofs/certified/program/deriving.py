@@ -60,6 +60,7 @@ class _Builder:
         self.arrays: dict[str, Floats] = {}
         self.matrices: dict[str, Floats] = {}
         self.names: dict[str, int] = {}
+        self.constants: set[str] = set()
 
     def layer(
         self,
@@ -85,6 +86,8 @@ class _Builder:
                 array = np.asarray(run.params[name], dtype=np.float64).ravel()
                 self.arrays[f"{prefix}{name}"] = array
                 found[name] = self.slots.leaf(f"{prefix}{name}", array.size)
+        kept = {*cell.linear_maps, *cell.constant_names} - set(cell.parameters)
+        self.constants |= {f"{prefix}{name}" for name in kept}
         for m in cell.linear_maps.values():
             shape = (sizes[m.out], sizes[m.into])
             self.matrices[f"{prefix}{m.name}"] = map_array(cell, m, run.params, shape)
@@ -192,4 +195,5 @@ class _Builder:
             start=start,
             inputs=inputs,
             steps=runs[0].steps,
+            constants=frozenset(self.constants),
         )

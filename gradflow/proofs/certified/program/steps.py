@@ -143,6 +143,8 @@ class Given:
         (T, entries) by name.
     steps
         T.
+    constants
+        The names of matrices and arrays that are no parameters.
     """
 
     name: str
@@ -152,6 +154,7 @@ class Given:
     start: Mapping[str, Floats]
     inputs: Mapping[str, Floats]
     steps: int
+    constants: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Return one line."""
