@@ -254,7 +254,10 @@ def test_coq_accepts_layers_of_different_sizes_and_numbers_that_are_not_dyadic()
     ],
 )
 def test_coq_accepts_the_theorem_and_refuses_a_changed_one(cell, kind, tmp_path):
-    claim = gradient_claim(certified(cell, hidden=2, steps=3, kind=kind), arrays=True)
+    # some units of the irnn are on at every step for this seed, so that its inputs matter
+    seed = 4 if cell == "irnn" else 0
+    found = certified(cell, hidden=2, steps=3, kind=kind, seed=seed)
+    claim = gradient_claim(found, arrays=True)
     assert claim.verdict == ("PROVED", "")
     write(claim, tmp_path)
     (found,) = verify(tmp_path, known=[] if cell is not OWN else [claim])

@@ -92,7 +92,7 @@ def read(given: Mapping[str, Any]) -> tuple[Straight, Numbers, Scored]:
     """Return what data say. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for other data."""
     line = Straight(
         lines=tuple(map(_line_from, given["lines"])),
-        before={k: int(v) for k, v in given["before"].items()},
+        before=dict(sorted(((k, int(v)) for k, v in given["before"].items()), key=_second)),
         after={k: int(v) for k, v in given["after"].items()},
         sizes=tuple(map(int, given["sizes"])),
     )
@@ -113,6 +113,11 @@ def read(given: Mapping[str, Any]) -> tuple[Straight, Numbers, Scored]:
         targets=targets,
     )
     return line, numbers, scored
+
+
+def _second(pair: tuple[str, int]) -> int:
+    """Return the number of a value, by which the parts of a state are in order."""
+    return pair[1]
 
 
 def _line(line: Line) -> dict[str, Any]:

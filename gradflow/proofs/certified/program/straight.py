@@ -166,6 +166,12 @@ class _Gathering:
         self.ready[total, size] = made
         return made
 
+    def still(self, slot: int) -> bool:
+        """Whether a slot is a sum of single numbers, which is the same in every entry."""
+        total = self.sums[slot]
+        plain = all(not p.matrix for p in total.pieces)
+        return plain and not total.maps and not total.values and self.program.sizes[slot] == 1
+
     def line(self, line: Line) -> int:
         self.lines.append(line)
         self.sizes.append(line.size)
@@ -190,7 +196,7 @@ class _Gathering:
                 )
             case "constant" if o.numbers:
                 return _Sum(shift=o.numbers[0])
-            case "spread" if self.sums[o.operands[0]] == _Sum(shift=self.sums[o.operands[0]].shift):
+            case "spread" if self.still(o.operands[0]):
                 return self.sums[o.operands[0]]
             case "mul" | "sum" | "spread":
                 values = tuple(self.value(i) for i in o.operands)

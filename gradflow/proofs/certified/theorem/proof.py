@@ -21,7 +21,7 @@ Ltac same := match goal with
 {inside}
   | |- ?x = ?y => match x with context [mat ?k ?M ?u ?a] => match y with context [mat k M ?v a] =>
       lazymatch u with v => fail | _ => replace (mat k M u a) with (mat k M v a) by (apply mat_ext; intros; plain; symmetry; same) end end end; same
-  | |- _ => first [ring | unfold frac; field | unfold frac; lra]
+  | |- _ => first [ring | unfold frac; field | unfold frac; lra | progress deep; plain; same]
   end.""".format(inside="\n".join(map(_INSIDE.format, ("sigmoid", "tanh", "relu"))))
 
 
@@ -102,6 +102,8 @@ def _step(plan: Layout) -> str:
             *known,
             *shapes,
             f"Ltac plain := {'; '.join(rewrites)}.",
+            "(* An expression may stand under two names: then all are unfolded. *)",
+            f"Ltac deep := cbv beta delta [{' '.join(f'v_{n}' for n in names_with_arguments(plan))}].",
             _SAME,
             "Lemma step_ok M t e s : (t < T)%nat -> held sizes e s -> "
             "held sizes (eval q shapes M (map Do (ops t)) e) (net M t s).",
