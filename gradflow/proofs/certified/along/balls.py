@@ -76,8 +76,8 @@ class BallProgram:
         for name, slot in program.inputs.items():
             slots[slot] = widened(exact(given.inputs[name][t - 1]), flint.arb(float(radius)))
         for name, slot in program.arrays.items():
-            own = 0.0 if name in given.constants else apart
-            slots[slot] = shared(exact(given.arrays[name]), own)
+            off = 0.0 if name in given.constants else apart
+            slots[slot] = shared(exact(given.arrays[name]), off)
         if program.clock >= 0:
             slots[program.clock] = [flint.arb(t)]
         for k, operation in enumerate(program.operations, len(program.leaves)):
