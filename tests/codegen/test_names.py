@@ -20,7 +20,7 @@ from gradflow.codegen.printing.loops.recurrences import (
 )
 from gradflow.codegen.printing.loops.routines import loop_lines
 from gradflow.codegen.printing.loops.writer import tape_of
-from gradflow.codegen.targets.numba import runtime, target
+from gradflow.codegen.targets.numba import rows, runtime, target
 from gradflow.codegen.targets.numpy.target import runtime as array_runtime
 from gradflow.codegen.targets.target import run_text
 from gradflow.errors import UsageError
@@ -102,6 +102,7 @@ def test_values_do_not_depend_on_names(backend):
 def uncompiled(monkeypatch):
     """Numba's modules run as plain Python, which is quick to start and reads the same names."""
     helpers = {n: getattr(runtime, n) for n in words.HELPERS - {"jit"}}
+    helpers |= {n: getattr(rows, n) for n in words.ROW_HELPERS}
     plain = {n: getattr(f, "py_func", f) for n, f in helpers.items()}
     scope = {**array_runtime(), **plain, "jit": lambda f: f}
     scope["rows_times"] = lambda x, matrix, out: np.dot(x, matrix, out)
@@ -180,22 +181,25 @@ def printed(lines):
     return body | {a.arg for a in tree.args.args}
 
 
-DECLARED = words.HELPERS | words.BUILTINS | words.ARGUMENTS | words.LOCALS
+DECLARED = words.HELPERS | words.ROW_HELPERS | words.BUILTINS | words.ARGUMENTS | words.LOCALS
 
 
+SOFT = gf.Cell(name="soft", state="q_h", maps="q_U", equations="q_h_next = softmax(q_U @ q_h)")
 QUEUE = {letter: f"q_{letter}" for letter in PLAIN}
 # how names begin that lowering and printing make of those of `QUEUE`
-MADE = ("q_", "mean_q_", *(f"{x}_{q}" for x in "UVWdabesu" for q in ("q_", "mean_q_")))
+MADE = ("q_", "mean_q_", "softmax_", "largest_softmax_", "sum_in", "sum_out")
+MADE += tuple(f"{letter}_{name}" for letter in "UVWdabesu" for name in MADE)
 
 
 @cache
 def of_queue():
-    return {name for lines in kernels(cell_of(QUEUE, "queue")) for name in printed(lines)}
+    cells = cell_of(QUEUE, "queue"), SOFT
+    return {name for cell in cells for lines in kernels(cell) for name in printed(lines)}
 
 
 @cache
 def of_many():
-    cells = [*map(gf.cells.get, gf.cells.LIBRARY), *CELLS.values()]
+    cells = [*map(gf.cells.get, gf.cells.LIBRARY), *CELLS.values(), SOFT]
     return {name for cell in cells for lines in kernels(cell) for name in printed(lines)}
 
 
@@ -207,7 +211,7 @@ def undeclared(declared):
         for name in found - declared - runtime_names() - sizes
         if not name.startswith(MADE)
         and not words.is_numbered(name)
-        and not (name[0] in "vkd" and name[1:2].isdigit())  # symbols that lowering numbers
+        and not (name[0] in "vkdp" and name[1:2].isdigit())  # symbols that lowering numbers
     }
 
 

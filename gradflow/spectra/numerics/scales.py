@@ -20,6 +20,8 @@ SPREAD = 350
 _MILD, _ROOM = 6, 17
 # Powers of two that are float64 numbers themselves.
 _ONE_FACTOR = 1000
+# Factors whose scales are taken out in one go.
+_TOGETHER = 16
 
 Scaled = tuple[Exponents, Floats, Exponents]
 
@@ -64,6 +66,25 @@ def wild(split: Scaled) -> NDArray[np.bool_]:
     """
     row, _, column = split
     return np.asarray((np.ptp(column, axis=-1) > _MILD) | (np.ptp(row, axis=-1) > _ROOM))
+
+
+class Scales:
+    """The scales of transposed factors, some at once where one after the other is asked for."""
+
+    def __init__(self, factors: Floats) -> None:
+        self.factors = factors
+        self.start = self.stop = 0
+
+    def of(self, index: int) -> tuple[Scaled, bool]:
+        """What `scaled` makes of a factor, and whether it is `wild`."""
+        if not self.start <= index < self.stop:
+            more = _TOGETHER if index == self.stop > 0 else 2
+            self.start, self.stop = index, min(index + more, len(self.factors))
+            self.split = scaled(self.factors[self.start : self.stop].swapaxes(1, 2))
+            self.wild = wild(self.split).tolist()
+        row, y, column = self.split
+        k = index - self.start
+        return (row[k], y[k], column[k]), self.wild[k]
 
 
 def factors(y: Floats, left: Exponents) -> Iterator[tuple[Floats, Exponents, int]]:

@@ -36,7 +36,7 @@ from gradflow.spectra.numerics.logdomain import (
     binary_exponent,
     shifted,
 )
-from gradflow.spectra.numerics.scales import Scaled, scaled, wild
+from gradflow.spectra.numerics.scales import Scales
 from gradflow.spectra.numerics.scales import factors as even_factors
 from gradflow.spectra.numerics.triangles import LN2, graded_logs
 from gradflow.spectra.products.rounding import EPS, Block, passed_back, reversals, unit
@@ -56,8 +56,6 @@ _SMALLEST, _LARGEST = 1e-250, 1e250
 _MERGE, _WIDE = 400.0, 96
 # Most factors that share one QR, and how much the newest window counts in what a factor spreads.
 _LONGEST, _NEWEST = 50, 0.2
-# Factors whose scales are taken out in one go.
-_TOGETHER = 16
 # First-order estimates are multiplied by this.
 _SAFETY = 20.0
 
@@ -73,7 +71,7 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
     sizes = np.sqrt(np.einsum("kij,kij->k", factors, factors) / d).tolist()
     planned, rate, done = 1, 0.0, 0
     limit = sweep.allowed(1, 0, counts[-1])
-    scales = _Scales(factors)
+    scales = Scales(factors)
     joined = -1  # the factor whose columns' scale has been given to the one before
     for count in counts:
         here = sweep
@@ -112,25 +110,6 @@ def swept(factors: Floats, counts: Sequence[int]) -> Iterator[tuple[Floats, Floa
             limit = sweep.allowed(planned, min(done, counts[-1] - 1), counts[-1])
             planned = max(1, min(longest, _LONGEST, int(limit / max(rate, 0.05))))
         yield here.log_sigma()
-
-
-class _Scales:
-    """The scales of transposed factors, some at once where one after the other is asked for."""
-
-    def __init__(self, factors: Floats) -> None:
-        self.factors = factors
-        self.start = self.stop = 0
-
-    def of(self, index: int) -> tuple[Scaled, bool]:
-        """What `scaled` makes of a factor, and whether it is `wild`."""
-        if not self.start <= index < self.stop:
-            more = _TOGETHER if index == self.stop > 0 else 2
-            self.start, self.stop = index, min(index + more, len(self.factors))
-            self.split = scaled(self.factors[self.start : self.stop].swapaxes(1, 2))
-            self.wild = wild(self.split).tolist()
-        row, y, column = self.split
-        k = index - self.start
-        return (row[k], y[k], column[k]), self.wild[k]
 
 
 class Sweep:

@@ -148,9 +148,10 @@ class LoopText:
 
     def allocate(self, symbol: sp.Symbol, boolean: bool = False) -> str:
         """Return the line that makes the array of a symbol."""
-        dtype = ", dtype=np.bool_" if boolean else ""
         size = self.size(self.spaces[symbol.name])
-        return f"{self.name(symbol.name)} = np.empty(({self.rows}, {size}){dtype})"
+        if boolean:
+            return f"{self.name(symbol.name)} = np.empty(({self.rows}, {size}), dtype=np.bool_)"
+        return f"{self.name(symbol.name)} = empty_rows({self.rows}, {size})"
 
     def product(self, statement: Matvec, in_time: bool) -> list[str]:
         """Return the lines of a matrix product over all rows; ``in_time`` they are few."""
@@ -161,18 +162,13 @@ class LoopText:
             if in_time:
                 matrix = name if statement.transposed else f"{name}_T"
                 return [f"rows_times({operand}, {matrix}, {target})"]
-            return [f"np.dot({operand}, {name}{'' if statement.transposed else '.T'}, {target})"]
+            return [f"times({operand}, {name}{'' if statement.transposed else '.T'}, {target})"]
         if linear_map.kind == "largest":
-            line = f"{target}[s, 0] = {operand}[s].max()"
-            return [f"for s in range({self.rows}):", f"    {line}"]
+            return [f"row_largest({operand}, {target})"]
         narrow = (linear_map.kind == "spread") == statement.transposed
         wide = linear_map.out if linear_map.kind == "spread" else linear_map.into
-        scale = f" / {self.size(wide)}" if linear_map.kind == "mean" else ""
-        if narrow:
-            line = f"{target}[s, 0] = {operand}[s].sum(){scale}"
-        else:
-            line = f"{target}[s, :] = {operand}[s, 0]{scale}"
-        return [f"for s in range({self.rows}):", f"    {line}"]
+        count = self.size(wide) if linear_map.kind == "mean" else "1"
+        return [f"{'row_sums' if narrow else 'spread_out'}({operand}, {count}, {target})"]
 
     def block(
         self,

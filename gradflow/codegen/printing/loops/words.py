@@ -12,11 +12,14 @@ from gradflow.cells.language.names import Names
 from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.printing.expressions import runtime_names
 
-HELPERS = frozenset(
-    {"exponent_of", "jit", "largest", "log_hypot", "log_length", "rows_times", "scaled"}
-    | {"square_sum", "unit_row"}
+ROW_HELPERS = frozenset(
+    {"empty_rows", "largest", "log_length", "row_largest", "row_sums", "rows_times", "scaled"}
+    | {"spread_out", "square_sum", "times", "unit_row"}
 )
-"""Functions that loops call beside those of expressions."""
+"""Functions of arrays that loops call."""
+
+HELPERS = frozenset({"exponent_of", "jit", "log_hypot"})
+"""Other functions that loops call beside those of expressions."""
 
 BUILTINS = frozenset({"max", "min", "range"})
 
@@ -37,7 +40,7 @@ ENDINGS = ("_", "_row", "_T", "_in")
 NUMBERED = frozenset("flmopw")
 """Letters that are numbered: ``m0``, ``l0_1``."""
 
-_WORDS = HELPERS | BUILTINS | ARGUMENTS | LOCALS
+_WORDS = HELPERS | ROW_HELPERS | BUILTINS | ARGUMENTS | LOCALS
 
 
 def size_name(space: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import linecache
 import sys
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -14,6 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen.targets.numba.folder import all_kept
 
 RUNTIME = "gradflow.codegen.targets.numba.runtime"
+ROWS = "gradflow.codegen.targets.numba.rows"
 
 _loaded: dict[str, ModuleType] = {}
 _loading = Lock()
@@ -21,11 +23,17 @@ _loading = Lock()
 
 def module_name(cell: Cell, source: str) -> str:
     """Return the name of the module of a source, which changes with it and with the runtime."""
-    runtime = importlib.util.find_spec(RUNTIME)
-    assert runtime is not None
-    assert runtime.origin is not None
-    whole = source + Path(runtime.origin).read_text("utf-8")
+    whole = "".join([source, *map(_text, (RUNTIME, ROWS))])
     return f"gradflow_{cell.name}_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+
+
+@cache
+def _text(module: str) -> str:
+    """Return the source of a module, which is not imported for it."""
+    found = importlib.util.find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).read_text("utf-8")
 
 
 def load(cell: Cell, source: str) -> ModuleType:

@@ -23,9 +23,16 @@ from gradflow.codegen.printing.loops.recurrences import (
 )
 from gradflow.codegen.printing.loops.routines import arguments, loop_lines
 from gradflow.codegen.printing.loops.scalar import scalar_definition
-from gradflow.codegen.printing.loops.words import HELPERS, spaces_of
+from gradflow.codegen.printing.loops.words import HELPERS, ROW_HELPERS, spaces_of
 from gradflow.codegen.printing.loops.writer import tape_of
-from gradflow.codegen.targets.numba.cache import RUNTIME, is_compiled, is_known, load, module_name
+from gradflow.codegen.targets.numba.cache import (
+    ROWS,
+    RUNTIME,
+    is_compiled,
+    is_known,
+    load,
+    module_name,
+)
 from gradflow.codegen.targets.numba.loops import caller, contiguous, pusher
 from gradflow.codegen.targets.numpy.maps import maps_function
 from gradflow.codegen.targets.numpy.target import TARGET as NUMPY
@@ -52,7 +59,7 @@ def header(cell: str) -> str:
         '"""',
         "",
         "import numpy as np",
-        *imports("numba", RUNTIME, {"numpy": ["pi"], RUNTIME: home}),
+        *imports("numba", RUNTIME, {"numpy": ["pi"], RUNTIME: home, ROWS: [*ROW_HELPERS]}),
     ]
     for function in defined:
         lines += ["", "", *scalar_definition(function)]
