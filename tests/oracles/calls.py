@@ -535,7 +535,12 @@ def valid(folder: Path):
         "proofs.bound_above": {"run": ran},
         "proofs.bound_below": {"run": ran},
         "proofs.bounds": {"cell": "rnn"},
-        "proofs.box_bound": {"run": ran, "radius": 0.01, "state_radius": 0.0},
+        "proofs.box_bound": {
+            "run": ran,
+            "radius": 0.01,
+            "state_radius": 0.0,
+            "weight_share": 0.0,
+        },
         "proofs.card": {"claim": replace(claim, script=None), "coq": False},
         "proofs.carousel": {"cell": "lstm"},
         "proofs.carousel_invariant": {"cell": "lstm", "part": "c", "gate": "f"},

@@ -249,6 +249,96 @@ def test_a_box_around_an_lstm_holds_its_corners_and_an_adversary(bias):
     assert middle * (1 + 1e-6) < max(found) <= float(bound.high)
 
 
+@pytest.mark.parametrize("name", [n for n in gf.cells.names() if n != "scalar"])
+def test_no_weights_of_the_box_break_its_bound(name):
+    run, rng = random_run(name, 8)
+    share, radius = 1e-5, 1e-6
+    bound = box_bound(run, radius, weight_share=share)
+    assert bound.high is None or bound.low <= bound.high
+    x = run.inputs["x"]
+    for k in range(25):
+        moved = dict(run.params)
+        for n in run.cell.parameters:
+            array = np.asarray(run.params[n])
+            signs = rng.uniform(-1, 1, array.shape)
+            moved[n] = array * (1 + share * (np.sign(signs) if k % 2 else signs))
+        near_x = x + radius * rng.uniform(-1, 1, x.shape)
+        near = gf.run(run.cell, moved, near_x, run.flat_states[0])
+        if bound.high is None:
+            assert "no useful bound" in str(bound)
+            continue
+        whole = np.eye(run.width)
+        for j in near.jacobians():
+            whole = j @ whole
+        apart = np.linalg.norm(near.flat_states[-1] - run.flat_states[-1])
+        assert apart <= float(bound.reached) * (1 + 1e-10) + 1e-12
+        value = np.linalg.norm(whole, 2)
+        assert float(bound.low) * (1 - 1e-10) <= value <= float(bound.high) * (1 + 1e-10)
+
+
+def test_weights_ten_times_as_far_leave_the_box():
+    params = gf.cells.lstm.init(rng=0, hidden=4, inputs=2, forget_bias=3.0)
+    x = np.random.default_rng(0).standard_normal((40, 2))
+    bound = box_bound(gf.run("lstm", params, x), 0.0, weight_share=2.0**-24)
+    rounded = {n: np.float32(v).astype(float) for n, v in params.items()}
+
+    def value(weights):
+        whole = np.eye(8)
+        for j in gf.run("lstm", weights, x).jacobians():
+            whole = j @ whole
+        return np.linalg.norm(whole, 2)
+
+    assert float(bound.low) < value(rounded) < float(bound.high)
+    assert value({**params, "b_f": params["b_f"] * (1 + 1e-3)}) > float(bound.high)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0, 2.0**-24])
+def test_ten_thousand_inputs_and_a_hundred_adversaries_stay_in_the_box(share):
+    torch = pytest.importorskip("torch")
+    from oracles import torch_cells
+
+    cell, rng, steps, radius = gf.cells.lstm, np.random.default_rng(0), 20, 1e-4
+    params = cell.init(rng=0, hidden=4, inputs=3, forget_bias=1.0)
+    x = np.eye(3)[rng.integers(0, 3, steps)]
+    bound = box_bound(gf.run(cell, params, x), radius, weight_share=share)
+    low, high = float(bound.low), float(bound.high)
+    step = torch_cells.step_of("lstm")
+    weights = {k: torch.tensor(np.asarray(v)) for k, v in params.items()}
+
+    def norms(inputs, own):
+        state = torch.zeros(len(inputs), 8, dtype=torch.float64)
+        columns = torch.eye(8, dtype=torch.float64).expand(len(inputs), 8, 8)
+        one = torch.func.jacrev(lambda s, u: step(own, s, u, 1))
+        for t in range(steps):
+            columns = torch.func.vmap(one)(state, inputs[:, t]) @ columns
+            state = torch.func.vmap(lambda s, u: step(own, s, u, 1))(state, inputs[:, t])
+        return torch.linalg.matrix_norm(columns, 2)
+
+    found = []
+    for _ in range(20):
+        own = {
+            k: v * (1 + share * torch.tensor(rng.choice([-1.0, 1.0], v.shape)))
+            for k, v in weights.items()
+        }
+        inputs = torch.tensor(x + radius * rng.uniform(-1, 1, (500, steps, 3)))
+        found.append(norms(inputs, own).numpy())
+    assert low <= np.min(found)
+    assert np.max(found) <= high
+    start = torch.tensor(x + radius * rng.choice([-1.0, 1.0], (50, steps, 3))).requires_grad_()
+    own = {k: v.clone().requires_grad_() for k, v in weights.items()}
+    norms(start, own).sum().backward()
+    for way in (-1.0, 1.0):
+        worst = torch.tensor(x) + way * radius * torch.sign(start.grad)
+        moved = {k: v * (1 + way * share * torch.sign(own[k].grad * v)) for k, v in weights.items()}
+        ends = norms(worst, moved).numpy()
+        assert low <= ends.min() <= ends.max() <= high
+        # they are worse than what chance finds, so that the bound is put to the test
+        assert (way * (ends - np.mean(found))).min() > np.ptp(found) / 2
+    # and the bound is no wider than a hundred times what they find
+    assert high - low < 100 * np.ptp(ends - np.mean(found)) + 100 * np.ptp(found)
+
+
 def test_boxes_of_a_contraction_stay_useful_and_others_say_so():
     cell = gf.cells.get("rnn")
     rng = np.random.default_rng(2)

@@ -299,6 +299,9 @@ Proof.
     rewrite <- ln_Rinv by lra. apply f_equal. field.
   - apply mktab_ok; lia.
 Qed.
+(* The losses still to be paid from state s after k steps on, when d steps remain. *)
+Fixpoint total (net : nat -> state -> state) (paid : nat -> state -> R) (d k : nat) (s : state) : R :=
+  match d with O => paid k s | S d => paid k s + total net paid d (S k) (net k s) end.
 Section Ctx.
 Variable C : ctx.
 Notation pp := (p C).
@@ -570,19 +573,58 @@ Lemma map2_length {A B D} (f : A -> B -> D) l : forall k, length l = length k ->
 Proof. induction l as [|a l IH]; intros [|b k]; simpl; intros; try lia. rewrite IH; lia. Qed.
 Lemma map2_nth {A B D} (f : A -> B -> D) da db dd l : forall k i, (i < length l)%nat -> (i < length k)%nat -> nth i (map2 f l k) dd = f (nth i l da) (nth i k db).
 Proof. induction l as [|a l IH]; intros [|b k] i; simpl; intros; try lia. destruct i; [reflexivity | apply IH; lia]. Qed.
-Definition baff (W : list (list Z)) (k : list Z) (v : list ball) : list ball :=
-  map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) W k.
-Lemma baff_ok W k v x : length W = n -> length k = n -> inv v x -> inv (baff W k v) (fun i => mat n (matR W) x i + kR k i).
+Definition fit {A} (d : A) (l : list A) : list A := firstn n (l ++ repeat d n).
+Lemma fit_length {A} (d : A) l : length (fit d l) = n.
+Proof. unfold fit. rewrite firstn_length, app_length, repeat_length. lia. Qed.
+Lemma fit_nth {A} (d : A) l i : (i < n)%nat -> nth i (fit d l) d = nth i l d.
 Proof.
-  intros HW Hk [Hl Hv]. pose proof p0 as Hp. split; [unfold baff; rewrite map2_length; congruence|]. intros i Hi.
-  unfold baff. rewrite (map2_nth _ [] 0%Z) by lia. apply rnd_ok; [exact Hp | lia |].
-  eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR k i)); [intros; apply Hv; lia|]|].
-  - unfold inb; cbn [bc br]. rewrite shl by lia. unfold kR. rewrite !P2_add by lia. pose proof (P2_pos q ltac:(lia)).
-    assert (E : S_ = P2 (pp - q) * P2 q) by (rewrite <- P2_add by lia; f_equal; lia). rewrite E.
-    match goal with |- Rabs ?a <= _ => replace a with 0 by (field; lra) end. rewrite Rabs_R0; lra.
-  - rewrite Hl. unfold mat, matR. ring.
+  intros H. transitivity (nth i (l ++ repeat d n) d).
+  - pose proof (fit_length d l) as L. unfold fit in *. rewrite <- (firstn_skipn n (l ++ repeat d n)) at 2. rewrite app_nth1 by lia. reflexivity.
+  - destruct (Nat.lt_ge_cases i (length l)); [rewrite app_nth1 by lia; reflexivity|].
+    rewrite app_nth2 by lia. rewrite nth_repeat, nth_overflow by lia. reflexivity.
 Qed.
-Definition matT (W : nat -> nat -> R) (x : vec) : vec := fun j => sum n (fun i => W i j * x i).
+Lemma sum_short k l f : (k <= l)%nat -> (forall i, (k <= i < l)%nat -> f i = 0) -> sum l f = sum k f.
+Proof.
+  intros H. induction H as [|l H IH]; intros Z; [reflexivity|]. cbn [sum]. rewrite Z, IH by (intros; try apply Z; lia). ring.
+Qed.
+Lemma wR_short w j : (length w <= j)%nat -> wR w j = 0.
+Proof. intros H. unfold wR. rewrite nth_overflow by exact H. unfold Rdiv. ring. Qed.
+Lemma wR_nil j : wR [] j = 0. Proof. apply wR_short. simpl; lia. Qed.
+Lemma matR_short W i j : (length W <= i)%nat -> matR W i j = 0.
+Proof. intros H. unfold matR. rewrite nth_overflow by exact H. apply wR_nil. Qed.
+(* The first k entries, and zeros. *)
+Definition cut (k : nat) (x : vec) : vec := fun a => if Nat.ltb a k then x a else 0.
+Lemma cut_in k x a : (a < k)%nat -> cut k x a = x a.
+Proof. intros H. unfold cut. apply Nat.ltb_lt in H. rewrite H. reflexivity. Qed.
+Lemma cut_out k x a : (k <= a)%nat -> cut k x a = 0.
+Proof. intros H. unfold cut. apply Nat.ltb_ge in H. rewrite H. reflexivity. Qed.
+Lemma sum_cut k l f g : (k <= l)%nat -> sum l (fun a => f a * cut k g a) = sum k (fun a => f a * g a).
+Proof.
+  intros H. rewrite (sum_short k l) by (try exact H; intros; rewrite cut_out by lia; ring).
+  apply sum_ext; intros; rewrite cut_in by assumption; reflexivity.
+Qed.
+Lemma dot_cut k x y : (k <= n)%nat -> dot n x (cut k y) = dot k x y. Proof. apply sum_cut. Qed.
+Lemma dot_cut_l k x y : (k <= n)%nat -> dot n (cut k x) y = dot k x y.
+Proof.
+  intros H. transitivity (sum n (fun a => y a * cut k x a)); [apply sum_ext; intros; ring|].
+  rewrite sum_cut by exact H. apply sum_ext; intros; ring.
+Qed.
+(* W v + k, a row at a time; rows and columns beyond those of W are zero. *)
+Definition baff (W : list (list Z)) (k : list Z) (v : list ball) : list ball :=
+  map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) (fit [] W) k.
+Lemma kball z : inb (pp + q) (Ball (Z.shiftl z (pp - q)) 0) (IZR z / P2 (q + q)).
+Proof.
+  unfold inb; cbn [bc br]. rewrite shl by lia. rewrite !P2_add by lia. pose proof (P2_pos q ltac:(lia)).
+  assert (E : S_ = P2 (pp - q) * P2 q) by (rewrite <- P2_add by lia; f_equal; lia). rewrite E.
+  match goal with |- Rabs ?a <= _ => replace a with 0 by (field; lra) end. rewrite Rabs_R0; lra.
+Qed.
+Lemma baff_ok W k v x : length k = n -> inv v x -> inv (baff W k v) (fun i => mat n (matR W) x i + kR k i).
+Proof.
+  intros Hk [Hl Hv]. pose proof p0 as Hp. split; [unfold baff; rewrite map2_length; rewrite ?fit_length; congruence|]. intros i Hi.
+  unfold baff. rewrite (map2_nth _ [] 0%Z) by (rewrite ?fit_length; lia). apply rnd_ok; [exact Hp | lia |]. rewrite fit_nth by exact Hi.
+  eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR k i)); [intros; apply Hv; lia | apply kball]|].
+  rewrite Hl. unfold mat, matR. ring.
+Qed.
 Fixpoint axpy (w : list Z) (a : ball) (acc : list ball) : list ball :=
   match w, acc with x :: w, b :: acc => Ball (bc b + x * bc a) (br b + Z.abs x * br a) :: axpy w a acc | _, _ => acc end.
 Lemma axpy_length a : forall acc w, length (axpy w a acc) = length acc.
@@ -617,16 +659,16 @@ Proof.
       * unfold matR; simpl. ring.
 Qed.
 Definition btaff (W : list (list Z)) (a : list ball) : list ball := map (rnd q) (tmv W a (repeat b0 n)).
-Lemma btaff_ok W a x : inv a x -> inv (btaff W a) (matT (matR W) x).
+Lemma btaff_ok W a x k : length a = k -> (forall i, (i < k)%nat -> inb pp (nth i a b0) (x i)) -> inv (btaff W a) (fun j => sum k (fun i => matR W i j * x i)).
 Proof.
-  intros [Hl Ha]. pose proof p0 as Hp. split; [unfold btaff; rewrite map_length, tmv_length, repeat_length; reflexivity|].
+  intros Hl Ha. pose proof p0 as Hp. split; [unfold btaff; rewrite map_length, tmv_length, repeat_length; reflexivity|].
   intros i Hi. unfold btaff. rewrite (nth_indep _ b0 (rnd q b0)) by (rewrite map_length, tmv_length, repeat_length; exact Hi).
   rewrite map_nth. apply rnd_ok; [exact Hp | lia |].
   eapply inb_eq; [apply (tmv_ok a W x (repeat b0 n) (fun _ => 0))|].
   - intros; apply Ha; lia.
   - intros j Hj. rewrite repeat_length in Hj. rewrite (nth_repeat _ _ j). apply b0_ok.
   - rewrite repeat_length; exact Hi.
-  - rewrite Hl. unfold matT. ring.
+  - rewrite Hl. ring.
 Qed.
 Lemma map_ok (f : ball -> ball) (g : R -> R) v x : (forall b y, inb pp b y -> inb pp (f b) (g y)) -> inv v x -> inv (map f v) (fun i => g (x i)).
 Proof.
@@ -639,215 +681,384 @@ Proof.
   intros H [Hl Hv] [Hk Hu]. split; [rewrite map2_length; congruence|]. intros i Hi. rewrite (map2_nth f b0 b0) by lia. apply H; auto.
 Qed.
 
-(* Part 4: straight-line programs, their value, their gradient. *)
-Inductive op := OAff (W : list (list Z)) (k : list Z) (i : nat) | OAdd (i j : nat) | OMul (i j : nat) | OSig (i : nat) | OTan (i : nat) | ONeg (i : nat).
+
+(* Part 4: straight-line programs, their value, their gradient.
+   Tables hold the weights; shp holds rows and columns of each. A program is evaluated at any real
+   matrices of these shapes (vals), so that it has a gradient by them too. *)
+Definition vals := nat -> nat -> nat -> R.
+Variable tables : list (list (list Z)).
+Variable shp : list (nat * nat).
+Definition Rw (w : nat) : nat := fst (nth w shp (0%nat, 0%nat)).
+Definition Cw (w : nat) : nat := snd (nth w shp (0%nat, 0%nat)).
+Definition tab_at (w : nat) : list (list Z) := nth w tables [].
+Definition vals_of : vals := fun w => matR (tab_at w).
+(* OAff: a matrix times vector i, plus matrices times exact vectors (ps), plus numbers of scale 2q (ks). *)
+Inductive op := OAff (w i : nat) (ps : list (nat * list Z)) (ks : list Z) | OCst (ps : list (nat * list Z)) (ks : list Z)
+  | OAdd (i j : nat) | OMul (i j : nat) | OSig (i : nat) | OTan (i : nat) | ORel (r i : nat) | OLin (a : Z) (d : positive) (b : Z) (e : positive) (i : nat).
 Definition vz : vec := fun _ => 0.
-Definition ev (o : op) (e : list vec) : vec :=
+Definition frac (a : Z) (d : positive) : R := IZR a / IZR (Zpos d).
+Fixpoint given (M : vals) (ps : list (nat * list Z)) (a : nat) : R :=
+  match ps with [] => 0 | (w, x) :: ps => cut (Rw w) (mat (Cw w) (M w) (wR x)) a + given M ps a end.
+Fixpoint known (ks : list Z) : R := match ks with [] => 0 | k :: ks => IZR k / P2 (q + q) + known ks end.
+Definition ev (M : vals) (o : op) (e : list vec) : vec :=
   match o with
-  | OAff W k i => fun a => mat n (matR W) (nth i e vz) a + kR k a
+  | OAff w i ps ks => fun a => cut (Rw w) (mat (Cw w) (M w) (nth i e vz)) a + (given M ps a + known ks)
+  | OCst ps ks => fun a => given M ps a + known ks
   | OAdd i j => fun a => nth i e vz a + nth j e vz a
   | OMul i j => fun a => nth i e vz a * nth j e vz a
   | OSig i => fun a => sigmoid (nth i e vz a)
   | OTan i => fun a => tanh (nth i e vz a)
-  | ONeg i => fun a => 1 - nth i e vz a
+  | ORel r i => cut r (fun a => relu (nth i e vz a))
+  | OLin a d b e' i => fun x => frac a d * nth i e vz x + frac b e'
   end.
-Fixpoint eval (l : list op) (e : list vec) : list vec := match l with [] => e | o :: l => eval l (ev o e :: e) end.
-Lemma eval_app l k e : eval (l ++ k) e = eval k (eval l e).
-Proof. revert e; induction l as [|o l IH]; intros e; simpl; auto. Qed.
-Definition dv (o : op) (e de : list vec) : vec :=
+Definition dv (M : vals) (o : op) (e de : list vec) : vec :=
   match o with
-  | OAff W k i => mat n (matR W) (nth i de vz)
+  | OAff w i ps ks => cut (Rw w) (mat (Cw w) (M w) (nth i de vz))
+  | OCst ps ks => vz
   | OAdd i j => fun a => nth i de vz a + nth j de vz a
   | OMul i j => fun a => nth i de vz a * nth j e vz a + nth i e vz a * nth j de vz a
-  | OSig i => fun a => ev o e a * (1 - ev o e a) * nth i de vz a
-  | OTan i => fun a => (1 - ev o e a * ev o e a) * nth i de vz a
-  | ONeg i => fun a => - nth i de vz a
+  | OSig i => fun a => ev M o e a * (1 - ev M o e a) * nth i de vz a
+  | OTan i => fun a => (1 - ev M o e a * ev M o e a) * nth i de vz a
+  | ORel r i => cut r (fun a => step (nth i e vz a) * nth i de vz a)
+  | OLin a d b e' i => fun x => frac a d * nth i de vz x
+  end.
+Definition dw (dM : vals) (o : op) (e : list vec) : vec :=
+  match o with
+  | OAff w i ps ks => fun a => cut (Rw w) (mat (Cw w) (dM w) (nth i e vz)) a + given dM ps a
+  | OCst ps ks => given dM ps
+  | _ => vz
   end.
 Definition Dl (E : R -> list vec) (r : R) (de : list vec) : Prop :=
   length (E r) = length de /\ forall i, D n (fun r => nth i (E r) vz) r (nth i de vz).
-Lemma dv_ok o E r de : Dl E r de -> D n (fun r => ev o (E r)) r (dv o (E r) de).
+Definition DM (M : R -> vals) (r : R) (dM : vals) : Prop :=
+  forall w i j, (i < Rw w)%nat -> (j < Cw w)%nat -> derivable_pt_lim (fun r => M r w i j) r (dM w i j).
+Definition away (o : op) (e : list vec) : Prop := match o with ORel r i => forall a, (a < r)%nat -> nth i e vz a <> 0 | _ => True end.
+Definition okpiece (p : nat * list Z) : bool := Nat.ltb (fst p) (length shp).
+Definition okop (o : op) (k : nat) : bool :=
+  match o with
+  | OAff w i ps ks => (Nat.ltb w (length shp) && Nat.leb (Cw w) n && Nat.ltb i k && forallb okpiece ps)%bool
+  | OCst ps ks => forallb okpiece ps
+  | OAdd i j | OMul i j => (Nat.ltb i k && Nat.ltb j k)%bool
+  | OSig i | OTan i | OLin _ _ _ _ i => Nat.ltb i k
+  | ORel r i => (Nat.leb r n && Nat.ltb i k)%bool
+  end.
+Lemma dl_ext f g r l : (forall x, f x = g x) -> derivable_pt_lim f r l -> derivable_pt_lim g r l.
+Proof. intros H D1 eps He. destruct (D1 eps He) as [d Hd]. exists d. intros h0 H1 H2. rewrite <- !H. apply Hd; assumption. Qed.
+Lemma d_given M r dM ps a : DM M r dM -> derivable_pt_lim (fun r => given (M r) ps a) r (given dM ps a).
 Proof.
-  intros [_ H] a Ha. destruct o as [W k i|i j|i j|i|i|i]; simpl.
-  - eapply dl_eq; [apply (dl_plus (fun r => mat n (matR W) (nth i (E r) vz) a) (fun _ => kR k a)); [|apply dl_const] |].
-    + apply (D_mat n n (matR W) (fun r => nth i (E r) vz) r _ (H i) a Ha).
-    + ring.
-  - apply (dl_plus (fun r => nth i (E r) vz a) (fun r => nth j (E r) vz a)); apply H, Ha.
-  - apply (dl_mult (fun r => nth i (E r) vz a) (fun r => nth j (E r) vz a)); apply H, Ha.
-  - apply (dl_sigmoid (fun r => nth i (E r) vz a)); apply H, Ha.
-  - eapply dl_eq; [apply (dl_tanh (fun r => nth i (E r) vz a)); apply H, Ha | simpl; ring].
-  - eapply dl_eq; [apply (dl_minus (fun _ => 1) (fun r => nth i (E r) vz a)); [apply dl_const | apply H, Ha] | ring].
+  intros H. induction ps as [|[w x] ps IH]; [exact (dl_const 0 r)|]. cbn [given].
+  apply (dl_plus (fun r => cut (Rw w) (mat (Cw w) (M r w) (wR x)) a)); [|exact IH].
+  destruct (Nat.lt_ge_cases a (Rw w)) as [L|L].
+  - rewrite cut_in by exact L. apply (dl_ext (fun r => sum (Cw w) (fun j => M r w a j * wR x j))); [intros; rewrite cut_in by exact L; reflexivity|].
+    apply (dl_sum (Cw w) (fun j r => M r w a j * wR x j)). intros j Hj.
+    eapply dl_eq; [apply (dl_mult (fun r => M r w a j) (fun _ => wR x j)); [apply H; assumption | apply dl_const] | ring].
+  - rewrite cut_out by exact L. apply (dl_ext (fun _ => 0)); [intros; rewrite cut_out by exact L; reflexivity | apply dl_const].
 Qed.
-Lemma Dl_cons E r de o : Dl E r de -> Dl (fun r => ev o (E r) :: E r) r (dv o (E r) de :: de).
-Proof. intros H; split; [simpl; f_equal; apply H|]. intros [|i]; [apply dv_ok, H | apply H]. Qed.
+Lemma dv_ok o M E r dM de : okop o (length de) = true -> DM M r dM -> Dl E r de -> away o (E r) ->
+  D n (fun r => ev (M r) o (E r)) r (fun a => dv (M r) o (E r) de a + dw dM o (E r) a).
+Proof.
+  intros K HM [_ H] A a Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|k i|x d y e' i]; cbn [ev dv dw okop away] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
+  - destruct K as [[[K1 K2] K3] K4]. eapply dl_eq; [apply (dl_plus (fun r => cut (Rw w) (mat (Cw w) (M r w) (nth i (E r) vz)) a) (fun r => given (M r) ps a + known ks) r
+      (cut (Rw w) (fun a => sum (Cw w) (fun j => dM w a j * nth i (E r) vz j + M r w a j * nth i de vz j)) a) (given dM ps a))|].
+    + destruct (Nat.lt_ge_cases a (Rw w)) as [L|L].
+      * rewrite cut_in by exact L. apply (dl_ext (fun r => sum (Cw w) (fun j => M r w a j * nth i (E r) vz j))); [intros; rewrite cut_in by exact L; reflexivity|].
+        apply (dl_sum (Cw w) (fun j r => M r w a j * nth i (E r) vz j)). intros j Hj.
+        apply (dl_mult (fun r => M r w a j) (fun r => nth i (E r) vz j)); [apply HM; assumption | apply H; lia].
+      * rewrite cut_out by exact L. apply (dl_ext (fun _ => 0)); [intros; rewrite cut_out by exact L; reflexivity | apply dl_const].
+    + eapply dl_eq; [apply (dl_plus (fun r => given (M r) ps a) (fun _ => known ks)); [apply d_given, HM | apply dl_const] | apply Rplus_0_r].
+    + rewrite <- Rplus_assoc. f_equal. destruct (Nat.lt_ge_cases a (Rw w)) as [L|L]; [rewrite !cut_in by exact L | rewrite !cut_out by exact L; ring].
+      unfold mat. rewrite sum_plus. ring.
+  - eapply dl_eq; [apply (dl_plus (fun r => given (M r) ps a) (fun _ => known ks)); [apply d_given, HM | apply dl_const] | unfold vz; ring].
+  - eapply dl_eq; [apply (dl_plus (fun r => nth i (E r) vz a) (fun r => nth j (E r) vz a)); apply H, Ha | unfold vz; ring].
+  - eapply dl_eq; [apply (dl_mult (fun r => nth i (E r) vz a) (fun r => nth j (E r) vz a)); apply H, Ha | unfold vz; ring].
+  - eapply dl_eq; [apply (dl_sigmoid (fun r => nth i (E r) vz a)); apply H, Ha | unfold vz; ring].
+  - eapply dl_eq; [apply (dl_tanh (fun r => nth i (E r) vz a)); apply H, Ha | unfold vz; simpl; ring].
+  - destruct (Nat.lt_ge_cases a k) as [L|L].
+    + rewrite cut_in by exact L. apply (dl_ext (fun r => relu (nth i (E r) vz a))); [intros; rewrite cut_in by exact L; reflexivity|].
+      eapply dl_eq; [apply (dl_relu (fun r => nth i (E r) vz a)); [apply A, L | apply H, Ha] | unfold vz; ring].
+    + rewrite cut_out by exact L. apply (dl_ext (fun _ => 0)); [intros; rewrite cut_out by exact L; reflexivity|]. eapply dl_eq; [apply dl_const | unfold vz; ring].
+  - eapply dl_eq; [apply (dl_plus (fun r => frac x d * nth i (E r) vz a) (fun _ => frac y e')); [|apply dl_const]; apply (dl_mult (fun _ => frac x d) (fun r => nth i (E r) vz a)); [apply dl_const | apply H, Ha] | unfold vz; ring].
+Qed.
+Lemma Dl_cons E r de x dx : Dl E r de -> D n x r dx -> Dl (fun r => x r :: E r) r (dx :: de).
+Proof. intros H K; split; [simpl; f_equal; apply H|]. intros [|i]; [exact K | apply H]. Qed.
 
 Fixpoint addat (i : nat) (v : vec) (l : list vec) : list vec :=
   match l with [] => [] | x :: l => match i with O => (fun a => x a + v a) :: l | S i => x :: addat i v l end end.
-Definition push (o : op) (e : list vec) (y a : vec) (l : list vec) : list vec :=
+Definition matT (w : nat) (W : nat -> nat -> R) (a : vec) : vec := cut (Cw w) (fun j => sum (Rw w) (fun i => W i j * a i)).
+Definition push (M : vals) (o : op) (e : list vec) (y a : vec) (l : list vec) : list vec :=
   match o with
-  | OAff W k i => addat i (matT (matR W) a) l
+  | OAff w i ps ks => addat i (matT w (M w) a) l
+  | OCst ps ks => l
   | OAdd i j => addat i a (addat j a l)
   | OMul i j => addat i (fun b => nth j e vz b * a b) (addat j (fun b => nth i e vz b * a b) l)
   | OSig i => addat i (fun b => y b * (1 - y b) * a b) l
   | OTan i => addat i (fun b => (1 - y b * y b) * a b) l
-  | ONeg i => addat i (fun b => - a b) l
+  | ORel r i => addat i (cut r (fun b => step (nth i e vz b) * a b)) l
+  | OLin x d _ _ i => addat i (fun b => frac x d * a b) l
+  end.
+(* What an operation gives to the gradient by the matrices. *)
+Fixpoint use_given (ps : list (nat * list Z)) (a : vec) : vals :=
+  match ps with [] => fun _ _ _ => 0 | (v, x) :: ps => fun w i j => (if Nat.eqb w v then a i * wR x j else 0) + use_given ps a w i j end.
+Definition use (o : op) (e : list vec) (a : vec) : vals :=
+  match o with
+  | OAff v k ps ks => fun w i j => (if Nat.eqb w v then a i * nth k e vz j else 0) + use_given ps a w i j
+  | OCst ps ks => use_given ps a
+  | _ => fun _ _ _ => 0
   end.
 Fixpoint ip (l k : list vec) : R := match l, k with x :: l, y :: k => dot n x y + ip l k | _, _ => 0 end.
+Definition pair_at (w : nat) (G H : nat -> nat -> R) : R := sum (Rw w) (fun i => sum (Cw w) (fun j => G i j * H i j)).
+Definition pair (G H : vals) : R := sum (length shp) (fun w => pair_at w (G w) (H w)).
 Lemma addat_length v : forall l i, length (addat i v l) = length l.
 Proof. induction l as [|x l IH]; intros [|i]; simpl; auto. Qed.
-Lemma push_length o e y a l : length (push o e y a l) = length l.
+Lemma push_length M o e y a l : length (push M o e y a l) = length l.
 Proof. destruct o; simpl; rewrite ?addat_length; reflexivity. Qed.
 Lemma dot_plus_l x y z : dot n (fun a => x a + y a) z = dot n x z + dot n y z.
 Proof. unfold dot. rewrite <- sum_plus. apply sum_ext; intros; ring. Qed.
+Lemma dot_plus_r x y z : dot n z (fun a => x a + y a) = dot n z x + dot n z y.
+Proof. unfold dot. rewrite <- sum_plus. apply sum_ext; intros; ring. Qed.
+Lemma dot_vz x : dot n x vz = 0. Proof. apply sum0; intros; unfold vz; ring. Qed.
 Lemma ip_addat v : forall l k i, length l = length k -> ip (addat i v l) k = ip l k + dot n v (nth i k vz).
 Proof.
-  assert (Z : forall x, dot n x vz = 0) by (intros x; apply sum0; intros; unfold vz; ring).
   induction l as [|x l IH]; intros [|y k] i H; try discriminate.
-  - destruct i; simpl; rewrite Z; ring.
+  - destruct i; simpl; rewrite dot_vz; ring.
   - destruct i as [|i]; simpl.
     + rewrite dot_plus_l; ring.
     + rewrite IH by (simpl in H; lia). ring.
 Qed.
 Lemma sum_swap a b f : sum a (fun i => sum b (fun j => f i j)) = sum b (fun j => sum a (fun i => f i j)).
 Proof. induction a as [|a IH]; simpl; [rewrite sum0; auto | rewrite IH, <- sum_plus; reflexivity]. Qed.
-Lemma matT_dot W x y : dot n (matT W x) y = dot n x (mat n W y).
+(* Shapes of the tables, and that rows fit into the vectors. *)
+Definition okshape (W : list (list Z)) (s : nat * nat) : bool := (Nat.eqb (length W) (fst s) && Nat.leb (fst s) n && forallb (fun w => Nat.leb (length w) (snd s)) W)%bool.
+Definition okshapes : bool := (Nat.eqb (length tables) (length shp) && forallb (fun x => okshape (fst x) (snd x)) (combine tables shp))%bool.
+Lemma shapes w : okshapes = true -> length (tab_at w) = Rw w /\ (Rw w <= n)%nat /\ forall i, (length (nth i (tab_at w) []) <= Cw w)%nat.
 Proof.
-  unfold dot, matT, mat. rewrite (sum_ext n _ (fun j => sum n (fun i => x i * (W i j * y j)))).
+  unfold okshapes. rewrite Bool.andb_true_iff, Nat.eqb_eq, forallb_forall. intros [L H]. unfold tab_at, Rw, Cw.
+  destruct (Nat.lt_ge_cases w (length tables)) as [K|K].
+  - specialize (H (nth w tables [], nth w shp (0%nat, 0%nat))). rewrite <- (combine_nth _ _ _ _ _ L) in H.
+    specialize (H ltac:(apply nth_In; rewrite combine_length; lia)). rewrite combine_nth in H by exact L. cbn [fst snd] in H.
+    unfold okshape in H. rewrite !Bool.andb_true_iff, Nat.eqb_eq, Nat.leb_le, forallb_forall in H. destruct H as [[H1 H2] H3].
+    split; [exact H1 | split; [exact H2|]]. intros i. destruct (Nat.lt_ge_cases i (length (nth w tables []))) as [Hi|Hi].
+    + apply Nat.leb_le, H3, nth_In, Hi.
+    + rewrite (nth_overflow _ _ Hi). simpl; lia.
+  - rewrite (nth_overflow tables) by exact K. rewrite (nth_overflow shp) by lia. cbn [fst snd length]. split; [reflexivity | split; [lia|]].
+    intros [|i]; simpl; lia.
+Qed.
+Section Shapes.
+Hypothesis Hs : okshapes = true.
+Lemma matT_dot w W a y : (Cw w <= n)%nat -> dot n (matT w W a) y = dot n a (cut (Rw w) (mat (Cw w) W y)).
+Proof.
+  intros Hc. destruct (shapes w Hs) as (_ & Hr & _). unfold matT. rewrite dot_cut, dot_cut_l by assumption. unfold dot, mat.
+  rewrite (sum_ext (Cw w) _ (fun j => sum (Rw w) (fun i => a i * (W i j * y j)))).
   - rewrite sum_swap. apply sum_ext; intros i _. rewrite sum_scal. reflexivity.
   - intros j _. rewrite Rmult_comm, <- sum_scal. apply sum_ext; intros; ring.
 Qed.
-Lemma push_ok o e de a l : length l = length de -> ip (push o e (ev o e) a l) de = dot n a (dv o e de) + ip l de.
+Lemma push_ok M o e de a l : okop o (length de) = true -> length l = length de -> ip (push M o e (ev M o e) a l) de = dot n a (dv M o e de) + ip l de.
 Proof.
-  intros H. destruct o as [W k i|i j|i j|i|i|i]; simpl; rewrite ?ip_addat by (rewrite ?addat_length; exact H).
-  - rewrite matT_dot. ring.
-  - assert (Q : dot n a (fun b => nth i de vz b + nth j de vz b) = dot n a (nth i de vz) + dot n a (nth j de vz)).
-    { unfold dot. rewrite <- sum_plus. apply sum_ext; intros; ring. }
-    rewrite Q. ring.
+  intros K H. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i]; cbn [push dv okop] in *; rewrite ?ip_addat by (rewrite ?addat_length; exact H).
+  - rewrite !Bool.andb_true_iff, Nat.leb_le in K. rewrite matT_dot by apply K. ring.
+  - rewrite dot_vz; ring.
+  - rewrite (dot_plus_r (nth i de vz)). ring.
   - assert (Q : dot n a (fun b => nth i de vz b * nth j e vz b + nth i e vz b * nth j de vz b)
        = dot n (fun b => nth j e vz b * a b) (nth i de vz) + dot n (fun b => nth i e vz b * a b) (nth j de vz)).
     { unfold dot. rewrite <- sum_plus. apply sum_ext; intros; ring. }
     rewrite Q. ring.
   - rewrite Rplus_comm. f_equal. apply sum_ext; intros; ring.
   - rewrite Rplus_comm. f_equal. apply sum_ext; intros; ring.
+  - rewrite Bool.andb_true_iff, Nat.leb_le in K. rewrite Rplus_comm. f_equal. rewrite dot_cut, dot_cut_l by apply K. apply sum_ext; intros; ring.
   - rewrite Rplus_comm. f_equal. apply sum_ext; intros; ring.
 Qed.
-
-(* The loss is a function of the first entry z of the last vector. *)
-Inductive loss := LLin | LSq (y : Z) | LLog (y : Z) | LX (V : list (list Z)) (b : list Z) (y : nat).
-Definition yR (y : Z) : R := IZR y / P2 q.
-Definition lossR (l : loss) (z : R) : R :=
-  match l with LLin => z | LSq y => (z - yR y) * (z - yR y) / 2 | LLog y => ln (1 + exp z) - yR y * z | LX _ _ _ => 0 end.
-Definition dloss (l : loss) (z : R) : R := match l with LLin => 1 | LSq y => z - yR y | LLog y => sigmoid z - yR y | LX _ _ _ => 0 end.
-Lemma dloss_ok l f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => lossR l (f r)) r (dloss l (f r) * a).
+Lemma pair_plus F G H : pair (fun w i j => F w i j + G w i j) H = pair F H + pair G H.
 Proof.
-  intros H. destruct l as [|y|y|V b y]; simpl.
-  - eapply dl_eq; [exact H | ring].
-  - eapply dl_eq; [apply (dl_mult (fun r => (f r - yR y) * (f r - yR y)) (fun _ => / 2)); [|apply dl_const]|].
-    + apply (dl_mult (fun r => f r - yR y) (fun r => f r - yR y)); apply (dl_minus f (fun _ => yR y)); first [exact H | apply dl_const].
-    + field.
-  - eapply dl_eq; [apply (dl_minus (fun r => ln (1 + exp (f r))) (fun r => yR y * f r))|].
-    + pose proof (exp_pos (f r)). apply (dl_comp (fun r => 1 + exp (f r)) ln); [|apply derivable_pt_lim_ln; lra].
-      apply (dl_plus (fun _ => 1) (fun r => exp (f r))); [apply dl_const | apply (dl_comp f exp); [exact H | apply derivable_pt_lim_exp]].
-    + apply (dl_mult (fun _ => yR y) f); [apply dl_const | exact H].
-    + pose proof (exp_pos (f r)). unfold sigmoid. rewrite exp_Ropp. field. split; lra.
-  - eapply dl_eq; [apply dl_const | ring].
+  unfold pair. rewrite <- sum_plus. apply sum_ext; intros w _. unfold pair_at. rewrite <- sum_plus. apply sum_ext; intros i _.
+  rewrite <- sum_plus. apply sum_ext; intros; ring.
 Qed.
-(* Cross-entropy: the class scores are V h + b. *)
-Definition score (V : list (list Z)) (b : list Z) (x : vec) (k : nat) : R := mat n (matR V) x k + kR b k.
-Definition lossV (lo : loss) (x : vec) : R :=
-  match lo with LX V b y => ln (sum (length V) (fun k => exp (score V b x k))) - score V b x y | _ => lossR lo (x 0%nat) end.
+Lemma pair_zero G : pair (fun _ _ _ => 0) G = 0.
+Proof. apply sum0; intros w _. apply sum0; intros i _. apply sum0; intros; ring. Qed.
+Lemma sum_one_of k v f : (v < k)%nat -> sum k (fun w => if Nat.eqb w v then f w else 0) = f v.
+Proof.
+  induction k as [|k IH]; intros H; [lia|]. cbn [sum]. destruct (Nat.eqb_spec k v) as [->|N].
+  - rewrite sum0; [ring|]. intros i Hi. destruct (Nat.eqb_spec i v); [lia | reflexivity].
+  - rewrite IH by lia. ring.
+Qed.
+Lemma pair_outer v a x dM : (v < length shp)%nat -> pair (fun w i j => if Nat.eqb w v then a i * x j else 0) dM = dot n a (cut (Rw v) (mat (Cw v) (dM v) x)).
+Proof.
+  intros Hv. unfold pair. rewrite (sum_ext _ _ (fun w => if Nat.eqb w v then pair_at w (fun i j => a i * x j) (dM w) else 0)).
+  - rewrite sum_one_of by exact Hv. destruct (shapes v Hs) as (_ & Hr & _). rewrite dot_cut by exact Hr. unfold pair_at, dot, mat. apply sum_ext; intros i _.
+    rewrite <- sum_scal. apply sum_ext; intros; ring.
+  - intros w _. destruct (Nat.eqb w v); [reflexivity|]. apply sum0; intros i _. apply sum0; intros; ring.
+Qed.
+Lemma use_given_ok ps a dM : forallb okpiece ps = true -> pair (use_given ps a) dM = dot n a (given dM ps).
+Proof.
+  induction ps as [|[v x] ps IH]; cbn [forallb use_given given]; intros K.
+  - rewrite pair_zero. symmetry. apply dot_vz.
+  - apply andb_prop in K. destruct K as [K1 K2]. apply Nat.ltb_lt in K1. cbn [fst] in K1.
+    rewrite (pair_plus (fun w i j => if Nat.eqb w v then a i * wR x j else 0)), pair_outer, IH by assumption. symmetry. apply dot_plus_r.
+Qed.
+Lemma use_ok o e a dM k : okop o k = true -> pair (use o e a) dM = dot n a (dw dM o e).
+Proof.
+  intros K. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i]; cbn [use dw okop] in *; try (rewrite pair_zero; symmetry; apply dot_vz).
+  - rewrite !Bool.andb_true_iff, Nat.ltb_lt in K. destruct K as [[[K1 _] _] K2].
+    rewrite (pair_plus (fun u i0 j0 => if Nat.eqb u w then a i0 * nth i e vz j0 else 0)), pair_outer, use_given_ok by assumption. symmetry. apply dot_plus_r.
+  - apply use_given_ok, K.
+Qed.
+End Shapes.
+(* Losses of the scores V x + b of a vector: V of width c. *)
+Inductive kind := KLin | KSq (y : list Z) | KLog (y : list Z) | KX (y : nat).
+Inductive loss := Head (V : list (list Z)) (b : list Z) (k : kind).
+Definition score (c : nat) (V : list (list Z)) (b : list Z) (x : vec) (k : nat) : R := mat c (matR V) x k + kR b k.
 Definition delta (y k : nat) : R := if Nat.eqb k y then 1 else 0.
-Definition dscore (V : list (list Z)) (b : list Z) (y : nat) (x : vec) (k : nat) : R :=
-  exp (score V b x k) / sum (length V) (fun k => exp (score V b x k)) - delta y k.
+Definition loss_of (K : nat) (kd : kind) (z : vec) : R :=
+  match kd with
+  | KLin => sum K z
+  | KSq y => sum K (fun k => (z k - wR y k) * (z k - wR y k) / 2)
+  | KLog y => sum K (fun k => ln (1 + exp (z k)) - wR y k * z k)
+  | KX y => ln (sum K (fun k => exp (z k))) - z y
+  end.
+Definition dloss (K : nat) (kd : kind) (z : vec) (k : nat) : R :=
+  match kd with
+  | KLin => 1
+  | KSq y => z k - wR y k
+  | KLog y => sigmoid (z k) - wR y k
+  | KX y => exp (z k) / sum K (fun k => exp (z k)) - delta y k
+  end.
+Definition lossV (lo : loss) (x : vec) : R := match lo with Head V b k => loss_of (length V) k (score n V b x) end.
 Definition dlossV (lo : loss) (x : vec) : vec :=
-  match lo with LX V b y => fun j => sum (length V) (fun k => matR V k j * dscore V b y x k)
-  | _ => fun a => match a with O => dloss lo (x 0%nat) | _ => 0 end end.
-Definition okloss (lo : loss) : bool := match lo with LX V b y => (Nat.ltb y (length V) && Nat.eqb (length b) (length V))%bool | _ => true end.
-Lemma sum_swap2 a b f : sum a (fun i => sum b (fun j => f i j)) = sum b (fun j => sum a (fun i => f i j)).
-Proof. induction a as [|a IH]; simpl; [rewrite sum0; auto | rewrite IH, <- sum_plus; reflexivity]. Qed.
+  match lo with Head V b kd => fun j => sum (length V) (fun k => matR V k j * dloss (length V) kd (score n V b x) k) end.
+Definition okloss (lo : loss) : bool := match lo with Head V b k => (Nat.eqb (length b) (length V) && match k with KX y => Nat.ltb y (length V) | KSq y | KLog y => Nat.eqb (length y) (length V) | KLin => true end)%bool end.
 Lemma sum_pos k f : (0 < k)%nat -> (forall i, (i < k)%nat -> 0 < f i) -> 0 < sum k f.
 Proof. induction k as [|k IH]; intros H P; [lia|]. simpl. pose proof (P k ltac:(lia)). destruct k; [simpl; lra|]. pose proof (IH ltac:(lia) ltac:(intros; apply P; lia)). lra. Qed.
 Lemma sum_delta k y f : (y < k)%nat -> sum k (fun i => delta y i * f i) = f y.
 Proof. induction k as [|k IH]; intros H; [lia|]. simpl. unfold delta at 2. destruct (Nat.eqb_spec k y) as [->|N].
   - rewrite sum0; [ring|]. intros i Hi. unfold delta. destruct (Nat.eqb_spec i y); [lia | ring].
   - rewrite IH by lia. ring. Qed.
-Lemma dlossV_ok lo X r dx : (0 < n)%nat -> okloss lo = true -> D n X r dx -> derivable_pt_lim (fun r => lossV lo (X r)) r (dot n (dlossV lo (X r)) dx).
+Lemma dloss_ok K kd (z : R -> vec) r dz : match kd with KX y => Nat.ltb y K | _ => true end = true ->
+  (forall k, derivable_pt_lim (fun r => z r k) r (dz k)) ->
+  derivable_pt_lim (fun r => loss_of K kd (z r)) r (sum K (fun k => dloss K kd (z r) k * dz k)).
 Proof.
-  intros n1 K H. assert (G : forall c : unit, derivable_pt_lim (fun r => lossR lo (X r 0%nat)) r (dloss lo (X r 0%nat) * dx 0%nat)) by (intros _; apply dloss_ok, H, n1).
-  assert (G2 : dot n (fun a => match a with O => dloss lo (X r 0%nat) | _ => 0 end) dx = dloss lo (X r 0%nat) * dx 0%nat).
-  { clear - n1. destruct n as [|k]; [lia|]. unfold dot. rewrite sum_head, sum0; [ring|]. intros; ring. }
-  destruct lo as [|y|y|V b y]; try (eapply dl_eq; [exact (G tt) | symmetry; exact G2]).
-  unfold lossV. cbn [okloss] in K. rewrite Bool.andb_true_iff, Nat.ltb_lt, Nat.eqb_eq in K. destruct K as [K _].
-  assert (DS : forall k, derivable_pt_lim (fun r => score V b (X r) k) r (mat n (matR V) dx k)).
+  intros Hk H. destruct kd as [|y|y|y]; cbn [loss_of dloss].
+  - eapply dl_eq; [apply (dl_sum K (fun k r => z r k)); intros; apply H | apply sum_ext; intros; ring].
+  - apply (dl_sum K (fun k r => (z r k - wR y k) * (z r k - wR y k) / 2)). intros k _.
+    eapply dl_eq; [apply (dl_mult (fun r => (z r k - wR y k) * (z r k - wR y k)) (fun _ => / 2)); [|apply dl_const]|].
+    + apply (dl_mult (fun r => z r k - wR y k) (fun r => z r k - wR y k)); apply (dl_minus (fun r => z r k) (fun _ => wR y k)); first [apply H | apply dl_const].
+    + field.
+  - apply (dl_sum K (fun k r => ln (1 + exp (z r k)) - wR y k * z r k)). intros k _.
+    eapply dl_eq; [apply (dl_minus (fun r => ln (1 + exp (z r k))) (fun r => wR y k * z r k))|].
+    + pose proof (exp_pos (z r k)). apply (dl_comp (fun r => 1 + exp (z r k)) ln); [|apply derivable_pt_lim_ln; lra].
+      apply (dl_plus (fun _ => 1) (fun r => exp (z r k))); [apply dl_const | apply (dl_comp (fun r => z r k) exp); [apply H | apply derivable_pt_lim_exp]].
+    + apply (dl_mult (fun _ => wR y k) (fun r => z r k)); [apply dl_const | apply H].
+    + pose proof (exp_pos (z r k)). unfold sigmoid. rewrite exp_Ropp. field. split; lra.
+  - apply Nat.ltb_lt in Hk. assert (P : 0 < sum K (fun k => exp (z r k))) by (apply sum_pos; [lia | intros; apply exp_pos]).
+    eapply dl_eq; [apply (dl_minus (fun r => ln (sum K (fun k => exp (z r k)))) (fun r => z r y)); [|apply H]|].
+    + apply (dl_comp (fun r => sum K (fun k => exp (z r k))) ln); [|apply derivable_pt_lim_ln; exact P].
+      apply (dl_sum K (fun k r => exp (z r k))). intros j _. apply (dl_comp (fun r => z r j) exp); [apply H | apply derivable_pt_lim_exp].
+    + set (Z := sum K (fun k => exp (z r k))) in *. symmetry.
+      transitivity (sum K (fun k => / Z * (exp (z r k) * dz k) + -1 * (delta y k * dz k))); [apply sum_ext; intros; unfold Rdiv; ring|].
+      rewrite (sum_plus K (fun k => / Z * (exp (z r k) * dz k)) (fun k => -1 * (delta y k * dz k))), sum_scal, sum_scal.
+      rewrite (sum_delta K y dz) by exact Hk. ring.
+Qed.
+Lemma dlossV_ok lo X r dx : okloss lo = true -> D n X r dx -> derivable_pt_lim (fun r => lossV lo (X r)) r (dot n (dlossV lo (X r)) dx).
+Proof.
+  intros K H. destruct lo as [V b kd]. cbn [okloss] in K. apply andb_prop in K. destruct K as [_ K]. unfold lossV.
+  assert (DS : forall k, derivable_pt_lim (fun r => score n V b (X r) k) r (mat n (matR V) dx k)).
   { intros k. unfold score. eapply dl_eq; [apply (dl_plus (fun r => mat n (matR V) (X r) k) (fun _ => kR b k)); [|apply dl_const] | apply Rplus_0_r].
     apply (D_mat (S k) n (matR V) X r dx H k). lia. }
-  assert (P : 0 < sum (length V) (fun k => exp (score V b (X r) k))) by (apply sum_pos; [lia | intros; apply exp_pos]).
-  eapply dl_eq.
-  - apply (dl_minus (fun r => ln (sum (length V) (fun k => exp (score V b (X r) k)))) (fun r => score V b (X r) y)); [|apply DS].
-    apply (dl_comp (fun r => sum (length V) (fun k => exp (score V b (X r) k))) ln); [|apply derivable_pt_lim_ln; exact P].
-    apply (dl_sum (length V) (fun k r => exp (score V b (X r) k))). intros j _.
-    apply (dl_comp (fun r => score V b (X r) j) exp); [apply DS | apply derivable_pt_lim_exp].
-  - set (Z := sum (length V) (fun k => exp (score V b (X r) k))) in *. unfold dlossV, dot.
-    symmetry. transitivity (sum n (fun j => sum (length V) (fun k => dscore V b y (X r) k * (matR V k j * dx j)))).
-    { apply sum_ext; intros j _. rewrite Rmult_comm, <- sum_scal. apply sum_ext; intros; ring. }
-    rewrite (sum_swap2 n (length V) (fun j k => dscore V b y (X r) k * (matR V k j * dx j))).
-    transitivity (sum (length V) (fun k => / Z * (exp (score V b (X r) k) * mat n (matR V) dx k) + -1 * (delta y k * mat n (matR V) dx k))).
-    { apply sum_ext; intros k _. rewrite (sum_scal n (dscore V b y (X r) k) (fun j => matR V k j * dx j)). unfold dscore. fold Z. unfold mat, Rdiv. ring. }
-    rewrite (sum_plus (length V) (fun k => / Z * (exp (score V b (X r) k) * mat n (matR V) dx k)) (fun k => -1 * (delta y k * mat n (matR V) dx k))).
-    rewrite (sum_scal (length V) (/ Z) (fun k => exp (score V b (X r) k) * mat n (matR V) dx k)).
-    rewrite (sum_scal (length V) (-1) (fun k => delta y k * mat n (matR V) dx k)).
-    rewrite (sum_delta (length V) y (fun k => mat n (matR V) dx k)) by exact K. ring.
+  eapply dl_eq; [apply (dloss_ok (length V) kd (fun r => score n V b (X r)) r (mat n (matR V) dx)); [destruct kd; auto | exact DS]|].
+  unfold dlossV, dot. symmetry.
+  transitivity (sum n (fun j => sum (length V) (fun k => dloss (length V) kd (score n V b (X r)) k * (matR V k j * dx j)))).
+  { apply sum_ext; intros j _. rewrite Rmult_comm, <- sum_scal. apply sum_ext; intros; ring. }
+  rewrite (sum_swap n (length V) (fun j k => dloss (length V) kd (score n V b (X r)) k * (matR V k j * dx j))).
+  apply sum_ext; intros k _. rewrite sum_scal. reflexivity.
 Qed.
-Lemma lossV_ext lo x y : (0 < n)%nat -> (forall i, (i < n)%nat -> x i = y i) -> lossV lo x = lossV lo y.
+Lemma score_cut c V b x y k : (c <= n)%nat -> forallb (fun w => Nat.leb (length w) c) V = true -> (forall j, (j < c)%nat -> x j = y j) ->
+  score n V b x k = score c V b y k.
 Proof.
-  intros n1 H. assert (S1 : forall V b k, score V b x k = score V b y k) by (intros; unfold score, mat; f_equal; apply sum_ext; intros; rewrite H; auto).
-  destruct lo; simpl; rewrite ?(H 0%nat n1); try reflexivity. rewrite S1. f_equal. f_equal. apply sum_ext; intros; rewrite S1; reflexivity.
+  intros Hc HV H. unfold score, mat. f_equal. rewrite (sum_short c n).
+  - apply sum_ext; intros; rewrite H by assumption; reflexivity.
+  - exact Hc.
+  - intros j Hj. unfold matR. rewrite wR_short; [ring|]. destruct (Nat.lt_ge_cases k (length V)) as [L|L]; [|rewrite nth_overflow by exact L; simpl; lia].
+    rewrite forallb_forall in HV. pose proof (HV _ (nth_In V [] L)) as G. apply Nat.leb_le in G. lia.
 Qed.
-Definition top (e : list vec) : vec := nth 0 e vz.
-Definition seed (l : loss) (e : list vec) : list vec :=
-  match e with [] => [] | x :: t => dlossV l x :: map (fun _ => vz) t end.
-Fixpoint back (lo : loss) (l : list op) (e : list vec) : list vec :=
+Lemma loss_ext K kd z u : (forall k, z k = u k) -> loss_of K kd z = loss_of K kd u.
+Proof.
+  intros H. destruct kd; cbn [loss_of]; rewrite ?H; try (apply sum_ext; intros; rewrite ?H; reflexivity).
+  f_equal. f_equal. apply sum_ext; intros; rewrite H; reflexivity.
+Qed.
+(* A program: operations, and losses that are paid on the way. *)
+Inductive act := Do (o : op) | Pay (l : loss) (i : nat).
+Fixpoint eval (M : vals) (l : list act) (e : list vec) : list vec :=
+  match l with [] => e | Do o :: l => eval M l (ev M o e :: e) | Pay _ _ :: l => eval M l e end.
+Fixpoint cost (M : vals) (l : list act) (e : list vec) : R :=
+  match l with [] => 0 | Do o :: l => cost M l (ev M o e :: e) | Pay lo i :: l => lossV lo (nth i e vz) + cost M l e end.
+Lemma eval_app M l k : forall e, eval M (l ++ k) e = eval M k (eval M l e).
+Proof. induction l as [|[o|lo i] l IH]; intros e; simpl; auto. Qed.
+Lemma cost_app M l k : forall e, cost M (l ++ k) e = cost M l e + cost M k (eval M l e).
+Proof. induction l as [|[o|lo i] l IH]; intros e; simpl; rewrite ?IH; ring. Qed.
+Fixpoint okacts (l : list act) (k : nat) : bool :=
+  match l with [] => true | Do o :: l => (okop o k && okacts l (S k))%bool | Pay lo i :: l => (okloss lo && Nat.ltb i k && okacts l k)%bool end.
+Fixpoint smooths (M : vals) (l : list act) (e : list vec) : Prop :=
+  match l with [] => True | Do o :: l => away o e /\ smooths M l (ev M o e :: e) | Pay _ _ :: l => smooths M l e end.
+Fixpoint back (M : vals) (l : list act) (e : list vec) : list vec :=
   match l with
-  | [] => seed lo e
-  | o :: l => let y := ev o e in match back lo l (y :: e) with a :: t => push o e y a t | [] => [] end
+  | [] => map (fun _ => vz) e
+  | Do o :: l => let y := ev M o e in match back M l (y :: e) with a :: t => push M o e y a t | [] => [] end
+  | Pay lo i :: l => addat i (dlossV lo (nth i e vz)) (back M l e)
   end.
-Lemma back_length lo l : forall e, length (back lo l e) = length e.
+Fixpoint gradM (M : vals) (l : list act) (e : list vec) : vals :=
+  match l with
+  | [] => fun _ _ _ => 0
+  | Do o :: l => let y := ev M o e in fun w i j => use o e (nth 0 (back M l (y :: e)) vz) w i j + gradM M l (y :: e) w i j
+  | Pay _ _ :: l => gradM M l e
+  end.
+Lemma back_length M l : forall e, length (back M l e) = length e.
 Proof.
-  induction l as [|o l IH]; intros e; simpl.
-  - destruct e; simpl; [|rewrite map_length]; reflexivity.
-  - pose proof (IH (ev o e :: e)) as H. destruct (back lo l (ev o e :: e)); simpl in H; [discriminate|]. rewrite push_length. congruence.
+  induction l as [|[o|lo i] l IH]; intros e; cbn [back].
+  - apply map_length.
+  - pose proof (IH (ev M o e :: e)) as H. destruct (back M l (ev M o e :: e)); simpl in H; [discriminate|]. rewrite push_length. congruence.
+  - rewrite addat_length. apply IH.
 Qed.
-(* back is the gradient: along every curve of environments. *)
-Theorem back_ok lo l : (0 < n)%nat -> okloss lo = true -> forall E r de, (0 < length de)%nat -> Dl E r de ->
-  derivable_pt_lim (fun r => lossV lo (top (eval l (E r)))) r (ip (back lo l (E r)) de).
+Lemma ip_zeros : forall (k d : list vec), ip (map (fun _ => vz) k) d = 0.
+Proof. induction k as [|u k IHk]; intros [|w d]; simpl; auto. rewrite (IHk d). unfold dot. rewrite sum0; [ring|]. intros; unfold vz; ring. Qed.
+(* back and gradM are the gradient: along every curve of environments and matrices. *)
+Theorem back_ok l : okshapes = true -> forall E M r de dM, okacts l (length de) = true -> Dl E r de -> DM M r dM -> smooths (M r) l (E r) ->
+  derivable_pt_lim (fun r => cost (M r) l (E r)) r (ip (back (M r) l (E r)) de + pair (gradM (M r) l (E r)) dM).
 Proof.
-  intros n0 K. induction l as [|o l IH]; intros E r de Hd H; simpl.
-  - eapply dl_eq; [apply (dlossV_ok lo (fun r => top (E r)) r (nth 0 de vz) n0 K), (proj2 H 0%nat)|].
-    destruct H as [H _]. destruct (E r) as [|x t] eqn:Er; destruct de as [|y de]; try discriminate; simpl in *; [lia|].
-    assert (Z : forall (k : list vec) d, ip (map (fun _ => vz) k) d = 0).
-    { induction k as [|u k IHk]; intros [|w d]; simpl; auto. rewrite IHk. unfold dot. rewrite sum0; [ring|]. intros; unfold vz; ring. }
-    rewrite Z, Rplus_0_r. reflexivity.
-  - eapply dl_eq; [apply (IH (fun r => ev o (E r) :: E r) r (dv o (E r) de :: de)); [simpl; lia | apply Dl_cons, H]|].
-    pose proof (back_length lo l (ev o (E r) :: E r)) as L. destruct (back lo l (ev o (E r) :: E r)) as [|a t]; [discriminate|].
-    simpl in L. simpl ip at 1. symmetry. apply push_ok. destruct H as [H _]. rewrite <- H. congruence.
+  intros Hs. induction l as [|[o|lo i] l IH]; intros E M r de dM K H HM S1; cbn [cost back gradM okacts smooths] in *.
+  - rewrite (ip_zeros (E r)), pair_zero, Rplus_0_r. exact (dl_const 0 r).
+  - apply andb_prop in K. destruct K as [K1 K2]. destruct S1 as [A S1].
+    set (dx := fun a => dv (M r) o (E r) de a + dw dM o (E r) a).
+    assert (G : Dl (fun r => ev (M r) o (E r) :: E r) r (dx :: de)) by (apply (Dl_cons E r de (fun r => ev (M r) o (E r))); [exact H | apply dv_ok; assumption]).
+    eapply dl_eq; [apply (IH (fun r => ev (M r) o (E r) :: E r) M r (dx :: de) dM K2 G HM S1)|].
+    pose proof (back_length (M r) l (ev (M r) o (E r) :: E r)) as L. destruct (back (M r) l (ev (M r) o (E r) :: E r)) as [|a t] eqn:B; [discriminate|].
+    cbn [ip nth]. rewrite push_ok by (try exact K1; try exact Hs; destruct H as [H _]; simpl in L; congruence).
+    rewrite (pair_plus (use o (E r) a)), (use_ok Hs o (E r) a dM (length de) K1). unfold dx. rewrite (dot_plus_r (dv (M r) o (E r) de)). ring.
+  - apply andb_prop in K. destruct K as [K K2]. apply andb_prop in K. destruct K as [K1 K3].
+    eapply dl_eq; [apply (dl_plus (fun r => lossV lo (nth i (E r) vz)) (fun r => cost (M r) l (E r))); [apply dlossV_ok; [exact K1 | apply H] | apply (IH E M r de dM K2 H HM S1)]|].
+    rewrite ip_addat by (rewrite back_length; apply H). ring.
 Qed.
+Fixpoint dotZ (w x : list Z) (s : Z) : Z := match w, x with a :: w, 0%Z :: x => dotZ w x s | a :: w, b :: x => dotZ w x (s + a * b) | _, _ => s end.
 
-(* Part 5: the same program on balls. *)
+(* Part 5: the same program on balls, at the weights of the tables. *)
+Definition consts (ps : list (nat * list Z)) (ks : list Z) : list Z :=
+  fold_right (fun p acc => map2 (fun w z => dotZ w (snd p) z) (fit [] (tab_at (fst p))) acc) (repeat (fold_right Z.add 0%Z ks) n) ps.
+Definition bfrac (a : Z) (d : positive) : ball :=
+  let z := Z.shiftl a pp in Ball (z / Zpos d) (if Z.eqb (z mod Zpos d) 0 then 0 else 1).
+Definition blin (a : Z) (d : positive) (s : ball) (x : ball) : ball :=
+  match d with xH => Ball (a * bc x + bc s) (Z.abs a * br x + br s) | _ => badd (bmul pp (bfrac a d) x) s end.
+Definition brelu (b : ball) : ball :=
+  if Z.ltb 0 (bc b - br b) then b else if Z.ltb (bc b + br b) 0 then b0 else Ball 0 (Z.abs (bc b) + br b).
 Definition bev (o : op) (e : list (list ball)) : list ball :=
   match o with
-  | OAff W k i => baff W k (nth i e [])
+  | OAff w i ps ks => baff (tab_at w) (consts ps ks) (nth i e [])
+  | OCst ps ks => map (fun z => rnd q (Ball (Z.shiftl z (pp - q)) 0)) (consts ps ks)
   | OAdd i j => map2 badd (nth i e []) (nth j e [])
   | OMul i j => map2 (bmul pp) (nth i e []) (nth j e [])
   | OSig i => map bsig (nth i e [])
   | OTan i => map btanh (nth i e [])
-  | ONeg i => map (bsub (Ball (one C) 0)) (nth i e [])
+  | ORel r i => fit b0 (map brelu (firstn r (nth i e [])))
+  | OLin a d b e' i => let s := bfrac b e' in map (blin a d s) (nth i e [])
   end.
-Definition okop (o : op) (k : nat) : bool :=
-  match o with
-  | OAff W z i => (Nat.eqb (length W) n && Nat.eqb (length z) n && Nat.ltb i k)%bool
-  | OAdd i j | OMul i j => (Nat.ltb i k && Nat.ltb j k)%bool
-  | OSig i | OTan i | ONeg i => Nat.ltb i k
-  end.
-Fixpoint okops (l : list op) (k : nat) : bool := match l with [] => Nat.ltb 0 k | o :: l => (okop o k && okops l (S k))%bool end.
+Definition decided (b : ball) : bool := (Z.ltb 0 (bc b - br b) || Z.ltb (bc b + br b) 0)%bool.
+Definition baway (o : op) (e : list (list ball)) : bool := match o with ORel r i => forallb decided (firstn r (nth i e [])) | _ => true end.
 Definition sh (b : ball) : ball := rnd (pp - m) b.
 Definition onem : ball := Ball (Z.shiftl 1 m) 0.
 Definition vadd (u v : list ball) : list ball := match u, v with [], _ => v | _, [] => u | _, _ => map2 badd u v end.
@@ -855,24 +1066,20 @@ Fixpoint baddat (i : nat) (v : list ball) (l : list (list ball)) : list (list ba
   match l with [] => [] | x :: l => match i with O => vadd x v :: l | S i => x :: baddat i v l end end.
 Definition dsig (y : ball) : ball := let s := sh y in bmul m s (bsub onem s).
 Definition dtan (y : ball) : ball := let s := sh y in bsub onem (bmul m s s).
-Definition bopp (b : ball) : ball := Ball (- bc b) (br b).
+Definition brs (x b : ball) : ball :=
+  if Z.ltb 0 (bc x - br x) then b else if Z.ltb (bc x + br x) 0 then b0 else Ball 0 (Z.abs (bc b) + br b).
 Definition bpush (o : op) (e : list (list ball)) (y a : list ball) (l : list (list ball)) : list (list ball) :=
   match a with [] => l | _ =>
   match o with
-  | OAff W k i => baddat i (btaff W a) l
+  | OAff w i ps ks => baddat i (btaff (tab_at w) a) l
+  | OCst ps ks => l
   | OAdd i j => baddat i a (baddat j a l)
   | OMul i j => baddat i (map2 (bmul m) (map sh (nth j e [])) a) (baddat j (map2 (bmul m) (map sh (nth i e [])) a) l)
   | OSig i => baddat i (map2 (bmul m) (map dsig y) a) l
   | OTan i => baddat i (map2 (bmul m) (map dtan y) a) l
-  | ONeg i => baddat i (map bopp a) l
+  | ORel r i => baddat i (fit b0 (map2 brs (firstn r (nth i e [])) a)) l
+  | OLin x d _ _ i => baddat i (map (blin x d b0) a) l
   end end.
-Definition bdloss (l : loss) (z : ball) : ball :=
-  match l with
-  | LLin => Ball (one C) 0
-  | LSq y => bsub z (Ball (Z.shiftl y (pp - q)) 0)
-  | LLog y => bsub (bsig z) (Ball (Z.shiftl y (pp - q)) 0)
-  | LX _ _ _ => b0
-  end.
 (* exp (x - M / S) for a ball around c <= M *)
 Definition okexp (M : Z) (b : ball) : bool := (Z.leb (bc b) M && Z.leb (2 * br b) (one C))%bool.
 Definition bexp (M : Z) (b : ball) : ball := let e := expneg (M - bc b) in Ball (bc e) (br e + 2 * br b).
@@ -882,29 +1089,28 @@ Definition brecip (d : ball) : ball :=
 Definition bscores (V : list (list Z)) (b : list Z) (v : list ball) : list ball := map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) V b.
 Definition bmax (l : list ball) : Z := fold_right (fun b m => Z.max (bc b) m) (match l with b :: _ => bc b | [] => 0%Z end) l.
 Definition bsum (l : list ball) : ball := fold_right (fun b s => badd s b) b0 l.
-Definition bdscore (V : list (list Z)) (b : list Z) (y : nat) (v : list ball) : list ball :=
-  let l := bscores V b v in let M := bmax l in let e := map (bexp M) l in let d := bsum e in
-  if (forallb (okexp M) l && okdiv d)%bool then
-    let i := brecip d in map2 (fun e k => let s := bmul pp e i in if Nat.eqb k y then bsub s (Ball (one C) 0) else s) e (seq 0 (length V))
-  else repeat (Ball 0 (one C)) (length V).
-Definition bseed (l : loss) (e : list (list ball)) : list (list ball) :=
-  match e with [] => [] | v :: t =>
-  match l with LX V b y => map (rnd q) (tmv V (bdscore V b y v) (repeat b0 n)) | _ => bdloss l (nth 0 v b0) :: repeat b0 (pred n) end :: map (fun _ => []) t end.
-Fixpoint bback (lo : loss) (l : list op) (e : list (list ball)) : list (list ball) :=
-  match l with
-  | [] => bseed lo e
-  | o :: l => let y := bev o e in match bback lo l (y :: e) with a :: t => bpush o e y a t | [] => [] end
+Definition bexact (y : Z) : ball := Ball (Z.shiftl y (pp - q)) 0.
+Definition bdloss (K : nat) (kd : kind) (l : list ball) : list ball :=
+  match kd with
+  | KLin => map (fun _ => Ball (one C) 0) l
+  | KSq y => map2 (fun z t => bsub z (bexact t)) l y
+  | KLog y => map2 (fun z t => bsub (bsig z) (bexact t)) l y
+  | KX y => let M := bmax l in let e := map (bexp M) l in let d := bsum e in
+    if (forallb (okexp M) l && okdiv d)%bool then
+      let i := brecip d in map2 (fun e k => let s := bmul pp e i in if Nat.eqb k y then bsub s (Ball (one C) 0) else s) e (seq 0 K)
+    else repeat (Ball 0 (one C)) K
   end.
-Hypothesis n0 : (0 < n)%nat.
+Definition bdlossV (lo : loss) (v : list ball) : list ball :=
+  match lo with Head V b kd => map (rnd q) (tmv V (bdloss (length V) kd (bscores V b v)) (repeat b0 n)) end.
 Lemma one_ok : inb pp (Ball (one C) 0) 1.
 Proof. unfold inb; cbn [bc br]; rewrite one_S, Rmult_1_l, Rminus_diag_eq, Rabs_R0 by reflexivity; lra. Qed.
 Lemma onem_ok : inb m onem 1.
 Proof. unfold inb, onem; cbn [bc br]. rewrite shl by lia. rewrite Rminus_diag_eq, Rabs_R0 by ring; lra. Qed.
-Lemma yball k : inb pp (Ball (Z.shiftl k (pp - q)) 0) (yR k).
-Proof. unfold inb, yR; cbn [bc br]. rewrite shl by lia. assert (E : S_ = P2 (pp - q) * P2 q) by (rewrite <- P2_add by lia; f_equal; lia).
+Lemma yball k : inb pp (bexact k) (IZR k / P2 q).
+Proof. unfold inb, bexact; cbn [bc br]. rewrite shl by lia. assert (E : S_ = P2 (pp - q) * P2 q) by (rewrite <- P2_add by lia; f_equal; lia).
   rewrite E. pose proof (P2_pos q ltac:(lia)). match goal with |- Rabs ?a <= _ => replace a with 0 by (field; lra) end. rewrite Rabs_R0; lra. Qed.
 Lemma inv_inva v x : inv v x -> inva v x.
-Proof. destruct v; [intros [H _]; simpl in H; lia | auto]. Qed.
+Proof. destruct v; [intros [H _] i Hi; simpl in H; lia | auto]. Qed.
 Lemma inv_ext v x y : inv v x -> (forall i, (i < n)%nat -> x i = y i) -> inv v y.
 Proof. intros [H K] E; split; [exact H|]. intros i Hi. rewrite <- E by exact Hi. apply K, Hi. Qed.
 Lemma inva_ext v x y : inva v x -> (forall i, (i < n)%nat -> x i = y i) -> inva v y.
@@ -915,16 +1121,109 @@ Lemma env_nth be e i : envok be e -> (i < length e)%nat -> inv (nth i be []) (nt
 Proof. intros H; revert i; induction H as [|v x be e Hv _ IH]; intros [|i] Hi; simpl in *; try lia; [exact Hv | apply IH; lia]. Qed.
 Lemma env_length be e : envok be e -> length be = length e.
 Proof. intros H; induction H; simpl; congruence. Qed.
-Ltac split_ok H := repeat (let K := fresh in apply andb_prop in H; destruct H as [H K]); rewrite ?Nat.ltb_lt, ?Nat.eqb_eq in *.
-Lemma bev_ok o be e : envok be e -> okop o (length e) = true -> inv (bev o be) (ev o e).
+Lemma dotZ_short : forall w x s c, (length w <= c)%nat -> IZR (dotZ w x s) / P2 (q + q) = IZR s / P2 (q + q) + sum c (fun j => wR w j * wR x j).
 Proof.
-  intros H K. pose proof p0 as Hp. destruct o as [W k i|i j|i j|i|i|i]; cbn [okop bev ev] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.eqb_eq in K.
-  - destruct K as [[K1 K2] K3]. apply baff_ok; auto. apply env_nth; auto.
+  pose proof (P2_pos q ltac:(lia)) as Pq. pose proof (P2_add q q ltac:(lia) ltac:(lia)) as PP.
+  induction w as [|a w IH]; intros x s c Hc.
+  - cbn [dotZ]. rewrite sum0; [ring|]. intros i _. rewrite wR_nil. ring.
+  - destruct c as [|c]; [simpl in Hc; lia|]. destruct x as [|b x].
+    + cbn [dotZ]. rewrite sum0; [ring|]. intros i _. rewrite (wR_nil i). ring.
+    + rewrite sum_head. assert (G : IZR (dotZ w x (s + a * b)) / P2 (q + q) = IZR s / P2 (q + q) + (wR (a :: w) 0%nat * wR (b :: x) 0%nat + sum c (fun j => wR w j * wR x j))).
+      { rewrite (IH x _ c) by (simpl in Hc; lia). rewrite plus_IZR, mult_IZR, PP. unfold wR at 3 4; cbn [nth]. field. lra. }
+      destruct b; [|exact G|exact G]. cbn [dotZ]. eapply eq_trans; [|exact G]. rewrite Z.mul_0_r, Z.add_0_r. reflexivity.
+Qed.
+Lemma known_ok ks : IZR (fold_right Z.add 0%Z ks) / P2 (q + q) = known ks.
+Proof. induction ks as [|k ks IH]; cbn [fold_right known]; [unfold Rdiv; ring|]. rewrite <- IH, plus_IZR. unfold Rdiv; ring. Qed.
+Lemma consts_length ps ks : length (consts ps ks) = n.
+Proof. induction ps as [|p ps IH]; [apply repeat_length|]. unfold consts in *; cbn [fold_right]. rewrite map2_length; rewrite ?fit_length; congruence. Qed.
+Lemma map_ok' (f : ball -> ball) (g : R -> R) v x k : (forall b y, inb pp b y -> inb pp (f b) (g y)) -> (k <= n)%nat -> inv v x -> inv (fit b0 (map f (firstn k v))) (cut k (fun i => g (x i))).
+Proof.
+  intros H Hk [Hl Hv]. split; [apply fit_length|]. intros i Hi. rewrite fit_nth by exact Hi.
+  assert (Lk : length (firstn k v) = k) by (rewrite firstn_length; lia).
+  destruct (Nat.lt_ge_cases i k) as [L|L].
+  - rewrite cut_in by exact L. rewrite (nth_indep _ b0 (f b0)) by (rewrite map_length; lia). rewrite map_nth. apply H.
+    replace (nth i (firstn k v) b0) with (nth i v b0); [apply Hv, Hi|]. rewrite <- (firstn_skipn k v) at 1. apply app_nth1. lia.
+  - rewrite cut_out by exact L. rewrite nth_overflow by (rewrite map_length; lia). apply b0_ok.
+Qed.
+Lemma brelu_ok b x : inb pp b x -> inb pp (brelu b) (relu x).
+Proof.
+  intros H. pose proof S0 as HS. unfold brelu. pose proof (inb_abs _ _ _ H) as A. pose proof H as H2. unfold inb in H2. apply abs_range in H2.
+  destruct (Z.ltb_spec 0 (bc b - br b)) as [L|_]; [|destruct (Z.ltb_spec (bc b + br b) 0) as [L|_]].
+  - apply IZR_lt in L. rewrite minus_IZR in L. assert (0 < x) by nra. unfold relu. destruct (Rlt_dec 0 x); [exact H | lra].
+  - apply IZR_lt in L. rewrite plus_IZR in L. assert (x < 0) by nra. unfold relu. destruct (Rlt_dec 0 x); [lra | apply b0_ok].
+  - unfold inb; cbn [bc br]. rewrite plus_IZR, abs_IZR, Rminus_0_r. eapply Rle_trans; [|exact A]. rewrite !Rabs_mult. apply Rmult_le_compat_r; [apply Rabs_pos|].
+    unfold relu. destruct (Rlt_dec 0 x); [lra | rewrite Rabs_R0; apply Rabs_pos].
+Qed.
+Lemma brs_ok c x b y : inb pp c x -> inb pp b y -> inb pp (brs c b) (step x * y).
+Proof.
+  intros Hc H. pose proof S0 as HS. unfold brs. pose proof (inb_abs _ _ _ H) as A. unfold inb in Hc. apply abs_range in Hc.
+  destruct (Z.ltb_spec 0 (bc c - br c)) as [L|_]; [|destruct (Z.ltb_spec (bc c + br c) 0) as [L|_]].
+  - apply IZR_lt in L. rewrite minus_IZR in L. assert (0 < x) by nra. unfold step. destruct (Rlt_dec 0 x); [rewrite Rmult_1_l; exact H | lra].
+  - apply IZR_lt in L. rewrite plus_IZR in L. assert (x < 0) by nra. unfold step. destruct (Rlt_dec 0 x); [lra | rewrite Rmult_0_l; apply b0_ok].
+  - unfold inb; cbn [bc br]. rewrite plus_IZR, abs_IZR, Rminus_0_r. eapply Rle_trans; [|exact A]. pose proof (step_range x) as P.
+    rewrite !Rabs_mult. rewrite (Rabs_pos_eq (step x)) by lra. rewrite <- (Rmult_1_l (Rabs y * Rabs S_)), Rmult_assoc. apply Rmult_le_compat_r; [|lra]. apply Rmult_le_pos; apply Rabs_pos.
+Qed.
+Lemma bfrac_ok a d : inb pp (bfrac a d) (frac a d).
+Proof.
+  pose proof p0 as Hp. unfold bfrac, frac, inb; cbn [bc br]. set (z := Z.shiftl a pp). pose proof (zdiv z (Zpos d) ltac:(lia)) as Q.
+  assert (D0 : 0 < IZR (Zpos d)) by (apply IZR_lt; lia).
+  assert (E : IZR a / IZR (Zpos d) * S_ = IZR z / IZR (Zpos d)) by (unfold z; rewrite shl by exact Hp; field; lra). rewrite E.
+  destruct (Z.eqb_spec (z mod Zpos d) 0) as [M|_].
+  - pose proof (Z.div_mod z (Zpos d) ltac:(lia)) as G. rewrite M, Z.add_0_r in G. set (k := (z / Zpos d)%Z) in *. rewrite G, mult_IZR.
+    match goal with |- Rabs ?t <= _ => replace t with 0 by (field; lra) end. rewrite Rabs_R0; lra.
+  - apply Rabs_le. lra.
+Qed.
+Lemma blin_ok a d s t b x : inb pp s t -> inb pp b x -> inb pp (blin a d s b) (frac a d * x + t).
+Proof.
+  intros Hs Hb. pose proof p0 as Hp. assert (G : inb pp (badd (bmul pp (bfrac a d) b) s) (frac a d * x + t)) by (apply badd_ok; [apply bmul_ok; auto using bfrac_ok | exact Hs]).
+  destruct d; try exact G. clear G. unfold blin, frac, inb in *; cbn [bc br] in *. rewrite !plus_IZR, !mult_IZR, abs_IZR.
+  replace ((IZR a / 1 * x + t) * S_ - (IZR a * IZR (bc b) + IZR (bc s))) with (IZR a * (x * S_ - IZR (bc b)) + (t * S_ - IZR (bc s))) by (field; lra).
+  eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult. apply Rplus_le_compat; [apply Rmult_le_compat_l; [apply Rabs_pos | exact Hb] | exact Hs].
+Qed.
+Section Checked.
+Hypothesis Hs : okshapes = true.
+Lemma mat_vals w x i : (Cw w <= n)%nat -> mat n (vals_of w) x i = cut (Rw w) (mat (Cw w) (vals_of w) x) i.
+Proof.
+  intros Hc. destruct (shapes w Hs) as (Hl & Hr & Hk). unfold mat, vals_of.
+  assert (E : sum n (fun j => matR (tab_at w) i j * x j) = sum (Cw w) (fun j => matR (tab_at w) i j * x j)).
+  { apply sum_short; [exact Hc|]. intros j Hj. unfold matR. rewrite wR_short; [ring|]. pose proof (Hk i); lia. }
+  rewrite E. destruct (Nat.lt_ge_cases i (Rw w)) as [L|L]; [rewrite cut_in by exact L; reflexivity|].
+  rewrite cut_out by exact L. apply sum0. intros j _. rewrite matR_short by lia. ring.
+Qed.
+Lemma consts_ok ps ks i : (i < n)%nat -> kR (consts ps ks) i = given vals_of ps i + known ks.
+Proof.
+  intros Hi. induction ps as [|[w x] ps IH].
+  - unfold kR, consts; cbn [fold_right given]. rewrite (nth_indep _ 0%Z (fold_right Z.add 0%Z ks)) by (rewrite repeat_length; exact Hi). rewrite nth_repeat, known_ok. ring.
+  - pose proof (consts_length ps ks) as L. cbn [given]. rewrite Rplus_assoc, <- IH. unfold kR, consts in *; cbn [fold_right fst snd].
+    rewrite (map2_nth _ [] 0%Z) by (rewrite ?fit_length; lia). rewrite fit_nth by exact Hi. destruct (shapes w Hs) as (Hl & _ & Hk).
+    rewrite (dotZ_short _ _ _ (Cw w)) by apply Hk. rewrite Rplus_comm. f_equal.
+    destruct (Nat.lt_ge_cases i (Rw w)) as [G|G]; [rewrite cut_in by exact G; reflexivity|].
+    rewrite cut_out by exact G. apply sum0. intros j _. rewrite nth_overflow by lia. rewrite wR_nil. ring.
+Qed.
+Lemma bev_ok o be e : envok be e -> okop o (length e) = true -> inv (bev o be) (ev vals_of o e).
+Proof.
+  intros H K. pose proof p0 as Hp. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i]; cbn [okop bev ev] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
+  - destruct K as [[[K1 K2] K3] K4]. eapply inv_ext; [apply baff_ok; [apply consts_length | apply env_nth; [exact H | exact K3]]|].
+    intros a Ha. cbv beta. change (matR (tab_at w)) with (vals_of w). rewrite mat_vals, consts_ok by assumption. reflexivity.
+  - split; [rewrite map_length; apply consts_length|]. intros a Ha. rewrite (nth_indep _ b0 (rnd q (Ball (Z.shiftl 0 (pp - q)) 0))) by (rewrite map_length, consts_length; exact Ha).
+    rewrite (map_nth (fun z => rnd q (Ball (Z.shiftl z (pp - q)) 0))). apply rnd_ok; [exact Hp | lia |]. rewrite <- consts_ok by exact Ha. apply kball.
   - destruct K. apply (map2_ok badd Rplus); [apply badd_ok | apply env_nth; auto | apply env_nth; auto].
   - destruct K. apply (map2_ok (bmul pp) Rmult); [intros; apply bmul_ok; auto | apply env_nth; auto | apply env_nth; auto].
   - apply (map_ok bsig sigmoid); [apply bsig_ok | apply env_nth; auto].
   - apply (map_ok btanh tanh); [apply btanh_ok | apply env_nth; auto].
-  - apply (map_ok (bsub (Ball (one C) 0)) (fun x => 1 - x)); [intros; apply bsub_ok; [apply one_ok | assumption] | apply env_nth; auto].
+  - destruct K. apply (map_ok' brelu relu); [apply brelu_ok | assumption | apply env_nth; auto].
+  - apply (map_ok (blin a d (bfrac b e')) (fun x => frac a d * x + frac b e')); [intros; apply blin_ok; [apply bfrac_ok | assumption] | apply env_nth; auto].
+Qed.
+Lemma baway_ok o be e : envok be e -> okop o (length e) = true -> baway o be = true -> away o e.
+Proof.
+  intros H K B. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i]; cbn [away baway okop] in *; auto. intros a Ha.
+  rewrite Bool.andb_true_iff, Nat.ltb_lt, Nat.leb_le in K. destruct K as [K1 K2]. destruct (env_nth _ _ _ H K2) as [Hl Hv]. specialize (Hv a ltac:(lia)).
+  rewrite forallb_forall in B. specialize (B (nth a (nth i be []) b0)).
+  assert (I : In (nth a (nth i be []) b0) (firstn r (nth i be []))).
+  { replace (nth a (nth i be []) b0) with (nth a (firstn r (nth i be [])) b0); [apply nth_In; rewrite firstn_length; lia|].
+    rewrite <- (firstn_skipn r (nth i be [])) at 2. rewrite app_nth1; [reflexivity | rewrite firstn_length; lia]. }
+  specialize (B I). unfold decided in B. apply Bool.orb_true_iff in B. rewrite !Z.ltb_lt in B. unfold inb in Hv. apply abs_range in Hv.
+  intros E. rewrite E, Rmult_0_l in Hv. destruct B as [B|B]; apply IZR_lt in B; rewrite ?minus_IZR, ?plus_IZR in B; lra.
 Qed.
 Lemma vadd_ok u v x y : inva u x -> inva v y -> inva (vadd u v) (fun a => x a + y a).
 Proof.
@@ -943,12 +1242,17 @@ Proof.
   intros Hx bl l i H; revert i; induction H as [|u y bl l Hu Hl IH]; intros [|i]; simpl; constructor; auto.
   apply (inva_ext u y); [exact Hu | intros a Ha; rewrite Hx by exact Ha; ring].
 Qed.
+Lemma map2_len {A B D} (f : A -> B -> D) : forall l k, length (map2 f l k) = Nat.min (length l) (length k).
+Proof. induction l as [|a l IH]; intros [|b k]; simpl; auto. Qed.
 Lemma bpush_ok o be e y yR a aR bl l : envok be e -> okop o (length e) = true -> inv y yR -> inva a aR -> Forall2 inva bl l ->
-  Forall2 inva (bpush o be y a bl) (push o e yR aR l).
+  Forall2 inva (bpush o be y a bl) (push vals_of o e yR aR l).
 Proof.
   intros He K Hy Ha Hl. pose proof p0 as Hp. destruct a as [|b a].
-  - simpl in Ha. destruct o as [W k i|i j|i j|i|i|i]; simpl; repeat apply addat_zero; auto; intros s Hs;
-    try (rewrite Ha by exact Hs; ring). unfold matT. apply sum0. intros; rewrite Ha by assumption; ring.
+  - simpl in Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [bpush push]; repeat apply addat_zero; auto; intros s HS;
+    try (rewrite Ha by exact HS; ring).
+    + unfold matT. destruct (Nat.lt_ge_cases s (Cw w)); [rewrite cut_in by assumption | apply cut_out; assumption]. destruct (shapes w Hs) as (_ & Hr & _).
+      apply sum0. intros; rewrite Ha by lia; ring.
+    + destruct (Nat.lt_ge_cases s r); [rewrite cut_in by assumption; rewrite Ha by exact HS; ring | apply cut_out; assumption].
   - change (inv (b :: a) aR) in Ha.
     assert (M : forall v x, inv v x -> inv (map2 (bmul m) (map sh v) (b :: a)) (fun s => x s * aR s)).
     { intros v x Hv. destruct Hv as [L Hv]. split; [rewrite map2_length; rewrite ?map_length; destruct Ha; congruence|].
@@ -960,17 +1264,28 @@ Proof.
       intros i Hi. destruct Ha as [La Ha]. rewrite (map2_nth (bmul m) b0 b0) by (rewrite ?map_length; lia).
       apply bmul_ok; [lia | exact Hp | | apply Ha, Hi]. rewrite (nth_indep _ b0 (f b0)) by (rewrite map_length; lia).
       rewrite map_nth. apply Hf, Hv, Hi. }
-    destruct o as [W k i|i j|i j|i|i|i]; cbn [okop] in K; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.eqb_eq in K; unfold bpush, push.
-    + apply baddat_ok; [apply inv_inva, btaff_ok, Ha | exact Hl].
+    destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [okop] in K; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K; unfold bpush, push.
+    + destruct K as [[[K1 K2] K3] K4]. apply baddat_ok; [|exact Hl]. apply inv_inva. destruct Ha as [La Ha].
+      eapply inv_ext; [apply (btaff_ok (tab_at w) (b :: a) aR n La Ha)|]. intros j Hj. cbv beta. destruct (shapes w Hs) as (Hl2 & Hr & Hk). unfold matT, vals_of.
+      rewrite (sum_short (Rw w) n) by (try exact Hr; intros i0 Hi0; rewrite matR_short by lia; ring).
+      destruct (Nat.lt_ge_cases j (Cw w)); [rewrite cut_in by assumption; reflexivity|]. rewrite cut_out by assumption. apply sum0. intros i0 _.
+      unfold matR. rewrite wR_short; [ring|]. pose proof (Hk i0); lia.
+    + exact Hl.
     + apply baddat_ok; [exact Ha | apply baddat_ok; [exact Ha | exact Hl]].
     + destruct K. apply baddat_ok; [apply inv_inva, M, env_nth; auto | apply baddat_ok; [apply inv_inva, M, env_nth; auto | exact Hl]].
     + apply baddat_ok; [|exact Hl]. apply inv_inva. apply (M2 dsig (fun t => t * (1 - t))); [|exact Hy].
       intros c t Hc. unfold dsig. apply bmul_ok; [lia | lia | apply sh_ok, Hc | apply bsub_ok; [apply onem_ok | apply sh_ok, Hc]].
     + apply baddat_ok; [|exact Hl]. apply inv_inva. apply (M2 dtan (fun t => 1 - t * t)); [|exact Hy].
       intros c t Hc. unfold dtan. apply bsub_ok; [apply onem_ok | apply bmul_ok; [lia | lia | apply sh_ok, Hc | apply sh_ok, Hc]].
-    + apply baddat_ok; [|exact Hl]. apply inv_inva. apply (map_ok bopp Ropp); [|exact Ha].
-      intros c t Hc. unfold inb, bopp in *; cbn [bc br]. rewrite opp_IZR. replace (- t * S_ - - IZR (bc c)) with (- (t * S_ - IZR (bc c))) by ring.
-      rewrite Rabs_Ropp; exact Hc.
+    + apply baddat_ok; [|exact Hl]. apply inv_inva. destruct K as [K1 K2]. destruct (env_nth _ _ _ He K2) as [Lv Hv]. destruct Ha as [La Ha].
+      split; [apply fit_length|]. intros j Hj. rewrite fit_nth by exact Hj.
+      assert (Lk : length (firstn r (nth i be [])) = r) by (rewrite firstn_length; lia).
+      destruct (Nat.lt_ge_cases j r) as [L|L].
+      * rewrite cut_in by exact L. rewrite (map2_nth brs b0 b0) by lia. apply brs_ok; [|apply Ha, Hj].
+        replace (nth j (firstn r (nth i be [])) b0) with (nth j (nth i be []) b0); [apply Hv, Hj|]. rewrite <- (firstn_skipn r (nth i be [])) at 1. apply app_nth1. lia.
+      * rewrite cut_out by exact L. rewrite nth_overflow by (rewrite map2_len; lia). apply b0_ok.
+    + apply baddat_ok; [|exact Hl]. apply inv_inva. apply (map_ok (blin c d b0) (fun x => frac c d * x)); [|exact Ha].
+      intros u t Hu. eapply inb_eq; [apply blin_ok; [apply b0_ok | exact Hu] | ring].
 Qed.
 Lemma bexp_ok M b x : okexp M b = true -> inb pp b x -> inb pp (bexp M b) (exp (x - IZR M / S_)).
 Proof.
@@ -1013,74 +1328,216 @@ Proof.
   induction l as [|b l IH]; intros f H; [apply b0_ok|]. cbn [bsum fold_right length]. rewrite sum_head, Rplus_comm.
   apply badd_ok; [apply (IH (fun k => f (S k))); intros k Hk; apply (H (S k)); simpl; lia | apply (H 0%nat); simpl; lia].
 Qed.
-Lemma bdscore_ok V b y v x : length b = length V -> (y < length V)%nat -> inv v x ->
-  length (bdscore V b y v) = length V /\ forall k, (k < length V)%nat -> inb pp (nth k (bdscore V b y v) b0) (dscore V b y x k).
+Lemma bdloss_ok V b kd v x : okloss (Head V b kd) = true -> inv v x ->
+  length (bdloss (length V) kd (bscores V b v)) = length V /\ forall k, (k < length V)%nat -> inb pp (nth k (bdloss (length V) kd (bscores V b v)) b0) (dloss (length V) kd (score n V b x) k).
 Proof.
-  intros Hb Hy [Hl Hv]. pose proof p0 as Hp. pose proof S0 as HS.
+  intros K [Hl Hv]. pose proof p0 as Hp. pose proof S0 as HS. cbn [okloss] in K. rewrite Bool.andb_true_iff, Nat.eqb_eq in K. destruct K as [Hb K].
   set (l := bscores V b v). assert (Ll : length l = length V) by (unfold l, bscores; rewrite map2_length; lia).
-  assert (Sc : forall k, (k < length V)%nat -> inb pp (nth k l b0) (score V b x k)).
+  assert (Sc : forall k, (k < length V)%nat -> inb pp (nth k l b0) (score n V b x k)).
   { intros k Hk. unfold l, bscores. rewrite (map2_nth _ [] 0%Z) by lia. apply rnd_ok; [exact Hp | lia |].
-    eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR b k)); [intros; apply Hv; lia|]|].
-    - unfold inb; cbn [bc br]. rewrite shl by lia. unfold kR. rewrite !P2_add by lia. pose proof (P2_pos q ltac:(lia)).
-      assert (E : S_ = P2 (pp - q) * P2 q) by (rewrite <- P2_add by lia; f_equal; lia). rewrite E.
-      match goal with |- Rabs ?a <= _ => replace a with 0 by (field; lra) end. rewrite Rabs_R0; lra.
-    - rewrite Hl. unfold score, mat, matR. ring. }
-  assert (Pz : 0 < sum (length V) (fun k => exp (score V b x k))) by (apply sum_pos; [lia | intros; apply exp_pos]).
-  unfold bdscore. fold l. set (M := bmax l). set (e := map (bexp M) l). assert (Le : length e = length V) by (unfold e; rewrite map_length; exact Ll).
-  destruct (forallb (okexp M) l && okdiv (bsum e))%bool eqn:K.
-  - apply andb_prop in K. destruct K as [K1 K2]. rewrite forallb_forall in K1.
-    split; [rewrite map2_length; rewrite ?seq_length; lia|]. intros k Hk.
-    assert (Ee : forall k, (k < length V)%nat -> inb pp (nth k e b0) (exp (score V b x k - IZR M / S_))).
-    { intros j Hj. unfold e. rewrite (nth_indep _ b0 (bexp M b0)) by (rewrite map_length; lia). rewrite map_nth.
-      apply bexp_ok; [apply K1, nth_In; lia | apply Sc, Hj]. }
-    pose proof (bsum_ok e (fun k => exp (score V b x k - IZR M / S_)) ltac:(rewrite Le; exact Ee)) as Su. rewrite Le in Su.
-    pose proof (brecip_ok _ _ K2 Su) as Re. rewrite (map2_nth _ b0 0%nat) by (rewrite ?seq_length; lia). rewrite seq_nth by exact Hk. cbn [plus].
-    pose proof (bmul_ok pp pp _ _ _ _ Hp Hp (Ee k Hk) Re) as Mu.
-    assert (Eq : exp (score V b x k - IZR M / S_) * / sum (length V) (fun k => exp (score V b x k - IZR M / S_)) = exp (score V b x k) / sum (length V) (fun k => exp (score V b x k))).
-    { rewrite (sum_ext (length V) (fun k => exp (score V b x k - IZR M / S_)) (fun k => exp (- (IZR M / S_)) * exp (score V b x k))).
-      2: { intros j _. rewrite <- exp_plus. f_equal. ring. }
-      rewrite sum_scal. unfold Rminus. rewrite exp_plus. pose proof (exp_pos (- (IZR M / S_))). field. split; lra. }
-    rewrite Eq in Mu. unfold dscore, delta. destruct (Nat.eqb k y); [apply bsub_ok; [exact Mu | apply one_ok] | rewrite Rminus_0_r; exact Mu].
-  - split; [apply repeat_length|]. intros k Hk. rewrite (nth_indep _ b0 (Ball 0 (one C))) by (rewrite repeat_length; exact Hk). rewrite nth_repeat.
-    unfold inb; cbn [bc br]. rewrite one_S, Rminus_0_r, Rabs_mult, (Rabs_pos_eq S_) by lra. apply Rle_trans with (1 * S_); [|lra]. apply Rmult_le_compat_r; [lra|].
-    assert (R0 : 0 <= exp (score V b x k) / sum (length V) (fun k => exp (score V b x k)) <= 1).
-    { pose proof (exp_pos (score V b x k)). split; [apply Rmult_le_pos; [lra | left; apply Rinv_0_lt_compat; exact Pz]|].
-      apply (Rmult_le_reg_r (sum (length V) (fun k => exp (score V b x k)))); [exact Pz|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r, Rmult_1_l by lra.
-      apply (sum_one (length V) (fun k => exp (score V b x k))); [intros; left; apply exp_pos | exact Hk]. }
-    unfold dscore, delta. destruct (Nat.eqb k y); apply Rabs_le; lra.
+    eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR b k)); [intros; apply Hv; lia | apply kball]|]. rewrite Hl. unfold score, mat, matR. ring. }
+  clearbody l. destruct kd as [|y|y|y]; cbn [bdloss dloss].
+  - split; [rewrite map_length; exact Ll|]. intros k Hk. rewrite (nth_indep _ b0 (Ball (one C) 0)) by (rewrite map_length; lia).
+    rewrite (map_nth (fun _ => Ball (one C) 0) l b0). apply one_ok.
+  - apply Nat.eqb_eq in K. split; [rewrite map2_length; lia|]. intros k Hk. rewrite (map2_nth _ b0 0%Z) by lia. apply bsub_ok; [apply Sc, Hk | apply yball].
+  - apply Nat.eqb_eq in K. split; [rewrite map2_length; lia|]. intros k Hk. rewrite (map2_nth _ b0 0%Z) by lia. apply bsub_ok; [apply bsig_ok, Sc, Hk | apply yball].
+  - apply Nat.ltb_lt in K. set (z := score n V b x) in *.
+    assert (Pz : 0 < sum (length V) (fun k => exp (z k))) by (apply sum_pos; [lia | intros; apply exp_pos]).
+    set (M := bmax l). set (e := map (bexp M) l). assert (Le : length e = length V) by (unfold e; rewrite map_length; exact Ll).
+    destruct (forallb (okexp M) l && okdiv (bsum e))%bool eqn:Kd.
+    + apply andb_prop in Kd. destruct Kd as [K1 K2]. rewrite forallb_forall in K1.
+      split; [rewrite map2_length; rewrite ?seq_length; lia|]. intros k Hk.
+      assert (Ee : forall k, (k < length V)%nat -> inb pp (nth k e b0) (exp (z k - IZR M / S_))).
+      { intros j Hj. unfold e. rewrite (nth_indep _ b0 (bexp M b0)) by (rewrite map_length; lia). rewrite map_nth.
+        apply bexp_ok; [apply K1, nth_In; lia | apply Sc, Hj]. }
+      pose proof (bsum_ok e (fun k => exp (z k - IZR M / S_)) ltac:(rewrite Le; exact Ee)) as Su. rewrite Le in Su.
+      pose proof (brecip_ok _ _ K2 Su) as Re. rewrite (map2_nth _ b0 0%nat) by (rewrite ?seq_length; lia). rewrite seq_nth by exact Hk. cbn [plus].
+      pose proof (bmul_ok pp pp _ _ _ _ Hp Hp (Ee k Hk) Re) as Mu.
+      assert (Eq : exp (z k - IZR M / S_) * / sum (length V) (fun k => exp (z k - IZR M / S_)) = exp (z k) / sum (length V) (fun k => exp (z k))).
+      { rewrite (sum_ext (length V) (fun k => exp (z k - IZR M / S_)) (fun k => exp (- (IZR M / S_)) * exp (z k))).
+        2: { intros j _. rewrite <- exp_plus. f_equal. ring. }
+        rewrite sum_scal. unfold Rminus. rewrite exp_plus. pose proof (exp_pos (- (IZR M / S_))). field. split; lra. }
+      rewrite Eq in Mu. unfold delta. destruct (Nat.eqb k y); [apply bsub_ok; [exact Mu | apply one_ok] | rewrite Rminus_0_r; exact Mu].
+    + split; [apply repeat_length|]. intros k Hk. rewrite (nth_indep _ b0 (Ball 0 (one C))) by (rewrite repeat_length; exact Hk). rewrite nth_repeat.
+      unfold inb; cbn [bc br]. rewrite one_S, Rminus_0_r, Rabs_mult, (Rabs_pos_eq S_) by lra. apply Rle_trans with (1 * S_); [|lra]. apply Rmult_le_compat_r; [lra|].
+      assert (R0 : 0 <= exp (z k) / sum (length V) (fun k => exp (z k)) <= 1).
+      { pose proof (exp_pos (z k)). split; [apply Rmult_le_pos; [lra | left; apply Rinv_0_lt_compat; exact Pz]|].
+        apply (Rmult_le_reg_r (sum (length V) (fun k => exp (z k)))); [exact Pz|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r, Rmult_1_l by lra.
+        apply (sum_one (length V) (fun k => exp (z k))); [intros; left; apply exp_pos | exact Hk]. }
+      unfold delta. destruct (Nat.eqb k y); apply Rabs_le; lra.
 Qed.
-Lemma bseed_ok lo be e : okloss lo = true -> envok be e -> Forall2 inva (bseed lo be) (seed lo e).
+Lemma bdlossV_ok lo v x : okloss lo = true -> inv v x -> inv (bdlossV lo v) (dlossV lo x).
 Proof.
-  intros K H. pose proof p0 as Hp. destruct H as [|v x be e Hv H]; simpl; constructor.
-  - apply inv_inva. assert (Z : inb pp (nth 0 v b0) (x 0%nat)) by (apply Hv; exact n0).
-    assert (G : forall t z, inb pp t z -> inv (t :: repeat b0 (pred n)) (fun a => match a with O => z | _ => 0 end)).
-    { intros t z Ht. split; [simpl; rewrite repeat_length; lia|]. intros [|i] Hi; cbn [nth]; [exact Ht | rewrite nth_repeat; apply b0_ok]. }
-    destruct lo as [|y|y|V b y]; [apply G; apply one_ok | apply G; apply bsub_ok; [exact Z | apply yball] | apply G; apply bsub_ok; [apply bsig_ok, Z | apply yball] |].
-    cbn [okloss] in K. rewrite Bool.andb_true_iff, Nat.ltb_lt, Nat.eqb_eq in K. destruct K as [K1 K2].
-    destruct (bdscore_ok V b y v x K2 K1 Hv) as [L Hd].
-    split; [rewrite map_length, tmv_length, repeat_length; reflexivity|]. intros i Hi.
-    rewrite (nth_indep _ b0 (rnd q b0)) by (rewrite map_length, tmv_length, repeat_length; exact Hi). rewrite map_nth. apply rnd_ok; [exact Hp | lia |].
-    eapply inb_eq; [apply (tmv_ok (bdscore V b y v) V (dscore V b y x) (repeat b0 n) (fun _ => 0))|].
-    + intros j Hj. apply Hd. lia.
-    + intros j Hj. rewrite nth_repeat. apply b0_ok.
-    + rewrite repeat_length; exact Hi.
-    + rewrite L. unfold dlossV. ring.
-  - induction H; simpl; constructor; auto. intros i _; reflexivity.
+  intros K Hv. pose proof p0 as Hp. destruct lo as [V b kd]. destruct (bdloss_ok V b kd v x K Hv) as [L Hd]. cbn [bdlossV dlossV].
+  apply (btaff_ok V _ (dloss (length V) kd (score n V b x)) (length V) L Hd).
 Qed.
-Theorem bback_ok lo l : okloss lo = true -> forall be e, envok be e -> okops l (length e) = true -> Forall2 inva (bback lo l be) (back lo l e).
+Fixpoint bback (l : list act) (e : list (list ball)) : list (list ball) :=
+  match l with
+  | [] => map (fun _ => []) e
+  | Do o :: l => let y := bev o e in match bback l (y :: e) with a :: t => bpush o e y a t | [] => [] end
+  | Pay lo i :: l => baddat i (bdlossV lo (nth i e [])) (bback l e)
+  end.
+Lemma back_zeros be e : envok be e -> Forall2 inva (map (fun _ => []) be) (map (fun _ => vz) e).
+Proof. intros H. induction H; simpl; constructor; auto. intros i _; reflexivity. Qed.
+Theorem bback_ok l : forall be e, envok be e -> okacts l (length e) = true -> Forall2 inva (bback l be) (back vals_of l e).
 Proof.
-  intros KL. induction l as [|o l IH]; intros be e H K.
-  - apply bseed_ok; [exact KL | exact H].
-  - simpl in K. apply andb_prop in K. destruct K as [K1 K2]. simpl.
-    assert (H2 : envok (bev o be :: be) (ev o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
+  induction l as [|[o|lo i] l IH]; intros be e H K; cbn [bback back okacts] in *.
+  - apply back_zeros, H.
+  - apply andb_prop in K. destruct K as [K1 K2].
+    assert (H2 : envok (bev o be :: be) (ev vals_of o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
     specialize (IH _ _ H2 K2). inversion IH as [|a aR t tR Ha Ht E1 E2]; [constructor|].
     apply bpush_ok; [exact H | exact K1 | apply bev_ok; assumption | exact Ha | exact Ht].
+  - apply andb_prop in K. destruct K as [K K2]. apply andb_prop in K. destruct K as [K1 K3]. apply Nat.ltb_lt in K3.
+    apply baddat_ok; [apply inv_inva, bdlossV_ok; [exact K1 | apply env_nth; assumption] | apply IH; assumption].
 Qed.
-(* The norm of a vector of balls, against whole numbers of scale pp. *)
+(* Everything is evaluated once: the environment at every place, then the adjoints at every place. *)
+Fixpoint beval (l : list act) (be : list (list ball)) : list (list ball) :=
+  match l with [] => be | Do o :: l => beval l (bev o be :: be) | Pay _ _ :: l => beval l be end.
+Fixpoint tape (l : list act) (be : list (list ball)) : list (list (list ball)) :=
+  be :: match l with [] => [] | Do o :: l => tape l (bev o be :: be) | Pay _ _ :: l => tape l be end.
+Fixpoint bbackl (l : list act) (tp : list (list (list ball))) : list (list (list ball)) :=
+  match l with
+  | [] => [map (fun _ => []) (hd [] tp)]
+  | Do o :: l => let r := bbackl l (tl tp) in match hd [] r with a :: t => bpush o (hd [] tp) (hd [] (hd [] (tl tp))) a t :: r | [] => [] :: r end
+  | Pay lo i :: l => let r := bbackl l (tl tp) in baddat i (bdlossV lo (nth i (hd [] tp) [])) (hd [] r) :: r
+  end.
+Lemma tape_hd l be : hd [] (tape l be) = be. Proof. destruct l; reflexivity. Qed.
+Lemma bbackl_hd l : forall be, hd [] (bbackl l (tape l be)) = bback l be.
+Proof.
+  induction l as [|[o|lo i] l IH]; intros be; cbn [bbackl tape hd tl bback]; [reflexivity| |].
+  - rewrite tape_hd, IH. cbn [hd]. destruct (bback l (bev o be :: be)); reflexivity.
+  - rewrite IH. reflexivity.
+Qed.
+Lemma bbackl_app l k : forall be, nth (length l) (bbackl (l ++ k) (tape (l ++ k) be)) [] = bback k (beval l be).
+Proof.
+  induction l as [|[o|lo i] l IH]; intros be.
+  - cbn [app length beval]. rewrite <- bbackl_hd. destruct (bbackl k (tape k be)); reflexivity.
+  - cbn [app length beval bbackl tape tl]. rewrite <- IH. rewrite tape_hd, bbackl_hd. destruct (bback (l ++ k) (bev o be :: be)); reflexivity.
+  - cbn [app length beval bbackl tape tl]. rewrite <- IH. reflexivity.
+Qed.
+Fixpoint bsmooth (l : list act) (tp : list (list (list ball))) : bool :=
+  match l with [] => true | Do o :: l => (baway o (hd [] tp) && bsmooth l (tl tp))%bool | Pay _ _ :: l => bsmooth l (tl tp) end.
+Lemma bsmooth_ok l : forall be e, envok be e -> okacts l (length e) = true -> bsmooth l (tape l be) = true -> smooths vals_of l e.
+Proof.
+  induction l as [|[o|lo i] l IH]; intros be e H K B; cbn [bsmooth tape tl hd smooths okacts] in *; [exact I| |].
+  - apply andb_prop in K, B. destruct K as [K1 K2], B as [B1 B2]. split; [apply (baway_ok o be); assumption|].
+    apply (IH (bev o be :: be)); [constructor; [apply bev_ok; assumption | exact H] | exact K2 | exact B2].
+  - apply andb_prop in K. destruct K as [_ K2]. apply (IH be); assumption.
+Qed.
+(* The gradient by a matrix: [] for zeros, or rows. *)
+Definition inm (r c : nat) (A : list (list ball)) (G : nat -> nat -> R) : Prop :=
+  match A with
+  | [] => forall i j, (i < r)%nat -> (j < c)%nat -> G i j = 0
+  | _ => length A = r /\ forall i, (i < r)%nat -> length (nth i A []) = c /\ forall j, (j < c)%nat -> inb pp (nth j (nth i A []) b0) (G i j)
+  end.
+Definition madd (A B : list (list ball)) : list (list ball) := match A, B with [], _ => B | _, [] => A | _, _ => map2 (map2 badd) A B end.
+Definition bmulZ (z : Z) (b : ball) : ball := match z with Z0 => b0 | _ => rnd q (Ball (z * bc b) (Z.abs z * br b)) end.
+Definition outer (r c : nat) (a v : list ball) : list (list ball) := let v := firstn c v in map (fun b => map (fun x => bmul pp b x) v) (firstn r a).
+Definition outerZ (r c : nat) (a : list ball) (x : list Z) : list (list ball) :=
+  let x := firstn c (x ++ repeat 0%Z c) in map (fun b => map (fun z => bmulZ z b) x) (firstn r a).
+Fixpoint buse_given (w : nat) (ps : list (nat * list Z)) (a : list ball) (acc : list (list ball)) : list (list ball) :=
+  match ps with [] => acc | (v, x) :: ps => buse_given w ps a (if Nat.eqb w v then madd acc (outerZ (Rw w) (Cw w) a x) else acc) end.
+Definition buse (w : nat) (o : op) (e : list (list ball)) (a : list ball) (acc : list (list ball)) : list (list ball) :=
+  match a with [] => acc | _ =>
+  match o with
+  | OAff v k ps ks => buse_given w ps a (if Nat.eqb w v then madd acc (outer (Rw w) (Cw w) a (nth k e [])) else acc)
+  | OCst ps ks => buse_given w ps a acc
+  | _ => acc
+  end end.
+Fixpoint bgrad (w : nat) (l : list act) (tp bl : list (list (list ball))) (acc : list (list ball)) : list (list ball) :=
+  match l with
+  | [] => acc
+  | Do o :: l => bgrad w l (tl tp) (tl bl) (buse w o (hd [] tp) (hd [] (hd [] (tl bl))) acc)
+  | Pay _ _ :: l => bgrad w l (tl tp) (tl bl) acc
+  end.
+Lemma inm_ext r c A F G : inm r c A F -> (forall i j, (i < r)%nat -> (j < c)%nat -> F i j = G i j) -> inm r c A G.
+Proof.
+  destruct A as [|a A]; intros H E; [intros i j Hi Hj; rewrite <- E by assumption; apply H; assumption|].
+  destruct H as [L H]. split; [exact L|]. intros i Hi. destruct (H i Hi) as [Lc Hc]. split; [exact Lc|]. intros j Hj. rewrite <- E by assumption. apply Hc, Hj.
+Qed.
+Lemma madd_ok r c A B F G : inm r c A F -> inm r c B G -> inm r c (madd A B) (fun i j => F i j + G i j).
+Proof.
+  destruct A as [|a A]; [|destruct B as [|b B]]; intros HA HB.
+  - apply (inm_ext r c B G); [destruct B; exact HB|]. intros i j Hi Hj. simpl in HA. rewrite HA by assumption. ring.
+  - apply (inm_ext r c (a :: A) F); [exact HA|]. intros i j Hi Hj. simpl in HB. rewrite HB by assumption. ring.
+  - destruct HA as [LA HA], HB as [LB HB]. change (madd (a :: A) (b :: B)) with (map2 (map2 badd) (a :: A) (b :: B)).
+    assert (L : length (map2 (map2 badd) (a :: A) (b :: B)) = r) by (rewrite map2_length; congruence).
+    assert (G0 : forall i, (i < r)%nat -> length (nth i (map2 (map2 badd) (a :: A) (b :: B)) []) = c /\ forall j, (j < c)%nat -> inb pp (nth j (nth i (map2 (map2 badd) (a :: A) (b :: B)) []) b0) (F i j + G i j)).
+    { intros i Hi. destruct (HA i Hi) as [LA2 HA2], (HB i Hi) as [LB2 HB2]. rewrite (map2_nth (map2 badd) [] []) by lia.
+      split; [rewrite map2_length; congruence|]. intros j Hj. rewrite (map2_nth badd b0 b0) by lia. apply badd_ok; [apply HA2, Hj | apply HB2, Hj]. }
+    destruct (map2 (map2 badd) (a :: A) (b :: B)) as [|u U]; [intros i j Hi; simpl in L; lia | split; [exact L | exact G0]].
+Qed.
+Lemma nth_first {A} (d : A) k l i : (i < k)%nat -> nth i (firstn k l) d = nth i l d.
+Proof.
+  revert l i. induction k as [|k IH]; intros [|x l] [|i] H; try lia; cbn [firstn nth]; auto. apply IH; lia.
+Qed.
+Lemma rows_ok {A} (f : ball -> A -> ball) (d : A) (g : R -> nat -> R) r c a aR (v : list A) : (forall b x j y, inb pp b y -> (j < c)%nat -> nth j v d = x -> inb pp (f b x) (g y j)) ->
+  (r <= n)%nat -> length v = c -> inv a aR -> inm r c (map (fun b => map (fun x => f b x) v) (firstn r a)) (fun i j => g (aR i) j).
+Proof.
+  intros H Hr Lv [La Ha]. assert (L : length (map (fun b => map (fun x => f b x) v) (firstn r a)) = r) by (rewrite map_length, firstn_length; lia).
+  assert (G0 : forall i, (i < r)%nat -> length (nth i (map (fun b => map (fun x => f b x) v) (firstn r a)) []) = c /\ forall j, (j < c)%nat -> inb pp (nth j (nth i (map (fun b => map (fun x => f b x) v) (firstn r a)) []) b0) (g (aR i) j)).
+  { intros i Hi. rewrite (nth_indep _ [] (map (fun x => f b0 x) v)) by lia. rewrite (map_nth (fun b => map (fun x => f b x) v)).
+    split; [rewrite map_length; exact Lv|]. intros j Hj. rewrite (nth_indep _ b0 (f (nth i (firstn r a) b0) d)) by (rewrite map_length; lia).
+    rewrite (map_nth (fun x => f (nth i (firstn r a) b0) x)). apply H; [|exact Hj | reflexivity]. rewrite nth_first by exact Hi. apply Ha. lia. }
+  destruct (map (fun b => map (fun x => f b x) v) (firstn r a)) as [|u U]; [intros i j Hi; simpl in L; lia | split; [exact L | exact G0]].
+Qed.
+Lemma outer_ok r c a aR v x : (r <= n)%nat -> (c <= n)%nat -> inv a aR -> inv v x -> inm r c (outer r c a v) (fun i j => aR i * x j).
+Proof.
+  intros Hr Hc Ha [Lv Hv]. pose proof p0 as Hp. unfold outer. apply (rows_ok (fun b x => bmul pp b x) b0 (fun y j => y * x j)); [|exact Hr | rewrite firstn_length; lia | exact Ha].
+  intros b t j y Hb Hj <-. apply bmul_ok; [exact Hp | exact Hp | exact Hb|]. rewrite nth_first by exact Hj. apply Hv. lia.
+Qed.
+Lemma outerZ_ok r c a aR x : (r <= n)%nat -> inv a aR -> inm r c (outerZ r c a x) (fun i j => aR i * wR x j).
+Proof.
+  intros Hr Ha. pose proof p0 as Hp. unfold outerZ. apply (rows_ok (fun b z => bmulZ z b) 0%Z (fun y j => y * wR x j)); [|exact Hr | rewrite firstn_length, app_length, repeat_length; lia | exact Ha].
+  intros b z j y Hb Hj Hz. rewrite nth_first in Hz by exact Hj.
+  assert (E : wR x j = IZR z / P2 q).
+  { unfold wR. rewrite <- Hz. destruct (Nat.lt_ge_cases j (length x)) as [L|L]; [rewrite app_nth1 by exact L; reflexivity|].
+    rewrite app_nth2 by exact L. rewrite nth_repeat, nth_overflow by exact L. reflexivity. }
+  rewrite E. assert (G : inb pp (rnd q (Ball (z * bc b) (Z.abs z * br b))) (y * (IZR z / P2 q))).
+  { apply rnd_ok; [exact Hp | lia|]. eapply inb_eq; [apply wball; [exact Hp | exact Hb] | ring]. }
+  destruct z; exact G.
+Qed.
+Lemma use_given_zero ps a : (forall i, (i < n)%nat -> a i = 0) -> forall w i j, (i < n)%nat -> use_given ps a w i j = 0.
+Proof. intros H w i j Hi. induction ps as [|[v x] ps IH]; cbn [use_given]; [reflexivity|]. rewrite IH, H by exact Hi. destruct (Nat.eqb w v); ring. Qed.
+Lemma buse_given_ok w ps a aR : inv a aR -> forall acc G, inm (Rw w) (Cw w) acc G ->
+  inm (Rw w) (Cw w) (buse_given w ps a acc) (fun i j => G i j + use_given ps aR w i j).
+Proof.
+  intros Ha. destruct (shapes w Hs) as (_ & Hr & _). induction ps as [|[v x] ps IH]; intros acc G H; cbn [buse_given use_given].
+  - apply (inm_ext _ _ _ _ _ H). intros; ring.
+  - destruct (Nat.eqb w v).
+    + apply (inm_ext _ _ _ _ _ (IH _ _ (madd_ok _ _ _ _ _ _ H (outerZ_ok _ _ _ _ x Hr Ha)))). intros; ring.
+    + apply (inm_ext _ _ _ _ _ (IH _ _ H)). intros; ring.
+Qed.
+Lemma buse_ok w o be e a aR acc G : okop o (length e) = true -> envok be e -> inva a aR -> inm (Rw w) (Cw w) acc G ->
+  inm (Rw w) (Cw w) (buse w o be a acc) (fun i j => G i j + use o e aR w i j).
+Proof.
+  intros K He Ha H. destruct (shapes w Hs) as (_ & Hr & _). destruct a as [|b a].
+  - simpl in Ha. apply (inm_ext _ _ _ _ _ H). intros i j Hi Hj.
+    destruct o as [v k ps ks|ps ks| | | | | |]; cbn [use]; rewrite ?use_given_zero by (try exact Ha; lia); try ring. rewrite Ha by lia. destruct (Nat.eqb w v); ring.
+  - change (inv (b :: a) aR) in Ha. destruct o as [v k ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [buse use okop] in *; try (apply (inm_ext _ _ _ _ _ H); intros; ring).
+    + rewrite !Bool.andb_true_iff, !Nat.ltb_lt, Nat.leb_le in K. destruct K as [[[K1 K2] K3] K4]. destruct (Nat.eqb_spec w v) as [->|_].
+      * apply (inm_ext _ _ _ _ _ (buse_given_ok v ps _ _ Ha _ _ (madd_ok _ _ _ _ _ _ H (outer_ok _ _ _ _ _ _ Hr K2 Ha (env_nth _ _ _ He K3))))). intros; ring.
+      * apply (inm_ext _ _ _ _ _ (buse_given_ok w ps _ _ Ha _ _ H)). intros; ring.
+    + apply buse_given_ok; assumption.
+Qed.
+Lemma bgrad_ok w l : forall be e acc G, envok be e -> okacts l (length e) = true -> inm (Rw w) (Cw w) acc G ->
+  inm (Rw w) (Cw w) (bgrad w l (tape l be) (bbackl l (tape l be)) acc) (fun i j => G i j + gradM vals_of l e w i j).
+Proof.
+  induction l as [|[o|lo i] l IH]; intros be e acc G H K HG; cbn [bgrad tape tl gradM okacts].
+  - apply (inm_ext _ _ _ _ _ HG). intros; ring.
+  - cbn [okacts] in K. apply andb_prop in K. destruct K as [K1 K2].
+    assert (H2 : envok (bev o be :: be) (ev vals_of o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
+    assert (T : tl (bbackl (Do o :: l) (tape (Do o :: l) be)) = bbackl l (tape l (bev o be :: be))) by (cbn [bbackl tape tl hd]; destruct (hd [] (bbackl l (tape l (bev o be :: be)))); reflexivity).
+    cbn [tape] in T. rewrite T, bbackl_hd. cbn [hd].
+    assert (A : inva (hd [] (bback l (bev o be :: be))) (nth 0 (back vals_of l (ev vals_of o e :: e)) vz)).
+    { pose proof (bback_ok l _ _ H2 K2) as F. inversion F; [intros i Hi; reflexivity | assumption]. }
+    apply (inm_ext _ _ _ _ _ (IH _ _ _ _ H2 K2 (buse_ok w o be e _ _ acc G K1 H A HG))). intros; ring.
+  - cbn [okacts] in K. apply andb_prop in K. destruct K as [_ K2].
+    change (tl (bbackl (Pay lo i :: l) (be :: tape l be))) with (bbackl l (tape l be)). apply IH; assumption.
+Qed.
+End Checked.
 Fixpoint sq_low (v : list ball) : Z := match v with [] => 0 | b :: v => let a := Z.max 0 (Z.abs (bc b) - br b) in a * a + sq_low v end.
 Fixpoint sq_up (v : list ball) : Z := match v with [] => 0 | b :: v => let a := (Z.abs (bc b) + br b)%Z in a * a + sq_up v end.
-Definition normok (v : list ball) (lo hi : Z) : bool :=
-  (Z.leb 0 lo && Z.leb 0 hi && Z.leb (lo * lo) (sq_low v) && Z.leb (sq_up v) (hi * hi))%bool.
 Lemma sq_ok : forall v k x, length v = k -> (forall i, (i < k)%nat -> inb pp (nth i v b0) (x i)) ->
   IZR (sq_low v) <= dot k x x * (S_ * S_) <= IZR (sq_up v).
 Proof.
@@ -1105,63 +1562,56 @@ Proof.
       by (rewrite <- E; apply Rmult_le_compat; lra).
     rewrite Rmult_plus_distr_r. lra.
 Qed.
-Lemma normok_ok v x lo hi : inva v x -> normok v lo hi = true -> IZR lo / S_ <= nrm n x <= IZR hi / S_.
+(* Norms against whole numbers of scale pp. *)
+Definition normok (low up lo hi : Z) : bool := (Z.leb 0 lo && Z.leb 0 hi && Z.leb (lo * lo) low && Z.leb up (hi * hi))%bool.
+Lemma root_ok low up lo hi x : IZR low <= x * (S_ * S_) <= IZR up -> 0 <= x -> normok low up lo hi = true -> IZR lo / S_ <= sqrt x <= IZR hi / S_.
 Proof.
-  intros H K. unfold normok in K. rewrite !Bool.andb_true_iff, !Z.leb_le in K. destruct K as [[[K1 K2] K3] K4].
+  intros B X K. unfold normok in K. rewrite !Bool.andb_true_iff, !Z.leb_le in K. destruct K as [[[K1 K2] K3] K4].
   pose proof S0 as HS. apply IZR_le in K1, K2, K3, K4. rewrite mult_IZR in K3, K4.
-  assert (B : IZR (sq_low v) <= dot n x x * (S_ * S_) <= IZR (sq_up v)).
-  { destruct v as [|b v]; [simpl | apply sq_ok; apply H]. simpl in H. unfold dot. rewrite sum0; [lra|]. intros; rewrite H by assumption; ring. }
-  assert (E : dot n x x * (S_ * S_) = (nrm n x * S_) * (nrm n x * S_)) by (rewrite <- nrm_sq; ring).
-  pose proof (nrm_nonneg n x) as N. assert (N2 : 0 <= nrm n x * S_) by (apply Rmult_le_pos; lra). rewrite E in B.
+  assert (E : x * (S_ * S_) = (sqrt x * S_) * (sqrt x * S_)).
+  { replace ((sqrt x * S_) * (sqrt x * S_)) with (sqrt x * sqrt x * (S_ * S_)) by ring. rewrite sqrt_sqrt by exact X. reflexivity. }
+  pose proof (sqrt_pos x) as N. assert (N2 : 0 <= sqrt x * S_) by (apply Rmult_le_pos; lra). rewrite E in B.
   split; apply (Rmult_le_reg_r S_); try exact HS; unfold Rdiv; rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra;
   apply Rsqr_incr_0_var; unfold Rsqr; lra.
 Qed.
-(* The checker. *)
-Fixpoint all_ok (g : list (list ball)) (l : list (nat * Z * Z)) : bool :=
-  match l with [] => true | (i, lo, hi) :: l => (normok (nth i g []) lo hi && all_ok g l)%bool end.
-Definition check (lo : loss) (l : list op) (be : list (list ball)) (goals : list (nat * Z * Z)) : bool :=
-  (okloss lo && Nat.ltb 0 (length be) && okops l (length be) && forallb (fun g => Nat.ltb (fst (fst g)) (length be)) goals && all_ok (bback lo l be) goals)%bool.
-Lemma F2_nth (bl : list (list ball)) (l : list vec) i : Forall2 inva bl l -> (i < length l)%nat -> inva (nth i bl []) (nth i l vz).
-Proof. intros H; revert i; induction H as [|v x be e Hv _ IH]; intros [|i] Hi; simpl in *; try lia; [exact Hv | apply IH; lia]. Qed.
-Theorem check_ok lo l be e goals : envok be e -> check lo l be goals = true ->
-  (forall E r de, E r = e -> Dl E r de -> derivable_pt_lim (fun r => lossV lo (top (eval l (E r)))) r (ip (back lo l e) de)) /\
-  (forall i a b, In (i, a, b) goals -> IZR a / S_ <= nrm n (nth i (back lo l e) vz) <= IZR b / S_).
+Lemma nrm_ok v x k lo hi : (k <= n)%nat -> inva v x -> normok (sq_low (firstn k v)) (sq_up (firstn k v)) lo hi = true -> IZR lo / S_ <= nrm k x <= IZR hi / S_.
 Proof.
-  intros H K. unfold check in K. rewrite !Bool.andb_true_iff in K. destruct K as [[[[KL KN] K1] K2] K3]. apply Nat.ltb_lt in KN. split.
-  - intros E r de <- HD. apply back_ok; [assumption | exact KL | destruct HD as [HD _]; rewrite <- HD, <- (env_length _ _ H); exact KN | exact HD].
-  - rewrite (env_length _ _ H) in *. pose proof (bback_ok lo l KL be e H K1) as F.
-    induction goals as [|[[j c] d] goals IH]; intros i a b Hi; [contradiction|].
-    simpl in K2, K3. apply andb_prop in K2, K3. destruct K2 as [K2 K2'], K3 as [K3 K3'].
-    destruct Hi as [Eq|Hi]; [|apply IH; assumption]. injection Eq as -> -> ->.
-    apply (normok_ok (nth i (bback lo l be) [])); [|exact K3]. apply F2_nth; [exact F|]. rewrite back_length. apply Nat.ltb_lt, K2.
+  intros Hk H K. apply (root_ok _ _ lo hi (dot k x x)) in K; [exact K | | apply dot_nonneg]. destruct v as [|b v].
+  - rewrite firstn_nil. simpl. unfold dot. rewrite sum0; [lra|]. intros; rewrite H by lia; ring.
+  - destruct H as [L H]. apply sq_ok; [rewrite firstn_length; lia|]. intros i Hi. rewrite nth_first by exact Hi. apply H; lia.
 Qed.
-(* Every lag at once: the adjoints at all places of the program, from one pass. *)
-Fixpoint beval (l : list op) (be : list (list ball)) : list (list ball) := match l with [] => be | o :: l => beval l (bev o be :: be) end.
-Fixpoint bbackl (lo : loss) (l : list op) (be : list (list ball)) : list (list (list ball)) :=
-  match l with
-  | [] => [bseed lo be]
-  | o :: l => let y := bev o be in let r := bbackl lo l (y :: be) in match r with (a :: t) :: _ => bpush o be y a t :: r | _ => [] :: r end
-  end.
-Lemma bbackl_head lo l : forall be, exists r, bbackl lo l be = bback lo l be :: r.
+Definition frob (r c : nat) (G : nat -> nat -> R) : R := sqrt (sum r (fun i => sum c (fun j => G i j * G i j))).
+Fixpoint sqm (f : list ball -> Z) (A : list (list ball)) : Z := match A with [] => 0 | a :: A => (f a + sqm f A)%Z end.
+Lemma sqm_ok c : forall A r G, length A = r -> (forall i, (i < r)%nat -> length (nth i A []) = c /\ forall j, (j < c)%nat -> inb pp (nth j (nth i A []) b0) (G i j)) ->
+  IZR (sqm sq_low A) <= sum r (fun i => sum c (fun j => G i j * G i j)) * (S_ * S_) <= IZR (sqm sq_up A).
 Proof.
-  induction l as [|o l IH]; intros be; simpl; [eexists; reflexivity|]. destruct (IH (bev o be :: be)) as [r ->].
-  destruct (bback lo l (bev o be :: be)) as [|a t]; eexists; reflexivity.
+  induction A as [|a A IH]; intros r G <- H; [simpl; lra|]. cbn [length sqm]. rewrite sum_head, !plus_IZR.
+  specialize (IH (length A) (fun i j => G (S i) j) eq_refl (fun i Hi => H (S i) ltac:(simpl; lia))).
+  destruct (H 0%nat ltac:(simpl; lia)) as [L H0]. pose proof (sq_ok a c (G 0%nat) L H0) as Q. unfold dot in Q. lra.
 Qed.
-Lemma bbackl_nth lo l : forall j be, (j <= length l)%nat -> nth j (bbackl lo l be) [] = bback lo (skipn j l) (beval (firstn j l) be).
+Lemma frob_ok r c A G lo hi : inm r c A G -> normok (sqm sq_low A) (sqm sq_up A) lo hi = true -> IZR lo / S_ <= frob r c G <= IZR hi / S_.
 Proof.
-  induction l as [|o l IH]; intros [|j] be Hj; try (simpl in Hj; lia).
-  - reflexivity.
-  - destruct (bbackl_head lo (o :: l) be) as [r E]. rewrite E. reflexivity.
-  - simpl in Hj. cbn [skipn firstn beval]. rewrite <- IH by lia. cbn [bbackl]. destruct (bbackl_head lo l (bev o be :: be)) as [r ->].
-    destruct (bback lo l (bev o be :: be)) as [|a t]; reflexivity.
+  intros H K. apply (root_ok _ _ lo hi (sum r (fun i => sum c (fun j => G i j * G i j)))) in K; [exact K | |].
+  - destruct A as [|a A]; [|destruct H as [L H]; apply sqm_ok; assumption].
+    simpl. rewrite sum0; [lra|]. intros i Hi. apply sum0. intros j Hj. rewrite H by assumption. ring.
+  - apply sum_nonneg; intros i _. apply sum_nonneg; intros j _. apply Rle_0_sqr.
 Qed.
-Lemma beval_ok l k : forall be e, envok be e -> okops (l ++ k) (length e) = true -> envok (beval l be) (eval l e) /\ okops k (length (eval l e)) = true.
+(* The checker: bounds of adjoints (place, vector, entries, low, high) and of gradients by tables. *)
+Definition markok (g : list (list (list ball))) (len k : nat) (m : nat * nat * nat * Z * Z) : bool :=
+  let '(j, i, s, a, b) := m in (Nat.leb j len && Nat.ltb i k && Nat.leb s n && let v := firstn s (nth i (nth j g []) []) in normok (sq_low v) (sq_up v) a b)%bool.
+Definition tableok (l : list act) (tp bl : list (list (list ball))) (m : nat * Z * Z) : bool :=
+  let '(w, a, b) := m in let A := bgrad w l tp bl [] in normok (sqm sq_low A) (sqm sq_up A) a b.
+Definition check (l : list act) (be : list (list ball)) (marks : list (nat * nat * nat * Z * Z)) (grads : list (nat * Z * Z)) : bool :=
+  (okshapes && okacts l (length be) && let tp := tape l be in let bl := bbackl l tp in let len := length l in let k := length be in
+   bsmooth l tp && forallb (markok bl len k) marks && forallb (tableok l tp bl) grads)%bool.
+Lemma beval_ok l k : okshapes = true -> forall be e, envok be e -> okacts (l ++ k) (length e) = true -> envok (beval l be) (eval vals_of l e) /\ okacts k (length (eval vals_of l e)) = true.
 Proof.
-  induction l as [|o l IH]; intros be e H K; [split; assumption|]. simpl in K. apply andb_prop in K. destruct K as [K1 K2]. cbn [beval eval].
-  apply IH; [constructor; [apply bev_ok; assumption | exact H] | exact K2].
+  intros Hs. induction l as [|[o|lo i] l IH]; intros be e H K; [split; assumption| |]; cbn [app okacts beval eval] in *; apply andb_prop in K; destruct K as [K1 K2].
+  - apply IH; [constructor; [apply bev_ok; assumption | exact H] | exact K2].
+  - apply IH; assumption.
 Qed.
-Lemma eval_length l : forall e, length (eval l e) = (length l + length e)%nat.
-Proof. induction l as [|o l IH]; intros e; simpl; [reflexivity | rewrite IH; simpl; lia]. Qed.
+Lemma eval_longer M l : forall e, (length e <= length (eval M l e))%nat.
+Proof. induction l as [|[o|lo i] l IH]; intros e; cbn [eval]; [lia | | apply IH]. specialize (IH (ev M o e :: e)). simpl in IH. lia. Qed.
 Lemma envok_ext be : forall e e', envok be e -> length e' = length e -> (forall k a, (a < n)%nat -> nth k e vz a = nth k e' vz a) -> envok be e'.
 Proof.
   induction be as [|v be IH]; intros e e' H L X; inversion H as [|? x ? t Hv Ht]; subst.
@@ -1169,116 +1619,200 @@ Proof.
   - destruct e' as [|x' t']; [discriminate|]. constructor; [apply (inv_ext v x); [exact Hv | intros i Hi; apply (X 0%nat i Hi)]|].
     apply (IH t); [exact Ht | simpl in L; congruence | intros k a Ha; apply (X (S k) a Ha)].
 Qed.
-Definition markok (g : list (list (list ball))) (len k : nat) (m : nat * nat * Z * Z) : bool :=
-  let '(j, i, a, b) := m in (Nat.leb j len && Nat.ltb i k && normok (nth i (nth j g []) []) a b)%bool.
-Definition checkl (lo : loss) (l : list op) (be : list (list ball)) (marks : list (nat * nat * Z * Z)) : bool :=
-  (okloss lo && Nat.ltb 0 (length be) && okops l (length be) && (let g := bbackl lo l be in let len := length l in let k := length be in forallb (markok g len k) marks))%bool.
-Theorem checkl_ok lo l be e marks : envok be e -> checkl lo l be marks = true -> forall l1 l2 e', l = l1 ++ l2 ->
-  length e' = length (eval l1 e) -> (forall k a, (a < n)%nat -> nth k (eval l1 e) vz a = nth k e' vz a) ->
-  (forall E r de, E r = e' -> Dl E r de -> derivable_pt_lim (fun r => lossV lo (top (eval l2 (E r)))) r (ip (back lo l2 e') de)) /\
-  (forall i a b, In (length l1, i, a, b) marks -> IZR a / S_ <= nrm n (nth i (back lo l2 e') vz) <= IZR b / S_).
+Lemma smooths_app M l k : forall e, smooths M (l ++ k) e -> smooths M k (eval M l e).
+Proof. induction l as [|[o|lo i] l IH]; intros e H; cbn [app smooths eval] in *; [exact H | apply IH, H | apply IH, H]. Qed.
+Theorem check_ok l be e marks grads : envok be e -> check l be marks grads = true ->
+  (forall l1 l2 e', l = l1 ++ l2 -> length e' = length (eval vals_of l1 e) -> (forall k a, (a < n)%nat -> nth k (eval vals_of l1 e) vz a = nth k e' vz a) ->
+    (forall E M r de dM, E r = e' -> M r = vals_of -> Dl E r de -> DM M r dM -> derivable_pt_lim (fun r => cost (M r) l2 (E r)) r (ip (back vals_of l2 e') de + pair (gradM vals_of l2 e') dM)) /\
+    (forall i s a b, In (length l1, i, s, a, b) marks -> IZR a / S_ <= nrm s (nth i (back vals_of l2 e') vz) <= IZR b / S_)) /\
+  (forall w a b, In (w, a, b) grads -> IZR a / S_ <= frob (Rw w) (Cw w) (gradM vals_of l e w) <= IZR b / S_).
 Proof.
-  intros H K l1 l2 e' -> HL HX. unfold checkl in K. rewrite !Bool.andb_true_iff in K. destruct K as [[[KL KN] K1] K2]. apply Nat.ltb_lt in KN.
-  rewrite (env_length _ _ H) in *. destruct (beval_ok l1 l2 be e H K1) as [B1 B2].
-  pose proof (envok_ext _ _ _ B1 HL HX) as B3. rewrite <- HL in B2. split.
-  - intros E r de <- HD. apply back_ok; [assumption | exact KL | destruct HD as [HD _]; rewrite <- HD, HL, eval_length; lia | exact HD].
-  - intros i a b Hi. rewrite forallb_forall in K2. specialize (K2 _ Hi). unfold markok in K2. rewrite !Bool.andb_true_iff, Nat.ltb_lt in K2. destruct K2 as [[_ K3] K4].
-    rewrite bbackl_nth in K4 by (rewrite app_length; lia).
-    rewrite skipn_app, skipn_all, Nat.sub_diag, firstn_app, firstn_all, Nat.sub_diag in K4. cbn [skipn firstn app] in K4. rewrite app_nil_r in K4.
-    apply (normok_ok (nth i (bback lo l2 (beval l1 be)) [])); [|exact K4]. apply F2_nth; [apply bback_ok; [exact KL | exact B3 | exact B2]|].
-    rewrite back_length, HL, eval_length. lia.
+  intros H K. unfold check in K. cbv zeta in K. rewrite !Bool.andb_true_iff in K. destruct K as [[Hs K1] [[K2 K3] K4]].
+  rewrite (env_length _ _ H) in *. split.
+  - intros l1 l2 e' -> HL HX. destruct (beval_ok l1 l2 Hs be e H K1) as [B1 B2].
+    pose proof (envok_ext _ _ _ B1 HL HX) as B3. rewrite <- HL in B2. split.
+    + intros E M r de dM HE HM HD HDM. rewrite <- HE, <- HM. apply back_ok; [exact Hs | | exact HD | exact HDM |].
+      * destruct HD as [HD _]. rewrite <- HD, HE. exact B2.
+      * rewrite HE, HM. assert (Sm : forall tp, tp = tape (l1 ++ l2) be -> bsmooth (l1 ++ l2) tp = true -> bsmooth l2 (tape l2 (beval l1 be)) = true).
+        { clear. revert be. induction l1 as [|[o|lo i] l1 IH]; intros be tp -> Q; cbn [app bsmooth tape tl beval] in *; [exact Q | |].
+          - apply andb_prop in Q. destruct Q as [_ Q]. apply (IH _ _ eq_refl Q).
+          - apply (IH _ _ eq_refl Q). }
+        apply (bsmooth_ok Hs l2 (beval l1 be)); [exact B3 | exact B2 | apply (Sm _ eq_refl K2)].
+    + intros i s a b Hi. rewrite forallb_forall in K3. specialize (K3 _ Hi). unfold markok in K3. cbv zeta in K3. rewrite !Bool.andb_true_iff, Nat.ltb_lt, !Nat.leb_le in K3. destruct K3 as [[[_ K5] K6] K7].
+      rewrite bbackl_app in K7. apply (nrm_ok (nth i (bback l2 (beval l1 be)) [])); [exact K6 | | exact K7].
+      assert (F : Forall2 inva (bback l2 (beval l1 be)) (back vals_of l2 e')) by (apply bback_ok; assumption).
+      pose proof (eval_longer vals_of l1 e) as Lo. assert (Li : (i < length (back vals_of l2 e'))%nat) by (rewrite back_length, HL; lia).
+      clear - F Li. revert i Li. induction F as [|u x bl l Hu _ IH]; intros [|i] Li; simpl in *; try lia; [exact Hu | apply IH; lia].
+  - intros w a b Hw. rewrite forallb_forall in K4. specialize (K4 _ Hw). unfold tableok in K4. cbv zeta in K4.
+    apply (frob_ok _ _ _ _ _ _) with (2 := K4). eapply inm_ext; [apply (bgrad_ok Hs w l be e [] (fun _ _ => 0)); [exact H | exact K1 | intros i j _ _; reflexivity]|].
+    intros; cbv beta; ring.
 Qed.
-Lemma ip_zeros : forall k (d : list vec), ip k (map (fun _ => vz) d) = 0.
-Proof. induction k as [|u k IHk]; intros [|w d]; simpl; auto. rewrite IHk. unfold dot. rewrite sum0; [ring|]. intros; unfold vz; ring. Qed.
 Lemma nth_zeros : forall (d : list vec) i, nth i (map (fun _ => vz) d) vz = vz.
 Proof. induction d as [|w d IH]; intros [|i]; simpl; auto. Qed.
-(* Exact vectors and the constant part W x + b of a pre-activation. *)
-Definition bvec (l : list Z) : list ball := map (fun z => Ball (Z.shiftl z (pp - q)) 0) l.
-Lemma bvec_ok l : length l = n -> inv (bvec l) (wR l).
+
+(* Part 6: a recurrent net. Its step is a list of operations that ends with the new state, part 0 last. *)
+Section Net.
+Variable T : nat.
+Variable sizes : list nat.
+Variable ops : nat -> list op.
+Variable pays : nat -> list loss.
+Variable z0 : list (list Z).
+Variable net : vals -> nat -> state -> state.
+Variable paid : nat -> state -> R.
+Variable s0 : state.
+Notation count := (length sizes).
+Notation size := (fun p => nth p sizes O).
+Definition held (e : list vec) (s : state) : Prop := forall p a, (p < count)%nat -> (a < size p)%nat -> nth p e vz a = s p a.
+Variable part : nat.                 (* the part that is read *)
+Definition pay (t : nat) : list act := map (fun l => Pay l part) (pays t).
+Fixpoint prefix (k : nat) : list act := match k with O => [] | S k => prefix k ++ pay k ++ map Do (ops k) end.
+Fixpoint rest (d k : nat) : list act := match d with O => pay k | S d => pay k ++ map Do (ops k) ++ rest d (S k) end.
+Hypothesis step_ok : forall M t e s, (t < T)%nat -> held e s -> held (eval M (map Do (ops t)) e) (net M t s).
+Hypothesis pay_ok : forall t e s, (t <= T)%nat -> held e s -> fold_right (fun l x => lossV l (nth part e vz) + x) 0 (pays t) = paid t s.
+Definition benv : list (list ball) := map (fun z => fit b0 (map bexact z)) z0.
+Definition renv : list vec := map wR z0.
+Hypothesis start : held renv s0.
+Lemma benv_ok : envok benv renv.
 Proof.
-  intros H; split; [unfold bvec; rewrite map_length; exact H|]. intros i Hi. unfold bvec.
-  rewrite (nth_indep _ b0 (Ball (Z.shiftl 0 (pp - q)) 0)) by (rewrite map_length; lia).
-  rewrite (map_nth (fun z => Ball (Z.shiftl z (pp - q)) 0) l 0%Z i). apply yball.
+  unfold envok, benv, renv. induction z0 as [|z l IH]; constructor; [|exact IH]. split; [apply fit_length|]. intros i Hi. rewrite fit_nth by exact Hi.
+  destruct (Nat.lt_ge_cases i (length z)) as [L|L].
+  - rewrite (nth_indep _ b0 (bexact 0)) by (rewrite map_length; exact L). rewrite map_nth. apply yball.
+  - rewrite nth_overflow by (rewrite map_length; exact L). rewrite wR_short by exact L. apply b0_ok.
 Qed.
-Fixpoint dotZ (w x : list Z) (s : Z) : Z := match w, x with a :: w, 0%Z :: x => dotZ w x s | a :: w, b :: x => dotZ w x (s + a * b) | _, _ => s end.
-Definition affk (W : list (list Z)) (x b : list Z) : list Z := map2 (fun w z => dotZ w x (Z.shiftl z q)) W b.
-Lemma dotZ_ok : forall x w s, IZR (dotZ w x s) / P2 (q + q) = IZR s / P2 (q + q) + sum (length x) (fun j => wR w j * wR x j).
+Lemma eval_pay M l i : forall e, eval M (map (fun l => Pay l i) l) e = e.
+Proof. induction l as [|x l IH]; intros e; [reflexivity | apply IH]. Qed.
+Lemma cost_pay M l i e : cost M (map (fun l => Pay l i) l) e = fold_right (fun l x => lossV l (nth i e vz) + x) 0 l.
+Proof. induction l as [|x l IH]; [reflexivity|]. cbn [map cost fold_right]. rewrite IH. reflexivity. Qed.
+Lemma cost_ops M l e : cost M (map Do l) e = 0.
+Proof. revert e. induction l as [|x l IH]; intros e; [reflexivity | apply IH]. Qed.
+Lemma prefix_rest k : forall d, prefix k ++ rest d k = rest (k + d) 0.
 Proof.
-  pose proof (P2_pos q ltac:(lia)) as Pq. pose proof (P2_add q q ltac:(lia) ltac:(lia)) as PP.
-  induction x as [|b x IH]; intros w s; [destruct w; simpl; ring|]. destruct w as [|a w].
-  - cbn [dotZ]. rewrite sum0; [ring|]. intros i _. unfold wR. destruct i; unfold nth, Rdiv; ring.
-  - cbn [length]. rewrite sum_head. assert (G : IZR (dotZ w x (s + a * b)) / P2 (q + q) = IZR s / P2 (q + q) + (wR (a :: w) 0%nat * wR (b :: x) 0%nat + sum (length x) (fun j => wR w j * wR x j))).
-    { rewrite IH. rewrite plus_IZR, mult_IZR, PP. unfold wR at 3 4; cbn [nth]. field. lra. }
-    destruct b; [|exact G|exact G]. cbn [dotZ]. eapply eq_trans; [|exact G]. rewrite Z.mul_0_r, Z.add_0_r. reflexivity.
+  induction k as [|k IH]; intros d; [reflexivity|]. cbn [prefix]. rewrite <- !app_assoc. rewrite Nat.add_succ_comm, <- (IH (S d)). reflexivity.
 Qed.
-Lemma affk_ok W x b i : length W = n -> length b = n -> (i < n)%nat -> kR (affk W x b) i = mat (length x) (matR W) (wR x) i + wR b i.
+Lemma cost_rest M d : forall k e s, (k + d <= T)%nat -> held e s -> cost M (rest d k) e = total (net M) paid d k s.
 Proof.
-  intros HW Hb Hi. unfold kR, affk. rewrite (map2_nth _ [] 0%Z) by lia. rewrite dotZ_ok, shl by lia.
-  pose proof (P2_pos q ltac:(lia)).
-  assert (E : IZR (nth i b 0%Z) * P2 q / P2 (q + q) = wR b i) by (unfold wR; rewrite P2_add by lia; field; lra).
-  rewrite E. unfold mat, matR. ring.
+  induction d as [|d IH]; intros k e s Hk H; cbn [rest total].
+  - unfold pay. rewrite cost_pay. apply pay_ok; [lia | exact H].
+  - rewrite !cost_app. unfold pay. rewrite cost_pay, cost_ops, eval_pay, Rplus_0_l. f_equal; [apply pay_ok; [lia | exact H]|].
+    apply IH; [lia|]. apply step_ok; [lia | exact H].
 Qed.
-Lemma mat_ext (W : nat -> nat -> R) x y i : (forall j, (j < n)%nat -> x j = y j) -> mat n W x i = mat n W y i.
-Proof. intros H. unfold mat. apply sum_ext; intros; rewrite H; auto. Qed.
-(* The constant part of a pre-activation, piece by piece, of scale 2q. *)
-Definition kmat (W : list (list Z)) (x : list Z) : list Z := map (fun w => dotZ w x 0) W.
-Definition kvec (b : list Z) : list Z := map (fun z => Z.shiftl z q) b.
-Definition kall (z : Z) : list Z := repeat z n.
-Definition kadd (a b : list Z) : list Z := map2 Z.add a b.
-Lemma kmat_ok W x i : (i < length W)%nat -> kR (kmat W x) i = mat (length x) (matR W) (wR x) i.
+Lemma held_prefix M k : (k <= T)%nat -> held (eval M (prefix k) renv) (run (net M) k s0).
 Proof.
-  intros H. unfold kR, kmat. rewrite (nth_indep _ 0%Z (dotZ [] x 0)) by (rewrite map_length; exact H). rewrite (map_nth (fun w => dotZ w x 0)). rewrite dotZ_ok.
-  unfold Rdiv; rewrite Rmult_0_l, Rplus_0_l. reflexivity.
+  induction k as [|k IH]; intros Hk; [exact start|]. cbn [prefix run]. rewrite !eval_app. unfold pay. rewrite eval_pay. apply step_ok; [lia | apply IH; lia].
 Qed.
-Lemma kvec_ok b i : (i < length b)%nat -> kR (kvec b) i = wR b i.
+(* Environments in which the state is free. *)
+Definition put (k : nat) (x y : vec) : vec := fun a => if Nat.ltb a k then x a else y a.
+Fixpoint free (sz : list nat) (p : nat) (s : state) (y : list vec) : list vec :=
+  match sz, y with k :: sz, u :: y => put k (s p) u :: free sz (S p) s y | _, _ => y end.
+Fixpoint moved (sz : list nat) (p : nat) (ds : state) (y : list vec) : list vec :=
+  match sz, y with k :: sz, _ :: y => cut k (ds p) :: moved sz (S p) ds y | _, _ => map (fun _ => vz) y end.
+Lemma free_length sz : forall p s y, length (free sz p s y) = length y.
+Proof. induction sz as [|k sz IH]; intros p s [|u y]; simpl; auto. Qed.
+Lemma moved_length sz : forall p s y, length (moved sz p s y) = length y.
+Proof. induction sz as [|k sz IH]; intros p s [|u y]; simpl; rewrite ?map_length; auto. Qed.
+Lemma free_at sz : forall p s y i a, (i < length sz)%nat -> (length sz <= length y)%nat -> (a < nth i sz 0)%nat -> nth i (free sz p s y) vz a = s (p + i)%nat a.
 Proof.
-  intros H. unfold kR, kvec, wR. rewrite (nth_indep _ 0%Z (Z.shiftl 0 q)) by (rewrite map_length; exact H). rewrite (map_nth (fun z => Z.shiftl z q)).
-  rewrite shl, P2_add by lia. pose proof (P2_pos q ltac:(lia)). field. lra.
+  induction sz as [|k sz IH]; intros p s [|u y] i a Hi Hy Ha; simpl in Hi, Hy; try lia. destruct i as [|i]; cbn [free nth] in *.
+  - rewrite Nat.add_0_r. unfold put. apply Nat.ltb_lt in Ha. rewrite Ha. reflexivity.
+  - rewrite IH by lia. f_equal. lia.
 Qed.
-Lemma kall_ok z i : (i < n)%nat -> kR (kall z) i = IZR z / P2 (q + q).
-Proof. intros H. unfold kR, kall. rewrite (nth_indep _ 0%Z z) by (rewrite repeat_length; exact H). rewrite nth_repeat. reflexivity. Qed.
-Lemma kadd_ok a b i : length a = n -> length b = n -> (i < n)%nat -> kR (kadd a b) i = kR a i + kR b i.
+Lemma free_same sz : forall p s y, (forall i a, (i < length sz)%nat -> (a < nth i sz 0)%nat -> nth i y vz a = s (p + i)%nat a) -> forall i a, nth i (free sz p s y) vz a = nth i y vz a.
 Proof.
-  intros Ha Hb Hi. unfold kR, kadd. rewrite (map2_nth Z.add 0%Z 0%Z) by lia. rewrite plus_IZR. unfold Rdiv. ring.
+  induction sz as [|k sz IH]; intros p s [|u y] H i a; try reflexivity. cbn [free]. destruct i as [|i]; cbn [nth].
+  - unfold put. destruct (Nat.ltb_spec a k) as [L|L]; [|reflexivity]. specialize (H 0%nat a ltac:(simpl; lia) L). cbn [nth] in H. rewrite H, Nat.add_0_r. reflexivity.
+  - apply IH. intros j b Hj Hb. specialize (H (S j) b ltac:(simpl; lia) Hb). cbn [nth] in H. rewrite H. f_equal; lia.
 Qed.
-Lemma kmat_len W x : length (kmat W x) = length W. Proof. apply map_length. Qed.
-Lemma kvec_len b : length (kvec b) = length b. Proof. apply map_length. Qed.
-Lemma kall_len z : length (kall z) = n. Proof. apply repeat_length. Qed.
-Lemma kadd_len a b : length a = n -> length b = n -> length (kadd a b) = n.
-Proof. intros Ha Hb. unfold kadd. rewrite map2_length; congruence. Qed.
-(* A matrix of zeros makes a constant vector of an affine operation. *)
-Definition zeros : list (list Z) := repeat (repeat 0%Z n) n.
-Lemma zeros_ok x a : mat n (matR zeros) x a = 0.
+Lemma free_D sz (s : R -> state) r ds : forall p y, (forall i, (i < length sz)%nat -> D (nth i sz O) (fun r => s r (p + i)%nat) r (ds (p + i)%nat)) ->
+  forall i, D n (fun r => nth i (free sz p (s r) y) vz) r (nth i (moved sz p ds y) vz).
 Proof.
-  unfold mat. apply sum0. intros i _. unfold matR, wR, zeros.
-  assert (E : nth i (nth a (repeat (repeat 0%Z n) n) []) 0%Z = 0%Z).
-  { destruct (nth_in_or_default a (repeat (repeat 0%Z n) n) []) as [H|H].
-    - apply repeat_spec in H. rewrite H. apply nth_repeat.
-    - rewrite H. destruct i; reflexivity. }
-  rewrite E. unfold Rdiv. ring.
+  induction sz as [|k sz IH]; intros p y H i.
+  - replace (moved [] p ds y) with (map (fun _ : vec => vz) y) by (destruct y; reflexivity). cbn [free]. intros a _. rewrite nth_zeros. apply dl_const.
+  - destruct y as [|u y]; [intros a _; destruct i; exact (dl_const 0 r)|]. cbn [free moved]. destruct i as [|i]; cbn [nth].
+    + intros a Ha. unfold put, cut. destruct (Nat.ltb_spec a k) as [L|L]; [|apply dl_const]. specialize (H 0%nat ltac:(simpl; lia) a L). rewrite Nat.add_0_r in H. exact H.
+    + apply IH. intros j Hj. specialize (H (S j) ltac:(simpl; lia)). cbn [nth] in H. rewrite <- Nat.add_succ_comm in H. exact H.
 Qed.
+Lemma ip_moved sz ds : (forall k, In k sz -> (k <= n)%nat) -> forall p y b, length b = length y -> (length sz <= length y)%nat ->
+  ip b (moved sz p ds y) = sum (length sz) (fun i => dot (nth i sz O) (nth i b vz) (ds (p + i)%nat)).
+Proof.
+  induction sz as [|k sz IH]; intros Hk p y b Hb Hy.
+  - cbn [length sum]. replace (moved [] p ds y) with (map (fun _ : vec => vz) y) by (destruct y; reflexivity). clear. revert b. induction y as [|u y IH]; intros [|w b]; simpl; auto. rewrite IH. rewrite dot_vz. ring.
+  - destruct y as [|u y], b as [|w b]; simpl in Hy, Hb; try lia. cbn [length moved ip]. rewrite sum_head. cbn [nth]. rewrite Nat.add_0_r.
+    rewrite dot_cut by (apply Hk; left; reflexivity). rewrite (IH (fun j Hj => Hk j (or_intror Hj)) (S p) y b) by lia.
+    f_equal. apply sum_ext; intros; rewrite <- Nat.add_succ_comm; reflexivity.
+Qed.
+Variable lags : list (nat * list (Z * Z)).
+Variable grads : list (nat * Z * Z).
+Definition marks_of (k : nat) (bs : list (Z * Z)) : list (nat * nat * nat * Z * Z) :=
+  let l := length (prefix k) in map (fun x => (l, snd x, nth (snd x) sizes O, fst (fst x), snd (fst x))) (combine bs (seq 0 (length bs))).
+Definition marks : list (nat * nat * nat * Z * Z) := flat_map (fun m => marks_of (fst m) (snd m)) lags.
+Definition oknet : bool := (Nat.leb count (length z0) && forallb (fun k => Nat.leb k n) sizes && forallb (fun m => Nat.leb (fst m) T) lags)%bool.
+Hypothesis okn : oknet = true.
+Hypothesis checked : check (rest T 0) benv marks grads = true.
+Lemma marks_in k bs p : In (k, bs) lags -> (p < length bs)%nat -> In (length (prefix k), p, nth p sizes O, fst (nth p bs (0, 0)%Z), snd (nth p bs (0, 0)%Z)) marks.
+Proof.
+  intros Hin Hp. unfold marks. apply in_flat_map. exists (k, bs). split; [exact Hin|]. unfold marks_of; cbn [fst snd]. apply in_map_iff. exists (nth p bs (0, 0)%Z, p).
+  split; [reflexivity|]. replace p with (nth p (seq 0 (length bs)) 0%nat) at 2 by (rewrite seq_nth by exact Hp; reflexivity).
+  rewrite <- combine_nth by (rewrite seq_length; reflexivity). apply nth_In. rewrite combine_length, seq_length. lia.
+Qed.
+Theorem by_state : forall k bs, In (k, bs) lags -> exists g : state,
+  (forall (s : R -> state) (r : R) (ds : state), s r = run (net vals_of) k s0 -> along size s r ds ->
+     derivable_pt_lim (fun r => total (net vals_of) paid (T - k) k (s r)) r (sum count (fun p => dot (size p) (g p) (ds p))))
+  /\ forall p, (p < length bs)%nat -> IZR (fst (nth p bs (0, 0)%Z)) / S_ <= nrm (size p) (g p) <= IZR (snd (nth p bs (0, 0)%Z)) / S_.
+Proof.
+  intros k bs Hin. pose proof okn as O. unfold oknet in O. rewrite !Bool.andb_true_iff, Nat.leb_le, !forallb_forall in O. destruct O as [[O1 O2] O3].
+  pose proof (O3 _ Hin) as Hk. cbn [fst] in Hk. apply Nat.leb_le in Hk.
+  set (y := eval vals_of (prefix k) renv). assert (Ly : (count <= length y)%nat) by (pose proof (eval_longer vals_of (prefix k) renv) as L; fold y in L; unfold renv in L; rewrite map_length in L; lia).
+  set (e := free sizes 0 (run (net vals_of) k s0) y).
+  assert (Cut : rest T 0 = prefix k ++ rest (T - k) k) by (rewrite prefix_rest; f_equal; lia).
+  destruct (check_ok _ _ _ marks grads benv_ok checked) as [B _].
+  destruct (B (prefix k) (rest (T - k) k) e Cut) as [HD HB].
+  { unfold e. rewrite free_length. reflexivity. }
+  { intros i a Ha. symmetry. apply (free_same sizes 0). intros j b Hj Hb. apply (held_prefix vals_of k Hk j b Hj Hb). }
+  exists (fun p => nth p (back vals_of (rest (T - k) k) e) vz). split.
+  - intros s r ds Hsr Hal.
+    apply (dl_ext (fun r => cost vals_of (rest (T - k) k) (free sizes 0 (s r) y))).
+    { intros x. apply cost_rest; [lia|]. intros p a Hp Ha. apply (free_at sizes 0); assumption. }
+    eapply dl_eq; [apply (HD (fun r => free sizes 0 (s r) y) (fun _ => vals_of) r (moved sizes 0 ds y) (fun _ _ _ => 0))|].
+    + cbv beta. rewrite Hsr. reflexivity.
+    + reflexivity.
+    + split; [rewrite free_length, moved_length; reflexivity|]. intros i. apply (free_D sizes s r ds 0 y). intros j Hj. apply Hal.
+    + intros w i j _ _. apply dl_const.
+    + rewrite ip_moved; [|intros j Hj; apply Nat.leb_le, O2, Hj | rewrite back_length; unfold e; rewrite free_length; reflexivity | exact Ly].
+      assert (Z : pair (gradM vals_of (rest (T - k) k) e) (fun _ _ _ => 0) = 0) by (apply sum0; intros w _; apply sum0; intros i _; apply sum0; intros; ring).
+      rewrite Z, Rplus_0_r. reflexivity.
+  - intros p Hp. apply HB. apply marks_in; assumption.
+Qed.
+Theorem by_table : exists g : vals,
+  (forall (M : R -> vals) (r : R) (dM : vals), M r = vals_of -> (forall w i j, (i < Rw w)%nat -> (j < Cw w)%nat -> derivable_pt_lim (fun r => M r w i j) r (dM w i j)) ->
+     derivable_pt_lim (fun r => total (net (M r)) paid T 0 s0) r (pair g dM))
+  /\ forall w a b, In (w, a, b) grads -> IZR a / S_ <= frob (Rw w) (Cw w) (g w) <= IZR b / S_.
+Proof.
+  destruct (check_ok _ _ _ marks grads benv_ok checked) as [B G]. exists (gradM vals_of (rest T 0) renv). split; [|exact G].
+  intros M r dM HM HD. apply (dl_ext (fun r => cost (M r) (rest T 0) renv)); [intros; apply cost_rest; [lia | exact start]|].
+  destruct (B [] (rest T 0) renv eq_refl eq_refl ltac:(reflexivity)) as [H _].
+  eapply dl_eq; [apply (H (fun _ => renv) M r (map (fun _ => vz) renv) dM eq_refl HM)|].
+  - split; [rewrite map_length; reflexivity|]. intros i a _. rewrite nth_zeros. apply dl_const.
+  - exact HD.
+  - assert (Z : forall b, ip b (map (fun _ => vz) renv) = 0) by (intros b; clear; revert b; induction renv as [|u l IH]; intros [|w b]; simpl; auto; rewrite IH, dot_vz; ring).
+    rewrite Z. ring.
+Qed.
+End Net.
 End Ctx.
-Lemma dl_ext f g r l : (forall x, f x = g x) -> derivable_pt_lim f r l -> derivable_pt_lim g r l.
-Proof. intros H D1 eps He. destruct (D1 eps He) as [d Hd]. exists d. intros h0 H1 H2. rewrite <- !H. apply Hd; assumption. Qed.
 (* Small things for instances. *)
-Lemma aff_eq (x y k w b : R) : x = y -> k = w + b -> x + k = y + w + b.
-Proof. intros -> ->; ring. Qed.
-Lemma one_minus (x y : R) : x = y -> 1 - x = 1 + -1 * y.
-Proof. intros ->; ring. Qed.
-Lemma dec_bounds (P a b lo hi k : Z) (x : R) : (0 <= P)%Z -> (0 <= k)%Z -> IZR lo / P2 P <= x <= IZR hi / P2 P ->
-  (Z.leb (a * 2 ^ P) (lo * 10 ^ k) && Z.leb (hi * 10 ^ k) (b * 2 ^ P))%bool = true -> IZR a / IZR (10 ^ k) <= x <= IZR b / IZR (10 ^ k).
-Proof.
-  intros HP Hk [L H] K. rewrite Bool.andb_true_iff, !Z.leb_le in K. destruct K as [A B]. apply IZR_le in A, B. rewrite !mult_IZR in A, B.
-  fold (P2 P) in A, B. pose proof (P2_pos P HP) as PP. assert (T : 0 < IZR (10 ^ k)) by (apply IZR_lt, Z.pow_pos_nonneg; lia).
-  apply (Rmult_le_compat_r (P2 P)) in L, H; try lra. unfold Rdiv in L, H. rewrite Rmult_assoc, Rinv_l, Rmult_1_r in L, H by lra.
-  apply (Rmult_le_compat_r (IZR (10 ^ k))) in L, H; try lra.
-  split; apply (Rmult_le_reg_r (IZR (10 ^ k))); try exact T; apply (Rmult_le_reg_r (P2 P)); try exact PP; unfold Rdiv.
-  - rewrite (Rmult_assoc (IZR a)), Rinv_l, Rmult_1_r by lra. lra.
-  - rewrite (Rmult_assoc (IZR b)), Rinv_l, Rmult_1_r by lra. lra.
-Qed.
 Lemma all_len {A} (l : list (list A)) k t : forallb (fun x => Nat.eqb (length x) k) l = true -> (t < length l)%nat -> length (nth t l []) = k.
 Proof.
   intros H Ht. rewrite forallb_forall in H. apply Nat.eqb_eq, H, nth_In, Ht.
 Qed.
-Lemma eval_len q n l : forall e, length (eval q n l e) = (length l + length e)%nat.
-Proof. induction l as [|o l IH]; intros e; simpl; [reflexivity | rewrite IH; simpl; lia]. Qed.
+Definition column (z : list Z) : list (list Z) := map (fun a => [a]) z.
+Definition unit (q : Z) : list Z := [Z.shiftl 1 q].
+Lemma unit_ok q W a : (0 <= q)%Z -> mat 1 W (wR q (unit q)) a = W a 0%nat.
+Proof. intros H. unfold mat, wR, unit; cbn [sum nth]. rewrite shl by exact H. pose proof (P2_pos q H). field. lra. Qed.
+Definition once (q : Z) (z : list Z) : Z := Z.shiftl (nth 0 z 0%Z) q.
+Lemma once_ok q z : (0 <= q)%Z -> IZR (once q z) / P2 (q + q) = wR q z 0%nat.
+Proof. intros H. unfold wR, once. rewrite shl, P2_add by exact H. pose proof (P2_pos q H). field. lra. Qed.
+Lemma same_of x : frac 1 1 * x + frac 0 1 = x.
+Proof. unfold frac. field. Qed.
+Lemma mat_ext n (W : nat -> nat -> R) x y i : (forall j, (j < n)%nat -> x j = y j) -> mat n W x i = mat n W y i.
+Proof. intros H. unfold mat. apply sum_ext; intros; rewrite H; auto. Qed.
+Lemma eval_do q s M o l e : eval q s M (Do o :: l) e = eval q s M l (ev q s M o e :: e).
+Proof. reflexivity. Qed.

@@ -40,6 +40,7 @@ class BoxBound:
     radius: Fraction
     steps: int
     reached: Fraction | None
+    weight_share: Fraction = Fraction(0)
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -48,6 +49,8 @@ class BoxBound:
     def __str__(self) -> str:
         """Return the bounds in words."""
         near = f"for every input within {float(self.radius):g} of the run's"
+        if self.weight_share:
+            near += f" and weights off by at most {float(self.weight_share):g} of their size"
         if self.high is None:
             return f"no useful bound of |P({self.steps}, 0)| {near}: the neighbourhood grew too far"
         low, high = outward(self.low, self.high)
@@ -57,7 +60,9 @@ class BoxBound:
         return f"{product} lies in [{low!r}, {high!r}] {near}"
 
 
-def box_bound(run: Trajectory, radius: float, state_radius: float = 0.0) -> BoxBound:
+def box_bound(
+    run: Trajectory, radius: float, state_radius: float = 0.0, weight_share: float = 0.0
+) -> BoxBound:
     """Bound the product of a run's step Jacobians for every input near the run's.
 
     Parameters
@@ -68,16 +73,28 @@ def box_bound(run: Trajectory, radius: float, state_radius: float = 0.0) -> BoxB
         How far each entry of each input may be from the run's.
     state_radius
         How far the initial state may be, in the Euclidean norm.
+    weight_share
+        How far each weight may be, as a share of its size; ``2**-24`` holds the weights of which
+        the run's are the rounding to float32, or the other way round.
 
     Raises
     ------
     UsageError
         For a batch, a negative radius, or a function that cannot be enclosed.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> params = gf.cells.lstm.init(hidden=4, inputs=2, rng=0)
+    >>> run = gf.run("lstm", params, [[1.0, 0.0]] * 20)
+    >>> print(gf.proofs.box_bound(run, 0.0, weight_share=2.0**-24))
+    |P(20, 0)| lies in [0.2519..., 0.2519...] for every input within 0 of the run's and weights ...
     """
     instance(run, "box_bound: run", Trajectory, "gradflow.run").require_single("box_bound")
     radius = real_number(radius, "box_bound: radius", 0.0)
     state_radius = real_number(state_radius, "box_bound: state_radius", 0.0)
-    found = box(given(run, "box_bound"), radius, state_radius)
+    share = real_number(weight_share, "box_bound: weight_share", 0.0)
+    found = box(given(run, "box_bound"), radius, state_radius, share)
     low, high, reached = Fraction(0), None, None
     if found is not None:
         ends = singular_values(found.product)
@@ -85,10 +102,17 @@ def box_bound(run: Trajectory, radius: float, state_radius: float = 0.0) -> BoxB
         low, high = (Fraction(float(end[0])) * scale for end in ends)
         # a root of a sum of squares is off by its number of terms in units of 2^-53
         reached = Fraction(float(np.linalg.norm(found.reached)) * (1 + 2.0**-30))
-    rate = _rate(run, Fraction(state_radius))
+    rate = None if share else _rate(run, Fraction(state_radius))
     if rate is not None and (high is not None or rate**run.steps <= _USELESS):
         high = min(rate**run.steps, rate**run.steps if high is None else high)
-    return BoxBound(low=low, high=high, radius=Fraction(radius), steps=run.steps, reached=reached)
+    return BoxBound(
+        low=low,
+        high=high,
+        radius=Fraction(radius),
+        steps=run.steps,
+        reached=reached,
+        weight_share=Fraction(share),
+    )
 
 
 def _rate(run: Trajectory, start_radius: Fraction) -> Fraction | None:

@@ -41,6 +41,7 @@ class BallProgram:
         clock = () if program.clock < 0 else (program.clock,)
         self.moving = program.varying((*states, *clock))
         self._still: dict[bytes, list[Vector]] = {}
+        self._apart: dict[str, Any] = {}
 
     def start(self) -> list[Vector]:
         """Return the initial state, part by part, as exact balls."""
@@ -59,8 +60,13 @@ class BallProgram:
                 slots[k] = self._value(operation, slots, program.sizes[k])
         return slots
 
-    def around(self, state: Sequence[Vector], radii: Floats, radius: float, t: int) -> list[Vector]:
-        """Return every slot of step ``t`` over a box: radii of the state, one of the inputs."""
+    def around(
+        self, state: Sequence[Vector], radii: Floats, radius: float, t: int, apart: float = 0.0
+    ) -> list[Vector]:
+        """Return every slot of step ``t`` over a box: radii of the state, one of the inputs.
+
+        Every weight may be off by a share ``apart`` of its size.
+        """
         given, program = self.given, self.program
         slots: list[Vector] = [[] for _ in program.sizes]
         wide = [flint.arb(0, float(r)) for r in radii]
@@ -70,12 +76,25 @@ class BallProgram:
         for name, slot in program.inputs.items():
             slots[slot] = widened(exact(given.inputs[name][t - 1]), flint.arb(float(radius)))
         for name, slot in program.arrays.items():
-            slots[slot] = exact(given.arrays[name])
+            off = 0.0 if name in given.constants else apart
+            slots[slot] = shared(exact(given.arrays[name]), off)
         if program.clock >= 0:
             slots[program.clock] = [flint.arb(t)]
         for k, operation in enumerate(program.operations, len(program.leaves)):
-            slots[k] = self._value(operation, slots, program.sizes[k])
+            if apart and operation.kind == "map" and operation.name not in given.constants:
+                wide = self._wide(operation.name, apart)
+                slots[k] = times(wide, slots[operation.operands[0]])
+            else:
+                slots[k] = self._value(operation, slots, program.sizes[k])
         return slots
+
+    def _wide(self, name: str, apart: float) -> Any:
+        """Return a matrix whose entries may be off by a share of their size."""
+        if name not in self._apart:
+            array = self.given.matrices[name]
+            entries = shared(exact(array), apart)
+            self._apart[name] = flint.arb_mat(array.shape[0], array.shape[1], entries)
+        return self._apart[name]
 
     def after(self, slots: Sequence[Vector]) -> list[Vector]:
         """Return the new state, part by part."""
@@ -103,9 +122,7 @@ class BallProgram:
         values = [slots[k] for k in o.operands]
         match o.kind:
             case "map":
-                (v,) = values
-                product = self.matrices[o.name] * flint.arb_mat(len(v), 1, v)
-                return [product[i, 0] for i in range(product.nrows())]
+                return times(self.matrices[o.name], values[0])
             case "add":
                 return [a + b for a, b in zip(*values, strict=True)]
             case "mul":
@@ -158,6 +175,17 @@ def exact(array: Floats) -> Vector:
 def exact_matrix(array: Floats) -> Any:
     """Return a matrix of exact balls."""
     return flint.arb_mat(array.shape[0], array.shape[1], exact(array))
+
+
+def times(matrix: Any, vector: Vector) -> Vector:
+    """Return a matrix times a vector."""
+    product = matrix * flint.arb_mat(len(vector), 1, vector)
+    return [product[i, 0] for i in range(product.nrows())]
+
+
+def shared(vector: Vector, apart: float) -> Vector:
+    """Return balls that may be off by a share of their size."""
+    return [v * flint.arb(1, apart) for v in vector] if apart else vector
 
 
 def centres(vector: Vector) -> Vector:

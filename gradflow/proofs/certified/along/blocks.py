@@ -9,7 +9,8 @@ without fused operations, ``|fl(x.y) - x.y| <= gamma_k |x|.|y|`` with ``gamma_k 
 
 * rows scaled by ``d +- e``: ``|d| r + e (|m| + r) + u |d m|``;
 * a sum: ``r1 + r2 + u |m1 + m2|``;
-* a fixed matrix ``W`` times a block: ``|W| r + gamma_k |W| |m|``.
+* a fixed matrix ``W`` times a block: ``|W| r + gamma_k |W| |m|``, and where its entries may be off
+  by a share ``a`` of their size, ``a |W| (|m| + r)`` more.
 
 A radius is itself a sum of non-negative products of at most k + 8 roundings, so the factor
 ``GUARD = 1 + 2^-40`` after each formula covers its own rounding for ``k < 8000``. Underflow loses
@@ -55,15 +56,16 @@ class Block:
             middle, np.abs(d) * self.radius + e * size + U * np.abs(middle), self.diagonal
         )
 
-    def mapped(self, matrix: Floats) -> Block:
-        """Return a fixed, exact matrix times the block."""
+    def mapped(self, matrix: Floats, apart: float = 0.0) -> Block:
+        """Return a fixed matrix times the block, exact or within ``apart |matrix|`` of it."""
+        size = np.abs(matrix)
+        whole = np.abs(self.middle) + self.radius
         if self.diagonal:
             middle = matrix * self.middle[..., None, :]
-            radius = np.abs(matrix) * self.radius[..., None, :] + U * np.abs(middle)
+            radius = size * (self.radius + apart * whole)[..., None, :] + U * np.abs(middle)
             return _block(middle, radius)
         gamma = 1.01 * matrix.shape[1] * U
-        size = np.abs(matrix)
-        radius = size @ (self.radius + gamma * np.abs(self.middle))
+        radius = size @ (self.radius + apart * whole + gamma * np.abs(self.middle))
         return _block(matrix @ self.middle, radius)
 
     def full(self) -> Block:

@@ -7,7 +7,10 @@ mean Jacobians ``J`` and ``K`` of that step. Unrolled with ``Pbar(t, s) = A_t ..
 
 .. math:: |e_t| \le \sum_s |\bar P(t,s) B_s|\, r + |\bar P(t,s)| (F_s r + E_s \rho_{s-1}) = \rho_t,
 
-entry by entry, and the product itself is within ``Q_t = sum_s |Pbar(t, s)| E_s (|Pbar(s-1, 0)| +
+entry by entry. Weights that may be off by a share of their size add ``|L_t| d`` at every step:
+``L_t`` is the Jacobian by what is added to each product ``W v`` and to each vector, ``d`` how much
+that can be over the box, ``|W - Wbar| |v|``; and ``A_t``, ``E_t`` hold the changed matrices too.
+The product itself is within ``Q_t = sum_s |Pbar(t, s)| E_s (|Pbar(s-1, 0)| +
 Q_(s-1))`` of ``Pbar(t, 0)``. Nothing is searched for: ``E_t`` needs only ``rho_(t-1)``. Products of
 norms of steps do not occur, so that the radius grows as true perturbations do.
 
@@ -18,11 +21,19 @@ operations; ``GUARD`` covers ``k`` up to 4 million. Those of ``Pbar`` have error
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.proofs.certified.along.balls import BallProgram, at_precision, centres
+from gradflow.proofs.certified.along.balls import (
+    BallProgram,
+    Vector,
+    at_precision,
+    centres,
+    floats,
+)
+from gradflow.proofs.certified.along.blocks import TINY
 from gradflow.proofs.certified.along.tangents import jacobians
 from gradflow.proofs.certified.along.tree import Node, gamma, norm_above, scaled
 from gradflow.proofs.certified.along.tube import Collector
@@ -41,20 +52,22 @@ class Box:
     reached: Floats
 
 
-def box(network: Given, radius: float, start: float) -> Box | None:
+def box(network: Given, radius: float, start: float, apart: float = 0.0) -> Box | None:
     """Enclose ``P(T, 0)`` for every input within ``radius`` and initial state within ``start``.
 
-    Entry by entry; ``None`` where the box grows beyond use, or reaches a kink.
+    Entry by entry; and for weights that are off by a share ``apart`` of each. ``None`` where the
+    box grows beyond use, or reaches a kink.
     """
     try:
-        return _box(network, radius, start)
+        return _box(network, radius, start, apart)
     except UndecidedError:
         return None
 
 
-def _box(network: Given, radius: float, start: float) -> Box | None:
+def _box(network: Given, radius: float, start: float, share: float) -> Box | None:
     program, balls = network.program, BallProgram(network)
     by_state = {p: slot for p, (slot, _) in program.states.items()}
+    weights = _weights(network) if share else {}
     size, eye = program.width, np.eye(program.width)
     with at_precision(_BITS):
         centre = balls.start()
@@ -65,18 +78,23 @@ def _box(network: Given, radius: float, start: float) -> Box | None:
     sources, changes = [rho], [np.zeros((size, size))]
     apart = np.zeros((size, size))
     for t in range(1, network.steps + 1):
-        collect = Collector(balls)
+        collect = Collector(balls, more=tuple(weights.values()))
         with at_precision(80):
-            collect(balls.around(centre, rho, radius, t))
+            slots = balls.around(centre, rho, radius, t, share)
+            collect(slots)
         found = collect.done()
         with at_precision(_BITS):
             after = balls.after(balls.step(centre, t))
             defect = max(float(x.rad()) for v in after for x in v)
             centre = [centres(v) for v in after]
-        a, e = (m[0] for m in jacobians(network, found, by_state, 1))
-        b, f = (m[0] for m in jacobians(network, found, program.inputs, 1))
+        a, e = (m[0] for m in jacobians(network, found, by_state, 1, share))
+        b, f = (m[0] for m in jacobians(network, found, program.inputs, 1, share))
         changes.append(e @ (np.abs(products[0]) + errors[0] + apart) * GUARD)
-        sources.append((e @ rho + f.sum(1) * radius + defect) * GUARD)
+        source = e @ rho + f.sum(1) * radius + defect
+        if weights:
+            by = (m[0] for m in jacobians(network, found, weights, 1, share))
+            source = source + sum(map(np.abs, by)) @ _changes(network, slots, weights, share)
+        sources.append(source * GUARD)
         inputs.append(b)
         sizes = np.abs(a)
         errors = (sizes @ errors + gamma(size) * (sizes @ np.abs(products))) * GUARD
@@ -93,3 +111,30 @@ def _box(network: Given, radius: float, start: float) -> Box | None:
             return None
     whole = norm_above((errors[0] + apart) * GUARD) * GUARD
     return Box(scaled(products[0], whole), rho)
+
+
+def _weights(network: Given) -> dict[str, int]:
+    """Return the slots to which changed weights add something: products, and vectors."""
+    program, first = network.program, len(network.program.leaves)
+    found = {n: k for n, k in program.arrays.items() if n not in network.constants}
+    for k in program.forward:
+        operation = program.operations[k - first]
+        if operation.kind == "map" and operation.name not in network.constants:
+            found[f"map {k}"] = k
+    return found
+
+
+def _changes(
+    network: Given, slots: Sequence[Vector], weights: Mapping[str, int], share: float
+) -> Floats:
+    """Return how much weights off by a share of their size add to each entry of those slots."""
+    program, found = network.program, []
+    for name, k in weights.items():
+        if name in program.arrays:
+            size = np.abs(np.ravel(network.arrays[name]))
+        else:
+            operation = program.operations[k - len(program.leaves)]
+            middle, radius = floats(slots[operation.operands[0]])
+            size = np.abs(network.matrices[operation.name]) @ (np.abs(middle) + radius)
+        found.append(size * share * GUARD + TINY)
+    return np.concatenate(found)

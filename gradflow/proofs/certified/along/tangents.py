@@ -52,9 +52,12 @@ def wanted(program: Program, by: tuple[int, ...]) -> tuple[tuple[int, ...], tupl
 
 
 def jacobians(
-    given: Given, found: Coefficients, by: Mapping[str, int], steps: int
+    given: Given, found: Coefficients, by: Mapping[str, int], steps: int, apart: float = 0.0
 ) -> tuple[Floats, Floats]:
-    """Return the Jacobians (steps, d, width) of the new state by some leaves, and their errors."""
+    """Return the Jacobians (steps, d, width) of the new state by some slots, and their errors.
+
+    By what is added to the value of a slot. Matrices may be off by a share ``apart`` of each entry.
+    """
     program = given.program
     moved, first = program.dependent(tuple(by.values())), len(program.leaves)
     tangents: dict[int, dict[str, Block]] = {
@@ -63,7 +66,8 @@ def jacobians(
     for k in program.forward:
         if k in moved:
             operation = program.operations[k - first]
-            tangents[k] = _tangent(given, k, operation.kind, tangents, found)
+            own = tangents.get(k, {})
+            tangents[k] = own | _tangent(given, k, operation.kind, tangents, found, apart)
     widths = [program.sizes[slot] for slot in by.values()]
     stops = np.cumsum([0, *widths])
     middle = np.zeros((steps, program.width, int(stops[-1])))
@@ -84,13 +88,16 @@ def _tangent(
     kind: str,
     tangents: Mapping[int, Mapping[str, Block]],
     found: Coefficients,
+    apart: float,
 ) -> dict[str, Block]:
     program = given.program
     o = program.operations[k - len(program.leaves)]
     inner = [tangents.get(i, {}) for i in moving(o)]
     match kind:
         case "map":
-            return {n: b.mapped(given.matrices[o.name]) for n, b in inner[0].items()}
+            matrix = given.matrices[o.name]
+            own = 0.0 if o.name in given.constants else apart
+            return {n: b.mapped(matrix, own) for n, b in inner[0].items()}
         case "sum":
             row = np.ones((1, program.sizes[o.operands[0]]))
             return {n: b.mapped(row) for n, b in inner[0].items()}

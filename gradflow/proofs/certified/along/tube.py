@@ -132,11 +132,13 @@ def _plain(program: BallProgram, bits: int) -> Tube:
 class Collector:
     """Coefficients of one step after another, as floats."""
 
-    def __init__(self, program: BallProgram, least: float | None = None) -> None:
-        """Begin; with ``least`` a relative width that is refused."""
+    def __init__(
+        self, program: BallProgram, least: float | None = None, more: tuple[int, ...] = ()
+    ) -> None:
+        """Begin; ``least`` is a relative width that is refused, ``more`` slots to derive by."""
         self.program, self.least = program, least
         states = tuple(slot for slot, _ in program.program.states.values())
-        by = (*states, *program.program.inputs.values())
+        by = (*states, *program.program.inputs.values(), *more)
         self.values, self.choices = wanted(program.program, by)
         self.slopes = {s for slots in program.program.slopes.values() for s in slots}
         self.sharp = True

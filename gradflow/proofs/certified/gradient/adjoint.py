@@ -40,11 +40,14 @@ class Adjoints:
 
     ``states[k]`` holds those of the gradient by each state part after ``k`` steps, whole and by
     part; ``parameters`` of the whole gradient by each array, ``by_step`` of what each step gives.
+    ``kinks`` counts the steps at which a unit is exactly at the kink of a relu, where its slope is
+    taken as 0.
     """
 
     states: list[dict[str, tuple[int, int]]]
     parameters: dict[str, tuple[int, int]]
     by_step: dict[str, list[tuple[int, int]]]
+    kinks: int = 0
 
 
 @dataclass(eq=False, kw_only=True)
@@ -56,6 +59,7 @@ class _Pass:
     loss: Scored
     parameters: bool
     columns: Columns = field(default_factory=dict)
+    kinks: set[int] = field(default_factory=set)
     still: dict[tuple[int, tuple[int, ...]], tuple[int, ...]] = field(default_factory=dict)
 
     def constant(self, k: int, line: Line, t: int) -> tuple[int, ...]:
@@ -91,6 +95,8 @@ class _Pass:
                 case "spread":
                     value = inner[0] * line.size
                 case "relu":
+                    if any(c + r == 0 for c, r in inner[0]):
+                        self.kinks.add(t)
                     value = [b if _positive(b) else (0, 0) for b in inner[0]]
                 case _:
                     function = scale.sigmoid if line.kind == "sigmoid" else scale.tanh
@@ -197,7 +203,12 @@ class _Pass:
             if self.parameters:
                 uses.add(kept, tape[t - 1], t - 1)
             back = [adjoint.get(self.line.before[p]) for p in parts]
-        return Adjoints(states=rows, parameters=uses.totals(), by_step=uses.by_step())
+        return Adjoints(
+            states=rows,
+            parameters=uses.totals(),
+            by_step=uses.by_step(),
+            kinks=len(self.kinks),
+        )
 
     def at(self, tape: Sequence[Sequence[Vector]], t: int, part: int) -> Vector:
         """Return a state part after ``t`` steps, ``0 < t < T``."""

@@ -10,7 +10,6 @@ from math import log
 import numpy as np
 
 from gradflow.arrays import whole_number
-from gradflow.cells.cell import Cell
 from gradflow.errors import PrecisionError
 from gradflow.given import choice
 from gradflow.proofs.certified.gradient.adjoint import Adjoints, Scored, adjoints
@@ -64,7 +63,7 @@ class CertifiedGradient:
     <CertifiedGradient scalar: |dL/ds_0| in [0.0078125, 0.0078125], 80 bits>
     """
 
-    cell: Cell | None
+    run: Trajectory | Stacked
     given: Given
     line: Straight
     numbers: Numbers
@@ -193,7 +192,7 @@ def certify_gradient(
         except KinkError:
             continue
         return CertifiedGradient(
-            cell=run.cell if isinstance(run, Trajectory) else None,
+            run=run,
             given=network,
             line=line,
             numbers=found,

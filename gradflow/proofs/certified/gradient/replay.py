@@ -24,8 +24,13 @@ def data(
     found: Adjoints,
     bits: tuple[int, int],
     steps: int,
+    *,
+    arrays: bool,
 ) -> dict[str, Any]:
-    """Return all that is needed to run the check again, with the bounds after every step."""
+    """Return all that is needed to run the check again, with the bounds after every step.
+
+    With ``arrays`` also those of the gradient by every array.
+    """
     return {
         "kind": KIND,
         "p": bits[0],
@@ -50,6 +55,8 @@ def data(
             },
         },
         "bounds": [{p: list(pair) for p, pair in row.items()} for row in found.states],
+        "arrays": {n: list(pair) for n, pair in found.parameters.items()} if arrays else {},
+        "kinks": found.kinks,
     }
 
 
@@ -62,7 +69,11 @@ def fault(given: Mapping[str, Any]) -> str:
     if not (0 < steps <= _MOST_STEPS and p <= _MOST_BITS):
         return f"{steps} steps of {p} bits; at most {_MOST_STEPS} and {_MOST_BITS}"
     line, numbers, scored = read(given)
-    found = adjoints(line, numbers, Scale(p, numbers.q, m), steps, scored, parameters=False)
+    arrays = given["arrays"]
+    scale = Scale(p, numbers.q, m)
+    found = adjoints(line, numbers, scale, steps, scored, parameters=bool(arrays))
+    if given["kinks"] != found.kinks:
+        return "other steps are at a kink"
     if len(given["bounds"]) != steps + 1:
         return "the bounds are not those of every step"
     for k, (row, own) in enumerate(zip(given["bounds"], found.states, strict=True)):
@@ -71,6 +82,9 @@ def fault(given: Mapping[str, Any]) -> str:
         for part, (low, high) in row.items():
             if not (0 <= low <= own[part][0] and own[part][1] <= high):
                 return f"the gradient by {part or 'the state'} after {k} steps is not in its bounds"
+    for name, (low, high) in arrays.items():
+        if not (0 <= low <= found.parameters[name][0] and found.parameters[name][1] <= high):
+            return f"the gradient by {name} is not in its bounds"
     return ""
 
 
@@ -78,7 +92,7 @@ def read(given: Mapping[str, Any]) -> tuple[Straight, Numbers, Scored]:
     """Return what data say. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for other data."""
     line = Straight(
         lines=tuple(map(_line_from, given["lines"])),
-        before={k: int(v) for k, v in given["before"].items()},
+        before=dict(sorted(((k, int(v)) for k, v in given["before"].items()), key=_second)),
         after={k: int(v) for k, v in given["after"].items()},
         sizes=tuple(map(int, given["sizes"])),
     )
@@ -99,6 +113,11 @@ def read(given: Mapping[str, Any]) -> tuple[Straight, Numbers, Scored]:
         targets=targets,
     )
     return line, numbers, scored
+
+
+def _second(pair: tuple[str, int]) -> int:
+    """Return the number of a value, by which the parts of a state are in order."""
+    return pair[1]
 
 
 def _line(line: Line) -> dict[str, Any]:

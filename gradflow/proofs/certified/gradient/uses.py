@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradflow.proofs.certified.gradient.whole import Scale, Vector, norm, plus
+from gradflow.proofs.certified.gradient.whole import Scale, Vector, norm, plus, rounded
 from gradflow.proofs.certified.program.straight import Line, Numbers
 
 Columns = Mapping[str, Sequence[Sequence[int]]]
@@ -22,7 +22,7 @@ class Uses:
 
     def add(self, kept: Sequence[tuple[Line, Vector]], values: Sequence[Vector], t: int) -> None:
         """Add what the linear lines of step ``t`` give, from their adjoints."""
-        here: dict[str, list[tuple[Vector, Vector | None]]] = {}
+        here: dict[str, list[tuple[Vector, Vector | Sequence[int]]]] = {}
         for line, a in kept:
             if line.kind == "affine":
                 v = values[line.operands[0]]
@@ -30,27 +30,31 @@ class Uses:
             for piece in line.pieces:
                 own = self.found.vectors.get(piece.vector)
                 vector = own if own is not None else self.found.inputs[piece.vector][t]
-                exact = [self.scale.exact(z) for z in vector]
                 if piece.matrix:
-                    here.setdefault(piece.matrix, []).append((a, exact))
+                    here.setdefault(piece.matrix, []).append((a, vector))
                 if own is not None:
                     if piece.matrix:
                         b = self.scale.transposed(self.columns[piece.matrix], a)
                     else:
                         b = a if len(own) == len(a) else [total(a)]
-                    here.setdefault(piece.vector, []).append((b, None))
+                    here.setdefault(piece.vector, []).append((b, (1 << self.found.q,)))
         for name, pairs in here.items():
             own_sum: list[Vector] = []
             for a, by in pairs:
-                rows = [a] if by is None else self._outer(a, by)
+                rows = self._outer(a, by)
                 own_sum = rows if not own_sum else rows_added(own_sum, rows)
             self.steps.setdefault(name, {})[t] = norm([b for row in own_sum for b in row])
             before = self.sums.get(name)
             self.sums[name] = own_sum if before is None else rows_added(before, own_sum)
 
-    def _outer(self, a: Vector, v: Vector) -> list[Vector]:
-        times = self.scale.times
-        return [[times(b, x) if x != (0, 0) else (0, 0) for x in v] for b in a]
+    def _outer(self, a: Vector, v: Vector | Sequence[int]) -> list[Vector]:
+        return [[self._product(b, x) for x in v] for b in a]
+
+    def _product(self, b: tuple[int, int], x: tuple[int, int] | int) -> tuple[int, int]:
+        """Return a ball times another one, or times an exact number of scale q."""
+        if isinstance(x, tuple):
+            return self.scale.times(b, x)
+        return rounded(self.found.q, (x * b[0], abs(x) * b[1])) if x else (0, 0)
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Return norms of the whole gradients."""

@@ -64,6 +64,8 @@ class _Builder:
         self.inputs: dict[str, int] = {}
         self.arrays: dict[str, Floats] = {}
         self.matrices: dict[str, Floats] = {}
+        self.names: dict[str, int] = {}
+        self.constants: set[str] = set()
 
     def layer(
         self,
@@ -89,6 +91,8 @@ class _Builder:
                 array = np.asarray(run.params[name], dtype=np.float64).ravel()
                 self.arrays[f"{prefix}{name}"] = array
                 found[name] = self.slots.leaf(f"{prefix}{name}", array.size)
+        kept = {*cell.linear_maps, *cell.constant_names} - set(cell.parameters)
+        self.constants |= {f"{prefix}{name}" for name in kept}
         for m in cell.linear_maps.values():
             shape = (sizes[m.out], sizes[m.into])
             self.matrices[f"{prefix}{m.name}"] = map_array(cell, m, run.params, shape)
@@ -102,6 +106,7 @@ class _Builder:
                 found[name] = self.product(
                     statement.linear_map, found[statement.operand.name], size, prefix
                 )
+        self.names |= {f"{prefix}{s.target}": found[s.target.name] for s in cell.program}
         return {f"{prefix}{p}": (found[p], found[f"{p}_next"]) for p in cell.states}
 
     def product(self, m: Map, operand: int, size: int, prefix: str) -> int:
@@ -174,6 +179,7 @@ class _Builder:
             inputs={n: slot(k) for n, k in self.inputs.items()},
             arrays={n: slot(self.slots.named[n]) for n in self.arrays},
             clock=-1 if self.slots.clock is None else slot(self.slots.clock),
+            names={n: slot(k) for n, k in self.names.items()},
         )
         start = {
             f"{prefix}{p}": np.asarray(s[0], dtype=np.float64)
@@ -194,4 +200,5 @@ class _Builder:
             start=start,
             inputs=inputs,
             steps=runs[0].steps,
+            constants=frozenset(self.constants),
         )

@@ -7,7 +7,7 @@ tangents, backwards, and in Coq. It is plain data and needs no SymPy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
@@ -56,6 +56,8 @@ class Program:
         The slot of each vector or scalar of parameters.
     clock
         The slot of the time step, -1 where the step does not depend on it.
+    names
+        The slot of each name that an equation defines.
     """
 
     leaves: tuple[str, ...]
@@ -66,6 +68,7 @@ class Program:
     inputs: Mapping[str, int]
     arrays: Mapping[str, int]
     clock: int = -1
+    names: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -140,6 +143,8 @@ class Given:
         (T, entries) by name.
     steps
         T.
+    constants
+        The names of matrices and arrays that are no parameters.
     """
 
     name: str
@@ -149,6 +154,7 @@ class Given:
     start: Mapping[str, Floats]
     inputs: Mapping[str, Floats]
     steps: int
+    constants: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Return one line."""

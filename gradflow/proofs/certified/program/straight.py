@@ -8,7 +8,7 @@ state otherwise becomes a constant vector.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -53,12 +53,16 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Straight:
-    """The lines of one step, and which value is which state part before and after it."""
+    """The lines of one step, and which value is which state part before and after it.
+
+    ``names`` holds the values that are what an equation defines.
+    """
 
     lines: tuple[Line, ...]
     before: Mapping[str, int]
     after: Mapping[str, int]
     sizes: tuple[int, ...]
+    names: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def straight(program: Program) -> Straight:
@@ -103,14 +107,37 @@ class _Gathering:
             before=self.before,
             after=after,
             sizes=tuple(self.sizes),
+            names=self.named(),
         )
+
+    def named(self) -> dict[str, int]:
+        """Return the values that are names, each once."""
+        found: dict[int, str] = {}
+        for name, slot in self.program.names.items():
+            total = self.sums.get(slot)
+            if total is not None:
+                value = self.ready.get((total, self.program.sizes[slot]))
+                if value is None and total == _Sum(values=total.values[:1]) and total.values:
+                    value = total.values[0]
+                if value is not None and value >= len(self.before):
+                    found.setdefault(value, name)
+        return {name: value for value, name in found.items()}
 
     def value(self, slot: int) -> int:
         """Return the number of the value that a slot is, made by lines if need be."""
-        total, size = self.sums[slot], self.program.sizes[slot]
+        return self.plain(self.sums[slot], self.program.sizes[slot])
+
+    def plain(self, total: _Sum, size: int) -> int:
         if not (total.maps or total.pieces or total.shift) and len(total.values) == 1:
             return total.values[0]
         if (total, size) in self.ready:
+            return self.ready[total, size]
+        if not _whole(total.shift):
+            inner = self.plain(replace(total, shift=Fraction(0)), size)
+            numbers = (Fraction(1), total.shift)
+            self.ready[total, size] = self.line(
+                Line(kind="scale", operands=(inner,), numbers=numbers, size=size)
+            )
             return self.ready[total, size]
         maps, values = list(total.maps), list(total.values)
         if maps:
@@ -139,6 +166,12 @@ class _Gathering:
         self.ready[total, size] = made
         return made
 
+    def still(self, slot: int) -> bool:
+        """Whether a slot is a sum of single numbers, which is the same in every entry."""
+        total = self.sums[slot]
+        plain = all(not p.matrix for p in total.pieces)
+        return plain and not total.maps and not total.values and self.program.sizes[slot] == 1
+
     def line(self, line: Line) -> int:
         self.lines.append(line)
         self.sizes.append(line.size)
@@ -163,7 +196,7 @@ class _Gathering:
                 )
             case "constant" if o.numbers:
                 return _Sum(shift=o.numbers[0])
-            case "spread" if self.sums[o.operands[0]] == _Sum(shift=self.sums[o.operands[0]].shift):
+            case "spread" if self.still(o.operands[0]):
                 return self.sums[o.operands[0]]
             case "mul" | "sum" | "spread":
                 values = tuple(self.value(i) for i in o.operands)
@@ -174,10 +207,6 @@ class _Gathering:
                     inner = self.sums[o.operands[0]]
                     return _Sum(inner.maps, inner.values, inner.pieces, inner.shift + b)
                 value = self.value(o.operands[0])
-                if o.numbers != (Fraction(-1), Fraction(1)) and _dyadic(a) and _dyadic(b):
-                    factor = self.line(Line(kind="constant", shift=a, size=size))
-                    line = Line(kind="mul", operands=(factor, value), size=size)
-                    return _Sum(values=(self.line(line),), shift=b)
                 return self.made(
                     Line(kind="scale", operands=(value,), numbers=o.numbers, size=size)
                 )
@@ -187,8 +216,9 @@ class _Gathering:
         raise _refused(o.name or o.kind)
 
 
-def _dyadic(number: Fraction) -> bool:
-    return number.denominator.bit_count() == 1
+def _whole(number: Fraction) -> bool:
+    """Whether a number is a whole multiple of 2^-2q for the least q."""
+    return ((1 << (2 * _LEAST)) * number).denominator == 1
 
 
 def _refused(what: str) -> UsageError:

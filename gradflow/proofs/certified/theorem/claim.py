@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
-from gradflow.given import instance, real_number
+from gradflow.given import flag, instance, real_number
 from gradflow.proofs.certified.gradient import replay
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
+from gradflow.proofs.certified.program.stacked import as_one, part_of
 from gradflow.proofs.certified.theorem.layout import layout
 from gradflow.proofs.certified.theorem.proof import THEOREM, proof
 from gradflow.proofs.certified.theorem.statement import HEADER, definitions
@@ -26,52 +28,62 @@ from gradflow.spectra import run as run_cell
 _DIGITS = 10
 
 
-def gradient_claim(found: CertifiedGradient, *, seconds: float = 600.0) -> Claim:
+def gradient_claim(
+    found: CertifiedGradient, *, arrays: bool = False, seconds: float = 600.0
+) -> Claim:
     """Return the statement about every lag, with a Coq theorem if that takes no longer.
 
-    ``seconds`` of work of Coq are allowed; :func:`seconds_of_coq` estimates what it takes. Without
-    the theorem the claim is CERTIFIED, and its scope says why. Raises ``UsageError`` for stacked
-    layers, which no one cell declares.
+    With ``arrays`` also about the gradient by every array of weights. ``seconds`` of work of Coq
+    are allowed; :func:`seconds_of_coq` estimates what it takes. Without the theorem the claim is
+    CERTIFIED, and its scope says why. Stacked layers are written as one cell; ``UsageError``
+    where they cannot be.
     """
     instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
+    flag(arrays, "gradient_claim: arrays")
     allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
-    if found.cell is None:
-        raise UsageError(
-            "gradient_claim: stacked layers are certified, and no one cell declares them; claim "
-            "the gradient of one layer, or declare the stack as one cell."
-        )
+    one = as_one(found.run)
+    if one is not found.run:
+        part = part_of(found.scored.part, dict(one.part_sizes()))
+        loss = replace(found.loss, part=part)
+        found = certify_gradient(one, loss, bits=found.bits, parameters=arrays)
     script, scope = None, ""
-    cost = seconds_of_coq(found)
+    cost = seconds_of_coq(found, arrays=arrays)
     if cost > allowed:
         scope = f"Coq would take about {cost:.0f} s, and {allowed:.0f} s are allowed"
     else:
         try:
-            script = _script(found.cell, found)
+            script = _script(one.cell, found, arrays=arrays)
         except (UsageError, NotExportedError) as error:
             scope = str(error).rstrip(".")
     evidence = replay.data(
-        found.line, found.numbers, found.scored, found.found, found.bits, found.steps
+        found.line,
+        found.numbers,
+        found.scored,
+        found.found,
+        found.bits,
+        found.steps,
+        arrays=arrays,
     )
     return Claim(
-        name=f"{found.cell.name}.gradient",
-        cell=found.cell.name,
+        name=f"{one.cell.name}.gradient",
+        cell=one.cell.name,
         **texts(evidence),
         evidence=(evidence,),
         script=script,
-        declaration=plain_declaration(found.cell.declaration),
+        declaration=plain_declaration(one.cell.declaration),
         scope=scope,
     )
 
 
-def _script(cell: Cell, found: CertifiedGradient) -> Script:
-    plan = layout(found)
+def _script(cell: Cell, found: CertifiedGradient, *, arrays: bool) -> Script:
+    plan = layout(found, cell)
     title = f"Cell {cell.name}: the gradient of one loss of one network along one input."
-    stated = definitions(cell, plan, list(range(found.steps + 1)))
+    stated = definitions(plan, list(range(found.steps + 1)), arrays=arrays)
     statement = f"{HEADER.format(title=title)}{stated}\nDefinition claim : Prop := stated.\n"
-    return Script(theorem=THEOREM, statement=statement, proof=proof(cell, plan))
+    return Script(theorem=THEOREM, statement=statement, proof=proof(plan, arrays=arrays))
 
 
-def seconds_of_coq(found: CertifiedGradient) -> float:
+def seconds_of_coq(found: CertifiedGradient, *, arrays: bool = False) -> float:
     """Return about how many seconds Coq works on the theorem.
 
     From measured costs of its integers: 60 us for a weight of 24 bits times 128 bits, 1.5 ms for a
@@ -87,6 +99,8 @@ def seconds_of_coq(found: CertifiedGradient) -> float:
     products = sum(one.size for one in found.line.lines if one.kind == "mul")
     step = 2 * weights * 60e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
     step += functions * 1.5e-3 * p**1.7 + (2 * functions + 3 * products) * 3e-4 * p**1.6
+    if arrays:
+        step += weights * 3e-4 * p**1.6
     return float(8.0 + found.steps * step)
 
 
@@ -104,19 +118,37 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
         for k in sorted({0, steps // 4, steps // 2, 3 * steps // 4, steps})
     ]
     when = "at every step" if len(loss["targets"]) > 1 else f"at step {steps}"
+    exists = "exists, and its norm at step 0 lies"
+    if data["kinks"]:
+        exists = "that the chain rule gives with relu'(0) = 0 has at step 0 a norm"
+    arrays = [
+        f"by the array {name}, all steps together: in {_interval(pair[0], pair[1], data['p'])}"
+        for name, pair in data["arrays"].items()
+    ]
     return {
         "words": (
             f"for these weights and this input of {steps} steps, the gradient of the "
-            f"{loss['kind']} loss {when} by the state exists, and its norm at step 0 lies in "
-            f"{first}"
+            f"{loss['kind']} loss {when} by the state {exists} in {first}"
         ),
         "formula": rf"\left|\frac{{\partial L}}{{\partial s_0}}\right| \in {first}",
         "hypotheses": (
             f"the weights, the input and the initial state are the numbers of the data, whole "
             f"multiples of 2^-{data['q']}",
             "arithmetic is that of real numbers; floating point inside the network is not covered",
+            *(
+                [
+                    f"at {data['kinks']} steps a unit sits exactly on the kink of relu, where "
+                    "there need not be a derivative"
+                ]
+                if data["kinks"]
+                else []
+            ),
         ),
-        "proof": (*rows, f"balls of whole numbers, {data['p']} bits, forwards and backwards"),
+        "proof": (
+            *rows,
+            *arrays,
+            f"balls of whole numbers, {data['p']} bits, forwards and backwards",
+        ),
     }
 
 
@@ -164,5 +196,6 @@ def gradient_again(cell: Cell, data: Mapping[str, Any], *, script: bool) -> Clai
         part=loss["part"],
         every_step=every,
     )
-    found = certify_gradient(run, made, bits=(int(data["p"]), int(data["m"])), parameters=False)
-    return gradient_claim(found, seconds=1e9 if script else -1.0)
+    arrays = bool(data["arrays"])
+    found = certify_gradient(run, made, bits=(int(data["p"]), int(data["m"])), parameters=arrays)
+    return gradient_claim(found, arrays=arrays, seconds=1e9 if script else -1.0)
