@@ -116,7 +116,8 @@ def test_derive_prints_text_latex_and_json(capsys):
     assert block["terms"] == [{"diagonals": ["f"], "maps": [], "path": []}]
 
 
-def test_report_writes_one_page_and_prints_the_numbers(tmp_path, capsys):
+def test_report_writes_one_page_and_prints_the_numbers(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # no line folds
     out = tmp_path / "new" / "lstm.html"
     assert ask([*REPORT, "--init", "forget_bias:3", "--out", out]) == 0
     captured = capsys.readouterr()

@@ -24,6 +24,7 @@ import pytest
 import gradflow as gf
 from gradflow.cells.library.rnn import rnn_with
 from gradflow.spectra import Loss, error_surface
+from oracles.calls import watched
 from oracles.runs import work
 
 SMALL = ["report", "lstm", "--hidden", "3", "--steps", "8"]
@@ -120,6 +121,7 @@ def results():
         "claims of numbers": gf.prove(rnn, weights),
         "asymptote": run.gradient_decay(u).asymptote(),
         "network": gf.read(WEIGHTS),
+        "watched": watched(),
         "diagnosis": gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3),
         "course": gf.studies.course([gf.stack("rnn", 1, hidden=2, inputs=1, rng=0)] * 2, need=3),
         "fault": gf.locate("scalar", {"w": 1e300}, state=[1e10], steps=3),

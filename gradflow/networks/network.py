@@ -234,7 +234,8 @@ class Network:
                 try:
                     run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
                 except UsageError as error:  # such as a state that stops being finite
-                    raise UsageError(f"{self.source}, layer {level + 1}: {error}") from None
+                    where = f"{self.source}, layer {level + 1}: {error}"
+                    raise UsageError(where) from None
                 runs.append(run)
                 h = run.states["h"][..., 1:, :]
                 h = turned_at(h, ends) if layer.direction == "reverse" else h

@@ -408,6 +408,7 @@ def valid(folder: Path):
                 ran, gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h"), digits=3
             ),
             "seconds": 0.0,
+            "arrays": False,
         },
         "gf.mean_field": {**theory, "method": "auto", "sizes": {"hidden": 4}},
         "gf.critical": {**theory, "name": "U", "between": (0.5, 3.0), "gains": {"W": 1.0}},

@@ -180,6 +180,7 @@ def _asked(one: Any) -> tuple[str, Cell, Mapping[str, Any]]:
     try:
         cell = get(one)
     except UsageError as error:
-        raise UsageError(f"compare: cells: {error}") from None
+        told = f"compare: cells: {error}"
+        raise UsageError(told) from None
     told = ", ".join(f"{name}={value}" for name, value in init.items())
     return f"{cell.name} {told}".strip(), cell, init

@@ -84,7 +84,10 @@ class Subject:
                 continue
             place = run.parts.get(part)
             if place is None or place.stop - place.start != given.shape[-1]:
-                raise UsageError(f"the loss acts on {part}, which this network does not have")
+                raise UsageError(
+                    f"with_network: the loss acts on {part!r} of size {given.shape[-1]}, and this "
+                    f"network has {', '.join(run.parts)}; give one with that part."
+                )
             rows[..., place] = given
         losses = replace(self.losses, rows=rows)
         return replace(self, network=network, run=run, losses=losses)
