@@ -46,3 +46,4 @@ def test_a_large_network_is_diagnosed_in_minutes_within_4_gb():
     assert told["layers"] == [True] * 4
     assert "8192 states" in told["out"]["product"]
     assert "8192 states" in told["out"]["paths"]
+    assert "29,638,656" in told["out"]["truncation"]

@@ -37,7 +37,8 @@ STAGES = ("running the network", "reach", "layers", "paths", "training")
 """What a diagnosis announces, in order; of a network of both directions, for each of them."""
 
 _WIDEST = 300  # states beyond which paths are not split
-_WORK = 3e13  # products of numbers that the parameter gradients may take
+_PARAMETERS = 5_000_000  # beyond which their gradients are not computed: several are held at once
+_WORK = 3e13  # products of numbers that they may take
 
 
 def diagnose(
@@ -213,10 +214,10 @@ def _training(subject: Subject, need: int, left_out: dict[str, str]) -> Training
     run = subject.run
     parameters = sum(a.size for layer in subject.network.layers for a in layer.params.values())
     work = 2.0 * len(subject.lengths) * run.steps * parameters
-    if work > _WORK:
+    if parameters > _PARAMETERS or work > _WORK:
         left_out["truncation"] = (
-            f"the gradients by {parameters:,} parameters of {len(subject.lengths)} sequences are "
-            "not computed; give fewer or shorter ones"
+            f"the gradients by {parameters:,} parameters over {len(subject.lengths)} x {run.steps} "
+            f"steps are not computed (at most {_PARAMETERS:,} parameters, and not for hours)"
         )
         return None
     try:
