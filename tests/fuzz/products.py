@@ -59,7 +59,10 @@ def of_singular_values(kind, rng):
         return Told(asked, refused=str(error))
     polynomial = by_polynomial(d, steps) <= 1
     truth = exact_log_singular_values if polynomial else larger_log_singular_values
-    exact = [truth(jacobians[steps - lag :]) for lag in lags]
+    try:
+        exact = [truth(jacobians[steps - lag :]) for lag in lags]
+    except ArithmeticError:  # more bits than the reference has: nothing to compare with
+        return Told(asked)
     return compared(asked, found.log_sigma, found.error, np.array(exact))
 
 
