@@ -84,3 +84,26 @@ def test_no_product_at_all_says_so():
     for found in (each(none) for each in asked):
         assert "(2, 0, " in repr(found)
         assert "no trajectory" in found._repr_html_()
+
+
+def test_zeros_that_the_steps_show_are_exact():
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(50, 3, 4, 4)) * rng.integers(0, 2, size=(50, 3, 4, 1))
+    with np.errstate(all="ignore"):
+        good, logs, error = direct.singular_values_formed(steps, DOUBT)
+    zero = logs == -np.inf
+    assert (good & zero.any(axis=1)).sum() > 10
+    for n in np.flatnonzero(good):
+        exact = exact_log_singular_values(steps[n])
+        np.testing.assert_array_equal(zero[n], exact == -np.inf)
+        assert (error[n][zero[n]] == 0).all()
+
+
+def test_zeros_of_cancellation_are_left_to_longer_arithmetic():
+    steps = np.array([[[[1.0, 1.0], [1.0, 1.0]], [[1.0, -1.0], [2.0, -2.0]]]])
+    with np.errstate(all="ignore"):
+        good, logs, _ = direct.singular_values_formed(steps, DOUBT)
+    assert not good.any() or np.isfinite(logs).all()
+    found = singular_values.singular_values(steps[0], [2])
+    assert (found.log_sigma == -np.inf).all()
+    assert (found.error == 0).all()

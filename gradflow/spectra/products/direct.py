@@ -58,8 +58,23 @@ def singular_values_formed(steps: Floats, most: float) -> tuple[NDArray[np.bool_
     logs = np.zeros((len(steps), steps.shape[-1]))
     logs[good] = log_magnitude(np.linalg.svd(product[good], compute_uv=False))
     error = absolute[:, None] / np.exp(logs)
-    sure = error <= most * np.maximum(1, np.abs(logs))
+    # a zero that rounding may have made is for longer arithmetic
+    zero = logs == -np.inf
+    exact = np.zeros(len(steps), dtype=bool)
+    some = np.flatnonzero(good & zero.any(axis=1))
+    exact[some] = (~zero[some]).sum(axis=1) == _most_rank(steps[some])
+    error[zero & exact[:, None]] = 0.0
+    sure = np.where(zero, exact[:, None], error <= most * np.maximum(1, np.abs(logs)))
     return good & sure.all(axis=1), logs, error
+
+
+def _most_rank(steps: Floats) -> NDArray[np.int64]:
+    """The most rank (n,) that products of steps (n, T, d, d) have by their zeros alone."""
+    entries = steps[:, 0] != 0
+    for k in range(1, steps.shape[1]):
+        entries = (steps[:, k] != 0) @ entries
+    rows, columns = entries.any(axis=2).sum(axis=1), entries.any(axis=1).sum(axis=1)
+    return np.asarray(np.minimum(rows, columns), dtype=np.int64)
 
 
 def eigenvalues_formed(
