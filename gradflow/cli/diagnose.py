@@ -133,6 +133,12 @@ def diagnose(
             "left": 10 ** numbers["log10_left"],
             "directions": numbers.get("directions", math.nan),
         }[what]
+        steps = int(found.subject.losses.last.max())
+        if what == "horizon" and math.isinf(value) and steps < limit:
+            raise Failed(
+                f"--fail-if {fail_if}: the gradient is followed over {steps} steps only, within "
+                "which no horizon is reached; give longer sequences."
+            )
         if not value >= limit:
             raise Failed(f"--fail-if {fail_if}: {what} is {value:.4g}.")
 

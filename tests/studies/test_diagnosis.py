@@ -402,3 +402,22 @@ def test_json_has_what_the_report_tells(found):
     assert told["layers"][1]["saturated"]["high"] == found.layers[1].saturated.high
     assert told["explodes"] is None
     assert told["ways"] == []
+
+
+def test_a_horizon_beyond_the_steps_seen_does_not_pass(tmp_path, capsys):
+    network = gf.stack("lstm", 1, hidden=5, inputs=3, rng=0, forget_bias=3.0)
+    np.savez(tmp_path / "net.npz", **network.layers[0].params)
+    np.save(tmp_path / "x.npy", np.ones((2, 6, 3)))
+    words = ["--input", str(tmp_path / "x.npy"), "--need", "3", "--fail-if", "horizon<100"]
+    with pytest.raises(SystemExit) as done:
+        main(["diagnose", str(tmp_path / "net.npz"), *words])
+    assert done.value.code == 1
+    assert "over 6 steps only" in capsys.readouterr().err
+
+
+def test_weights_without_measure_are_refused_before_they_take_memory():
+    network = gf.stack("lstm", 1, hidden=4, inputs=3, rng=0)
+    big = {name: 1e200 * np.asarray(a) for name, a in network.layers[0].params.items()}
+    layer = replace(network.layers[0], params=big)
+    found = gf.diagnose(replace(network, layers=(layer,)), need=3)
+    assert "too small to be multiplied out" in found.left_out["product"]

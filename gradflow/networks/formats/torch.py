@@ -63,8 +63,9 @@ def read(path: Path) -> Contents:
     found = _zipped(path) if zipped else _legacy(path)
     if not found:
         raise InputError(
-            f"{path} holds no table of tensors but a whole pickled object, which can only be made "
-            f"by running code; save its state_dict instead: {_one_line(_EXPORT)}."
+            f"{path} holds no table of tensors with numbers; if it is a whole pickled module, "
+            "which can only be made by running code, save its state_dict instead: "
+            f"{_one_line(_EXPORT)}."
         )
     return Contents(arrays=found)
 

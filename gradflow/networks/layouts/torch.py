@@ -167,10 +167,16 @@ def _check_stack(reading: Reading, layers: list[Layer]) -> None:
             given = sum(layer.hidden for layer in own if layer.level == below)
             for layer in own:
                 if layer.level == level:
+                    where = reading.where(name or f"weight_ih_l{level}")
                     require(
-                        layer.inputs == given and level == below + 1,
-                        reading.where(name),
-                        f"layer {level} reads {layer.inputs} entries and the layer below gives "
+                        level == below + 1,
+                        where,
+                        f"has a layer l{level} above l{below} and none between",
+                    )
+                    require(
+                        layer.inputs == given,
+                        where,
+                        f"layer l{level} reads {layer.inputs} entries and the layer below gives "
                         f"{given}",
                     )
 
@@ -206,7 +212,12 @@ def _layer(reading: Reading, group: _Group) -> Layer:
     inputs, recurrent = weight("weight_ih"), weight("weight_hh")
     where = reading.where(names.get("weight_hh", next(iter(names.values()))))
     require(inputs.ndim == recurrent.ndim == 2, where, "is no matrix")
-    require(0 not in inputs.shape and 0 not in recurrent.shape, where, "has no entry")
+    empty = "weight_ih" if 0 in inputs.shape else "weight_hh"
+    require(
+        0 not in inputs.shape and 0 not in recurrent.shape,
+        reading.where(names.get(empty, empty)),
+        "has no entry",
+    )
     projection = weight("weight_hr") if any(n.startswith("weight_hr") for n in names) else None
     hidden = recurrent.shape[1] if projection is None else projection.shape[-1]
     rows = recurrent.shape[0]

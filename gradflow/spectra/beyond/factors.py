@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from gradflow.codegen.logarithms.numbers import Logs, added
+from gradflow.errors import PrecisionError
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import Floats
 
@@ -26,6 +27,8 @@ from gradflow.spectra.numerics.logdomain import Floats
 _SPLIT = -200.0
 # A factor takes up to so many powers of two of a scale, and so do entries beside larger ones.
 _MOST = 800
+# Smaller entries than 2^-(800 * 200) are no product of so many factors as a step is given.
+_FACTORS = 200
 _LN2 = float(np.log(2))
 
 
@@ -111,6 +114,13 @@ def _scaled(found: Logs) -> tuple[Floats, Floats, list[Floats]]:
     columns, rows = scales
     alive = found.sign != 0
     level = np.maximum(0, -np.where(alive, log, 0.0) // _MOST)
+    deepest = max(float(np.abs(found).max(initial=0.0)) for found in (level * _MOST, *scales))
+    if not deepest <= _FACTORS * _MOST:
+        raise PrecisionError(
+            f"a step Jacobian has entries near 2^-{deepest:.3g}, which are too small to be "
+            f"multiplied out (at least 2^-{_FACTORS * _MOST}); its gates are saturated by weights "
+            "or inputs that are far too large, so look at these."
+        )
     plain = (rows[..., :, None] == 0) & (columns[..., None, :] == 0) & (level == 0)
     split = []
     for k in range(int(level.max()) + 1):

@@ -144,7 +144,10 @@ def _layer_words(layer: Layer, name: str) -> str:
 
 
 def _layer_lines(layer: LayerFindings) -> list[str]:
-    maps = ", ".join(f"{n} {norm:.3g} / {radius:.3g}" for n, (norm, radius) in layer.maps.items())
+    maps = ", ".join(
+        f"{name} {norm:.3g}" + ("" if math.isnan(radius) else f" / {radius:.3g}")
+        for name, (norm, radius) in layer.maps.items()
+    )
     lines = [
         f"  {layer.name} ({layer.kind}, {layer.hidden} units)",
         f"    recurrent maps, norm / radius: {maps}",
