@@ -139,6 +139,11 @@ def diagnose(
                 f"--fail-if {fail_if}: the gradient is followed over {steps} steps only, within "
                 "which no horizon is reached; give longer sequences."
             )
+        if what != "horizon" and found.need < need:
+            raise Failed(
+                f"--fail-if {fail_if}: no loss has more than {found.need} steps before it, and "
+                f"{what} is asked for at lag {need}; give longer sequences."
+            )
         if not value >= limit:
             raise Failed(f"--fail-if {fail_if}: {what} is {value:.4g}.")
 

@@ -14,6 +14,7 @@ from gradflow.errors import UsageError
 from gradflow.studies.diagnosis.measures.spread import spread, told
 from gradflow.studies.diagnosis.remedies import remedies
 from gradflow.studies.diagnosis.telling.json import as_json
+from gradflow.studies.diagnosis.telling.numbers import power
 from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 12
@@ -314,7 +315,7 @@ def test_the_command_takes_sequences_targets_and_a_loss_at_every_step(file, tmp_
         main(["diagnose", str(file), *words, "--lose", "0.2"])
     assert done.value.code in (0, None)
     said = capsys.readouterr().out
-    assert "on 3 sequences of 20 steps that were in x.npy" in said
+    assert "on 3 sequences of 15 to 20 steps that were in x.npy" in said
     assert "cross-entropy of the head at every step" in said
     assert "(55 of 60 count)" in said
     assert "under 20 % from a window of" in said
@@ -421,3 +422,18 @@ def test_weights_without_measure_are_refused_before_they_take_memory():
     layer = replace(network.layers[0], params=big)
     found = gf.diagnose(replace(network, layers=(layer,)), need=3)
     assert "too small to be multiplied out" in found.left_out["product"]
+
+
+def test_what_was_asked_and_is_not_told_is_said(tmp_path):
+    network = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0)
+    x = np.random.default_rng(0).standard_normal((3, 12, 2))
+    found = gf.diagnose(network, x, need=40, lengths=[12, 7, 5])
+    assert found.need == 12
+    assert "no loss has more than 12 steps before it" in found.left_out["lag 40"]
+    assert "3 sequences of 5 to 12 steps" in found.verdict
+    assert "lag 40" not in gf.diagnose(network, x, need=12).left_out
+
+
+def test_a_power_beyond_all_use_stays_short():
+    assert power(-9.0e299) == "10^(-9e+299)"
+    assert power(-5.0) == "10^-5.0"

@@ -168,17 +168,11 @@ def _check_stack(reading: Reading, layers: list[Layer]) -> None:
             for layer in own:
                 if layer.level == level:
                     where = reading.where(name or f"weight_ih_l{level}")
-                    require(
-                        level == below + 1,
-                        where,
-                        f"has a layer l{level} above l{below} and none between",
-                    )
-                    require(
-                        layer.inputs == given,
-                        where,
-                        f"layer l{level} reads {layer.inputs} entries and the layer below gives "
-                        f"{given}",
-                    )
+                    gap = f"has a layer l{level} above l{below} and none between"
+                    require(level == below + 1, where, gap)
+                    reads = f"layer l{level} reads {layer.inputs} entries"
+                    gives = f"and the layer below gives {given}"
+                    require(layer.inputs == given, where, f"{reads} {gives}")
 
 
 def _layer(reading: Reading, group: _Group) -> Layer:
@@ -212,12 +206,8 @@ def _layer(reading: Reading, group: _Group) -> Layer:
     inputs, recurrent = weight("weight_ih"), weight("weight_hh")
     where = reading.where(names.get("weight_hh", next(iter(names.values()))))
     require(inputs.ndim == recurrent.ndim == 2, where, "is no matrix")
-    empty = "weight_ih" if 0 in inputs.shape else "weight_hh"
-    require(
-        0 not in inputs.shape and 0 not in recurrent.shape,
-        reading.where(names.get(empty, empty)),
-        "has no entry",
-    )
+    for kind, matrix in (("weight_ih", inputs), ("weight_hh", recurrent)):
+        require(0 not in matrix.shape, reading.where(names.get(kind, kind)), "has no entry")
     projection = weight("weight_hr") if any(n.startswith("weight_hr") for n in names) else None
     hidden = recurrent.shape[1] if projection is None else projection.shape[-1]
     rows = recurrent.shape[0]

@@ -114,7 +114,7 @@ def diagnose(
     """
     need = whole_number(need, "diagnose: need", 1, 10**6)
     seed = whole_number(seed, "diagnose: seed", 0)
-    lose = real_number(lose, "diagnose: lose", 0.0, above=True)
+    lose = real_number(lose, "diagnose: lose", 0.0, 1.0, above=True)
     function(progress, "diagnose: progress")
     if not isinstance(network, Network):
         network = read(network, **facts)
@@ -132,17 +132,21 @@ def diagnose(
         vocabulary=vocabulary,
         seed=seed,
     )
-    need = min(need, int(subjects[0].losses.last.max()))
     found = [_one(subject, need, lose, seed, progress) for subject in subjects]
     return found[0] if len(found) == 1 else together(network, found)
 
 
-def _one(subject: Subject, need: int, lose: float, seed: int, progress: Progress) -> Diagnosis:
+def _one(subject: Subject, asked: int, lose: float, seed: int, progress: Progress) -> Diagnosis:
     """Diagnose one subject."""
-    need = min(need, int(subject.losses.last.max()))
+    need = min(asked, int(subject.losses.last.max()))
     progress(STAGES[1])
     reach = reach_of(subject, need)
     left_out: dict[str, str] = dict(reach.reasons)
+    if need < asked:
+        left_out[f"lag {asked}"] = (
+            f"no loss has more than {need} steps before it, so lag {need} is told; "
+            "give longer sequences"
+        )
     growth = growth_of(subject, reach.gradient, _WIDEST)
     progress(STAGES[2])
     layers = _layers(subject, reach)

@@ -87,7 +87,9 @@ def scaled(matrix: Floats, error: float, exponent: int = 0) -> Node:
     """Return a node whose largest entry lies in [1/2, 1), or a matrix of zeros."""
     largest = float(np.abs(matrix).max(initial=0.0))
     shift = int(np.frexp(largest)[1]) if largest > 0 else 0
-    return Node(np.ldexp(matrix, -shift), float(np.ldexp(error, -shift)) + TINY, exponent + shift)
+    with np.errstate(over="ignore"):  # an error without end is what it is then
+        error = float(np.ldexp(error, -shift))
+    return Node(np.ldexp(matrix, -shift), error + TINY, exponent + shift)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,8 @@ def band_of(subject: Subject, need: int) -> tuple[Band | None, str]:
         low, high = certify(run).window(run.steps, run.steps - need)
     except GradflowError as error:
         return None, str(error)
+    if math.isinf(high):
+        return None, "it has no upper end in float64"
     return (low / math.log(10), high / math.log(10)), ""
 
 

@@ -92,13 +92,13 @@ def windows_of(
     if values.ndim == 2:
         aim = _cut_alike(aim, len(values), steps)
         values = _cut(values, steps)
-    count, long = values.shape[:2]
+    ends = _checked_lengths(lengths, *values.shape[:2])
     return Windows(
         values=values,
-        lengths=_checked_lengths(lengths, count, long),
+        lengths=ends,
         targets=aim,
         following=None,
-        words=f"{_count(values)} that were {words}",
+        words=f"{_count(ends)} that were {words}",
     )
 
 
@@ -114,9 +114,11 @@ def _symbols(network: Network) -> bool:
     return network.embedding is not None
 
 
-def _count(windows: NDArray[Any]) -> str:
-    count, steps = windows.shape[:2]
-    return f"{count} sequence{'s' * (count != 1)} of {steps} steps"
+def _count(lengths: NDArray[np.int64]) -> str:
+    """Return how many sequences there are, and of how many steps."""
+    count, least, most = len(lengths), int(lengths.min()), int(lengths.max())
+    steps = f"{most} step{'s' * (most != 1)}" if least == most else f"{least} to {most} steps"
+    return f"{count} sequence{'s' * (count != 1)} of {steps}"
 
 
 def _cut(values: NDArray[Any], steps: int) -> NDArray[Any]:
@@ -210,14 +212,14 @@ def _tokens(
             lengths=ends,
             targets=aim,
             following=None,
-            words=f"{_count(windows)}, {words}",
+            words=f"{_count(ends)}, {words}",
         )
     return Windows(
         values=table[windows[:, :-1]],
         lengths=ends,
         targets=None,
         following=windows[:, 1:].astype(np.int64),
-        words=f"{_count(windows[:, 1:])}, {words}",
+        words=f"{_count(ends)}, {words}",
     )
 
 

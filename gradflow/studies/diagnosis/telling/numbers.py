@@ -23,6 +23,8 @@ def power(log10: float) -> str:
     """Return 10 to that power, in figures where they are short."""
     if log10 == -math.inf:
         return "0"
+    if abs(log10) > 1e6:
+        return f"10^({log10:.3g})"
     return f"{10**log10:.2g}" if -3 <= log10 <= 3 else f"10^{log10:.1f}"
 
 
