@@ -94,7 +94,6 @@ def main(out, quick=False, **look):
         plot_heat(ax, heat, zero=0.0, limits=(-size, size), **names)
         ax.plot(biases, lines["tied"], "o-", color=INK, mfc="white", label="theory, tied")
         ax.plot(biases, lines["fresh"], "--", color=INK, label="theory, fresh")
-        ax.set(xlim=biases[[0, -1]], ylim=gains[[0, -1]])
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return sheet.publish(
             answer=(

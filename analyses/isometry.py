@@ -82,8 +82,13 @@ def main(out, quick=False, **look):
             for word, e in measured.items()
         ]
         dashed = [
-            Series(label="", x=ranks[line > LOWEST], y=line[line > LOWEST], kind="theory")
-            for line in lines.values()
+            Series(
+                label="theory" if word == "Gaussian" else "",
+                x=ranks[line > LOWEST],
+                y=line[line > LOWEST],
+                kind="theory",
+            )
+            for word, line in lines.items()
         ]
         names = {"x": "rank fraction $x$", "y": "exponent (nats a step)"}
         plot_series(sheet.ax, [*curves, *dashed], **names)
