@@ -378,3 +378,10 @@ def test_theory_tells_both_settings_and_what_follows(capsys):
     code, line = refused(["theory", "lstm", "--init", "chrono:20"], capsys)
     assert code == 2
     assert "chrono ties b_i to b_f" in line
+
+
+def test_a_wrong_number_of_steps_is_told_by_the_command_that_was_asked(capsys):
+    assert ask(["run", "gru", "--steps", "0"]) == 2
+    assert "run: steps is 0" in capsys.readouterr().err
+    assert ask(["run", "gru", "--hidden", "-1"]) == 2
+    assert "run: hidden is -1" in capsys.readouterr().err

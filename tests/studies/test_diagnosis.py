@@ -14,7 +14,7 @@ from gradflow.errors import UsageError
 from gradflow.studies.diagnosis.measures.spread import spread, told
 from gradflow.studies.diagnosis.remedies import remedies
 from gradflow.studies.diagnosis.telling.json import as_json
-from gradflow.studies.diagnosis.telling.numbers import power
+from gradflow.studies.diagnosis.telling.numbers import power, within
 from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 12
@@ -437,3 +437,8 @@ def test_what_was_asked_and_is_not_told_is_said(tmp_path):
 def test_a_power_beyond_all_use_stays_short():
     assert power(-9.0e299) == "10^(-9e+299)"
     assert power(-5.0) == "10^-5.0"
+
+
+def test_one_step_is_no_steps():
+    assert [within(1)(math.inf), within(9)(1.0)] == ["not within 1 step", "1 step"]
+    assert [within(9)(math.inf), within(9)(2.0)] == ["not within 9 steps", "2 steps"]

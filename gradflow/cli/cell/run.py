@@ -46,8 +46,11 @@ def run(
 
     if out is not None and out.suffix != ".npz":
         raise UsageError(f"run: out is {str(out)!r}; states are written as .npz.")
+    from gradflow.arrays import whole_number
     from gradflow.cells import get
 
+    steps, seed = whole_number(steps, "run: steps", 1), whole_number(seed, "run: seed", 0)
+    hidden = None if hidden is None else whole_number(hidden, "run: hidden", 1)
     ran = set_up(
         get(cell), hidden=hidden, steps=steps, input=input, init=read_choices(init), seed=seed
     )

@@ -14,9 +14,13 @@ def within(steps: int) -> Callable[[float], str]:
     """Return a writer of lags, of which infinity was not reached in so many steps."""
 
     def written(value: float) -> str:
-        return f"{value:.0f} steps" if math.isfinite(value) else f"not within {steps} steps"
+        return _steps(value) if math.isfinite(value) else f"not within {_steps(steps)}"
 
     return written
+
+
+def _steps(count: float) -> str:
+    return f"{count:.0f} step{'s' * (round(count) != 1)}"
 
 
 def power(log10: float) -> str:
