@@ -262,6 +262,8 @@ def bare():
 # a right call takes half a second or more, and many wrong values are right for some argument
 LONG = {"gf.report", "studies.study", "gf.prove", "gf.fixed_points", "gf.continue_fixed_points"}
 LONG |= {"proofs.attack", "proofs.carousel_invariant", "proofs.after_upper", "reporting.draw_svg"}
+NEEDS = {"gf.to_jax": "jax", "gf.to_torch": "torch", "networks.to_torch": "torch"}
+NEEDS |= {"training.train": "torch"}
 LONG |= {"gf.diagnose", "gf.to_torch", "reporting.page", "proofs.verify", "training.train"}
 
 
@@ -279,6 +281,8 @@ def test_wrong_arguments_are_refused_in_a_sentence_that_names_them(name, valid):
     }
     assert not missing, f"{name} takes {missing} too: give them in tests/oracles/calls.py"
     names, call = spread_out(name, function, given)
+    if library := NEEDS.get(name):
+        pytest.importorskip(library)
     finished(call(given))
     bad = []
     for argument in names:

@@ -13,6 +13,7 @@ import ast
 import re
 import textwrap
 from dataclasses import dataclass
+from threading import Lock
 
 import sympy as sp
 
@@ -32,6 +33,9 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _DEEPEST = 100
 """Nesting that SymPy differentiates well within Python's recursion limit."""
+
+# CPython 3.11 counts the depth of trees for all threads together, and fails where two are made.
+_PARSING = Lock()
 
 
 class row(sp.Function):
@@ -171,7 +175,8 @@ def shorten(text: str) -> str:
 
 def _parse(source: str, mode: str, place: str, advice: str) -> ast.AST:
     try:
-        return ast.parse(source, mode=mode)
+        with _PARSING:
+            return ast.parse(source, mode=mode)
     except SyntaxError as error:
         shown = (error.text or "").strip() or source.strip()
         line = f", line {error.lineno}" if error.lineno and mode == "exec" else ""
