@@ -21,6 +21,7 @@ CELLS = ("rnn", "irnn", "lstm", "gru", "clockwork", "scrn")
 TOLERANCE = 0.01
 
 
+@np.errstate(divide="ignore")  # a contribution may be exactly zero
 def components(name, text, hidden, readout):
     """Log norms of C_l (lags,), those of what truncation leaves out, |sum C_l - total|/|total|."""
     cell = gf.cells.get(name)
