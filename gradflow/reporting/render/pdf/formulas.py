@@ -18,7 +18,7 @@ Tree = ElementTree.Element
 
 _FENCES = set("()[]{}|‖⌊⌋⌈⌉⟨⟩")
 # Signs that Typst would read as its own.
-_OWN = set("()[]{}|,;/\\^_&#\"$'@`~*<>=+-!.:")
+_OWN = set("()[]{}|,;/\\^_&#\"$'@`~*!.:")
 _INVISIBLE = {"\u2061", "\u2062", "\u2063", "\u2064"}
 _BRACES = {"⏟": "underbrace", "⏞": "overbrace"}
 
@@ -78,16 +78,12 @@ def _operator(tree: Tree) -> str:
         return ""
     if len(text) > 1:
         return f"op({string(text)})"
-    if tree.get("stretchy") == "false" or text not in _FENCES:
-        return _sign(text)
     return _sign(text)
 
 
 def _sign(text: str) -> str:
     if text == "−":
         return "-"
-    if text in ("=", "+", "-", "<", ">", "!", "*", ":", "."):
-        return text if text not in ("*", ":", ".", "!") else f"\\{text}"
     return f"\\{text}" if text in _OWN else text
 
 
