@@ -8,13 +8,12 @@ from html import escape
 
 from gradflow.reporting.drawing.scene import PATHS, TONES, Area, Dot, Label, Line, Point, Scene
 
-__all__ = ["path_colours", "scene_svg", "standing_alone"]
+__all__ = ["COLOURS", "path_colours", "scene_svg", "standing_alone"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _XMLNS = ' xmlns="http://www.w3.org/2000/svg"'
 
-# The light palette of the page, for a drawing that stands in a file of its own.
-_COLOURS = {
+COLOURS = {
     "subject": "#0072b2",
     "reference": "#6d6c66",
     "quiet": "#5d5c57",
@@ -32,11 +31,12 @@ _COLOURS = {
     "path-7": "#b8a800",
     "path-8": "#8c8c86",
 }
+"""The light palette of the page by tone, for a drawing where there is no style sheet."""
 
 
 def path_colours() -> list[str]:
     """Return the colours of the paths in order, where there is no style sheet."""
-    return [_COLOURS[f"path-{number}"] for number in range(1, PATHS + 1)]
+    return [COLOURS[f"path-{number}"] for number in range(1, PATHS + 1)]
 
 
 def scene_svg(scene: Scene, kind: str, title: str) -> str:
@@ -55,7 +55,7 @@ def standing_alone(scene: Scene, title: str) -> str:
 def _style() -> str:
     rules = ["text { font: 13px Arial, 'Liberation Sans', sans-serif; }"]
     for tone in TONES:
-        colour = _COLOURS[tone]
+        colour = COLOURS[tone]
         rules.append(
             f".f-{tone}, .t-{tone} {{ fill: {colour}; }} .s-{tone} {{ stroke: {colour}; }}"
         )

@@ -5,27 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradflow.reporting.drawing.scene import TONES, Area, Dot, Label, Line, Mark, Point, Scene
+from gradflow.reporting.render.scene_svg import COLOURS
 
 __all__ = ["colours", "scene_tikz"]
 
-_COLOURS = {
-    "subject": "0072B2",
-    "reference": "6D6C66",
-    "quiet": "5D5C57",
-    "grid": "E9E7E0",
-    "axis": "6D6C66",
-    "ink": "1C1C1A",
-    "good": "00704F",
-    "bad": "AB3F00",
-    "path-1": "0072B2",
-    "path-2": "E69F00",
-    "path-3": "009E73",
-    "path-4": "CC79A7",
-    "path-5": "D55E00",
-    "path-6": "56B4E9",
-    "path-7": "B8A800",
-    "path-8": "8C8C86",
-}
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 _SIGNS = {
     "−": "$-$",
@@ -41,7 +24,10 @@ _SIGNS = {
 
 def colours() -> str:
     """Return the definitions of the tones, for the preamble."""
-    return "".join(f"\\definecolor{{gf-{tone}}}{{HTML}}{{{_COLOURS[tone]}}}\n" for tone in TONES)
+    return "".join(
+        f"\\definecolor{{gf-{tone}}}{{HTML}}{{{COLOURS[tone].lstrip('#').upper()}}}\n"
+        for tone in TONES
+    )
 
 
 def scene_tikz(scene: Scene, width: str) -> str:
