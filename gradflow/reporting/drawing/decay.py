@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _LN10 = math.log(10)
 _LEVEL = math.log10(TOLERANCE)
 _DEEPEST = -8
-_MOST_TICKS = 6
+_MOST_TICKS, _MOST_TICKS_OF_PANEL = 6, 5
 # Pixels that a name along the axis takes.
 _APART = 70
 # Letters of a name for which there is room at the right.
@@ -36,7 +36,7 @@ def draw_decay(
     low, high = found.band()
     lags = range(found.steps + 1)
     band = frame.band(lags, low / _LN10, high / _LN10)
-    marks.append(Area(points=band, tone="subject", share=0.18, name="band"))
+    marks.append(Area(points=band, tone="subject", share=0.18))
     ends: list[tuple[str, float]] = []
     leaving: list[tuple[str, float]] = []
     for name, other in beside.items():
@@ -47,10 +47,7 @@ def draw_decay(
         ]
         _place(name, curve, frame, ends, leaving)
     middle = found.curve() / _LN10
-    marks += [
-        Line(points=piece, tone="subject", width=2.4, name="line")
-        for piece in frame.curve(lags, middle)
-    ]
+    marks += [Line(points=piece, tone="subject", width=2.4) for piece in frame.curve(lags, middle)]
     _place(found.name, middle, frame, ends, leaving)
     marks += _threshold(frame)
     marks += _interval(frame, horizon, found.steps, narrow)
@@ -78,19 +75,24 @@ def decay_frame(found: Decays, *, beside: bool, narrow: bool) -> Frame:
 
 
 def _axes(frame: Frame, steps: int, narrow: bool) -> list[Mark]:
-    marks: list[Mark] = []
-    low, high = frame.y
-    every = max(1, math.ceil((high - low) / _MOST_TICKS / 2) * 2)
-    for power in range(math.ceil(low), math.floor(high) + 1):
-        if power % every == 0 and power != _LEVEL:
-            marks += frame.grid(power, "1") if power == 0 else frame.grid(power, "10", power)
-    marks += frame.grid(_LEVEL, "1 %")
+    marks = _powers(frame, _MOST_TICKS)
     marks += frame.ticks_across(
         round_steps(0, steps, 4 if narrow else 8), "steps back from the loss"
     )
     above = (6.0, 14.0)
     marks.append(Label(at=above, text="gradient left, relative to the last step", tone="quiet"))
     return marks
+
+
+def _powers(frame: Frame, most: int) -> list[Mark]:
+    """Return the grid: about ``most`` powers of ten, all even, and 1 %."""
+    marks: list[Mark] = []
+    low, high = frame.y
+    every = max(2, math.ceil((high - low) / most / 2) * 2)
+    for power in range(math.ceil(low), math.floor(high) + 1):
+        if power % every == 0 and power != _LEVEL:
+            marks += frame.grid(power, "1") if power == 0 else frame.grid(power, "10", power)
+    return marks + frame.grid(_LEVEL, "1 %")
 
 
 def _threshold(frame: Frame) -> list[Mark]:
@@ -185,12 +187,7 @@ def draw_panel(found: Decays, y: tuple[float, float]) -> Scene:
     frame = Frame(
         width=250, height=190, x=(0, found.steps), y=y, left=42, right=10, top=8, bottom=24
     )
-    marks: list[Mark] = []
-    every = max(2, math.ceil((y[1] - y[0]) / 5 / 2) * 2)
-    for power in range(math.ceil(y[0]), math.floor(y[1]) + 1):
-        if power % every == 0 and power != _LEVEL:
-            marks += frame.grid(power, "1") if power == 0 else frame.grid(power, "10", power)
-    marks += frame.grid(_LEVEL, "1 %")
+    marks = _powers(frame, _MOST_TICKS_OF_PANEL)
     base = frame.height - frame.bottom
     for value in (0, found.steps):
         anchor: Anchor = "end" if value else "start"

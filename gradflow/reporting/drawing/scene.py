@@ -51,7 +51,7 @@ Anchor = Literal["start", "middle", "end"]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line through points, ``width`` pixels wide; ``name`` is for what moves it."""
+    """A line through points, ``width`` pixels wide; ``name`` says what it stands for."""
 
     points: tuple[Point, ...]
     tone: str
@@ -67,7 +67,6 @@ class Area:
     points: tuple[Point, ...]
     tone: str
     share: float = 1.0
-    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +90,6 @@ class Label:
     anchor: Anchor = "start"
     power: int | None = None
     bold: bool = False
-    size: float = 13.0
     name: str = ""
 
 
