@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from gradflow.prose import plain_text
 from gradflow.reporting.document.blocks import Answer, Block, Judged
 from gradflow.reporting.document.cards import Tone
@@ -116,17 +114,16 @@ def _remedy(study: Study) -> str:
     found = study.seeds.decays
     best, words = study.verdict.reached, ""
     for name, other in study.changes.items():
-        reached = int((other.horizons() > study.need).sum())
+        reached = other.reached(study.need)
         if reached > best:
             best, words = reached, name
     if not words:
         return ""
-    grown = float(study.changes[words].band()[1][-1])
-    warning = (
-        f", though a tenth of them then grow {power_of_ten(grown)}-fold or more"
-        if grown > math.log(10)
-        else ""
-    )
+    other = study.changes[words]
+    warning = ""
+    if other.grows:
+        grown = power_of_ten(float(other.band()[1][-1]))
+        warning = f", though a tenth of them then grow {grown}-fold or more"
     return f"With {words}, {best} of {runs_of(found)} reach {study.need} steps{warning}."
 
 

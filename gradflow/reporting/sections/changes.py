@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from gradflow.reporting.document.blocks import Block, Details, Table
 from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
@@ -22,7 +20,7 @@ def _blocks(study: Study) -> list[Block]:
         return []
     rows = [_row(study, "as it is", found)]
     rows += [_row(study, name, other) for name, other in study.changes.items()]
-    best = max(study.changes.values(), key=lambda other: _reached(other, study.need))
+    best = max(study.changes.values(), key=lambda other: other.reached(study.need))
     header = [
         "Initial weights",
         "Horizon, steps",
@@ -36,25 +34,21 @@ def _blocks(study: Study) -> list[Block]:
         "before training; whether the network then learns is not computed. The names are those of "
         "--init."
     )
-    answer = f"{best.name}: {_reached(best, study.need)} of {best.runs} runs reach {study.need}"
+    answer = f"{best.name}: {best.reached(study.need)} of {best.runs} runs reach {study.need}"
     table = Table(header, rows, note=note)
     return [Details("What would change it", [table], answer, open=True)]
-
-
-def _reached(found: Decays, need: int) -> int:
-    return int((found.horizons() > need).sum())
 
 
 def _row(study: Study, name: str, found: Decays) -> list[str]:
     numbers = decay_numbers(found, study.need)
     horizon, left = numbers["horizon"], float(quantile(found.at(study.need).ravel(), 0.5))
     high = float(found.band()[1][-1])
-    grown = " (grows: clip)" if high > math.log(10) else ""
+    grown = " (grows: clip)" if found.grows else ""
     return [
         name,
         value_of(horizon),
         ranged(horizon),
-        f"{_reached(found, study.need)} of {found.runs}",
+        f"{found.reached(study.need)} of {found.runs}",
         power_of_ten(left),
         f"{power_of_ten(high)}{grown}",
     ]

@@ -14,9 +14,12 @@ from gradflow.studies.headline import TOLERANCE
 from gradflow.studies.seeds.quantiles import HIGH, LOW, quantile
 from gradflow.studies.setup import Setup
 
-__all__ = ["Decays", "decays"]
+__all__ = ["GROWN", "Decays", "decays"]
 
 Floats = NDArray[np.float64]
+
+GROWN = math.log(10)
+"""A gradient that grows tenfold explodes; in every tenth run it is worth a word."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,6 +67,15 @@ class Decays:
     def band(self) -> tuple[Floats, Floats]:
         """Return the two curves between which eight runs of ten lie at each lag."""
         return self.curve(LOW), self.curve(HIGH)
+
+    def reached(self, need: int) -> int:
+        """Return the number of runs whose horizon lies beyond a lag."""
+        return int((self.horizons() > need).sum())
+
+    @property
+    def grows(self) -> bool:
+        """Whether a tenth of the runs grow more than tenfold over all steps, and so explode."""
+        return bool(self.curve(HIGH)[-1] > GROWN)
 
     def at(self, lag: int) -> Floats:
         """(seeds, windows) natural log of what is left at a lag."""

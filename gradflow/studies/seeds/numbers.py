@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.spectra.decay.reading import asymptote, half_life
 from gradflow.studies.headline import Number
-from gradflow.studies.seeds.decays import Decays
+from gradflow.studies.seeds.decays import GROWN, Decays
 from gradflow.studies.seeds.quantiles import HIGH, middle_80, quantile
 from gradflow.studies.seeds.seeds import Seeds
 
@@ -19,8 +19,6 @@ __all__ = ["Verdict", "decay_numbers", "of_runs", "of_seeds", "seed_numbers", "v
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
-# A gradient that grows tenfold explodes; in every tenth run it is worth a word.
-_GROWN = math.log(10)
 _FEW = 0.1
 
 
@@ -230,17 +228,16 @@ class Verdict:
 
 def verdict(found: Seeds) -> Verdict:
     """Judge a cell by the lag needed: the median run, nine runs of ten, and the directions kept."""
-    horizons = found.decays.horizons()
-    reached = int((horizons > found.need).sum())
+    reached = found.decays.reached(found.need)
     end = found.decays.curve()[-1]
     word: Word
-    if quantile(horizons.ravel(), 0.5) <= 1 and np.isneginf(end):
+    if quantile(found.decays.horizons().ravel(), 0.5) <= 1 and np.isneginf(end):
         word = "Nothing arrives"
-    elif end > _GROWN:
+    elif end > GROWN:
         word = "Grows"
     elif 2 * reached <= found.decays.runs and reached < found.decays.runs:
         word = "Not enough"
-    elif reached < HIGH * found.decays.runs or _few(found) or found.decays.curve(HIGH)[-1] > _GROWN:
+    elif reached < HIGH * found.decays.runs or _few(found) or found.decays.grows:
         word = "Depends"
     else:
         word = "Enough"
