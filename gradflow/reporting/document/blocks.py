@@ -247,6 +247,11 @@ class Report:
                     )
                 seen.add(block.label)
 
+    def made_by(self) -> Table:
+        """Return the provenance as a table, in which no dollar begins a formula."""
+        rows = [[name, value.replace("$", r"\$")] for name, value in self.provenance.items()]
+        return Table(["What", "Value"], rows)
+
     def __repr__(self) -> str:
         """Return one line with the title and the number of blocks."""
         return f"Report({self.title!r}, {len(self.blocks)} blocks)"

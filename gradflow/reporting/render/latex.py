@@ -89,10 +89,9 @@ def document(body: str, title: str = "", drawn: bool = False) -> str:
 
 def render_latex(report: Report) -> str:
     """Return the report as a document of its own."""
-    body = [*(part for block in report.blocks for part in _parts(block, 1))]
+    body = [part for block in report.blocks for part in _parts(block, 1)]
     if report.provenance:
-        rows = [[name, value.replace("$", r"\$")] for name, value in report.provenance.items()]
-        body += [_heading("What made this", 1), _table(Table(["What", "Value"], rows))]
+        body += [_heading("What made this", 1), _table(report.made_by())]
     return document("\n\n".join(body), unicode_latex(report.title), drawn=True)
 
 

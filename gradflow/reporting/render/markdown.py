@@ -57,8 +57,7 @@ def render_markdown(report: Report, stem: str) -> dict[str, str]:
     for block in report.blocks:
         parts += write.parts(block, 2)
     if report.provenance:
-        rows = [[name, value.replace("$", r"\$")] for name, value in report.provenance.items()]
-        parts += ["## What made this", write.table(Table(["What", "Value"], rows))]
+        parts += ["## What made this", write.table(report.made_by())]
     return {f"{stem}.md": "\n\n".join(parts) + "\n", **drawn}
 
 

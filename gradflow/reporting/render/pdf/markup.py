@@ -50,8 +50,7 @@ def typst_source(report: Report) -> str:
         parts.append(_prose(report.subtitle))
     parts += [part for block in report.blocks for part in _parts(block, 2)]
     if report.provenance:
-        rows = [[name, value.replace("$", r"\$")] for name, value in report.provenance.items()]
-        parts += ["#heading(level: 2)[What made this]", _table(Table(["What", "Value"], rows))]
+        parts += ["#heading(level: 2)[What made this]", _table(report.made_by())]
     title = f"#set document(title: {string(report.title)}, date: none)\n"
     return f"{title}{_START}{colours}\n" + "\n\n".join(parts) + "\n"
 
