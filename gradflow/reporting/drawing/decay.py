@@ -14,7 +14,7 @@ from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mar
 from gradflow.studies.headline import TOLERANCE, Number
 from gradflow.studies.seeds.decays import Decays
 
-__all__ = ["decay_frame", "draw_decay", "draw_panel", "panel_range"]
+__all__ = ["decay_frame", "decay_series", "draw_decay", "draw_panel", "panel_range"]
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
@@ -173,6 +173,13 @@ def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) 
         bold=mine,
         anchor="start" if start else "end",
     )
+
+
+def decay_series(found: Decays) -> dict[str, list[float]]:
+    """Return what is drawn of a decay in numbers, median and band at each lag, as powers of ten."""
+    low, high = found.band()
+    curves = {"median": found.curve(), "low": low, "high": high}
+    return {f"log10_{name}": (curve / _LN10).tolist() for name, curve in curves.items()}
 
 
 def panel_range(several: Sequence[Decays]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,9 +11,9 @@ from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
 from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
-from gradflow.reporting.drawing.decay import draw_decay
+from gradflow.reporting.drawing.decay import decay_series, draw_decay
 from gradflow.studies.one_cell import Study
-from gradflow.studies.seeds.decays import Decays
+from gradflow.studies.seeds.quantiles import quantile
 
 __all__ = ["SECTION"]
 
@@ -28,10 +29,9 @@ def _blocks(study: Study) -> list[Block]:
 
 def _drawing(study: Study) -> Drawing:
     found, horizon = study.seeds.decays, study.headline()["horizon"]
-    named = _named(found, called(study.setup.cell))
-    beside = {called(name): _named(other, called(name)) for name, other in study.references.items()}
+    named = replace(found, name=called(study.setup.cell))
+    beside = {called(name): other for name, other in study.references.items()}
     wide, narrow = (draw_decay(named, beside, horizon, narrow=n) for n in (False, True))
-    low, high = found.band()
     lines = (
         f"Line: median of {runs_of(found)}; band: where 80 % of them lie. "
         if (found.runs > 1)
@@ -53,20 +53,13 @@ def _drawing(study: Study) -> Drawing:
         ),
         series={
             "lag": list(range(found.steps + 1)),
-            "log10_median": _log10(found.curve()),
-            "log10_low": _log10(low),
-            "log10_high": _log10(high),
-            **{f"log10_{name}": _log10(o.curve()) for name, o in study.references.items()},
+            **decay_series(found),
+            **{
+                f"log10_{name}": (other.curve() / math.log(10)).tolist()
+                for name, other in study.references.items()
+            },
         },
     )
-
-
-def _named(found: Decays, name: str) -> Decays:
-    return Decays(name=name, seeds=found.seeds, drawn=found.drawn, log_relative=found.log_relative)
-
-
-def _log10(logs: np.ndarray) -> list[float]:
-    return [float(v) / math.log(10) for v in logs]
 
 
 def _title(study: Study) -> str:
@@ -86,6 +79,7 @@ def _by_lag(study: Study) -> Details:
     found = study.seeds.decays
     low, high = found.band()
     product = np.sort(study.seeds.product, axis=0)
+    median = quantile(product, 0.5)
     lags = sorted({*(n for n in _LAGS if n < found.steps), found.steps})
     middle = found.curve()
     rows = [
@@ -93,7 +87,7 @@ def _by_lag(study: Study) -> Details:
             str(lag),
             power_of_ten(float(middle[lag])),
             f"{power_of_ten(float(low[lag]))} to {power_of_ten(float(high[lag]))}",
-            power_of_ten(float(product[(len(product) - 1) // 2, lag])),
+            power_of_ten(float(median[lag])),
             f"{power_of_ten(float(product[0, lag]))} to {power_of_ten(float(product[-1, lag]))}",
         ]
         for lag in lags

@@ -13,6 +13,7 @@ from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, seeds_of
 from gradflow.reporting.drawing.shares import draw_shares, path_places
 from gradflow.studies.one_cell import Study
+from gradflow.studies.seeds.quantiles import quantile
 
 __all__ = ["SECTION"]
 
@@ -23,7 +24,7 @@ def _blocks(study: Study) -> list[Block]:
     if len(study.seeds.shares) > 1:
         blocks += [_drawing(study), Paragraph(_ways(study))]
         first = next(iter(path_places(study.seeds.shares)))
-        answer = f"{_mean(study, first)} takes the path {first}"
+        answer = f"{100 * _mean(study, first):.0f} % takes the path {first}"
     if study.seeds.stays is not None:
         blocks.append(Paragraph(_stays(study)))
     numbers = study.headline()
@@ -35,13 +36,13 @@ def _blocks(study: Study) -> list[Block]:
     return [Details("Why", blocks, answer, open=True)] if blocks else []
 
 
-def _mean(study: Study, path: str) -> str:
-    return f"{100 * float(np.median(study.seeds.shares[path].mean(axis=-1))):.0f} %"
+def _mean(study: Study, path: str) -> float:
+    return float(np.median(study.seeds.shares[path].mean(axis=-1)))
 
 
 def _drawing(study: Study) -> Drawing:
     shares = study.seeds.shares
-    means = {path: float(np.median(s.mean(axis=-1))) for path, s in shares.items()}
+    means = {path: _mean(study, path) for path in shares}
     curves = {path: rows.mean(axis=0) for path, rows in shares.items()}
     wide, narrow = (draw_shares(curves, means, narrow=n) for n in (False, True))
     first = next(iter(path_places(shares)))
@@ -59,7 +60,10 @@ def _drawing(study: Study) -> Drawing:
 
 
 def _ways(study: Study) -> str:
-    means = [f"{_mean(study, path)} through {path}" for path in path_places(study.seeds.shares)]
+    means = [
+        f"{100 * _mean(study, path):.0f} % through {path}"
+        for path in path_places(study.seeds.shares)
+    ]
     return (
         "Each step Jacobian is a sum over the ways through the cell. Of what they carry, "
         f"{', '.join(means)}. The colours are those of the derivation."
@@ -69,7 +73,7 @@ def _ways(study: Study) -> str:
 def _stays(study: Study) -> str:
     assert study.seeds.stays is not None
     stays = np.sort(study.seeds.stays)
-    middle = float(stays[(len(stays) - 1) // 2])
+    middle = float(quantile(stays, 0.5))
     spread = (
         f" ({power_of_ten(float(stays[0]))} to {power_of_ten(float(stays[-1]))} over seeds)"
         if len(stays) > 1
