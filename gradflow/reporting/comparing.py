@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from gradflow.studies.comparison.claims import claims_about
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison, comparison
 from gradflow.studies.one_cell import SEEDS, Progress
 
-__all__ = ["ComparisonWritten", "compare", "lay_out_comparison"]
+__all__ = ["ComparisonWritten", "compare", "comparison_answer", "lay_out_comparison"]
 
 _TONES: dict[str, Tone] = {"SEEN": "good", "IN PART": "neutral", "NOT SEEN": "bad"}
 
@@ -54,7 +53,7 @@ class ComparisonWritten:
 def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Report:
     """Lay out the report of a comparison."""
     blocks: list[Block] = [
-        _answer(found),
+        comparison_answer(found),
         Details("Side by side", [_table(found), _all_numbers(found)], _span(found), open=True),
         Details("Decay, one scale", [_panels(found)], "median and 80 % of runs", open=True),
     ]
@@ -85,7 +84,8 @@ def _name(one: Compared) -> str:
     return called(one.cell) + one.name.removeprefix(one.cell.name)
 
 
-def _answer(found: Comparison) -> Answer:
+def comparison_answer(found: Comparison) -> Answer:
+    """Return the answer in one sentence, and of how many cells what is left is enough."""
     far = [one for one in found.cells if _median(one) > found.steps]
     last = found.cells[-1]
     first = found.cells[0]
@@ -169,20 +169,11 @@ def _table(found: Comparison) -> Table:
 
 def _all_numbers(found: Comparison) -> Details:
     numbers = {
-        f"{one.name}: {name}": number
+        f"{one.name}: {name}": replace(number, label=f"{one.name}: {number.label}")
         for one in found.cells
         for name, number in one.numbers().items()
     }
-    return Details("All numbers, cell by cell", [_titled(numbers)])
-
-
-def _titled(numbers: Mapping[str, Any]) -> Numbers:
-    return Numbers(
-        {
-            name: replace(number, label=f"{name.partition(':')[0]}: {number.label}")
-            for name, number in numbers.items()
-        }
-    )
+    return Details("All numbers, cell by cell", [Numbers(numbers)])
 
 
 def _panels(found: Comparison) -> Drawings:

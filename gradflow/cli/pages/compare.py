@@ -47,8 +47,7 @@ def compare(
     from gradflow.prose import plain_text
     from gradflow.provenance import command
     from gradflow.reporting.comparing import compare as write
-    from gradflow.reporting.comparing import lay_out_comparison
-    from gradflow.reporting.document.blocks import Answer
+    from gradflow.reporting.comparing import comparison_answer
     from gradflow.reporting.document.numbers import number_row
     from gradflow.reporting.render.data import number_data
     from gradflow.studies.comparison.claims import claims_about
@@ -90,9 +89,7 @@ def compare(
         )
         return
     console = output()
-    said = lay_out_comparison(found, {}).blocks[0]
-    assert isinstance(said, Answer)
-    console.print(plain(plain_text(said.text)), soft_wrap=True)
+    console.print(plain(plain_text(comparison_answer(found).text)), soft_wrap=True)
     rows = table("cell", "horizon", "spread", "left", "exponent", "directions kept")
     for one in found.cells:
         numbers = one.numbers()
