@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.files import write_atomically
 from gradflow.given import path, text
-from gradflow.provenance import versions
 from gradflow.reporting.document.blocks import Block, Details, Heading, Report
 from gradflow.reporting.document.numbers import number_row
-from gradflow.reporting.document.words import called, origin
-from gradflow.reporting.render.formats import format_of, rendered
+from gradflow.reporting.document.words import called, origin, seeds_from, tools
+from gradflow.reporting.render.formats import format_of, write_report
 from gradflow.reporting.sections import SECTIONS, all_numbers
 from gradflow.reporting.sections.answer import answer
 from gradflow.studies.headline import plain_numbers
@@ -146,12 +144,9 @@ def report(
         "Input": measured.setup.source,
         "Sizes": measured.setup.told_sizes(),
         "Initialization": chosen or "the cell's defaults",
-        "Seeds": f"{seed} to {seed + seeds - 1}" if seeds > 1 else str(seed),
+        "Seeds": seeds_from(seed, seeds),
         **({} if state is None else {"Initial state": "as given"}),
-        **{"Python" if name == "python" else name: value for name, value in versions().items()},
+        **tools(),
     }
-    laid_out = lay_out(measured, provenance)
-    files = rendered(laid_out, target, kind, call)
-    for place, content in files.items():
-        write_atomically(place, content)
+    write_report(lay_out(measured, provenance), target, kind, call)
     return Written(target, measured)

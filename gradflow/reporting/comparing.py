@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from gradflow.files import write_atomically
 from gradflow.given import path, text
-from gradflow.provenance import versions
 from gradflow.reporting.document.blocks import (
     Answer,
     Block,
@@ -26,9 +22,9 @@ from gradflow.reporting.document.blocks import (
 )
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import ranged, value_of
-from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
-from gradflow.reporting.drawing.decay import draw_panel, panel_range
-from gradflow.reporting.render.formats import format_of, rendered
+from gradflow.reporting.document.words import called, origin, runs_of, seeds_from, seeds_of, tools
+from gradflow.reporting.drawing.decay import decay_series, draw_panel, panel_range
+from gradflow.reporting.render.formats import format_of, write_report
 from gradflow.studies.comparison.claims import claims_about
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison, comparison
 from gradflow.studies.one_cell import SEEDS, Progress
@@ -181,17 +177,12 @@ def _panels(found: Comparison) -> Drawings:
     panels = []
     for one in found.cells:
         scene = draw_panel(one.seeds.decays, scale)
-        low, high = one.seeds.decays.band()
-        curves = {"median": one.seeds.decays.curve(), "low": low, "high": high}
         panels.append(
             Drawing(
                 wide=scene,
                 narrow=scene,
                 title=f"{_name(one)}: {_told(one)}",
-                series={
-                    f"log10_{name}": (np.asarray(curve) / np.log(10)).tolist()
-                    for name, curve in curves.items()
-                },
+                series=decay_series(one.seeds.decays),
             )
         )
     return Drawings(
@@ -262,10 +253,8 @@ def compare(
     call = f"gf.compare({names!r}, {target.name!r}, steps={steps}, seed={seed}, seeds={seeds})"
     provenance = {
         "Command": command or call,
-        "Seeds": f"{seed} to {seed + seeds - 1}" if seeds > 1 else str(seed),
-        **{"Python" if name == "python" else name: value for name, value in versions().items()},
+        "Seeds": seeds_from(seed, seeds),
+        **tools(),
     }
-    files = rendered(lay_out_comparison(found, provenance), target, kind, call)
-    for place, content in files.items():
-        write_atomically(place, content)
+    write_report(lay_out_comparison(found, provenance), target, kind, call)
     return ComparisonWritten(target, found)

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
+from gradflow.provenance import versions
 from gradflow.studies.one_cell import Study
 from gradflow.studies.seeds.decays import Decays
 
-__all__ = ["called", "origin", "runs_of", "seeds_of", "texts_of", "window_of"]
+__all__ = [
+    "called",
+    "origin",
+    "runs_of",
+    "seeds_from",
+    "seeds_of",
+    "texts_of",
+    "tools",
+    "window_of",
+]
 
 _ACRONYMS = {"lstm", "rnn", "irnn", "gru", "scrn"}
 
@@ -29,6 +39,16 @@ def origin(found: Decays) -> str:
 def seeds_of(found: Decays) -> str:
     """Return ``8 seeds``, or ``1 seed``."""
     return _counted(len(found.seeds), "seed")
+
+
+def seeds_from(first: int, count: int) -> str:
+    """Return ``0 to 7``, or ``0``."""
+    return f"{first} to {first + count - 1}" if count > 1 else str(first)
+
+
+def tools() -> dict[str, str]:
+    """Return the versions of what computed a report, by the names that people write."""
+    return {"Python" if name == "python" else name: value for name, value in versions().items()}
 
 
 def texts_of(study: Study) -> str:

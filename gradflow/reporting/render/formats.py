@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gradflow.errors import UsageError, shown
+from gradflow.files import write_atomically
 from gradflow.given import choice
 from gradflow.reporting.document.blocks import Report
 
-__all__ = ["FORMATS", "format_of", "rendered"]
+__all__ = ["FORMATS", "format_of", "rendered", "write_report"]
 
 Files = Mapping[str, str | bytes]
 
@@ -80,3 +81,9 @@ def rendered(report: Report, path: Path, format: str, call: str) -> dict[Path, s
     files = FORMATS[format](report, path.stem, call)
     (_, first), *beside = files.items()
     return {path: first, **{path.with_name(name): text for name, text in beside}}
+
+
+def write_report(report: Report, path: Path, format: str, call: str) -> None:
+    """Write a report and what it needs beside it, once all of it is rendered."""
+    for place, content in rendered(report, path, format, call).items():
+        write_atomically(place, content)
