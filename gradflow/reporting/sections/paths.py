@@ -37,7 +37,7 @@ def _blocks(study: Study) -> list[Block]:
 
 
 def _mean(study: Study, path: str) -> float:
-    return float(np.median(study.seeds.shares[path].mean(axis=-1)))
+    return float(quantile(study.seeds.shares[path].mean(axis=-1), 0.5))
 
 
 def _drawing(study: Study) -> Drawing:

@@ -72,18 +72,19 @@ class ParameterGradient:
     Parameters
     ----------
     total
-        Parameter to its gradient (..., *shape), all lags; of a parameter that changes at every step
-        ``*shape`` is (T, ...), the steps first, here and below. For one that float64 does not hold
-        ``total[name]`` raises ``PrecisionError``; the others, and the next two, are there.
+        Parameter to its gradient ``(..., *shape)``, all lags; of a parameter that changes at every
+        step ``*shape`` is (T, ...), the steps first, here and below. For one that float64 does not
+        hold ``total[name]`` raises ``PrecisionError``; the others, and the next two, are there.
     direction
-        Parameter to its gradient over its Frobenius norm, (..., *shape); zero for an exact zero.
+        Parameter to its gradient over its Frobenius norm, ``(..., *shape)``; zero for an exact
+        zero.
     log_total
         Parameter to the natural log (...) of the Frobenius norm of its gradient; ``-inf`` for an
         exact zero.
     lag
         (lags,) lags kept, 0 first.
     by_lag
-        Parameter to (..., lags, *shape): ``C_lag``, scaled by ``exp(-log_scale[lag])``, so that
+        Parameter to ``(..., lags, *shape)``: ``C_lag``, scaled by ``exp(-log_scale[lag])``, so that
         ``exp(log_scale[lag]) * by_lag[name][lag]`` is it in plain floats.
     log_scale
         (..., lags) natural log of the factor taken out, so that no contribution underflows.
