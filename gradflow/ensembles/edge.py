@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq
 
+from gradflow.ensembles.closed.equations import chains_of
 from gradflow.ensembles.fields import Floats
 from gradflow.ensembles.numeric import numeric, symbols_of
 from gradflow.ensembles.population import Population
@@ -135,7 +136,7 @@ class _Table:
 
 
 def _taken_apart(theory: MeanField, people: Population) -> _Parts:
-    table, laws = _Table(people), theory.laws.maps
+    table = _Table(people)
     step, parts = jacobian(theory.cell), theory.cell.states
     for a, b in itertools.product(parts, parts):
         for term in step[a, b].terms:
@@ -144,29 +145,17 @@ def _taken_apart(theory: MeanField, people: Population) -> _Parts:
                     f"{_WHERE}: cell {theory.cell.name!r} has a call that mixes units in its "
                     "Jacobian; the edge is known for random maps alone."
                 )
-            if any(m.kind in ("mean", "spread") for m in term.maps):
-                continue  # of rank one: no part of the bulk
-            for picked in itertools.product((False, True), repeat=len(term.maps)):
-                diagonals, names = [sp.sympify(term.diagonals[0])], []
-                rest = zip(picked, term.maps, term.diagonals[1:], strict=True)
-                for random, m, d in rest:
-                    if random:
-                        names.append(m.name)
-                        diagonals.append(sp.sympify(d))
-                    else:
-                        diagonals[-1] = diagonals[-1] * sp.Float(laws[m.name].shift) * d
-                if any(d == 0 for d in diagonals) or not all(laws[n].sigma for n in names):
-                    continue
+            for (first, *others), names in chains_of(theory.laws, term, {}):
                 if not names:
-                    table.put("own", a, b, diagonals[0])
+                    table.put("own", a, b, first)
                 else:
-                    k = table.chain(tuple(diagonals[1:]), tuple(names), b)
-                    table.put("left", a, k, diagonals[0])
+                    k = table.chain(tuple(others), names, b)
+                    table.put("left", a, k, first)
     place = {p: i for i, p in enumerate(parts)}
     sizes = {"own": (len(parts),) * 2, "inner": (len(table.maps),) * 2}
     sizes |= {"left": (len(parts), len(table.maps)), "right": (len(table.maps), len(parts))}
     arrays = {kind: np.zeros((_SIZE, *shape)) for kind, shape in sizes.items()}
     for (kind, row, column), value in table.entries.items():
         arrays[kind][:, place.get(row, row), place.get(column, column)] = value  # type: ignore[call-overload]
-    sigmas = np.array([laws[name].sigma for name in table.maps])
+    sigmas = np.array([theory.laws.maps[name].sigma for name in table.maps])
     return _Parts(**arrays, sigmas=sigmas, maps=tuple(table.maps))

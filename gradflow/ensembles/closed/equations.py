@@ -140,16 +140,19 @@ def _terms(
     for a, b in itertools.product(states, states):
         chains: list[Chain] = []
         for term in step[a.name, b.name].terms:
-            # a mean over units is of rank one: no part of the bulk
-            if any(m.slope is None and m.kind in ("mean", "spread") for m in term.maps):
-                continue
-            chains += _chosen(laws, term, env)
+            chains += chains_of(laws, term, env)
         found[a, b] = tuple(chains)
     return found
 
 
-def _chosen(laws: Laws, term: Term, env: Mapping[sp.Basic, sp.Expr]) -> list[Chain]:
-    """Return a term for each choice, map by map, of the multiple of the identity or the rest."""
+def chains_of(laws: Laws, term: Term, env: Mapping[sp.Basic, sp.Expr]) -> list[Chain]:
+    """Return a term for each choice, map by map, of the multiple of the identity or the rest.
+
+    Diagonals are written out by ``env``; a term that is no part of the bulk gives none.
+    """
+    # a mean over units is of rank one
+    if any(m.slope is None and m.kind in ("mean", "spread") for m in term.maps):
+        return []
     first, *others = [sp.sympify(d).xreplace(env) for d in term.diagonals]
     maps = term.maps
     chains = []

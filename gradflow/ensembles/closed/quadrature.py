@@ -41,11 +41,11 @@ def mean(
     count = len(names)
     if count > 3:
         raise NotClosedError(f"{count} dependent normal variables are in {expression}")
+    if count == 1 and has_kink(expression):
+        return _in_panels(expression, names[0], float(covariance[0, 0]), values)
     others = tuple(sorted(expression.free_symbols - set(names), key=str))
     function = numeric(expression, (*names, *others))
     given = [values[s] for s in others]
-    if count == 1 and has_kink(expression):
-        return _in_panels(expression, names[0], float(covariance[0, 0]), values)
     points, weights = _rule(_NODES[count], _REACH[count])
     root = _root(covariance)
     grids = np.meshgrid(*[points] * count, indexing="ij", sparse=True)

@@ -164,8 +164,8 @@ def parameter_gradient(
     _require(shapes, math.prod(batch), kept)
     by_lag = {name: np.zeros((math.prod(batch), kept, *shape)) for name, shape in shapes.items()}
     found = [
-        _one(single, rows, kept, {name: values[i] for name, values in by_lag.items()})
-        for i, (single, rows) in enumerate(trajectories(run, direct))
+        _one(single, direct[index], kept, {name: values[i] for name, values in by_lag.items()})
+        for i, (index, single) in enumerate(trajectories(run))
     ]
 
     lags_of = [np.stack([one.log_norm[n] for one in found]) for n in found[0].log_norm]
@@ -245,13 +245,10 @@ def _one(run: Linearised, direct: Floats, kept: int, by_lag: Mapping[str, Floats
     )
 
 
-def trajectories(run: Linearised, direct: Floats) -> Iterator[tuple[Linearised, Floats]]:
-    """Yield each trajectory of a run with its rows (T, d) of ``direct`` (..., T, d)."""
-    if not run.batch:
-        yield run, direct
-        return
+def trajectories(run: Linearised) -> Iterator[tuple[tuple[int, ...], Linearised]]:
+    """Yield each trajectory of a run behind its index along the batch axes."""
     for index in np.ndindex(*run.batch):
-        yield run.one(*index), direct[index]
+        yield index, run.one(*index) if run.batch else run
 
 
 def direct_gradients(run: Linearised, gradient: ArrayLike, where: str) -> Floats:

@@ -26,7 +26,7 @@ from gradflow.arrays import whole_number
 from gradflow.errors import UsageError
 from gradflow.given import flag, several
 from gradflow.spectra.beyond.refusal import require_seen
-from gradflow.spectra.decay.by_lag import direct_gradients
+from gradflow.spectra.decay.by_lag import direct_gradients, trajectories
 from gradflow.spectra.decay.sums import Covectors, covectors, parameter_sums, pulled, swept
 from gradflow.spectra.linearised import Linearised
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, Floats
@@ -120,7 +120,7 @@ def truncation(
     )
     rows = covectors(direct)
     arriving = swept(run, rows)
-    singles = [(index, run.one(*index) if run.batch else run) for index in np.ndindex(*run.batch)]
+    singles = list(trajectories(run))
     if sliding and (rows.exponent[..., :-1] == ZERO_EXPONENT).all():
         found = [_nested(single, arriving.at(index), given) for index, single in singles]
     else:
@@ -199,7 +199,7 @@ def _slid(run: Linearised, direct: Covectors, windows: set[int]) -> Iterator[tup
         rows = Covectors(rows.rows[..., 1:, :], rows.exponent[..., 1:])
         if lag in windows:
             started[lag] = _nothing(run)
-            _put(started[lag], slice(0, count - 1), rows, slice(None))
+            _put(started[lag], slice(0, count - 1), rows)
         if len(started) == together or (started and lag == max(windows)):
             stacked = Covectors(
                 *(np.stack(arrays) for arrays in zip(*started.values(), strict=True))
@@ -220,13 +220,13 @@ def _cut(
         rows = Covectors(arriving.rows[..., step, :], arriving.exponent[..., step])
         for back in range(window):
             rows = pulled(run, rows, step + 1 - back)
-            _put(lost, step - 1 - back, rows, slice(None))
+            _put(lost, step - 1 - back, rows)
         yield window, lost
 
 
-def _put(whole: Covectors, place: Any, part: Covectors, chosen: slice) -> None:
-    whole.rows[..., place, :] = part.rows[..., chosen, :]
-    whole.exponent[..., place] = part.exponent[..., chosen]
+def _put(whole: Covectors, place: Any, part: Covectors) -> None:
+    whole.rows[..., place, :] = part.rows
+    whole.exponent[..., place] = part.exponent
 
 
 def _nothing(run: Linearised) -> Covectors:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.spectra.numerics.logdomain import Floats, log_magnitude
+from gradflow.spectra.products.structure import live_coordinates
 
 # Longest product that is formed.
 LONGEST = 12
@@ -62,19 +63,12 @@ def singular_values_formed(steps: Floats, most: float) -> tuple[NDArray[np.bool_
     zero = logs == -np.inf
     exact = np.zeros(len(steps), dtype=bool)
     some = np.flatnonzero(good & zero.any(axis=1))
-    exact[some] = (~zero[some]).sum(axis=1) == _most_rank(steps[some])
+    ends = live_coordinates(steps[some])[:, [0, -1]]
+    most_rank = ends.sum(axis=2).min(axis=1)  # that their zeros alone allow
+    exact[some] = (~zero[some]).sum(axis=1) == most_rank
     error[zero & exact[:, None]] = 0.0
     sure = np.where(zero, exact[:, None], error <= most * np.maximum(1, np.abs(logs)))
     return good & sure.all(axis=1), logs, error
-
-
-def _most_rank(steps: Floats) -> NDArray[np.int64]:
-    """The most rank (n,) that products of steps (n, T, d, d) have by their zeros alone."""
-    entries = steps[:, 0] != 0
-    for k in range(1, steps.shape[1]):
-        entries = (steps[:, k] != 0) @ entries
-    rows, columns = entries.any(axis=2).sum(axis=1), entries.any(axis=1).sum(axis=1)
-    return np.asarray(np.minimum(rows, columns), dtype=np.int64)
 
 
 def eigenvalues_formed(

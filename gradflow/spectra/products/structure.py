@@ -51,14 +51,19 @@ def part_of(steps: Floats, part: Part) -> Floats:
 
 
 def live_coordinates(factors: Floats) -> NDArray[np.bool_]:
-    """(K + 1, d): coordinates before, between and after factors that something passes through."""
+    """The coordinates before, between and after factors that something passes through.
+
+    Factors (..., K, d, d) give (..., K + 1, d).
+    """
     pattern = factors != 0
-    count, d = factors.shape[:2]
-    alive = np.ones((count + 1, d), dtype=bool)
+    *lead, count, _, d = factors.shape
+    alive = np.ones((*lead, count + 1, d), dtype=bool)
     for k in range(count):  # what is reached from the right end
-        alive[k + 1] = (pattern[k] & alive[k]).any(axis=1)
+        passed = pattern[..., k, :, :] & alive[..., k, None, :]
+        alive[..., k + 1, :] = passed.any(axis=-1)
     for k in range(count - 1, -1, -1):  # and goes on to the left end
-        alive[k] &= (pattern[k] & alive[k + 1][:, None]).any(axis=0)
+        passed = pattern[..., k, :, :] & alive[..., k + 1, :, None]
+        alive[..., k, :] &= passed.any(axis=-2)
     return alive
 
 

@@ -13,9 +13,11 @@ from gradflow.errors import UsageError
 from gradflow.given import several
 from gradflow.training.tasks.task import Batch, Task
 
-__all__ = ["chosen_lags", "probed"]
+__all__ = ["PROBES", "chosen_lags", "probed"]
 
-_PROBES, _LAGS = 6, 16
+PROBES = 6
+"""Sequences that are looked at, no more."""
+_LAGS = 16
 
 
 def chosen_lags(lags: Sequence[int] | None, steps: int) -> list[int]:
@@ -45,14 +47,14 @@ def probed(probe: Any) -> tuple[Any, Any]:
             "step."
         )
     if y is None:
-        return x[:_PROBES], None
+        return x[:PROBES], None
     target = np.asarray(_host(y))
     if target.dtype.kind not in "iuf" or not target.ndim or len(target) != len(x):
         raise UsageError(
             f"watch: probe has y of shape {target.shape}; it is one row of classes or values for "
             f"each of {len(x)} sequences."
         )
-    return x[:_PROBES], target.reshape(len(x), -1)[:_PROBES]
+    return x[:PROBES], target.reshape(len(x), -1)[:PROBES]
 
 
 def _host(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -17,6 +16,7 @@ from gradflow.codegen.frameworks import library_torch
 from gradflow.errors import UsageError
 from gradflow.given import choice, instance, real_number, several
 from gradflow.networks.formats.live import is_module
+from gradflow.training.beside.probing import PROBES
 from gradflow.training.beside.reaching import Look
 from gradflow.training.beside.subject import Subject, blamed
 from gradflow.training.loop.bank import Bank, banked, flushed
@@ -27,7 +27,6 @@ from gradflow.training.tasks.task import Task
 
 __all__ = ["train"]
 
-_PROBES = 6  # sequences that are looked at
 _COLUMNS = ("loss", "held_out", "measure", "gradient_norm", "rate_curvature")
 
 
@@ -111,14 +110,14 @@ def train(
     looks: list[list[Look]] = [[] for _ in grid]
     fault: dict[int, str] = {}
     held = _tensors(torch, [task.held_out] * len(grid), dtype)
-    done = sorted({*range(0, updates, every), updates})
+    recorded = {*range(0, updates, every), updates}
     for at in range(updates + 1):
         # drawn anew from seed and update, so that nothing depends on what was drawn before
         batches = [task.draw(batch, np.random.default_rng((seed, at))) for seed, _, _ in grid]
         x, y = _tensors(torch, batches, dtype)
         with flushed(torch):
             loss, _ = bank.losses(task, x, y)
-            if at in done:
+            if at in recorded:
                 gradients, curvature = _twice(torch, bank, loss)
                 norms = bank.norms(gradients)
                 with torch.no_grad():
@@ -129,7 +128,7 @@ def train(
             else:
                 gradients = bank.gradients(loss)
                 norms = bank.norms(gradients)
-        if at in done:
+        if at in recorded:
             for k in range(len(grid) if lags else 0):
                 looks[k].append(_subject(bank, k, modules[k], task).look(lags))
         fine = (torch.isfinite(norms) & torch.isfinite(loss.detach())).tolist()
@@ -149,7 +148,7 @@ def train(
         seeds=np.array([seed for seed, _, _ in grid]),
         rates=np.array([rate for _, rate, _ in grid]),
         clips=np.array([clip for _, _, clip in grid]),
-        update=np.array(done),
+        update=np.array(sorted(recorded)),
         looks=tuple(map(tuple, looks)) if lags else (),
         modules=tuple(modules),
         fault=fault,
@@ -221,6 +220,5 @@ def _return(bank: Bank, k: int, module: Any) -> None:
 
 def _subject(bank: Bank, k: int, module: Any, task: Task) -> Subject:
     held = task.held_out
-    seen = copy.copy(module)
-    _return(bank, k, seen)
-    return Subject.of(seen, held.x[:_PROBES], held.y[:_PROBES])
+    _return(bank, k, module)
+    return Subject.of(module, held.x[:PROBES], held.y[:PROBES])

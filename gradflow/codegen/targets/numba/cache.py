@@ -23,17 +23,20 @@ _loading = Lock()
 
 def module_name(cell: Cell, source: str) -> str:
     """Return the name of the module of a source, which changes with it and with the runtime."""
-    whole = "".join([source, *map(_text, (RUNTIME, ROWS))])
-    return f"gradflow_{cell.name}_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+    whole = source.encode() + called()
+    return f"gradflow_{cell.name}_{hashlib.sha256(whole).hexdigest()[:16]}"
 
 
 @cache
-def _text(module: str) -> str:
-    """Return the source of a module, which is not imported for it."""
-    found = importlib.util.find_spec(module)
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).read_text("utf-8")
+def called() -> bytes:
+    """Return the source of all that generated source calls, which is not imported for it."""
+    sources = []
+    for module in (RUNTIME, ROWS):
+        found = importlib.util.find_spec(module)
+        assert found is not None
+        assert found.origin is not None
+        sources.append(Path(found.origin).read_bytes())
+    return b"".join(sources)
 
 
 def load(cell: Cell, source: str) -> ModuleType:

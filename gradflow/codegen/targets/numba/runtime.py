@@ -10,7 +10,6 @@ import hashlib
 import math
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -19,6 +18,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
+from gradflow.codegen.targets.numba.cache import called
 from gradflow.codegen.targets.numba.folder import keep, kept, versions
 
 # no reassociation: sums keep their order, NaN and infinity their meaning
@@ -26,8 +26,7 @@ _FAST = {"contract", "nsz"}
 inline = njit(fastmath=_FAST, error_model="numpy", inline="always")
 _rebuilt: Any = CompileResult._rebuild
 _dumps: Any = dumps
-_SOURCES = (Path(__file__), Path(__file__).with_name("rows.py"))
-_STAMP = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()
+_STAMP = hashlib.sha256(called()).hexdigest()
 
 
 class _Kept:
