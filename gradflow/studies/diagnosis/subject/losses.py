@@ -53,6 +53,11 @@ class Losses:
         there = self.rows.any(axis=-1)
         return np.asarray(np.where(there, self.step, 0).max(axis=-1))
 
+    @property
+    def longest(self) -> int:
+        """The longest lag that any of the losses has."""
+        return int(self.last.max())
+
     def direct(self, steps: int) -> Floats:
         """Return the gradients (sequences, steps, d) at every step."""
         whole = np.zeros((len(self.rows), steps, self.rows.shape[-1]))
