@@ -20,7 +20,6 @@ from gradflow.figures.look.style import INK
 from gradflow.reporting import page
 
 VARIANCE = 0.05
-RECURRENT = ("U_i", "U_f", "U_o", "U_g")
 
 
 def laws(bias):

@@ -133,7 +133,7 @@ def diagnose(
             "left": 10 ** numbers["log10_left"],
             "directions": numbers.get("directions", math.nan),
         }[what]
-        steps = int(found.subject.losses.last.max())
+        steps = found.subject.losses.longest
         if what == "horizon" and math.isinf(value) and steps < limit:
             raise Failed(
                 f"--fail-if {fail_if}: the gradient is followed over {steps} steps only, within "

@@ -19,7 +19,7 @@ from gradflow.networks.joined import NetworkTrajectory, joined
 from gradflow.spectra.running import run as run_cell
 from gradflow.spectra.trajectory import Trajectory
 
-__all__ = ["Dense", "Layer", "Network", "turned_at"]
+__all__ = ["Dense", "Layer", "Network", "as_read"]
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -230,15 +230,14 @@ class Network:
                         f"given an array of shape {given.shape}; the last axis must have "
                         f"{layer.inputs}."
                     )
-                turned = turned_at(given, ends) if layer.direction == "reverse" else given
+                read = as_read(layer, given, ends)
                 try:
-                    run = run_cell(layer.cell, layer.params, turned, start, backend=backend)
+                    run = run_cell(layer.cell, layer.params, read, start, backend=backend)
                 except UsageError as error:  # such as a state that stops being finite
                     where = f"{self.source}, layer {level + 1}: {error}"
                     raise UsageError(where) from None
                 runs.append(run)
-                h = run.states["h"][..., 1:, :]
-                h = turned_at(h, ends) if layer.direction == "reverse" else h
+                h = as_read(layer, run.states["h"][..., 1:, :], ends)
                 outputs.append(layer.between.value(h, given))
             given = np.concatenate(outputs, axis=-1)
         return tuple(runs)
@@ -259,11 +258,13 @@ def _ends(lengths: ArrayLike | None, shape: tuple[int, ...], source: str) -> Who
     return found.astype(np.int64)
 
 
-def turned_at(values: NDArray[T], lengths: Whole | None) -> NDArray[T]:
-    """Return values (..., T, units) in reverse order of steps, up to the length of each sequence.
+def as_read(layer: Layer, values: NDArray[T], lengths: Whole | None) -> NDArray[T]:
+    """Return values (..., T, units) in the order in which a layer reads, or back: the same.
 
-    What comes after it stays.
+    For a reverse layer that is from the length of each sequence down; what comes after it stays.
     """
+    if layer.direction != "reverse":
+        return values
     if lengths is None:
         return values[..., ::-1, :]
     steps = np.arange(values.shape[-2])

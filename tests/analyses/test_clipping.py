@@ -1,21 +1,16 @@
 """Norm clipping: what it bounds, what it leaves, and a clipping that would be caught."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
 from gradflow.networks import read_sequence
-from gradflow.reporting.publish.scripts import find_script
 from gradflow.spectra import log_clip_factor
+from oracles.drawn import script_module
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("clipping", find_script("clipping").path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_module("clipping")
 
 
 def test_no_gradient_is_above_the_threshold_and_small_ones_are_untouched(quick, script):

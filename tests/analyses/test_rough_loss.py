@@ -1,11 +1,9 @@
 """The rough loss: what clipping does and what precedes a jump, in a run of seconds."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
-from gradflow.reporting.publish.scripts import find_script
+from oracles.drawn import script_module
 
 pytest.importorskip("torch")
 
@@ -21,9 +19,7 @@ def test_clipping_takes_most_jumps_and_a_jump_is_preceded_by_too_long_a_step(qui
 
 
 def test_a_planted_predictor_is_found_and_one_of_the_past_is_not():
-    spec = importlib.util.spec_from_file_location("rough", find_script("rough_loss").path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = script_module("rough_loss")
     rng = np.random.default_rng(0)
     told = rng.random(200)
     loss = np.ones((1, 200))

@@ -4,24 +4,15 @@ The quick networks are trained in float32, whose rounding differs between proces
 holds with room to spare.
 """
 
-import importlib.util
-
 import numpy as np
 import pytest
 
 from gradflow import training
-from gradflow.reporting.publish.scripts import find_script
+from oracles.drawn import script_module
 
 pytest.importorskip("torch")
 
 import torch
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, find_script(name).path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_reach_separates_what_is_solved(quick):
@@ -35,7 +26,7 @@ def test_reach_separates_what_is_solved(quick):
 
 
 def test_the_order_of_two_falls():
-    module = script("reach_during_training")
+    module = script_module("reach_during_training")
     task = training.adding(4)
     reach = np.log([[0.01, 0.2, 0.5], [0.2, 0.2, 0.2], [0.01, 0.01, 0.5], [0.5, 0.5, 0.5]])
 
@@ -68,7 +59,7 @@ def test_the_identity_network_needs_its_input_weights(quick):
         > numbers["temporal order, 10 steps: irnn, small W"]
     )
     # the share is 0 at the baseline and 1 at what counts as solved
-    share = script("identity_tasks").share
+    share = script_module("identity_tasks").share
     for task in (training.adding(4), training.temporal_order(10)):
         assert share(task, task.baseline) == 0
         assert share(task, task.good) == pytest.approx(1)
@@ -86,7 +77,7 @@ def test_the_step_that_jumps_crosses_a_valley(quick):
 
 
 def test_the_loss_of_the_line_is_that_of_torch():
-    module = script("jump")
+    module = script_module("jump")
     task = training.characters("to be or not to be " * 20, steps=6)
     found = module.trained(task, 2, True, 2)
     ours = module.loss(task, module.weights(found))

@@ -100,7 +100,7 @@ def test_each_remedy_equals_the_remedied_network(found):
     assert (found.network.layers[0].params["b_f"] == 0.0).all()
 
 
-def test_opening_the_gates_helps_and_is_then_called_good(found, network, x):
+def test_opening_the_gates_helps_and_is_then_called_good(found, x):
     before = found.reach.log10_left.median
     best = next(one for one in found.remedies if one.name == "forget bias 5")
     assert best.log10_left.median > before + 1  # over ten times as much is left
@@ -424,7 +424,7 @@ def test_weights_without_measure_are_refused_before_they_take_memory():
     assert "too small to be multiplied out" in found.left_out["product"]
 
 
-def test_what_was_asked_and_is_not_told_is_said(tmp_path):
+def test_what_was_asked_and_is_not_told_is_said():
     network = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0)
     x = np.random.default_rng(0).standard_normal((3, 12, 2))
     found = gf.diagnose(network, x, need=40, lengths=[12, 7, 5])

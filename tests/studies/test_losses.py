@@ -159,7 +159,7 @@ def test_squared_errors_and_functions_at_every_step(network, head, x):
     assert "1.c" in gru.reason
 
 
-def test_targets_of_symbols_follow_and_long_ones_are_cut_alike(network):
+def test_targets_of_symbols_follow_and_long_ones_are_cut_alike():
     one_hot = gf.stack("gru", 1, hidden=4, inputs=3, rng=0)
     head = np.random.default_rng(0).normal(size=(3, 4))
     tokens = np.array([0, 1, 2, 1] * 20)

@@ -24,6 +24,7 @@ from gradflow.spectra.decay.reading import (
     half_life,
     median_of_logs,
     relative_logs,
+    under_from,
     zero_from,
 )
 from gradflow.spectra.numerics.logdomain import (
@@ -77,9 +78,8 @@ class Decay(Drawable):
         """
         if not 0 < real_number(tolerance, "horizon: tolerance") < 1:
             raise UsageError(f"horizon: tolerance {tolerance!r}; it lies between 0 and 1.")
-        above = np.flatnonzero(self.relative() > math.log(tolerance))
-        first = int(above[-1]) + 1 if len(above) else 0
-        return int(self.lag[first]) if first < len(self.lag) else None
+        first = float(under_from(self.relative(), math.log(tolerance)))
+        return int(self.lag[int(first)]) if math.isfinite(first) else None
 
     def asymptote(self) -> Asymptote:
         """Return the line that the log norm ends as, with the lags it was fitted on, if any."""

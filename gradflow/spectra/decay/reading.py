@@ -79,6 +79,14 @@ def asymptote(lag: ArrayLike, log_norm: Floats) -> Asymptote:
     return Asymptote(rate=None, first=first, last=last, deviation=deviation, reason=told)
 
 
+def under_from(log_norm: Floats, limit: float) -> Floats:
+    """Return (...) the index from which on curves (..., lags) stay under a limit, or ``inf``."""
+    above = log_norm > limit
+    length = above.shape[-1]
+    first = np.where(above.any(-1), length - np.argmax(above[..., ::-1], axis=-1), 0)
+    return np.where(first < length, first, math.inf)
+
+
 def half_life(lag: ArrayLike, log_norm: Floats) -> float:
     """Return the lag from which on a curve (lags,) stays under half its first nonzero value.
 

@@ -114,7 +114,7 @@ def course_lines(made: Course) -> list[str]:
 
 
 def _row(one: Diagnosis) -> tuple[str, ...]:
-    steps = int(one.subject.losses.last.max())
+    steps = one.subject.losses.longest
     directions = "" if one.reach.directions is None else f"{one.reach.directions.median:g}"
     norm = ""
     if one.training is not None:

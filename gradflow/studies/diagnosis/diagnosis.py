@@ -138,7 +138,7 @@ def diagnose(
 
 def _one(subject: Subject, asked: int, lose: float, seed: int, progress: Progress) -> Diagnosis:
     """Diagnose one subject."""
-    need = min(asked, int(subject.losses.last.max()))
+    need = min(asked, subject.losses.longest)
     progress(STAGES[1])
     reach = reach_of(subject, need)
     left_out: dict[str, str] = dict(reach.reasons)

@@ -21,6 +21,7 @@ from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.measures.spread import Spread, told
 from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.subject import Subject
+from gradflow.studies.diagnosis.telling.numbers import percent
 
 __all__ = ["Remedy", "remedies", "remedies_of_training"]
 
@@ -105,13 +106,9 @@ def remedies_of_training(
             log10_left=reach.log10_left,
             directions=reach.directions,
             network=subject.network,
-            effect=f"leaves out {told(lost, _percent)} of the parameter gradient; windows of up to "
+            effect=f"leaves out {told(lost, percent)} of the parameter gradient; windows of up to "
             f"{need} steps bring nothing from lag {need}",
         )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _changes(need: int, seed: int) -> Mapping[str, Change]:

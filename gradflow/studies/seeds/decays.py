@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.spectra.decay.reading import relative_logs
+from gradflow.spectra.decay.reading import relative_logs, under_from
 from gradflow.studies.headline import TOLERANCE
 from gradflow.studies.seeds.quantiles import HIGH, LOW, quantile
 from gradflow.studies.setup import Setup
@@ -55,10 +55,7 @@ class Decays:
 
     def horizons(self, tolerance: float = TOLERANCE) -> Floats:
         """(seeds, windows) the lag from which on each run stays under ``tolerance``, or ``inf``."""
-        above = self.log_relative > math.log(tolerance)
-        length = above.shape[-1]
-        first = np.where(above.any(-1), length - np.argmax(above[..., ::-1], axis=-1), 0)
-        return np.where(first < length, first, math.inf)
+        return under_from(self.log_relative, math.log(tolerance))
 
     def curve(self, share: float = 0.5) -> Floats:
         """(lags,) at each lag the value that this share of the runs does not exceed; a median."""

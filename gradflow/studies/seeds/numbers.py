@@ -28,33 +28,24 @@ def decay_numbers(found: Decays, need: int) -> dict[str, Number]:
     missing = f"over\u00a0{steps}"
     reach = "Horizon: lag beyond which the gradient stays under 1\u00a0%"
     numbers = {
-        "horizon": of_runs(
-            found, horizons, reach, unit="steps", missing=missing, good=f"at least {need}"
-        ),
+        "horizon": of_runs(horizons, reach, unit="steps", missing=missing, good=f"at least {need}"),
     }
-    if len(found.seeds) > 1:
-        by_seed = [float(quantile(row, 0.5)) for row in horizons]
-        numbers["horizon_by_seed"] = Number(
-            value=float(quantile(by_seed, 0.5)),
-            label="Horizon, by seed",
-            unit="steps",
-            missing=missing,
-            between=(min(by_seed), max(by_seed)),
-            over=f"{len(by_seed)} seeds, each a median of its windows",
-        )
-    if horizons.shape[1] > 1:
-        by_text = [float(quantile(row, 0.5)) for row in horizons.T]
-        numbers["horizon_by_text"] = Number(
-            value=float(quantile(by_text, 0.5)),
-            label="Horizon, by window of the input",
-            unit="steps",
-            missing=missing,
-            between=(min(by_text), max(by_text)),
-            over=f"{len(by_text)} windows, each a median of seeds",
-        )
+    for name, rows, each, over in (
+        ("horizon_by_seed", horizons, "seed", "seeds, each a median of its windows"),
+        ("horizon_by_text", horizons.T, "window of the input", "windows, each a median of seeds"),
+    ):
+        if len(rows) > 1:
+            medians = [float(quantile(row, 0.5)) for row in rows]
+            numbers[name] = Number(
+                value=float(quantile(medians, 0.5)),
+                label=f"Horizon, by {each}",
+                unit="steps",
+                missing=missing,
+                between=(min(medians), max(medians)),
+                over=f"{len(medians)} {over}",
+            )
     lives = [half_life(np.arange(steps + 1), row) for row in _rows(found)]
     numbers["half_life"] = of_runs(
-        found,
         lives,
         "Half-life: lag from which on the gradient stays under one half",
         unit="steps",
@@ -62,7 +53,6 @@ def decay_numbers(found: Decays, need: int) -> dict[str, Number]:
     )
     for lag in dict.fromkeys((1, need, steps)):
         numbers[f"left_{lag}"] = of_runs(
-            found,
             found.at(lag) / _LN10,
             f"Gradient left after {lag} step{'s' if lag > 1 else ''}",
             unit="log10",
@@ -108,18 +98,20 @@ def _rate(found: Decays) -> dict[str, Number]:
     }
 
 
-def of_runs(found: Decays, values: ArrayLike, label: str, **said: str) -> Number:
+def of_runs(
+    values: ArrayLike, label: str, *, unit: str, missing: str = "", good: str = ""
+) -> Number:
     """Return a number of every run as its median, with where eight runs of ten lie."""
     flat = np.ravel(np.asarray(values, dtype=np.float64))
     several = len(flat) > 1
     return Number(
         value=float(quantile(flat, 0.5)),
         label=label,
+        unit=unit,
+        missing=missing,
         between=middle_80(flat) if several else None,
         over=f"10 to 90\u00a0% of {len(flat)} runs" if several else "1 run",
-        unit=said.get("unit", ""),
-        missing=said.get("missing", ""),
-        good=said.get("good", ""),
+        good=good,
     )
 
 

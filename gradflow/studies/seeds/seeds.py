@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gradflow.errors import PrecisionError
 from gradflow.spectra import LyapunovSpectrum
+from gradflow.spectra.decay.reading import under_from
 from gradflow.studies.headline import TOLERANCE
 from gradflow.studies.seeds.decays import Decays, decays
 from gradflow.studies.setup import Setup
@@ -76,9 +77,7 @@ class Seeds:
 
     def product_horizons(self) -> Floats:
         """(seeds,) the lag from which on the norm of the product stays under 1 %, or ``inf``."""
-        above = self.product > math.log(TOLERANCE)
-        first = self.product.shape[-1] - np.argmax(above[..., ::-1], axis=-1)
-        return np.where(first < self.product.shape[-1], first, math.inf)
+        return under_from(self.product, math.log(TOLERANCE))
 
     def __repr__(self) -> str:
         """Return one line: that of the decays."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gradflow.errors import PrecisionError
 from gradflow.spectra import Decay
+from gradflow.spectra.decay.reading import under_from
 from gradflow.studies.diagnosis.measures.by_lag import losses_decay, sampled
 from gradflow.studies.diagnosis.measures.products import product_reach
 from gradflow.studies.diagnosis.measures.spread import Spread, spread
@@ -101,6 +102,4 @@ def reach_of(subject: Subject, need: int, *, whole: bool = True) -> Reach:
 
 def _horizon(logs: Floats) -> float:
     """Return the lag from which on a curve stays under 1 % of its first value, or ``inf``."""
-    above = np.flatnonzero(logs > logs[0] + math.log(TOLERANCE))
-    first = int(above[-1]) + 1 if len(above) else 0
-    return float(first) if first < len(logs) else math.inf
+    return float(under_from(logs, logs[0] + math.log(TOLERANCE)))

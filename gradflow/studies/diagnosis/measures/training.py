@@ -71,7 +71,7 @@ def training_of(subject: Subject, need: int) -> Training:
     ``NetworkTrajectory.truncation`` raises.
     """
     run = subject.run
-    longest = int(subject.losses.last.max())
+    longest = subject.losses.longest
     direct = subject.losses.direct(run.steps)
     windows = sorted({w for w in (*_WINDOWS, need + 1) if w < longest})
     cut = run.truncation(direct, windows or [1])

@@ -206,19 +206,11 @@ def _tokens(
             "diagnose: lengths has a sequence of 1 symbol, and without targets the last symbol is "
             "a target alone; give sequences of 2 symbols and more."
         )
-    if not ahead:
-        return Windows(
-            values=table[windows],
-            lengths=ends,
-            targets=aim,
-            following=None,
-            words=f"{_count(ends)}, {words}",
-        )
     return Windows(
-        values=table[windows[:, :-1]],
+        values=table[windows[:, : windows.shape[1] - ahead]],
         lengths=ends,
-        targets=None,
-        following=windows[:, 1:].astype(np.int64),
+        targets=aim,
+        following=windows[:, 1:].astype(np.int64) if ahead else None,
         words=f"{_count(ends)}, {words}",
     )
 

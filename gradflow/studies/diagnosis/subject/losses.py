@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,16 @@ class Losses:
     rows: Floats
     words: str
 
-    @property
+    @cached_property
     def last(self) -> Whole:
         """The last step (sequences,) at which each sequence has a loss; 0 without any."""
         there = self.rows.any(axis=-1)
         return np.asarray(np.where(there, self.step, 0).max(axis=-1))
+
+    @property
+    def longest(self) -> int:
+        """The longest lag that any of the losses has."""
+        return int(self.last.max())
 
     def direct(self, steps: int) -> Floats:
         """Return the gradients (sequences, steps, d) at every step."""

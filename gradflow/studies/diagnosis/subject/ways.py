@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gradflow.errors import UsageError
 from gradflow.networks import Layer, Network
 from gradflow.networks.joined import NetworkTrajectory, joined
-from gradflow.networks.network import turned_at
+from gradflow.networks.network import as_read
 from gradflow.spectra.decay.sums import Covectors, covectors, swept
 from gradflow.spectra.numerics.logdomain import ZERO_EXPONENT, shifted
 from gradflow.studies.diagnosis.subject.inputs import Windows
@@ -82,7 +82,7 @@ def ways_of(network: Network, windows: Windows, aim: Aim, seed: int) -> list[Sub
                 direct = np.zeros((len(ends), run.steps, run.width))
                 direct[own, ends - 1] = run.covector({"1.h": given_row[:, start:stop]})
             else:
-                by_h = _own(layer, arriving[..., start:stop], ends)
+                by_h = as_read(layer, arriving[..., start:stop], ends)
                 back, _ = layer.between.pull(run.states["1.h"][:, 1:], by_h)
                 direct = run.covector({"1.h": back})
             told = words if level == top else f"what arrives from above of: {words}"
@@ -97,15 +97,10 @@ def _label(network: Network, layer: Layer) -> str:
     return f"{network.source}, layer {layer.level + 1} {layer.direction}"
 
 
-def _own(layer: Layer, values: Floats, ends: Whole) -> Floats:
-    """Return values in the order in which a layer reads, or back: the same."""
-    return turned_at(values, ends) if layer.direction == "reverse" else values
-
-
 def _given(layer: Layer, run: NetworkTrajectory, ends: Whole) -> Floats:
     """Return what a layer gives (sequences, T, units), in the order of the input."""
     (read,) = run.runs[0].inputs.values()
-    return _own(layer, layer.between.value(run.states["1.h"][:, 1:], read), ends)
+    return as_read(layer, layer.between.value(run.states["1.h"][:, 1:], read), ends)
 
 
 def _subject(
@@ -135,9 +130,8 @@ def _read(layer: Layer, run: NetworkTrajectory, direct: Floats, ends: Whole) -> 
     found = swept(run, covectors(direct))
     _, read = run.runs[0]._full_vjp(found.rows, slice(0, run.steps))
     exponent = np.where(read.any(axis=-1), found.exponent, np.int64(ZERO_EXPONENT))
-    if layer.direction == "reverse":
-        exponent = turned_at(exponent[..., None], ends)[..., 0]
-    return Covectors(_own(layer, read, ends), exponent)
+    exponent = as_read(layer, exponent[..., None], ends)[..., 0]
+    return Covectors(as_read(layer, read, ends), exponent)
 
 
 def _summed(parts: list[Covectors]) -> Floats:

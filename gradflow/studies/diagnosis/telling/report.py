@@ -74,7 +74,7 @@ def _read_lines(found: Diagnosis) -> list[str]:
 
 def _reach_lines(found: Diagnosis) -> list[str]:
     subject, reach = found.subject, found.reach
-    steps = int(subject.losses.last.max())
+    steps = subject.losses.longest
     lines = ["", "Reach"]
     lines.append(f"  loss falls under 1 % after: {told(reach.loss_horizon, within(steps))}")
     if reach.product_horizon is not None:

@@ -23,7 +23,7 @@ def verdict_of(subject: Subject, reach: Reach, need: int, good: bool) -> str:
 
 def _found(subject: Subject, reach: Reach, need: int, good: bool) -> str:
     left = told(reach.log10_left, power)
-    steps = int(subject.losses.last.max())
+    steps = subject.losses.longest
     horizon = f"falls under 1 % for good after {told(reach.loss_horizon, within(steps))}"
     if math.isinf(reach.loss_horizon.median):
         horizon = f"is not under 1 % for good within {steps} steps"
