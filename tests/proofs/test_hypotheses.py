@@ -11,10 +11,8 @@ import pytest
 import gradflow as gf
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
-from proofs.test_printed_statements import PRINTED
+from proofs.test_printed_statements import LETTERS, PRINTED
 
-# endings of sentences that say what a letter stands for
-LETTERS = ("or above it", "or above them", "over units and steps")
 EPS = 1e-9
 
 

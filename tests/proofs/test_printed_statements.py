@@ -16,6 +16,7 @@ import gradflow as gf
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
 
+# endings of sentences that say what a letter stands for
 LETTERS = ("or above it", "or above them", "over units and steps")
 EPS = 1e-9
 DRAWS = 15
