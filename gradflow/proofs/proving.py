@@ -118,7 +118,8 @@ def prove(
         return Claims(claims, unstated(cell))
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
-    own = [found for make in (concrete, weighted) if (found := make(cell, on.params))]
+    plain = concrete(cell, on.params)
+    own = [found for found in (plain, weighted(cell, on.params, plain)) if found]
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
     return Claims((*measured, *own), unstated(cell))
 

@@ -18,6 +18,14 @@ def random_run(name, steps, hidden=5, inputs=3, context=4, seed=0):
     return gf.run(cell, params, x, state, steps=steps), rng
 
 
+def product(run, steps=None):
+    """P(t, 0) of a run after all steps or so many, by the definition."""
+    whole = np.eye(run.width)
+    for j in run.jacobians()[:steps]:
+        whole = j @ whole
+    return whole
+
+
 def work(seed):
     """One run and what is measured of it, as numbers."""
     cell = gf.cells.get("lstm")

@@ -11,10 +11,9 @@ import pytest
 import gradflow as gf
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
-from proofs.test_printed_statements import PRINTED
+from oracles.runs import product
+from proofs.test_printed_statements import LETTERS, PRINTED
 
-# endings of sentences that say what a letter stands for
-LETTERS = ("or above it", "or above them", "over units and steps")
 EPS = 1e-9
 
 
@@ -26,13 +25,6 @@ def run(name, steps=2, hidden=1, state=None, x=0.0, **params):
         k: np.asarray(v, float) * np.ones(drawn[k].shape) for k, v in params.items()
     }
     return gf.run(cell, full, x * np.ones((steps, hidden)), state)
-
-
-def product(found, steps=None):
-    whole = np.eye(found.width)
-    for j in found.jacobians()[:steps]:
-        whole = j @ whole
-    return whole
 
 
 def close(a, b):

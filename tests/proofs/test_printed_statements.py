@@ -15,7 +15,9 @@ import pytest
 import gradflow as gf
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
+from oracles.runs import product
 
+# endings of sentences that say what a letter stands for
 LETTERS = ("or above it", "or above them", "over units and steps")
 EPS = 1e-9
 DRAWS = 15
@@ -27,13 +29,6 @@ def size(matrix):
 
 def sigma(a):
     return 1 / (1 + np.exp(-a))
-
-
-def product(run):
-    whole = np.eye(run.width)
-    for j in run.jacobians():
-        whole = j @ whole
-    return whole
 
 
 def at_most(a, b):

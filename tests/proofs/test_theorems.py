@@ -16,18 +16,12 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.refute import attack, certify_bound
 from gradflow.proofs.theorems import theorems
 from gradflow.proofs.weights.values import values_along
+from oracles.runs import product
 from proofs.user_cells import leaky
 
 QUICK, MANY = 60, 1000
 COUNTS = [pytest.param(QUICK, id="quick"), pytest.param(MANY, id="many", marks=pytest.mark.slow)]
 EPS = 1e-9
-
-
-def product(run):
-    whole = np.eye(run.width)
-    for j in run.jacobians():
-        whole = j @ whole
-    return whole
 
 
 def norm(run):

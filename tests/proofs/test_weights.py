@@ -14,7 +14,7 @@ from gradflow.proofs.weights.boxes import box_bound
 from gradflow.proofs.weights.concrete import concrete
 from gradflow.proofs.weights.enclosing import enclose
 from gradflow.proofs.weights.singular_values import sigma_max, sigma_min
-from oracles.runs import random_run
+from oracles.runs import product, random_run
 from proofs.user_cells import USER_CELLS, coupled_lstm, leaky
 
 MAX_SLACK = 1e-11  # the certificate's own slack of 1e-12 in the square, and rounding in NumPy's SVD
@@ -104,10 +104,7 @@ def test_a_network_gets_a_certified_rate_that_no_run_breaks(cell):
         width = {"scalar": 1, "scrn": 9}.get(cell.name, 5 * len(cell.states))
         start = np.clip(rng.standard_normal(width), -1, 1)
         run = gf.run(cell, params, x, start, steps=6)
-        whole = np.eye(run.width)
-        for j in run.jacobians():
-            whole = j @ whole
-        for column in whole.T:
+        for column in product(run).T:
             parts = [np.linalg.norm(column[s]) for s in run.parts.values()]
             assert sum(parts) <= rate**6 * (1 + 1e-10)
 
@@ -199,13 +196,11 @@ def test_no_input_of_the_box_breaks_its_bound(name, radius):
         near = gf.run(
             run.cell, run.params, x + radius * rng.uniform(-1, 1, x.shape), run.flat_states[0]
         )
-        whole = np.eye(run.width)
-        for j in near.jacobians():
-            whole = j @ whole
-        assert np.linalg.norm(whole, 2) <= float(bound.high) * (1 + 1e-10)
+        value = np.linalg.norm(product(near), 2)
+        assert value <= float(bound.high) * (1 + 1e-10)
         apart = np.linalg.norm(near.flat_states[-1] - run.flat_states[-1])
         assert bound.reached is None or apart <= float(bound.reached) * (1 + 1e-10) + 1e-12
-        assert np.linalg.norm(whole, 2) >= float(bound.low) * (1 - 1e-10)
+        assert value >= float(bound.low) * (1 - 1e-10)
     if radius == 0:
         centre = enclose(run)
         assert centre.low <= bound.high <= centre.high * (1 + Q(1, 10**6))
@@ -224,13 +219,10 @@ def test_a_box_around_an_lstm_holds_its_corners_and_an_adversary(bias):
     assert middle * 0.9 < float(bound.low) < middle < float(bound.high) < middle * 1.1
 
     def value(signs):
-        whole = np.eye(12)
         near = gf.run(cell, params, x + radius * signs)
-        for j in near.jacobians():
-            whole = j @ whole
         apart = np.linalg.norm(near.flat_states[-1] - centre.flat_states[-1])
         assert apart <= float(bound.reached) * (1 + 1e-10)
-        return np.linalg.norm(whole, 2)
+        return np.linalg.norm(product(near), 2)
 
     found = [value(rng.choice([-1.0, 1.0], x.shape)) for _ in range(40)]
     for way in (1, -1):  # one input after another goes to the corner that is worse
@@ -267,12 +259,9 @@ def test_no_weights_of_the_box_break_its_bound(name):
         if bound.high is None:
             assert "no useful bound" in str(bound)
             continue
-        whole = np.eye(run.width)
-        for j in near.jacobians():
-            whole = j @ whole
         apart = np.linalg.norm(near.flat_states[-1] - run.flat_states[-1])
         assert apart <= float(bound.reached) * (1 + 1e-10) + 1e-12
-        value = np.linalg.norm(whole, 2)
+        value = np.linalg.norm(product(near), 2)
         assert float(bound.low) * (1 - 1e-10) <= value <= float(bound.high) * (1 + 1e-10)
 
 
@@ -283,10 +272,7 @@ def test_weights_ten_times_as_far_leave_the_box():
     rounded = {n: np.float32(v).astype(float) for n, v in params.items()}
 
     def value(weights):
-        whole = np.eye(8)
-        for j in gf.run("lstm", weights, x).jacobians():
-            whole = j @ whole
-        return np.linalg.norm(whole, 2)
+        return np.linalg.norm(product(gf.run("lstm", weights, x)), 2)
 
     assert float(bound.low) < value(rounded) < float(bound.high)
     assert value({**params, "b_f": params["b_f"] * (1 + 1e-3)}) > float(bound.high)

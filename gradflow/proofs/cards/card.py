@@ -9,7 +9,7 @@ from typing import Any
 from gradflow.given import flag, instance
 from gradflow.proofs.cards.environment import sentence
 from gradflow.proofs.cards.sources import bibtex
-from gradflow.proofs.claims.claim import CERTIFIED, MEANING, OBSERVED, REFUTED, Claim
+from gradflow.proofs.claims.claim import MEANING, REFUTED, Claim
 from gradflow.proofs.measuring.margin import Margin
 from gradflow.prose import ascii_text
 
@@ -156,15 +156,11 @@ def card(claim: Claim, *, coq: bool = True) -> Card:
     if flag(coq, "card: coq"):
         level, why = claim.verdict
     else:
-        fault = claim.fault()
-        level, why = (REFUTED, fault) if fault else _exact(claim)
+        level, why = claim.without_coq()
+        if claim.script and level != REFUTED:
+            why = "Coq was not asked"
     checked = "; ".join(text for text in (MEANING[level], why) if text and text != claim.scope)
     return Card(claim=claim, level=level, checked=checked)
-
-
-def _exact(claim: Claim) -> tuple[str, str]:
-    asked = "Coq was not asked" if claim.script else ""
-    return CERTIFIED if claim.evidence else OBSERVED, asked
 
 
 def verdict(margin: Margin | None) -> str:

@@ -109,16 +109,20 @@ class Claim:
                 return found
         return ""
 
+    def without_coq(self) -> tuple[str, str]:
+        """Level of the exact evidence alone, and what that leaves out or what is wrong with it."""
+        if found := self.fault():
+            return REFUTED, found
+        return CERTIFIED if self.evidence else OBSERVED, self.scope
+
     @cached_property
     def verdict(self) -> tuple[str, str]:
         """Level and the reason why it is no higher. Runs Coq where it is installed."""
-        if found := self.fault():
-            return REFUTED, found
-        certified = CERTIFIED if self.evidence else OBSERVED
-        if not self.script:
-            return certified, self.scope
+        level, why = self.without_coq()
+        if level == REFUTED or not self.script:
+            return level, why
         if not coq_check.available():
-            return certified, "install the system package coq to reach PROVED"
+            return level, "install the system package coq to reach PROVED"
         answer = coq_check.check(coq_check.shared_workshop(), self.script)
         return (PROVED, "") if answer.proved else (NOT_PROVED, answer.reason)
 

@@ -145,6 +145,17 @@ Proof.
   intros H; unfold sigmoid; pose proof (exp_pos (- y)); apply Rinv_le_contravar; [lra|].
   destruct (Req_dec x y) as [->|]; [lra | left; apply Rplus_lt_compat_l, exp_increasing; lra].
 Qed.
+(* The slopes of a sigmoid and a tanh, by their values. *)
+Lemma sigmoid_slope a : 0 < a < 1 -> Rabs (a * (1 - a)) <= / 4.
+Proof.
+  intros [A0 A1]; apply Rabs_le; split; [|pose proof (pow2_ge_0 (a - / 2)); lra].
+  assert (0 <= a * (1 - a)) by (apply Rmult_le_pos; lra); lra.
+Qed.
+Lemma tanh_slope a : -1 < a < 1 -> Rabs (1 - a ^ 2) <= 1.
+Proof.
+  intros [A0 A1]; assert (0 <= (1 - a) * (1 + a)) by (apply Rmult_le_pos; lra).
+  pose proof (pow2_ge_0 a); apply Rabs_le; lra.
+Qed.
 Lemma cosh_pos x : 0 < cosh x.
 Proof. unfold cosh; pose proof (exp_pos x); pose proof (exp_pos (- x)); lra. Qed.
 Lemma tanh_range x : -1 < tanh x < 1.
@@ -439,8 +450,6 @@ Proof.
   eapply Rle_trans; [apply Rabs_triang|]; rewrite Rmult_plus_distr_r; apply Rplus_le_compat; [auto|].
   rewrite Rabs_mult; apply Rmult_le_compat_l; [apply Rabs_pos | auto].
 Qed.
-Lemma sum_abs_nonneg n (f : vec) : 0 <= sum n (fun j => Rabs (f j)).
-Proof. apply sum_nonneg; intros; apply Rabs_pos. Qed.
 (* A gate is at most sigmoid a where its argument is, for every h in [-1, 1]. *)
 Lemma gate_most n U h w b a i : (forall j, (j < n)%nat -> -1 <= h j <= 1) ->
   w + b + sum n (fun j => Rabs (U i j)) <= a -> sigmoid (mat n U h i + w + b) <= sigmoid a.

@@ -30,8 +30,6 @@ Proof. intros H; rewrite Z.shiftl_mul_pow2, mult_IZR by exact H; reflexivity. Qe
 
 Record ball := Ball { bc : Z; br : Z }.
 Definition inb (k : Z) (b : ball) (x : R) : Prop := Rabs (x * P2 k - IZR (bc b)) <= IZR (br b).
-Lemma inb_br k b x : inb k b x -> 0 <= IZR (br b).
-Proof. unfold inb; intros H; pose proof (Rabs_pos (x * P2 k - IZR (bc b))); lra. Qed.
 Lemma inb_abs k b x : inb k b x -> Rabs (x * P2 k) <= Rabs (IZR (bc b)) + IZR (br b).
 Proof. unfold inb; intros H; pose proof (Rabs_triang (x * P2 k - IZR (bc b)) (IZR (bc b))) as T.
   replace (x * P2 k - IZR (bc b) + IZR (bc b)) with (x * P2 k) in T by ring; lra. Qed.
@@ -96,12 +94,6 @@ Qed.
 (* Fewer bits. *)
 Lemma short_ok p m b x : (0 <= m <= p)%Z -> inb p b x -> inb m (rnd (p - m) b) x.
 Proof. intros H I; apply rnd_ok; [lia | lia | replace (m + (p - m))%Z with p by lia; exact I]. Qed.
-Lemma inb_widen k c r s x : inb k (Ball c r) x -> (r <= s)%Z -> inb k (Ball c s) x.
-Proof. unfold inb; simpl; intros H L; apply IZR_le in L; lra. Qed.
-Definition bZ (c : Z) : ball := Ball c 0.
-Lemma bZ_ok k c : (0 <= k)%Z -> inb k (bZ c) (IZR c / P2 k).
-Proof. intros H; unfold inb, bZ; simpl; pose proof (P2_pos k H).
-  replace (IZR c / P2 k * P2 k - IZR c) with 0 by (field; lra); rewrite Rabs_R0; lra. Qed.
 
 (* Part 2: ln(1 + x), exp(-y), sigmoid, tanh. *)
 (* lnser n x = sum of -(-x)^k / k for k = 1..n *)
@@ -198,7 +190,6 @@ Proof.
   destruct (alt && Z.even K)%bool; rewrite ?opp_IZR; lra.
 Qed.
 (* ln (1 + 2^-i), and ln 2, of scale p, radius 2 *)
-Definition lnq (alt : bool) (p i : Z) : Z := Z.shiftr (lnsum alt (p + 12) i (Z.to_nat ((p + 12) / i))) 12.
 Definition lnball (alt : bool) (p i : Z) : ball := rnd 12 (Ball (lnsum alt (p + 12) i (Z.to_nat ((p + 12) / i))) ((p + 12) / i + 2)).
 Lemma ln_ok (alt : bool) (p i : Z) : (0 <= p)%Z -> (1 <= i)%Z -> inb p (lnball alt p i) (if alt then ln (1 + / P2 i) else - ln (1 - / P2 i)).
 Proof.
@@ -1619,8 +1610,6 @@ Proof.
   - destruct e' as [|x' t']; [discriminate|]. constructor; [apply (inv_ext v x); [exact Hv | intros i Hi; apply (X 0%nat i Hi)]|].
     apply (IH t); [exact Ht | simpl in L; congruence | intros k a Ha; apply (X (S k) a Ha)].
 Qed.
-Lemma smooths_app M l k : forall e, smooths M (l ++ k) e -> smooths M k (eval M l e).
-Proof. induction l as [|[o|lo i] l IH]; intros e H; cbn [app smooths eval] in *; [exact H | apply IH, H | apply IH, H]. Qed.
 Theorem check_ok l be e marks grads : envok be e -> check l be marks grads = true ->
   (forall l1 l2 e', l = l1 ++ l2 -> length e' = length (eval vals_of l1 e) -> (forall k a, (a < n)%nat -> nth k (eval vals_of l1 e) vz a = nth k e' vz a) ->
     (forall E M r de dM, E r = e' -> M r = vals_of -> Dl E r de -> DM M r dM -> derivable_pt_lim (fun r => cost (M r) l2 (E r)) r (ip (back vals_of l2 e') de + pair (gradM vals_of l2 e') dM)) /\
@@ -1799,10 +1788,6 @@ Qed.
 End Net.
 End Ctx.
 (* Small things for instances. *)
-Lemma all_len {A} (l : list (list A)) k t : forallb (fun x => Nat.eqb (length x) k) l = true -> (t < length l)%nat -> length (nth t l []) = k.
-Proof.
-  intros H Ht. rewrite forallb_forall in H. apply Nat.eqb_eq, H, nth_In, Ht.
-Qed.
 Definition column (z : list Z) : list (list Z) := map (fun a => [a]) z.
 Definition unit (q : Z) : list Z := [Z.shiftl 1 q].
 Lemma unit_ok q W a : (0 <= q)%Z -> mat 1 W (wR q (unit q)) a = W a 0%nat.

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.proofs.measuring.margin import Condition, Margin
-from gradflow.proofs.measuring.products import least_singular, none_of, product_of, spectral
+from gradflow.proofs.measuring.products import (
+    least_singular,
+    near_orthogonal,
+    none_of,
+    product_of,
+    spectral,
+)
 from gradflow.spectra import Trajectory
 
 
@@ -74,15 +80,9 @@ def survivors(run: Trajectory) -> Margin:
 
 def orthogonal(run: Trajectory) -> Margin:
     """With an orthogonal U, what is kept of the changes that no inactive unit reads."""
-    u = run.params["U"]
-    e = max(spectral(u) - 1, 1 - least_singular(u), 0.0)
+    condition = near_orthogonal(run.params["U"])
+    e = condition.value
     lost = int((~active(run)).sum())
-    condition = Condition(
-        quantity=r"$e$, how far the singular values of $U$ are from 1",
-        value=e,
-        need="at most",
-        limit=1.0,
-    )
     if condition.holds:
         condition = Condition(
             quantity=f"directions kept: units less {lost:,} inactive ones, over all steps",

@@ -46,6 +46,16 @@ def none_of(quantity: str, *arrays: ArrayLike) -> Condition:
     return Condition(quantity=quantity, value=value, need="at most", limit=0.0)
 
 
+def near_orthogonal(u: Floats) -> Condition:
+    """Return the condition that the singular values of ``U`` are at most 1 from 1."""
+    return Condition(
+        quantity=r"$e$, how far the singular values of $U$ are from 1",
+        value=max(spectral(u) - 1, 1 - least_singular(u), 0.0),
+        need="at most",
+        limit=1.0,
+    )
+
+
 def in_box(run: Trajectory, part: str) -> Condition:
     """Return the condition that a state part starts in [-1, 1]."""
     value = size_of(run.states[part][0])

@@ -8,6 +8,7 @@ from gradflow.proofs.measuring.contraction import recovery
 from gradflow.proofs.measuring.margin import Condition, Margin
 from gradflow.proofs.measuring.products import (
     least_singular,
+    near_orthogonal,
     none_of,
     product_of,
     size_of,
@@ -92,16 +93,10 @@ def radius(run: Trajectory) -> Margin:
 
 def orthogonal(run: Trajectory) -> Margin:
     """Between the slopes' least value to the power of the lag, and 1, for an orthogonal U."""
-    u, states = run.params["U"], run.states["h"][1:]
-    e = max(spectral(u) - 1, 1 - least_singular(u), 0.0)
-    slope = 1 - size_of(states) ** 2
+    condition = near_orthogonal(run.params["U"])
+    e = condition.value
+    slope = 1 - size_of(run.states["h"][1:]) ** 2
     whole = product_of(run)
-    condition = Condition(
-        quantity=r"$e$, how far the singular values of $U$ are from 1",
-        value=e,
-        need="at most",
-        limit=1.0,
-    )
     top = f"at most ${(1 + e) ** run.steps:.4g}$ of any gradient is left" if condition.holds else ""
     return Margin(
         measured=least_singular(whole),

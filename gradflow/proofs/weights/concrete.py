@@ -59,24 +59,26 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     )
 
 
-def weighted(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
+def weighted(cell: Cell, params: Mapping[str, ArrayLike], plain: Claim | None) -> Claim | None:
     """Return the bound in the diagonal norm in which the cell's one map is smallest, any input.
 
-    ``None`` where a step has several maps, and where a norm is of no use: no certificate was found,
-    the bound allows growth, or it is no better than that of ``concrete``.
+    ``plain`` is what :func:`concrete` returned. ``None`` where a step has several maps, and where a
+    norm is of no use: no certificate was found, the bound allows growth, or it is no better than
+    that of ``plain``.
     """
     derivation = bounds(cell)
     names = {m for block in derivation.blocks for term in block.terms for m in term.maps}
     if len(derivation.states) != 1 or len(names) != 1:
         return None
     (name,) = names
-    if derivation.variables != (("norm", name),) or not {name} <= {*params} & {*cell.linear_maps}:
+    if plain is None or derivation.variables != (("norm", name),):
         return None
+    (said,) = plain.evidence
     matrix = map_array(cell, cell.linear_maps[name], params)
     found = certify_diagonal(matrix, diagonal_norm(matrix).q)
-    if found is None or found[0] >= _GAIN * sigma_max(matrix).bound:
+    if found is None or found[0] >= _GAIN * fraction_from_json(said["singular"][name]["bound"]):
         return None
-    data = evidence.weighted(derivation, found[1], upper(cell).assumes)
+    data = evidence.weighted(derivation, found[1], said["assumes"])
     if fraction_from_json(data["rate"]) >= 1:
         return None
     return Claim(

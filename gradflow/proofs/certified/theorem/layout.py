@@ -118,10 +118,6 @@ class Layout:
         """Return a fraction as a whole number of scale 2q."""
         return int(number * (1 << (2 * self.gradient.numbers.q)))
 
-    def lines(self, kind: str) -> list[Line]:
-        """Return the lines of a kind."""
-        return [one for one in self.gradient.line.lines if one.kind == kind]
-
 
 _OPERATIONS = {"add": "OAdd", "mul": "OMul", "sigmoid": "OSig", "tanh": "OTan"}
 

@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gradflow.proofs.certified.theorem.layout import Layout
-from gradflow.proofs.certified.theorem.statement import HEADER, KINDS, names_with_arguments
+from gradflow.proofs.certified.theorem.statement import (
+    HEADER,
+    KINDS,
+    names_with_arguments,
+    target_kind,
+)
 from gradflow.proofs.coq.terms import number
 
 THEOREM = "curve"
@@ -30,7 +37,7 @@ def proof(plan: Layout, *, arrays: bool) -> str:
     gradient, parts = plan.gradient, plan.parts
     scored = gradient.scored
     kind = KINDS[scored.kind]
-    empty = "O" if scored.kind == "cross-entropy" else "[]"
+    type_, empty = target_kind(plan)
     if gradient.loss.every_step:
         pays = f"match t with O => [] | S u => [head (nth u targets {empty})] end"
         cases = "destruct t as [|u]; cbn [fold_right]; [reflexivity | rewrite Rplus_0_r; apply head_ok; exact H]"
@@ -38,10 +45,6 @@ def proof(plan: Layout, *, arrays: bool) -> str:
         pays = f"if Nat.eqb t T then [head (nth 0 targets {empty})] else []"
         cases = "destruct (Nat.eqb t T); cbn [fold_right]; [rewrite Rplus_0_r; apply head_ok; exact H | reflexivity]"
     head = "KLin" if kind == "KLin" else f"({kind} y)"
-    type_ = "nat" if kind == "KX" else "list Z"
-    pattern = "p"
-    for _ in parts:
-        pattern = f"[|{pattern}]"
     width = plan.sizes[plan.read]
     each = " | ".join(["reflexivity"] * len(parts))
     lines = [
@@ -58,7 +61,7 @@ Lemma Hq : (0 <= q <= p C)%Z. Proof. change (p C) with prec. unfold q, prec; lia
 Lemma Hm : (0 <= m <= p C)%Z. Proof. change (p C) with prec. unfold m, prec; lia. Qed.
 Lemma Hq0 : (0 <= q)%Z. Proof. unfold q; lia. Qed.
 Lemma start : held sizes (renv q z0) s0.
-Proof. intros p a Hp Ha. destruct p as {pattern}; [{each} | cbn in Hp; lia]. Qed.
+Proof. intros p a Hp Ha. destruct p as {_each_part(plan)}; [{each} | cbn in Hp; lia]. Qed.
 Lemma head_ok y e s : held sizes e s -> lossV q n (head y) (nth {plan.read} e vz) = L y s.
 Proof.
   intros H. change (L y s) with (loss_of q (length z_V) {head} (score q {width} z_V z_c (s {plan.read}%nat))).
@@ -75,8 +78,13 @@ Proof. vm_cast_no_check (eq_refl true). Qed.""",
     return "\n".join(lines) + "\n"
 
 
+def _each_part(plan: Layout) -> str:
+    """Return the pattern that takes the number of a part apart, a case each and one beyond."""
+    return "[|" * len(plan.parts) + "p" + "]" * len(plan.parts)
+
+
 def _step(plan: Layout) -> str:
-    line = plan.gradient.line
+    line, given = plan.gradient.line, names_with_arguments(plan)
     shifts = sorted({one.shift for one in line.lines if one.shift})
     known = [
         f"Lemma K{i} : IZR ({plan.shift(r)}) / P2 (q + q) = {number(r)}.\nProof. unfold P2; "
@@ -103,25 +111,24 @@ def _step(plan: Layout) -> str:
             *shapes,
             f"Ltac plain := {'; '.join(rewrites)}.",
             "(* An expression may stand under two names: then all are unfolded. *)",
-            f"Ltac deep := cbv beta delta [{' '.join(f'v_{n}' for n in names_with_arguments(plan))}].",
+            f"Ltac deep := cbv beta delta [{' '.join(f'v_{n}' for n in given)}].",
             _SAME,
             "Lemma step_ok M t e s : (t < T)%nat -> held sizes e s -> "
             "held sizes (eval q shapes M (map Do (ops t)) e) (net M t s).",
             "Proof.",
             "  intros Ht H.",
-            *_walk(plan),
+            *_walk(plan, given),
             "Qed.",
         ]
     )
 
 
-def _walk(plan: Layout) -> list[str]:
+def _walk(plan: Layout, given: Mapping[str, str]) -> list[str]:
     """Return the steps of the proof: an operation at a time, each named value as it is made.
 
     No term is copied: what an equation defines is known by its name from there on.
     """
     line, first = plan.gradient.line, len(plan.parts)
-    given = names_with_arguments(plan)
     named = {v: n for n, v in line.names.items() if n in given}
     inner = [n for n in given if n not in named.values()]
     found, open_ = ["  unfold ops; cbn [map]."], list[str]()
@@ -135,12 +142,9 @@ def _walk(plan: Layout) -> list[str]:
                 f"  {{ intros a Ha. cbv beta delta [{unfold}]. plain; same. }} clearbody y{k}."
             )
             open_.remove(f"y{k}")
-    pattern = "p"
-    for _ in plan.parts:
-        pattern = f"[|{pattern}]"
     unfold = " ".join([*open_, *(f"v_{n}" for n in inner)])
     found.append(
-        f"  cbn [eval]. intros p a Hp Ha. destruct p as {pattern}; [.. | cbn in Hp; lia]; cbn [nth sizes] in Ha |- *; "
+        f"  cbn [eval]. intros p a Hp Ha. destruct p as {_each_part(plan)}; [.. | cbn in Hp; lia]; cbn [nth sizes] in Ha |- *; "
         f"unfold net, F; cbv beta iota delta [{unfold}]; plain; same."
     )
     return found

@@ -123,7 +123,7 @@ def _given(plan: Layout, mentioned: set[str]) -> list[str]:
     numbers = plan.gradient.numbers
     widths = spaces(plan)
     found = []
-    for name, kind in variables(CoqTerms(plan.cell)):
+    for name, kind in plan.kinds.items():
         if name not in mentioned:
             continue
         plain = name[2:]
@@ -160,6 +160,11 @@ def _words(text: str) -> set[str]:
     return set(text.translate(str.maketrans(marks, " " * len(marks))).split())
 
 
+def target_kind(plan: Layout) -> tuple[str, str]:
+    """Return the type of a target in Coq, and the value that stands where there is none."""
+    return ("nat", "O") if plan.gradient.scored.kind == "cross-entropy" else ("list Z", "[]")
+
+
 def targets(plan: Layout) -> list[str]:
     """Return the target of each step that counts as a term."""
     found = plan.gradient.scored.targets.values()
@@ -170,8 +175,8 @@ def targets(plan: Layout) -> list[str]:
 
 def _loss(plan: Layout) -> list[str]:
     scored, q = plan.gradient.scored, plan.gradient.numbers.q
-    kind = "nat" if scored.kind == "cross-entropy" else "list Z"
-    scope = "nat" if scored.kind == "cross-entropy" else "Z"
+    kind, empty = target_kind(plan)
+    scope = "nat" if kind == "nat" else "Z"
     width = plan.sizes[plan.read]
     lines = [
         "(* The loss of a state, with the head z = V s + c, and what is paid after k steps. *)",
@@ -181,7 +186,6 @@ def _loss(plan: Layout) -> list[str]:
         f"(s {plan.read}%nat) in {_LOSSES[scored.kind]}.",
         f"Definition targets : list ({kind}) := [{'; '.join(targets(plan))}]%{scope}.",
     ]
-    empty = "O" if kind == "nat" else "[]"
     if plan.gradient.loss.every_step:
         paid = f"match k with O => 0 | S t => L (nth t targets {empty}) s end"
     else:

@@ -20,9 +20,6 @@ Proof.
   set (c := rho ^ t * M) in *.
   assert (c0 : 0 <= c) by (pose proof (IH i Hi); pose proof (Rabs_pos (x i)); lra).
   pose proof (Box t) as Bt; fold z in Bt.
-  assert (quarter : forall a, 0 < a < 1 -> Rabs (a * (1 - a)) <= / 4).
-  { intros a [A0 A1]; apply Rabs_le; split; [|pose proof (pow2_ge_0 (a - / 2)); lra].
-    assert (0 <= a * (1 - a)) by (apply Rmult_le_pos; lra); lra. }
   assert (inner : forall j, (j < n_hidden)%nat ->
     Rabs (v_r t z j * x j + (z 0%nat j * v_r t z j * (1 - v_r t z j)) * mat n_hidden p_U_r x j)
       <= (sigmoid a_r + / 4 * k_r) * c).
@@ -34,7 +31,7 @@ Proof.
     rewrite Rmult_plus_distr_r; eapply Rle_trans; [apply Rabs_triang|]; apply Rplus_le_compat.
     - apply abs_mul; [apply Rabs_le; lra | apply IH, Hj].
     - rewrite (Rmult_assoc (/ 4)); apply abs_mul; [|exact U].
-      rewrite Rmult_assoc, <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply quarter, Rr]. }
+      rewrite Rmult_assoc, <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply sigmoid_slope, Rr]. }
   destruct (HU i Hi) as (Kg & Kz & _); pose proof (Bt i Hi) as Bi.
   pose proof (gate_most n_hidden p_U_z (z 0%nat) (v_W_z_x t i) (p_b_z i) a_z i Bt (Az t i Hi)) as Zm.
   pose proof (sigmoid_range (v_U_z_h t z i + v_W_z_x t i + p_b_z i)) as Zr.
@@ -58,11 +55,10 @@ Proof.
   assert (P1 : Rabs (v_z t z i * x i) <= v_z t z i * c) by (apply abs_mul; [rewrite Rabs_pos_eq; lra | apply IH, Hi]).
   assert (P2 : Rabs ((1 - v_z t z i) * (1 - v_g t z i ^ 2) * A) <= (1 - v_z t z i) * (m * c)).
   { rewrite Rmult_assoc; apply abs_mul; [apply Rabs_le; lra|]; rewrite <- (Rmult_1_l (m * c)); apply abs_mul.
-    - assert (0 <= (1 - v_g t z i) * (1 + v_g t z i)) by (apply Rmult_le_pos; lra).
-      pose proof (pow2_ge_0 (v_g t z i)); apply Rabs_le; lra.
+    - apply tanh_slope, G.
     - unfold m; rewrite Rmult_assoc; exact Ug. }
   assert (P3 : Rabs ((v_z t z i * (1 - v_z t z i) * (z 0%nat i - v_g t z i)) * mat n_hidden p_U_z x i) <= / 2 * (k_z * c)).
-  { apply abs_mul; [|exact Uz]; replace (/ 2) with (/ 4 * 2) by field; apply abs_mul; [apply quarter, Zr | apply Rabs_le; lra]. }
+  { apply abs_mul; [|exact Uz]; replace (/ 2) with (/ 4 * 2) by field; apply abs_mul; [apply sigmoid_slope, Zr | apply Rabs_le; lra]. }
   eapply Rle_trans; [apply Rabs_triang|]; eapply Rle_trans; [apply Rplus_le_compat; [apply Rabs_triang | apply Rle_refl]|].
   eapply Rle_trans; [apply Rplus_le_compat; [apply Rplus_le_compat; [exact P1 | exact P2] | exact P3]|].
   replace (rho ^ S t * M) with (rho * c) by (unfold c; simpl; ring).

@@ -39,18 +39,12 @@ Proof.
       + (v_g t z i * (v_i t z i * (1 - v_i t z i))) * mat n_hidden p_U_i x i
       + (v_i t z i * (1 - v_g t z i ^ 2)) * mat n_hidden p_U_g x i).
     set (kept := fun i => v_f t z i * y i).
-    assert (quarter : forall a, 0 < a < 1 -> Rabs (a * (1 - a)) <= / 4).
-    { intros a [A0 A1]; apply Rabs_le; split; [|pose proof (pow2_ge_0 (a - / 2)); lra].
-      assert (0 <= a * (1 - a)) by (apply Rmult_le_pos; lra); lra. }
-    assert (tame : forall a, -1 < a < 1 -> Rabs (1 - a ^ 2) <= 1).
-    { intros a [A0 A1]; assert (0 <= (1 - a) * (1 + a)) by (apply Rmult_le_pos; lra).
-      pose proof (pow2_ge_0 a); apply Rabs_le; lra. }
     assert (R : nrm n_hidden rest <= b * q t).
     { replace b with (C * / 4 * k_f + 1 * / 4 * k_i + sigmoid a_i * 1 * k_g) by (unfold b; ring).
       apply nrm_maps; try assumption; try (apply Rmult_le_pos; lra).
       intros i Li; destruct (Gates t z i Hz Li) as ((Ia & Ib) & (Fa & Fb) & _ & G); destruct (Hz i Li) as [_ Z].
       repeat split; apply abs_mul;
-      first [apply quarter; lra | apply tame; lra | apply Rabs_le; lra]. }
+      first [apply sigmoid_slope; lra | apply tanh_slope; lra | apply Rabs_le; lra]. }
     assert (Cn : p (S t) = nrm n_hidden (fun i => kept i + rest i)).
     { change (p (S t)) with (nrm n_hidden (t_c_next t z (drun F dF t (s r) ds))); apply nrm_ext; intros i Li.
       unfold t_c_next, kept, rest; fold x; fold y; ring. }
@@ -64,10 +58,10 @@ Proof.
       unfold t_h_next, kept, rest, slope, side; fold x; fold y; ring. }
     rewrite Hn; eapply Rle_trans; [apply nrm_add|]; apply Rplus_le_compat.
     - rewrite Cn; apply nrm_diag; [lra|]; intros i Li; destruct (Gates t z i Hz Li) as (_ & _ & (Oa & Ob) & _).
-      unfold slope; rewrite <- (Rmult_1_r (sigmoid a_o)); apply abs_mul; [apply Rabs_le; lra | apply tame, tanh_range].
+      unfold slope; rewrite <- (Rmult_1_r (sigmoid a_o)); apply abs_mul; [apply Rabs_le; lra | apply tanh_slope, tanh_range].
     - apply nrm_map; [|lra | assumption]; intros i Li; destruct (Gates t z i Hz Li) as (_ & _ & (Oa & Ob) & _).
       rewrite <- (Rmult_1_l (/ 4)); pose proof (tanh_range (v_c_next t z i)).
-      apply abs_mul; [apply Rabs_le; lra | apply quarter; lra]. }
+      apply abs_mul; [apply Rabs_le; lra | apply sigmoid_slope; lra]. }
   apply (geometric_upper (fun t => p t + w * q t) rho T); [lra | intros t Ht].
   destruct (Rows t Ht) as [A E]. assert (p0 : 0 <= p t) by apply nrm_nonneg. assert (q0 : 0 <= q t) by apply nrm_nonneg.
   apply Rmult_le_compat_r with (r := p t) in HN; [|exact p0].

@@ -18,12 +18,6 @@ Proof.
       /\ (-1 < v_g t z i < 1 /\ -1 < tanh (v_c_next t z i) < 1 /\ Rabs (z 1%nat i) <= C)).
     { intros i Li; repeat split; try apply sigmoid_range; try apply tanh_range;
       [apply (G t i Ht Li) | apply (B t i Ht Li)]. }
-    assert (quarter : forall a, 0 < a < 1 -> Rabs (a * (1 - a)) <= / 4).
-    { intros a [A0 A1]; apply Rabs_le; split; [|pose proof (pow2_ge_0 (a - / 2)); lra].
-      assert (0 <= a * (1 - a)) by (apply Rmult_le_pos; lra); lra. }
-    assert (tame : forall a, -1 < a < 1 -> Rabs (1 - a ^ 2) <= 1).
-    { intros a [A0 A1]; assert (0 <= (1 - a) * (1 + a)) by (apply Rmult_le_pos; lra).
-      pose proof (pow2_ge_0 a); apply Rabs_le; lra. }
     assert (shut : forall a, l <= a < 1 -> Rabs (a * (1 - a)) <= 1 - l).
     { intros a [A0 A1]; apply Rle_trans with (1 * (1 - l)); [apply abs_mul; apply Rabs_le; lra | lra]. }
     assert (R : nrm n_hidden rest <= b * q t).
@@ -31,8 +25,8 @@ Proof.
       apply nrm_maps; try assumption; try lra; [|apply Rmult_le_pos; lra].
       intros i Li; destruct (L i Li) as ((I0 & F0 & O0) & (G0 & N0 & Z0)); repeat split.
       - rewrite (Rmult_comm (1 - l)), Rmult_assoc; apply abs_mul; [exact Z0 | apply shut, F0].
-      - apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tame, G0] | lra].
-      - rewrite <- (Rmult_1_l (/ 4)), Rmult_assoc; apply abs_mul; [apply Rabs_le; lra | apply quarter, I0]. }
+      - apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tanh_slope, G0] | lra].
+      - rewrite <- (Rmult_1_l (/ 4)), Rmult_assoc; apply abs_mul; [apply Rabs_le; lra | apply sigmoid_slope, I0]. }
     assert (Kp : l * p t <= nrm n_hidden kept <= p t).
     { split; [apply nrm_diag_low | rewrite <- (Rmult_1_l (p t)); apply nrm_diag; [lra|]];
       intros i Li; destruct (L i Li) as ((_ & [F0 F1] & _) & _); rewrite Rabs_pos_eq; lra. }
@@ -49,10 +43,10 @@ Proof.
     rewrite Hn; eapply Rle_trans; [apply nrm_add|].
     assert (M : nrm n_hidden (fun i => slope i * (kept i + rest i)) <= 1 * nrm n_hidden (fun i => kept i + rest i)).
     { apply nrm_diag; [lra|]; intros i Li; destruct (L i Li) as ((_ & _ & O0) & (_ & N0 & _)); unfold slope.
-      apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tame, N0] | lra]. }
+      apply Rle_trans with (1 * 1); [apply abs_mul; [apply Rabs_le; lra | apply tanh_slope, N0] | lra]. }
     assert (N : nrm n_hidden side <= / 4 * k_o * q t).
     { apply nrm_map; [|lra | assumption]; intros i Li; destruct (L i Li) as ((_ & _ & O0) & (_ & N0 & _)).
-      rewrite <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply quarter, O0]. }
+      rewrite <- (Rmult_1_l (/ 4)); apply abs_mul; [apply Rabs_le; lra | apply sigmoid_slope, O0]. }
     lra. }
   destruct (cone p q l b 1 (b + / 4 * k_o) kappa T) as [Low Keep]; auto; try lra;
     try (intros t Ht; destruct (S t Ht); lra).
