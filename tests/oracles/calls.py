@@ -222,6 +222,15 @@ def page_of(folder):
     return opened
 
 
+def a_report():
+    return gf.reporting.Report(
+        title="a",
+        subtitle="",
+        blocks=[gf.reporting.Paragraph("b")],
+        provenance={"gradflow": "0"},
+    )
+
+
 def objects(folder):
     """Return an object of each public class with methods, by the class's name."""
     step, told = gf.jacobian(cell()), gf.prove("scalar")
@@ -259,6 +268,7 @@ def objects(folder):
         "Numbers": gf.reporting.Numbers({"one": gf.studies.Number(value=1.0, label="One")}),
         "Written": gf.reporting.Written(folder / "r.html", study()),
         "Page": page_of(folder),
+        "Report": a_report(),
     }
 
 
@@ -560,7 +570,13 @@ def valid(folder: Path):
         "proofs.sigma_max": {"matrix": np.eye(2)},
         "proofs.sigma_min": {"matrix": np.eye(2)},
         "proofs.unit_invariants": {"cell": "rnn", "free": frozenset({"h"})},
-        "proofs.verify": {"root": folder / "bundles", "coq": False, "solvers": False},
+        "proofs.verify": {
+            "root": folder / "bundles",
+            "coq": False,
+            "solvers": False,
+            "known": [],
+            "seconds": 60.0,
+        },
         "proofs.write": {"claim": claim, "out": folder / "written"},
         "gf.read": {"path": FILES / "bigru.safetensors"},
         "gf.settle": {"path": FILES / "lstm_1layer.safetensors", **outputs()},
@@ -682,12 +698,7 @@ def valid(folder: Path):
         "reporting.magnitude": {"log": 1.0, "digits": 2},
         "reporting.power_of_ten": {"log": 1.0},
         "reporting.render_html": {
-            "report": gf.reporting.Report(
-                title="a",
-                subtitle="",
-                blocks=[gf.reporting.Paragraph("b")],
-                provenance={"gradflow": "0"},
-            )
+            "report": a_report(),
         },
         "reporting.page": {
             "name": "a",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradflow.given import flag
+from gradflow.given import flag, instance, real_number, several
 from gradflow.proofs.claims.bundle import folders
 from gradflow.proofs.claims.claim import (
     CERTIFIED,
@@ -38,6 +38,7 @@ SECONDS = 9.0
 _WALL = 4
 """How much longer than its seconds of work a bundle may wait for a turn on a busy machine."""
 _LEAST = 2.0
+_LONGEST = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +83,23 @@ def verify(
         Claims of your own that you vouch for, as :func:`gradflow.prove` returns them: a bundle with
         their statement is not foreign.
     seconds
-        How long a bundle may be worked on.
+        How long a bundle may be worked on, at most 1e6.
 
     Raises
     ------
     InputError
         If there is no bundle.
+    UsageError
+        If ``known`` holds something else, or ``seconds`` is no such time.
     """
     coq, solvers = flag(coq, "verify: coq"), flag(solvers, "verify: solvers")
+    seconds = real_number(seconds, "verify: seconds", 0, _LONGEST, above=True)
+    own = [
+        instance(c, "verify: known", Claim, "prove")
+        for c in several(known, "verify: known", "claims")
+    ]
+    seals = {claim.name: seal(claim) for claim in own}
     found = folders(root)
-    seals = {claim.name: seal(claim) for claim in known}
     with closing(_Worker()) as worker:
         for folder in found:
             said = worker.ask(folder, seals, seconds)
