@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
+from gradflow.codegen.over_time import one_thread
 from gradflow.ensembles.fields import Floats
 from gradflow.ensembles.laws import Laws
 from gradflow.ensembles.population import Population
@@ -53,7 +54,8 @@ def sample(laws: Laws, tied: bool, how: Sampling, rng: np.random.Generator) -> S
         f"populations of {how.size} units",
         "give a smaller size",
     )
-    rows = [_one(laws, tied, how, one) for one in rng.spawn(how.populations)]
+    with one_thread():
+        rows = [_one(laws, tied, how, one) for one in rng.spawn(how.populations)]
     exponent, error = interval(np.array([r[0] for r in rows]))
     bulk, bulk_error = interval(np.array([r[1] for r in rows]))
     moments = {p: float(np.mean([r[2][p] for r in rows])) for p in laws.cell.states}
