@@ -61,13 +61,18 @@ class InfiniteWidth:
         unit = "nats per step"
         return {
             "infinite_width": Number(
-                value=self.theory.exponent, label=words, unit=unit, error=self.theory.error
+                value=self.theory.exponent,
+                label=words,
+                unit=unit,
+                error=self.theory.error,
+                over=self.theory.method,
             ),
             "infinite_width_measured": Number(
                 value=self.measured,
                 label="Leading exponent of the first seed, beside it",
                 unit=unit,
                 error=self.error if math.isfinite(self.error) else None,
+                over="first window",
             ),
         }
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from gradflow.errors import GradflowError
 from gradflow.reporting.document.blocks import Block, Details, Paragraph
 from gradflow.reporting.document.section import Section
 from gradflow.studies.headline import Number
-from gradflow.studies.infinite_width import InfiniteWidth, beside_infinite_width
+from gradflow.studies.infinite_width import InfiniteWidth, infinite_width
 from gradflow.studies.one_cell import Study
 
 __all__ = ["SECTION"]
 
 
 @lru_cache(maxsize=1)
-def _beside(study: Study) -> InfiniteWidth | None:
-    return beside_infinite_width(study.setup.trajectory)
+def _beside(study: Study) -> InfiniteWidth | GradflowError:
+    """Return theory beside the first seed, or why there is none."""
+    try:
+        return infinite_width(study.setup.trajectory)
+    except GradflowError as error:
+        return error
 
 
 def _blocks(study: Study) -> list[Block]:
     found = _beside(study)
-    if found is None:
-        return []
+    if isinstance(found, GradflowError):
+        return [Details("Infinitely many units", [Paragraph(f"{found}")], "nothing to say")]
     told = (
         f"Leading exponent: {found.sentence}. With units without number it follows from the "
         "equations and the laws of the weights alone, read off those of the first seed; a network "
@@ -33,7 +38,7 @@ def _blocks(study: Study) -> list[Block]:
 
 def _numbers(study: Study) -> dict[str, Number]:
     found = _beside(study)
-    return found.numbers() if found else {}
+    return {} if isinstance(found, GradflowError) else found.numbers()
 
 
 SECTION = Section(name="infinite_width", blocks=_blocks, numbers=_numbers)
