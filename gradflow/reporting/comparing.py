@@ -240,8 +240,8 @@ def compare(
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "two.html"
     ...     written = compare(["irnn", "rnn"], file, hidden=4, steps=30, seeds=2)
-    >>> written.comparison
-    Comparison(rnn, irnn; 30 steps, need 30)
+    >>> sorted(one.name for one in written.comparison.cells)
+    ['irnn', 'rnn']
     """
     command, target = text(command, "compare: command"), path(out, "compare: out")
     kind = format_of(target, format)
