@@ -30,13 +30,9 @@ def test_the_order_of_two_falls():
     task = training.adding(4)
     reach = np.log([[0.01, 0.2, 0.5], [0.2, 0.2, 0.2], [0.01, 0.01, 0.5], [0.5, 0.5, 0.5]])
 
-    class Found:
-        seeds = np.arange(4)
-        held_out = np.array([[1, 0.1, 0.001], [1, 0.001, 0.001], [1, 0.05, 0.001], [1, 1, 1]])
-
-    Found.task = task
+    held_out = np.array([[1, 0.1, 0.001], [1, 0.001, 0.001], [1, 0.05, 0.001], [1, 1, 1]])
     # the third falls under 1/18 before it reaches, the last is never solved
-    assert module.order(Found, reach) == (3, 2, 2)
+    assert module.order(task, held_out, reach) == (3, 2, 2)
 
 
 def test_the_gated_cell_adds_and_the_plain_one_does_not(quick):
