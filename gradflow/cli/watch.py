@@ -6,9 +6,15 @@ import json
 import math
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+from gradflow.files import write_atomically
+from gradflow.given import choice
+
+if TYPE_CHECKING:
+    from gradflow.training import Watched
 
 __all__ = ["watch"]
 
@@ -21,17 +27,19 @@ def watch(
     targets: Path | None = None,
     lag: tuple[int, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    out: Path | None = None,
 ) -> None:
     """Look at the checkpoints of a training: how far the gradient reached at each.
 
-    gradflow watch run-0.pt run-50.pt run-100.pt --input x.npy --targets y.npy
+    gradflow watch run-*.pt --input x.npy --targets y.npy --out reach.svg
 
+    The update of a file is the last number in its name, and the files are taken in that order.
     Beside a training that runs, use gradflow.watch of Python.
 
     Parameters
     ----------
     files
-        Files of weights, such as `gradflow diagnose` reads, in their order.
+        Files of weights, such as `gradflow diagnose` reads.
     input
         A .npy file of sequences (sequences, T, inputs), of which six are taken.
     targets
@@ -42,14 +50,21 @@ def watch(
         spaced, by default.
     json_
         Print all numbers as JSON.
+    out
+        A .pdf, .svg or .png to draw reach into, over update and lag.
     """
+    from gradflow.reporting.publish.formats import FORMATS
     from gradflow.training.beside.afterwards import array_of, look_back
 
+    if out is not None:
+        choice(out.suffix.removeprefix("."), "watch: the ending of --out", FORMATS)
     x = array_of(input, "--input")
     probe = x if targets is None else (x, array_of(targets, "--targets"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file
         found = look_back(files, probe, lag or None)
+    if out is not None:
+        _draw(found, out)
     if not json_:
         print("\n".join(found.lines()))
         return
@@ -58,6 +73,20 @@ def watch(
     for name in ("directions", "exponent", "saturated", "dead"):
         told[name] = [_or_none(v) for v in getattr(found, name).tolist()]
     print(json.dumps(told, indent=2))
+
+
+def _draw(found: Watched, out: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from gradflow.figures import paper_style
+    from gradflow.reporting.publish.formats import encoded
+
+    with paper_style():
+        figure = Figure(layout="constrained")
+        found.plot(figure.subplots())
+        kind = out.suffix.removeprefix(".")
+        (content,) = encoded(figure, out.stem, kind).values()
+    write_atomically(out, content)
 
 
 def _or_none(value: float) -> float | None:

@@ -362,3 +362,14 @@ def test_without_torch_a_module_is_refused(monkeypatch):
     watching = gf.watch(Pretends(), X)
     with pytest.raises(UsageError, match="watch: torch is not installed"), watching:
         pass
+
+
+def test_without_torch_training_is_refused_and_the_rest_works(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for door in (
+        lambda: training.train("rnn", training.adding(6)),
+        lambda: gf.to_torch("rnn", hidden=2, inputs=1),
+    ):
+        with pytest.raises(UsageError, match=r"torch.* is not installed.*gradflow-rnn\[torch\]"):
+            door()
+    assert shrinking(2, 1)[0].update.tolist() == [0, 1, 2]
