@@ -6,15 +6,11 @@ import json
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from gradflow.files import write_atomically
 from gradflow.given import choice
-
-if TYPE_CHECKING:
-    from gradflow.training import Watched
 
 __all__ = ["watch"]
 
@@ -54,6 +50,7 @@ def watch(
         A .pdf, .svg or .png to draw reach into, over update and lag.
     """
     from gradflow.reporting.publish.formats import FORMATS
+    from gradflow.reporting.publish.picture import write_picture
     from gradflow.training.beside.afterwards import array_of, look_back
 
     if out is not None:
@@ -64,7 +61,7 @@ def watch(
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file
         found = look_back(files, probe, lag or None)
     if out is not None:
-        _draw(found, out)
+        write_picture(found, out)
     if not json_:
         print("\n".join(found.lines()))
         return
@@ -73,20 +70,6 @@ def watch(
     for name in ("directions", "exponent", "saturated", "dead"):
         told[name] = [_or_none(v) for v in getattr(found, name).tolist()]
     print(json.dumps(told, indent=2))
-
-
-def _draw(found: Watched, out: Path) -> None:
-    from matplotlib.figure import Figure
-
-    from gradflow.figures import paper_style
-    from gradflow.reporting.publish.formats import encoded
-
-    with paper_style():
-        figure = Figure(layout="constrained")
-        found.plot(figure.subplots())
-        kind = out.suffix.removeprefix(".")
-        (content,) = encoded(figure, out.stem, kind).values()
-    write_atomically(out, content)
 
 
 def _or_none(value: float) -> float | None:

@@ -134,7 +134,9 @@ def train(
             fault[k] = blamed(modules[k], batches[k].x, at)
         if at in recorded:
             for k in range(len(grid) if lags else 0):
-                looks[k].append(_look(bank, k, modules[k], task, lags, k in fault))
+                # a gradient whose squares alone float32 does not hold leaves the network as it is
+                lost = not math.isfinite(loss[k].item())
+                looks[k].append(_look(bank, k, modules[k], task, lags, lost))
         if at < updates:
             with flushed(torch), torch.no_grad():
                 made.step(
