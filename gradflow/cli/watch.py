@@ -10,6 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from gradflow.errors import UsageError
+
 __all__ = ["watch"]
 
 
@@ -17,7 +19,7 @@ def watch(
     files: tuple[Path, ...],
     /,
     *,
-    input: Annotated[Path, Parameter(name="--input")],
+    input: Annotated[Path | None, Parameter(name="--input")] = None,
     targets: Path | None = None,
     lag: tuple[int, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -33,7 +35,8 @@ def watch(
     files
         Files of weights, such as `gradflow diagnose` reads, in their order.
     input
-        A .npy file of sequences (sequences, T, inputs), of which six are taken.
+        A .npy file of sequences (sequences, T, inputs), of which six are taken, or one sequence
+        (T, inputs) in a .npy, .npz or .csv file. It has no default.
     targets
         A .npy file of classes or values, a row a sequence, for the loss of the network's own head;
         a random linear read-out by default.
@@ -43,9 +46,14 @@ def watch(
     json_
         Print all numbers as JSON.
     """
-    from gradflow.training.beside.afterwards import array_of, look_back
+    from gradflow.training.beside.afterwards import array_of, look_back, sequences_of
 
-    x = array_of(input, "--input")
+    if input is None:
+        raise UsageError(
+            "watch: no --input, on which the checkpoints are looked at; give a .npy file of "
+            "sequences (sequences, T, inputs), or a .npy, .npz or .csv file of one."
+        )
+    x = sequences_of(input, "--input")
     probe = x if targets is None else (x, array_of(targets, "--targets"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file

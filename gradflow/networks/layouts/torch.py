@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.errors import InputError
+from gradflow.errors import UsageError
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
 from gradflow.networks.layouts.making.building import gated_params, layer_of
 from gradflow.networks.layouts.making.kinds import ACTIVATIONS, gru_cell, lstm_cell, rnn_cell
@@ -77,6 +77,7 @@ def find(reading: Reading) -> Finding | None:
     for group in chosen:
         layers.append(_layer(reading, group))
         used.update(group.names.values())
+    _tell_unread(reading, chosen, used, skipped)
     layers = _levels(layers)
     _check_stack(reading, layers)
     head, embedding, around = surroundings(
@@ -85,6 +86,35 @@ def find(reading: Reading) -> Finding | None:
     return Finding(
         layers=layers, used=used | around, head=head, embedding=embedding, skipped=skipped
     )
+
+
+def _tell_unread(
+    reading: Reading, chosen: list[_Group], used: set[str], skipped: list[str]
+) -> None:
+    """Warn of arrays among those of a recurrent module that no layer of torch has."""
+    known = used | set(skipped)
+    for prefix in dict.fromkeys(group.prefix for group in chosen):
+        start = f"{prefix}." if prefix else ""
+        among = [
+            name
+            for name in reading.contents.arrays
+            if name.startswith(start) and name not in known
+            if prefix or ("." not in name and name not in ("weight", "bias"))
+        ]
+        if among and not any(group.prefix.startswith(f"{prefix}.") for group in chosen):
+            reading.facts.assume(
+                f"the recurrent module has arrays that torch's own has not "
+                f"({', '.join(among[:4])}{', ...' if len(among) > 4 else ''}), which are not read; "
+                "if they act in its step, declare the cell and pass its arrays",
+                warn=True,
+            )
+    for group in chosen:
+        have = {"bias_ih", "bias_hh"} & set(group.names)
+        if len(have) == 1:
+            reading.facts.assume(
+                f"of the two biases of torch, {group.names[have.pop()]!r} alone is in the file; "
+                "zeros are taken for the other"
+            )
 
 
 def _is_state_of_an_optimizer(name: str) -> bool:
@@ -98,13 +128,14 @@ def _modules(
     modules: dict[str, list[_Group]] = defaultdict(list)
     for group in groups.values():
         modules[group.prefix].append(group)
-    only = reading.facts.only
+    only = reading.facts.take("only")
     if only is not None:
         taken = [p for p in modules if only in (p, _WRAPPERS.sub("", f"{p}.").removesuffix("."))]
         if not taken:
-            raise InputError(
-                f"{reading.path} has no recurrent module {only!r}; it has "
-                f"{', '.join(repr(p) for p in list(modules)[:8])}."
+            names = ", ".join(repr(p) if p else "one without a name" for p in list(modules)[:8])
+            raise UsageError(
+                f"read: {reading.path} has no recurrent module {only!r} for only=...; it has "
+                f"{names}."
             )
         left = [p for p in modules if p not in taken]
     else:
@@ -126,6 +157,9 @@ def _modules(
             f"{', '.join(taken[:8])}; choose one by only=..."
         )
     chosen = [g for p in taken for g in sorted(modules[p], key=lambda g: (g.level, g.reverse))]
+    for first in (min(modules[p], key=lambda g: g.level) for p in taken):
+        where = reading.where(next(iter(first.names.values())))
+        require(first.level == 0, where, f"is of a layer l{first.level} without the l0 below it")
     return chosen, [n for p in left for g in modules[p] for n in g.names.values()]
 
 
@@ -263,7 +297,11 @@ def _of_blocks(
     inputs, recurrent, first, second = blocks
     facts = reading.facts
     if count == 1:
-        name = facts.nonlinearity or known
+        name = facts.take("nonlinearity") or known
+        if known not in (None, name):
+            raise UsageError(
+                f"read: nonlinearity is {name!r}, and the module's own is {known!r}; leave it out."
+            )
         if name is None:
             facts.assume(
                 "nn.RNN does not save its nonlinearity; tanh is assumed, say nonlinearity='relu' "
@@ -274,7 +312,7 @@ def _of_blocks(
         params = {"W": inputs["h"], "U": recurrent["h"], "b": first["h"] + second["h"]}
         return layer_of(cell, params, **said)
     if count == 3:
-        if facts.reset_after is False:
+        if facts.take("reset_after") is False:
             cell = gru_cell(after=False)
             biases = {gate: first[gate] + second[gate] for gate in "rzg"}
             return layer_of(cell, gated_params(inputs, recurrent, biases), **said)
