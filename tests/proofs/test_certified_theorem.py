@@ -293,3 +293,64 @@ def test_coq_accepts_the_theorem_and_refuses_a_changed_one(cell, kind, tmp_path)
     for before, after in ((row, other), (inputs, swapped)):
         changed = replace(claim.script, statement=claim.script.statement.replace(before, after))
         assert replace(claim, script=changed).level == "not proved (script)"
+
+
+def first_number(text, name):
+    """Return a definition of the statement, and the same with its first number one larger."""
+    start = text.index(f"Definition z_{name} := ")
+    before = text[start : text.index("%Z.", start)]
+    number = before.partition("[[")[2].split(";")[0]
+    return before, before.replace(number, f"({int(number.strip('()')) + 1})", 1)
+
+
+def two_steps(text):
+    """Return the inputs of the statement, and the same with the first two steps swapped."""
+    start = text.index("Definition z_x := [")
+    before = text[start : text.index("%Z.", start)]
+    head, _, rows = before.partition(":= [")
+    first, second, *rest = rows.split(";\n ")
+    return before, f"{head}:= [" + ";\n ".join([second, first, *rest])
+
+
+def one_end(claim, end):
+    """Return a pair of bounds of the statement, and the same with one end a unit further in."""
+    low, high = claim.evidence[0]["bounds"][0]["h"]
+    other = (low + 1, high) if end == "lower" else (low, high - 1)
+    return f"({low}, {high})", f"({other[0]}, {other[1]})"
+
+
+@pytest.fixture(scope="module")
+def small_lstm():
+    return gradient_claim(certified("lstm", hidden=2, steps=3))
+
+
+CHANGES = {
+    "a weight in its last bit": lambda claim, text: first_number(text, "U_f"),
+    "an input in its last bit": lambda claim, text: first_number(text, "x"),
+    "two steps swapped": lambda claim, text: two_steps(text),
+    "the lower bound by a unit": lambda claim, text: one_end(claim, "lower"),
+    "the upper bound by a unit": lambda claim, text: one_end(claim, "upper"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_one_of_the_statement_alone(small_lstm, change):
+    text = small_lstm.script.statement
+    before, after = CHANGES[change](small_lstm, text)
+    assert text.count(before) == 1
+    assert after != before
+
+
+@COQ
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["", *CHANGES])
+def test_coq_refuses_a_small_lstm_with(small_lstm, change):
+    text = small_lstm.script.statement
+    if not change:
+        assert small_lstm.verdict == ("PROVED", "")
+        return
+    before, after = CHANGES[change](small_lstm, text)
+    other = replace(small_lstm.script, statement=text.replace(before, after))
+    level, reason = replace(small_lstm, script=other).verdict
+    assert level == "not proved (script)"
+    assert "Coq rejects the proof" in reason
