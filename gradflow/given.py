@@ -62,12 +62,11 @@ def real_number(
     >>> real_number(1, "box_bound: radius", 0)
     1.0
     """
-    import numpy as np  # not at the top: who verifies a bundle needs no NumPy
-
+    # not np.ndim: who verifies a bundle needs no NumPy
     number = math.nan
     if not any(kind.__name__ in _NO_NUMBERS for kind in type(value).__mro__):
         try:
-            number = float(value) if np.ndim(value) == 0 else math.nan
+            number = float(value) if getattr(value, "ndim", 0) == 0 else math.nan
         except (TypeError, ValueError, OverflowError):
             number = math.nan
     fits = least <= number <= most and (number > least or not above)

@@ -27,6 +27,7 @@ from gradflow.reporting.drawing.decay import decay_series, draw_panel, panel_ran
 from gradflow.reporting.render.formats import format_of, write_report
 from gradflow.studies.comparison.claims import claims_about
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison, comparison
+from gradflow.studies.infinite_width import beside_infinite_width
 from gradflow.studies.one_cell import SEEDS, Progress
 
 __all__ = ["ComparisonWritten", "compare", "comparison_answer", "lay_out_comparison"]
@@ -69,6 +70,11 @@ def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Repo
             f"{sum(card.badge == word for card in cards)} {word.lower()}" for word in _TONES
         )
         blocks.append(Details("What is said of them", [Cards(cards)], seen, open=True))
+    beside = [(one, beside_infinite_width(one.setup.trajectory)) for one in found.cells]
+    told = [[_name(one), said.sentence] for one, said in beside if said]
+    if told:
+        table = Table(["Cell", "Leading exponent, first seed"], told)
+        blocks.append(Details("Infinitely many units", [table], "theory beside each network"))
     rows = [["Input", found.cells[0].setup.source], ["Sizes", found.cells[0].setup.told_sizes()]]
     rows += [[f"Initial weights of {_name(one)}", origin(one.seeds.decays)] for one in found.cells]
     blocks.append(Details("How to repeat it", [Table(["What", "How"], rows)], "", open=True))
@@ -234,8 +240,8 @@ def compare(
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "two.html"
     ...     written = compare(["irnn", "rnn"], file, hidden=4, steps=30, seeds=2)
-    >>> written.comparison
-    Comparison(rnn, irnn; 30 steps, need 30)
+    >>> sorted(one.name for one in written.comparison.cells)
+    ['irnn', 'rnn']
     """
     command, target = text(command, "compare: command"), path(out, "compare: out")
     kind = format_of(target, format)
