@@ -13,7 +13,7 @@ from gradflow.errors import UsageError
 from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, lag_axis, mark_zeros, name_curves, read_lags
 from gradflow.figures.look.decades import decade_axis, decade_label, to_decades
-from gradflow.figures.look.style import BOUND, QUIET, math_text, stroke
+from gradflow.figures.look.style import BOUND, INK, QUIET, math_text, stroke
 from gradflow.given import real_number, record
 
 if TYPE_CHECKING:
@@ -128,8 +128,9 @@ def _proven(
         for end in ("lower", "upper")
     )
     lag = read_lags(np.arange(high.size), low, "plot_decay: proven")
-    draw_curve(ax, lag, low, "", **BOUND)
-    return draw_curve(ax, lag, high, "proven", **BOUND), (lag, low, high, QUIET)
+    look = {**BOUND, "color": INK, "zorder": 3.0}  # over the curve, from which it may not differ
+    draw_curve(ax, lag, low, "", **look)
+    return draw_curve(ax, lag, high, "proven", **look), (lag, low, high, QUIET)
 
 
 def _ranked(runs: NDArray[np.float64], level: float) -> NDArray[np.float64]:
