@@ -146,6 +146,8 @@ def results(run):
     u = np.ones(6)
     yield from (run, run.decay(), run.gradient_decay(u), run.paths(u), run.parameter_gradient(u))
     yield from (run.singular_values([5]), run.product_eigenvalues(), run.lyapunov())
+    yield from (run.conditional_exponents("c"), run.finite_time_exponents(5))
+    yield from (run.covariant_vectors(leading=2), run.covariant_vectors(leading=1))
     yield from (run.lyapunov(leading=2), run.cell, gf.compile(run.cell, "numpy"), gf.bptt("lstm"))
     yield from (gf.jacobian("lstm"), gf.jacobian("lstm")["c", "h"], gf.jacobian("lstm")["c", "b_f"])
     yield gf.fixed_points("lstm", run.params, starts=4)
@@ -241,6 +243,8 @@ def test_a_number_of_steps_or_exponents_is_whole(value, run):
         lambda: run.lyapunov(leading=value),
         lambda: run.lyapunov(transient=value),
         lambda: run.lyapunov(interval=value),
+        lambda: run.finite_time_exponents(value),
+        lambda: run.covariant_vectors(leading=value),
         lambda: batch.one(value),
     ]
     for number, call in enumerate(calls):

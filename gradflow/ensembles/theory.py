@@ -40,7 +40,8 @@ class MeanField:
         Leading Lyapunov exponent, nats per step: the larger of `bulk` and `outlier`.
     error
         With ``"quadrature"`` what the quadrature may be off by; with ``"sampled"`` the half width
-        of a 95 % interval (Student's t) from independent populations.
+        of a 95 % interval (Student's t) from independent populations and, of tied weights, 5 over
+        their size, by which populations were found to lie below the limit at most.
     method
         ``"quadrature"``: the moment equations of the cell close. ``"sampled"``: populations of
         sampled units, each an independent network in the limit.

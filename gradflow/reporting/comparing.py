@@ -33,6 +33,7 @@ from gradflow.reporting.render.formats import format_of, write_report
 from gradflow.studies.comparison.claims import claims_about
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison, comparison
 from gradflow.studies.comparison.networks import ComparedNetwork
+from gradflow.studies.infinite_width import beside_infinite_width
 from gradflow.studies.one_cell import SEEDS, Progress
 
 __all__ = ["ComparisonWritten", "compare", "lay_out_comparison"]
@@ -75,6 +76,12 @@ def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Repo
             f"{sum(card.badge == word for card in cards)} {word.lower()}" for word in _TONES
         )
         blocks.append(Details("What is said of them", [Cards(cards)], seen, open=True))
+    cells = [one for one in found.cells if isinstance(one, Compared)]
+    beside = [(one, beside_infinite_width(one.setup.trajectory)) for one in cells]
+    told = [[called_in(one), said.sentence] for one, said in beside if said]
+    if told:
+        table = Table(["Cell", "Leading exponent, first seed"], told)
+        blocks.append(Details("Infinitely many units", [table], "theory beside each network"))
     rows = [[called_in(one), origin(one.decays), one.source, _sizes(one)] for one in found.cells]
     made = Table(["Cell", "Weights", "Input", "Sizes"], rows)
     blocks.append(Details("How to repeat it", [made], "", open=True))
@@ -211,8 +218,8 @@ def compare(
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "two.html"
     ...     written = compare(["irnn", "rnn"], file, hidden=4, steps=30, seeds=2)
-    >>> written.comparison
-    Comparison(rnn, irnn; 30 steps, need 30)
+    >>> sorted(one.name for one in written.comparison.cells)
+    ['irnn', 'rnn']
     """
     command, target = text(command, "compare: command"), path(out, "compare: out")
     kind = format_of(target, format)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from gradflow.spectra.landscape.error_surface import ErrorSurface, error_surface
     from gradflow.spectra.landscape.loss import Loss, cross_entropy, squared_error
     from gradflow.spectra.locating import locate
+    from gradflow.spectra.lyapunov.covariant import CovariantVectors, covariant_vectors
     from gradflow.spectra.lyapunov.dimension import entropy_rate, kaplan_yorke
     from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+    from gradflow.spectra.lyapunov.finite_time import FiniteTimeExponents, finite_time_exponents
     from gradflow.spectra.lyapunov.long_runs import leading_exponents
     from gradflow.spectra.lyapunov.spectrum import lyapunov_spectrum
     from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
@@ -49,10 +51,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asymptote",
+    "CovariantVectors",
     "Decay",
     "Descent",
     "ErrorSurface",
     "Fault",
+    "FiniteTimeExponents",
     "FixedPointBranch",
     "FixedPoints",
     "KreissConstant",
@@ -66,10 +70,12 @@ __all__ = [
     "Truncation",
     "bulk_radius",
     "continue_fixed_points",
+    "covariant_vectors",
     "cross_entropy",
     "descend",
     "entropy_rate",
     "error_surface",
+    "finite_time_exponents",
     "fixed_points",
     "fuss_catalan",
     "gradient_decay",
@@ -96,10 +102,12 @@ __all__ = [
 
 _HOME = {
     "Asymptote": "decay.reading",
+    "CovariantVectors": "lyapunov.covariant",
     "Decay": "decay.decay",
     "Descent": "landscape.clipping",
     "ErrorSurface": "landscape.error_surface",
     "Fault": "faults.fault",
+    "FiniteTimeExponents": "lyapunov.finite_time",
     "FixedPointBranch": "equilibria.branches.branch",
     "FixedPoints": "equilibria.points",
     "KreissConstant": "theory.kreiss",
@@ -113,10 +121,12 @@ _HOME = {
     "Truncation": "decay.truncation",
     "bulk_radius": "theory.random_matrices",
     "continue_fixed_points": "equilibria.branches.continuation",
+    "covariant_vectors": "lyapunov.covariant",
     "cross_entropy": "landscape.loss",
     "descend": "landscape.clipping",
     "entropy_rate": "lyapunov.dimension",
     "error_surface": "landscape.error_surface",
+    "finite_time_exponents": "lyapunov.finite_time",
     "fixed_points": "equilibria.search",
     "fuss_catalan": "theory.random_matrices",
     "gradient_decay": "decay.decay",

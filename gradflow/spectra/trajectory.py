@@ -29,7 +29,10 @@ from gradflow.spectra.decay.truncation import Truncation, truncation
 from gradflow.spectra.faults.told import told
 from gradflow.spectra.linearised import Linearised, Steps
 from gradflow.spectra.linearised_cell import LinearisedCell
+from gradflow.spectra.lyapunov.conditional import conditional
+from gradflow.spectra.lyapunov.covariant import CovariantVectors, covariant_of_run
 from gradflow.spectra.lyapunov.exponents import LyapunovSpectrum
+from gradflow.spectra.lyapunov.finite_time import FiniteTimeExponents, finite_time_of_run
 from gradflow.spectra.lyapunov.of_trajectory import trajectory_spectrum
 from gradflow.spectra.numerics.logdomain import Floats, log_norms_backward
 from gradflow.spectra.products.eigenvalues import ProductEigenvalues, product_eigenvalues
@@ -187,6 +190,35 @@ class Analysed(Linearised):
             return products.eigenvalues(self, count)
         jacobians = self._last(count, "product_eigenvalues", "a lag up to", _EIGEN_COPIES)
         return product_eigenvalues(jacobians)
+
+    @told
+    def conditional_exponents(self, of: str | Sequence[str], **options: Any) -> LyapunovSpectrum:
+        """Return the Lyapunov spectrum (..., k) of a state part, or several, given all others.
+
+        Those of the whole state given the inputs are ``lyapunov``. All negative, copies of the
+        part with one drive and different beginnings become one. ``options`` as in ``lyapunov``.
+        """
+        return conditional(self, of, options)
+
+    @told
+    def finite_time_exponents(
+        self, window: int, *, transient: int | None = None, leading: int | None = None
+    ) -> FiniteTimeExponents:
+        """Return growth rates (..., m, k) over consecutive windows of so many steps.
+
+        Arguments as in :func:`gradflow.spectra.finite_time_exponents`.
+        """
+        return finite_time_of_run(self, window, transient, leading)
+
+    @told
+    def covariant_vectors(
+        self, *, leading: int | None = None, transient: int | None = None
+    ) -> CovariantVectors:
+        """Return the covariant Lyapunov vectors of one trajectory.
+
+        Arguments as in :func:`gradflow.spectra.covariant_vectors`.
+        """
+        return covariant_of_run(self, leading, transient)
 
     def _streamed(self, where: str) -> Iterator[Floats]:
         """Yield the step Jacobians from the last block back, if a few of them can be held."""

@@ -35,8 +35,12 @@ def test_no_lag_changes_its_share(quick):
 
 
 @pytest.mark.parametrize("gain", [0.5, 3.0])
-def test_the_components_are_the_gradient_and_algorithm_1_keeps_its_direction(script, gain):
-    parts = script.components(gain, 0, read_sequence(None, 30), 8)
+def test_the_components_are_the_gradient_and_algorithm_1_keeps_its_direction(
+    script, gain, tmp_path
+):
+    text = tmp_path / "text.txt"  # the default text is each Python's own
+    text.write_text("it was the best of times, it was the worst of times, it was the age of wisdom")
+    parts = script.components(gain, 0, read_sequence(text, 30), 8)
     whole = parts.sum(axis=0)
     norm = np.linalg.norm(whole)
     # Algorithm 1 as it is printed

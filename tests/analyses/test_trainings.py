@@ -70,7 +70,10 @@ def test_the_step_that_jumps_crosses_a_valley(quick):
     assert numbers["loss after"] > numbers["loss before"] + 0.1
     assert numbers["least loss along the step"] < numbers["loss before"]
     assert 0 < numbers["where that is, in steps"] < 1
-    assert numbers["loss after a clipped step"] < numbers["loss after"]
+    # the default text is each Python's own, and on some the gradient of a jump is below the clip
+    is_cut = numbers["norm of the gradient"] > script_module("jump").CLIP
+    clipped = numbers["loss after a clipped step"]
+    assert clipped < numbers["loss after"] if is_cut else clipped == numbers["loss after"]
     # float64 along the step, float32 as it was recorded
     recorded = numbers["loss after, as recorded"]
     assert numbers["loss after"] == pytest.approx(recorded, rel=1e-4)

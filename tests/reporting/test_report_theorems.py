@@ -20,8 +20,10 @@ def test_every_formula_can_be_set(cell):
         assert latex_to_mathml(claim.formula, True).startswith("<math")
 
 
-def test_the_page_shows_each_theorem_with_its_margin():
-    measured = study(gf.cells.get("rnn"), hidden=4, steps=12)
+def test_the_page_shows_each_theorem_with_its_margin(tmp_path):
+    text = tmp_path / "text.txt"  # the default text, and with it the draw, is each Python's own
+    text.write_text("it was the best of times, it was the worst of times")
+    measured = study(gf.cells.get("rnn"), hidden=4, steps=12, input=str(text))
     blocks = SECTION.blocks(measured)
     names = [c.name for c in theorems(measured.setup.cell)]
     (table,) = [b for b in blocks if isinstance(b, Table)]

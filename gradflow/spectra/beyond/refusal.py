@@ -23,3 +23,13 @@ def require_seen(run: Linearised, logs: Iterable[Floats], what: str) -> None:
             "slopes below 10^-308, which float64 calls 0; run.gradient_decay and run.paths have "
             "their logarithms."
         )
+
+
+def require_held(run: Linearised, what: str) -> None:
+    """Raise ``PrecisionError`` if a step has slopes that float64 does not hold."""
+    doubt = run.in_doubt()
+    if doubt.any():
+        raise PrecisionError(
+            f"{what}: step {int(np.argwhere(doubt)[0][-1]) + 1} has slopes below 10^-308, which "
+            "float64 calls 0; run.lyapunov and run.gradient_decay have their logarithms."
+        )

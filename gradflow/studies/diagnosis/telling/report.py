@@ -17,6 +17,7 @@ from gradflow.studies.diagnosis.telling.numbers import (
     power,
     within,
 )
+from gradflow.studies.infinite_width import beside_infinite_width
 
 __all__ = ["report_lines"]
 
@@ -99,7 +100,16 @@ def _reach_lines(found: Diagnosis) -> list[str]:
         )
     else:
         lines.append(f"  {growth_words(found.growth, len(subject.lengths))}")
-    return lines
+    return lines + _width_lines(found)
+
+
+def _width_lines(found: Diagnosis) -> list[str]:
+    """Return theory beside a network of one layer whose weights look as they were drawn."""
+    subject = found.subject
+    if len(subject.run.runs) > 1 or subject.lengths.min() < subject.run.steps:
+        return []
+    beside = beside_infinite_width(subject.run.runs[0])
+    return [f"  weights as drawn: {beside.sentence}"] if beside else []
 
 
 def _training_lines(found: Diagnosis) -> list[str]:
