@@ -82,6 +82,7 @@ PARTS = {
         ("gradflow, torch", "torch, fused"),
         1e-4,  # float32 gradients over 24 steps
     ),
+    "cold": (("help", "report"), ("import sympy", "gradflow"), None),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

@@ -21,7 +21,10 @@ from oracles.accessible import contrast, findings, palettes
 SMALL = {"hidden": 3, "steps": 12, "seeds": 2}
 PAGES = {
     **{name: lambda name=name: lay_out(study(name, **SMALL), {"Command": "c"}) for name in LIBRARY},
-    "compared": lambda: lay_out_comparison(comparison(["rnn", "lstm"], **SMALL), {"Command": "c"}),
+    "wide": lambda: lay_out(study("lstm", hidden=8, steps=40, seeds=1), {"Command": "c"}),
+    "compared": lambda: lay_out_comparison(
+        comparison(["rnn", "lstm", "scrn"], **SMALL), {"Command": "c"}
+    ),
     "diagnosed": lambda: lay_out_diagnosis(
         gf.diagnose(gf.stack("gru", hidden=3, inputs=2, rng=0), need=6), {"Command": "c"}
     ),
@@ -98,3 +101,10 @@ def test_the_checker_sees_what_is_planted():
         (("<main>", "<div>"), "main"),
     ):
         assert told in " ".join(findings(good.replace(*spoil))), spoil
+
+
+def test_a_minus_is_a_minus(report):
+    """No hyphen stands before a number, but in code, file names and formulas."""
+    (text, *_) = render_markdown(report, "r").values()
+    told = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\([^()]*\.svg\)", "", text, flags=re.S)
+    assert re.findall(r".{0,40}(?<![\w.-])-\d.{0,20}", told) == []

@@ -55,7 +55,7 @@ def test_every_claim_is_judged_by_its_own_numbers(six):
     assert (remembers.seen == "NOT SEEN") == (lstm.value <= rnn.value)
     scrn = told["The SCRN forgets at the rate that it is given"]
     assert scrn.seen == "SEEN"
-    assert f"{math.log(0.95):.4f}" in scrn.evidence
+    assert f"−{-math.log(0.95):.4f}" in scrn.evidence
     gates = told["Slopes of gates of at most 1/4 do not make the LSTM vanish"]
     shares = six.of("lstm").seeds.shares
     mean = {path: float(np.sort(rows.mean(axis=1))[1]) for path, rows in shares.items()}
