@@ -29,6 +29,8 @@ def prove(
 ) -> None:
     """State and prove the theorems about a cell: gradient bounds from above and from below.
 
+    gradflow prove lstm --out proofs
+
     Parameters
     ----------
     cell
@@ -92,6 +94,8 @@ def theorem(
 ) -> None:
     """Show one theorem: what it says, what it assumes, its level, and where it comes from.
 
+    gradflow theorem lstm.lower --format tex
+
     Parameters
     ----------
     name
@@ -146,6 +150,8 @@ def verify(
     seconds: float = 9.0,
 ) -> None:
     """Re-check bundles that `gradflow prove --out` wrote.
+
+    gradflow verify proofs
 
     Exits with 1 if a claim fails, or is foreign: not a statement that gradflow makes.
 

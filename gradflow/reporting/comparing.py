@@ -52,6 +52,16 @@ class ComparisonWritten:
         """Return one line with the file and the cells."""
         return f"ComparisonWritten({str(self.path)!r}, {self.comparison!r})"
 
+    def _repr_html_(self) -> str:
+        from gradflow.reporting.render.html import template
+
+        horizons = [(called_in(one), one.numbers()["horizon"]) for one in self.comparison.cells]
+        return template("card.html").render(
+            answer=comparison_answer(self.comparison),
+            rows=[(name, f"{value_of(found)} steps", ranged(found)) for name, found in horizons],
+            path=self.path,
+        )
+
 
 def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Report:
     """Lay out the report of a comparison."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from gradflow.given import instance, path, text
 from gradflow.reporting.document.blocks import Answer, Block, Details, Heading, Judged, Report
 from gradflow.reporting.document.cards import Tone
-from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.document.numbers import number_row, ranged, value_of
 from gradflow.reporting.document.words import tools
 from gradflow.reporting.network.measured import network_numbers, spread_number
 from gradflow.reporting.network.reach import reach_section
@@ -37,6 +37,16 @@ class DiagnosisWritten:
     def __repr__(self) -> str:
         """Return one line with the file and the verdict."""
         return f"DiagnosisWritten({str(self.path)!r}, {self.diagnosis!r})"
+
+    def _repr_html_(self) -> str:
+        from gradflow.reporting.render.html import template
+
+        numbers = network_numbers(self.diagnosis).values()
+        return template("card.html").render(
+            answer=diagnosis_answer(self.diagnosis),
+            rows=[number_row(number)[:3] for number in numbers],
+            path=self.path,
+        )
 
 
 def report_diagnosis(

@@ -117,3 +117,15 @@ def test_an_unknown_ending_is_refused_before_anything_is_measured(tmp_path, caps
 def test_a_report_of_a_network_says_how_to_get_it(tmp_path):
     with pytest.raises(gf.errors.UsageError, match="report_diagnosis"):
         gf.report(gf.stack("rnn", hidden=2, inputs=1, rng=0), tmp_path / "r.html")
+
+
+def test_a_notebook_shows_cards_with_the_answer_and_a_link(tmp_path):
+    network = gf.stack("rnn", 2, hidden=2, inputs=1, rng=0)
+    page = tmp_path / "d.html"
+    written = gf.reporting.report_diagnosis(gf.diagnose(network, need=4), page)
+    beside = gf.compare(["rnn", network], tmp_path / "c.html", hidden=2, steps=8, seeds=2)
+    for one, words in ((written, "for a need of 4 steps"), (beside, "weights as given")):
+        card = one._repr_html_()
+        assert words in card
+        assert f'<a href="{one.path}">' in card
+        assert card.count("<tr>") >= 2
