@@ -25,6 +25,7 @@ TITLES = {
     "grid": "Leading exponent over a grid of (gain, forget bias)",
     "derive": "From equations to code",
     "scaling": "Cost against n and T",
+    "cold": "The command line, cold",
 }
 # What the error of a part is.
 ERRORS = {

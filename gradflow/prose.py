@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gradflow.errors import UsageError
 
-__all__ = ["Span", "ascii_text", "latex_text", "plain_text", "split_inline"]
+__all__ = ["Span", "ascii_text", "latex_text", "number_text", "plain_text", "split_inline"]
 
 _SIGNS = {
     "times": "×",
@@ -139,6 +139,15 @@ def ascii_text(text: str) -> str:
     '|P(t, k)| <= (1/4 |U_f|)^(t-k) for all kappa'
     """
     return "".join(_plain(s.content, _key) if s.math else s.content for s in split_inline(text))
+
+
+def number_text(value: float, form: str) -> str:
+    """Return a number in a sentence: a minus, and no hyphen, stands before it.
+
+    >>> number_text(-0.0286, ".2g"), number_text(179.0, ".3g")
+    ('−0.029', '179')
+    """
+    return format(value, form).replace("-", "−")
 
 
 def latex_text(text: str, signs: Mapping[str, str] | None = None) -> str:

@@ -112,6 +112,7 @@ PARTS = {
         1e-4,  # float32 gradients over 24 steps
     ),
     "watch": (("nn.LSTM",), ("torch alone", "gradflow, watched"), None),
+    "cold": (("help", "report"), ("import sympy", "gradflow"), None),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

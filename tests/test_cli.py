@@ -1,6 +1,7 @@
 """The command line: what it prints, where it writes, and how it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -385,3 +386,8 @@ def test_a_wrong_number_of_steps_is_told_by_the_command_that_was_asked(capsys):
     assert "run: steps is 0" in capsys.readouterr().err
     assert ask(["run", "gru", "--hidden", "-1"]) == 2
     assert "run: hidden is -1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name for name in cli.app if not name.startswith("-")])
+def test_the_help_of_each_command_has_an_example(name):
+    assert re.search(rf"^\s*(eval .*)?gradflow {name} \S", cli.app[name].help, re.MULTILINE)

@@ -41,11 +41,14 @@ def diagnose(
     fail_if: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     seed: int = 0,
+    out: Path | None = None,
+    format: str | None = None,
 ) -> None:
     """Diagnose a trained network from its file of weights.
 
     gradflow diagnose model.pt --input data.npy --need 100 --fail-if "horizon<100"
     gradflow diagnose epoch1.pt epoch5.pt epoch20.pt --input data.npy --need 100
+    gradflow diagnose model.pt --input data.npy --out model.html
 
     Parameters
     ----------
@@ -86,7 +89,13 @@ def diagnose(
         Print the numbers as JSON.
     seed
         Of made-up input, read-out and freshly drawn remedies.
+    out
+        Write the report of it, too; of several checkpoints, of the last. Its ending says the
+        format: html, pdf, tex, md, json or ipynb.
+    format
+        The format of the report, whatever the ending.
     """
+    from gradflow.reporting.render.formats import format_of
     from gradflow.studies.diagnosis.checkpoints import Course, course_lines
     from gradflow.studies.diagnosis.diagnosis import STAGES
     from gradflow.studies.diagnosis.diagnosis import diagnose as diagnosed
@@ -94,6 +103,8 @@ def diagnose(
     from gradflow.studies.diagnosis.telling.report import report_lines
 
     condition = None if fail_if is None else _condition(fail_if)
+    if out is not None:
+        format = format_of(out, format)
     facts = _facts(fact)
     networks: list[Any] = [file, *later]
     settled = None
@@ -125,6 +136,29 @@ def diagnose(
             print(line, flush=True)
         if settled is not None:
             print(f"\nChecked: {settled!r}")
+    if out is not None:
+        from gradflow.provenance import command
+        from gradflow.reporting.diagnosed import report_diagnosis
+
+        named = {
+            "--input": input,
+            "--head": head,
+            "--need": need,
+            "--vocabulary": vocabulary,
+            "--targets": targets,
+            "--lengths": lengths,
+            "--loss": loss,
+            "--at": at,
+            "--lose": lose,
+            "--seed": seed,
+        }
+        words = [w for name, value in named.items() if value is not None for w in (name, value)]
+        words += [w for one in fact for w in ("--fact", one)]
+        words += [] if check is None else ["--check", *check]
+        made_by = command("gradflow", "diagnose", file, *later, *words)
+        report_diagnosis(found, out, format=format, command=made_by)
+        if not json_:
+            print(f"\nreport: {out}")
     if condition is not None:
         what, limit = condition
         numbers = found.numbers()

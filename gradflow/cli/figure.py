@@ -33,6 +33,8 @@ def figure(
 ) -> None:
     """Draw a figure of the field: the picture, its caption and the numbers it claims.
 
+    gradflow figure decay --venue icml --out figures
+
     Parameters
     ----------
     name

@@ -33,6 +33,8 @@ def prove(
 
     Below them stand statements about random networks, at the level DERIVED: a written argument.
 
+    gradflow prove lstm --out proofs
+
     Parameters
     ----------
     cell
@@ -111,6 +113,8 @@ def theorem(
 ) -> None:
     """Show one theorem: what it says, what it assumes, its level, and where it comes from.
 
+    gradflow theorem lstm.lower --format tex
+
     Parameters
     ----------
     name
@@ -165,6 +169,8 @@ def verify(
     seconds: float = 9.0,
 ) -> None:
     """Re-check bundles that `gradflow prove --out` wrote.
+
+    gradflow verify proofs
 
     Exits with 1 if a claim fails, or is foreign: not a statement that gradflow makes.
 

@@ -14,6 +14,8 @@ def theory(
 ) -> None:
     """Say what theory expects of a cell's gradient at random weights and infinitely many units.
 
+    gradflow theory lstm --init forget_bias=1
+
     Parameters
     ----------
     cell

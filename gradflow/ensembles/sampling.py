@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gradflow.codegen.over_time import one_thread
 from gradflow.ensembles.fields import Floats
@@ -80,7 +80,7 @@ def interval(values: Floats) -> tuple[float, float]:
     if len(values) < 2:
         return float(values[0]), math.inf
     spread = values.std(ddof=1) / math.sqrt(len(values))
-    return float(values.mean()), float(student.ppf(_LEVEL, len(values) - 1) * spread)
+    return float(values.mean()), float(stdtrit(len(values) - 1, _LEVEL) * spread)
 
 
 def _one(

@@ -38,6 +38,7 @@ _HOME = {
         "document.blocks",
     ),
     "ComparisonWritten": "comparing",
+    "DiagnosisWritten": "diagnosed",
     "Page": "publish.page",
     "SECTIONS": "sections",
     "Section": "document.section",
@@ -50,6 +51,7 @@ _HOME = {
     "power_of_ten": "document.numbers",
     "render_html": "render.html",
     "report": "build",
+    "report_diagnosis": "diagnosed",
 }
 
 __all__ = sorted(_HOME)

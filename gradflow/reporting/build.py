@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
+from gradflow.errors import UsageError
 from gradflow.given import path, text
+from gradflow.networks import Network
 from gradflow.reporting.document.blocks import Block, Details, Heading, Report
 from gradflow.reporting.document.numbers import number_row
 from gradflow.reporting.document.words import called, origin, seeds_from, tools
@@ -117,6 +119,11 @@ def report(
     >>> written.path.name, written.numbers()["horizon"]
     ('toy.html', 459.0)
     """
+    if isinstance(cell, Network):
+        raise UsageError(
+            "report: cell is a network, which is reported by its diagnosis; write "
+            "gf.reporting.report_diagnosis(gf.diagnose(network), out)."
+        )
     found = get(cell)
     command, target = text(command, "report: command"), path(out, "report: out")
     kind = format_of(target, format)

@@ -7,30 +7,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradflow.given import path, text
+from gradflow.reporting.compared import (
+    One,
+    called_in,
+    comparison_answer,
+    reach_of,
+    runs_each,
+)
 from gradflow.reporting.document.blocks import (
-    Answer,
     Block,
     Card,
     Cards,
     Details,
     Drawing,
     Drawings,
-    Judged,
     Numbers,
     Report,
     Table,
 )
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import ranged, value_of
-from gradflow.reporting.document.words import called, origin, runs_of, seeds_from, seeds_of, tools
+from gradflow.reporting.document.words import origin, seeds_from, seeds_of, tools
 from gradflow.reporting.drawing.decay import decay_series, draw_panel, panel_range
 from gradflow.reporting.render.formats import format_of, write_report
 from gradflow.studies.comparison.claims import claims_about
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison, comparison
+from gradflow.studies.comparison.networks import ComparedNetwork
 from gradflow.studies.infinite_width import beside_infinite_width
 from gradflow.studies.one_cell import SEEDS, Progress
 
-__all__ = ["ComparisonWritten", "compare", "comparison_answer", "lay_out_comparison"]
+__all__ = ["ComparisonWritten", "compare", "lay_out_comparison"]
 
 _TONES: dict[str, Tone] = {"SEEN": "good", "IN PART": "neutral", "NOT SEEN": "bad"}
 
@@ -45,6 +51,16 @@ class ComparisonWritten:
     def __repr__(self) -> str:
         """Return one line with the file and the cells."""
         return f"ComparisonWritten({str(self.path)!r}, {self.comparison!r})"
+
+    def _repr_html_(self) -> str:
+        from gradflow.reporting.render.html import template
+
+        horizons = [(called_in(one), one.numbers()["horizon"]) for one in self.comparison.cells]
+        return template("card.html").render(
+            answer=comparison_answer(self.comparison),
+            rows=[(name, f"{value_of(found)} steps", ranged(found)) for name, found in horizons],
+            path=self.path,
+        )
 
 
 def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Report:
@@ -70,69 +86,26 @@ def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Repo
             f"{sum(card.badge == word for card in cards)} {word.lower()}" for word in _TONES
         )
         blocks.append(Details("What is said of them", [Cards(cards)], seen, open=True))
-    beside = [(one, beside_infinite_width(one.setup.trajectory)) for one in found.cells]
-    told = [[_name(one), said.sentence] for one, said in beside if said]
+    cells = [one for one in found.cells if isinstance(one, Compared)]
+    beside = [(one, beside_infinite_width(one.setup.trajectory)) for one in cells]
+    told = [[called_in(one), said.sentence] for one, said in beside if said]
     if told:
         table = Table(["Cell", "Leading exponent, first seed"], told)
         blocks.append(Details("Infinitely many units", [table], "theory beside each network"))
-    rows = [["Input", found.cells[0].setup.source], ["Sizes", found.cells[0].setup.told_sizes()]]
-    rows += [[f"Initial weights of {_name(one)}", origin(one.seeds.decays)] for one in found.cells]
-    blocks.append(Details("How to repeat it", [Table(["What", "How"], rows)], "", open=True))
+    rows = [[called_in(one), origin(one.decays), one.source, _sizes(one)] for one in found.cells]
+    made = Table(["Cell", "Weights", "Input", "Sizes"], rows)
+    blocks.append(Details("How to repeat it", [made], "", open=True))
     return Report("Which cells hand the gradient on?", "", blocks, provenance)
 
 
-def _name(one: Compared) -> str:
-    """Return what a cell is called, with what is not its default."""
-    return called(one.cell) + one.name.removeprefix(one.cell.name)
-
-
-def comparison_answer(found: Comparison) -> Answer:
-    """Return the answer in one sentence, and of how many cells what is left is enough."""
-    far = [one for one in found.cells if _median(one) > found.steps]
-    last = found.cells[-1]
-    first = found.cells[0]
-    decays = first.seeds.decays
-    drawn = "random weights" if any(c.seeds.decays.drawn for c in found.cells) else origin(decays)
-    names = ", ".join(map(_name, far))
-    passing = (
-        f"{names} {'hands' if len(far) == 1 else 'hand'} 1\u00a0% of the gradient on over all "
-        f"{found.steps} steps"
-        if far
-        else f"{_name(first)} reaches furthest, {_told(first)}"
-    )
-    least = "" if last in far or last is first else f"; {_name(last)} reaches least, {_told(last)}"
-    spread = [(_name(one), _told(one)) for one in found.cells]
-    enough = sum(one.verdict.word == "Enough" for one in found.cells)
-    tone: Tone = "good" if enough == len(found.cells) else "neutral" if enough else "bad"
-    return Answer(
-        f"{len(found.cells)} cells, {drawn}, {seeds_of(decays)}: {passing}{least}.",
-        tone,
-        Judged(
-            word=f"{enough} of {len(found.cells)}",
-            note=f"enough for a need of {found.need} steps",
-            spread=spread,
-            chips=[
-                f"{drawn}, not trained" if drawn == "random weights" else drawn,
-                f"{runs_of(decays)} each",
-                f"{found.steps} steps each",
-            ],
-        ),
-    )
-
-
-def _median(one: Compared) -> float:
-    return one.numbers()["horizon"].value
-
-
-def _told(one: Compared) -> str:
-    horizon = one.numbers()["horizon"]
-    differs = horizon.between is not None and horizon.between[0] != horizon.between[1]
-    spread = f" ({ranged(horizon)} in 80\u00a0% of runs)" if differs else ""
-    return f"{value_of(horizon)} steps{spread}"
+def _sizes(one: One) -> str:
+    if isinstance(one, ComparedNetwork):
+        return ", ".join(f"{k.kind} {k.hidden}" for k in one.subject.network.layers)
+    return one.setup.told_sizes()
 
 
 def _span(found: Comparison) -> str:
-    return f"{_name(found.cells[0])} furthest, {_name(found.cells[-1])} least"
+    return f"{called_in(found.cells[0])} furthest, {called_in(found.cells[-1])} least"
 
 
 def _table(found: Comparison) -> Table:
@@ -156,17 +129,31 @@ def _table(found: Comparison) -> Table:
                 told.append("no number")
                 continue
             spread = f" ({ranged(number)})" if number.between else ""
-            of = f" of {one.seeds.width}" if name == "directions" else ""
+            of = f" of {one.width}" if name == "directions" else ""
             told.append(f"{value_of(number)}{of}{spread}")
         counts = [f"{one.parameters():,}", f"{one.multiplications():,}"]
-        rows.append([_name(one), *told, *counts])
+        rows.append([called_in(one), *told, *counts])
     note = (
-        f"The same {seeds_of(found.cells[0].seeds.decays)} and input, sorted by reach. In "
-        "brackets: where 80 % of the runs lie (horizon of the loss, what is left), or all seeds, "
-        "first window. Kept: singular values of the product of at least 0.01. A horizon is the lag "
+        f"{_alike(found)}orted by reach. In brackets: where 80 % of the runs lie (horizon of the "
+        "loss, what is left), or all seeds, first window. Kept: singular values of the product of "
+        "at least 0.01. A horizon is the lag "
         "from which on less than 1 % is left."
     )
     return Table(header, rows, note=note)
+
+
+def _alike(found: Comparison) -> str:
+    """Return what all have in common, as the beginning of a sentence that goes on with an s."""
+    cells = [one for one in found.cells if isinstance(one, Compared)]
+    if not cells:
+        return "S"
+    alike = f"The same {seeds_of(cells[0].decays)} and input"
+    if len(cells) == len(found.cells):
+        return f"{alike}, s"
+    return (
+        f"{alike} for all cells; networks with the weights and input that are told below, over "
+        "sequences in place of seeds. S"
+    )
 
 
 def _all_numbers(found: Comparison) -> Details:
@@ -179,22 +166,22 @@ def _all_numbers(found: Comparison) -> Details:
 
 
 def _panels(found: Comparison) -> Drawings:
-    scale = panel_range([one.seeds.decays for one in found.cells])
+    scale = panel_range([one.decays for one in found.cells])
     panels = []
     for one in found.cells:
-        scene = draw_panel(one.seeds.decays, scale)
+        scene = draw_panel(one.decays, scale)
         panels.append(
             Drawing(
                 wide=scene,
                 narrow=scene,
-                title=f"{_name(one)}: {_told(one)}",
-                series=decay_series(one.seeds.decays),
+                title=f"{called_in(one)}: {reach_of(one)}",
+                series=decay_series(one.decays),
             )
         )
     return Drawings(
         panels,
         "Gradient left against steps back from the loss, on one scale.",
-        f"Line: median of {runs_of(found.cells[0].seeds.decays)} each; band: where 80 % of them "
+        f"Line: median of {runs_each(found)}; band: where 80 % of them "
         "lie. Dotted: 1 %. What leaves the frame is below it, or above.",
     )
 
@@ -218,7 +205,8 @@ def compare(
     Parameters
     ----------
     cells
-        Cells, names, ``"FILE.py:NAME"``, or pairs of one of these and choices for ``cell.init``.
+        Cells, names, ``"FILE.py:NAME"``, or pairs of one of these and choices for ``cell.init``;
+        networks and files of weights, which are compared with the weights that they have.
     out
         File to write; its ending says the format, as in :func:`gradflow.report`.
     hidden, steps, input, seed, seeds, need

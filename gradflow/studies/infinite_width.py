@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.cells.cell import Cell
 from gradflow.ensembles import InputLaw, MeanField, correlated, mean_field, one_hot, white
 from gradflow.errors import GradflowError, UsageError
+from gradflow.prose import number_text
 from gradflow.spectra import Trajectory
 from gradflow.studies.headline import Number
 
@@ -50,9 +51,10 @@ class InfiniteWidth:
     @property
     def sentence(self) -> str:
         """Both numbers with their errors."""
+        expected, found = (number_text(v, ".3f") for v in (self.theory.exponent, self.measured))
         return (
-            f"infinite width says {self.theory.exponent:.3f} +- {self.theory.error:.1g} nats a "
-            f"step, this network of {self.units} units {self.measured:.3f} +- {self.error:.1g}"
+            f"infinite width says {expected} ± {self.theory.error:.1g} nats a step, this network "
+            f"of {self.units} units {found} ± {self.error:.1g}"
         )
 
     def numbers(self) -> dict[str, Number]:

@@ -704,6 +704,12 @@ def valid(folder: Path):
             "coordinates": ([0.0, 1.0], [0.0, 1.0]),
             "color": "#111111",
         },
+        "reporting.report_diagnosis": {
+            "found": diagnosis(),
+            "out": folder / "d.html",
+            "format": None,
+            "command": "",
+        },
         "reporting.draw_svg": {
             "plot": lambda ax, *given: ax,
             "results": (),

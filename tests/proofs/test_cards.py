@@ -155,7 +155,7 @@ def test_the_active_units_are_counted():
     assert near.bound is None
     assert near.condition.numbers() == "2 to be at least 3"
     # 3 units less 4 times the one that is inactive
-    assert claims["irnn.orthogonal"].margin.condition.numbers() == "-1 to be at least 1"
+    assert claims["irnn.orthogonal"].margin.condition.numbers() == "−1 to be at least 1"
 
 
 @pytest.mark.parametrize("cell", LIBRARY, ids=lambda c: c.name)

@@ -72,7 +72,10 @@ def seen(page, width, folder, dark=False):
     return bad
 
 
-@pytest.fixture(scope="module", params=["lstm", "one unit", "grows", "no way", "long name", "six"])
+NAMES = ("lstm", "one unit", "grows", "no way", "long name", "stack")
+
+
+@pytest.fixture(scope="module", params=[*NAMES, "six"])
 def page(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     path = folder / "r.html"
@@ -116,7 +119,13 @@ def long_name(path):
     gf.report(cell, path, hidden=3, steps=20, seeds=2)
 
 
+def stack(path):
+    found = gf.diagnose(gf.stack("lstm", 2, hidden=6, inputs=3, rng=0, forget_bias=0.0), need=60)
+    gf.reporting.report_diagnosis(found, path)
+
+
 CASES = {
+    "stack": stack,
     "lstm": lambda path: gf.report("lstm", path, seeds=2),
     "one unit": one_unit,
     "grows": grows,
@@ -159,3 +168,39 @@ def test_the_slider_reads_the_numbers_of_the_curve(tmp_path, monkeypatch):
     assert number, told
     assert float(number[1]) == pytest.approx(np.exp(decays.curve()[5]), rel=0.02)
     assert float(number[2]) == pytest.approx(np.exp(decays.band()[0][5]), rel=0.02)
+
+
+# the sheet between the margins of A4, in pixels of the browser
+SHEET = 680
+PRINTED = """<script>setTimeout(() => {
+  const width = document.documentElement.clientWidth, bad = [];
+  for (const e of document.querySelectorAll("math, table, svg, pre, .verdict, .card")) {
+    const box = e.getBoundingClientRect();
+    if (e.checkVisibility() && box.width && (box.right > width + 1 || box.left < -1))
+      bad.push("over the margin: " + e.tagName + " " + e.textContent.slice(0, 50));
+  }
+  for (const e of document.querySelectorAll("details:not([open]) > .body *"))
+    if (e.checkVisibility() && e.getBoundingClientRect().height) { bad.push("unfolded"); break; }
+  for (const e of document.querySelectorAll("button, .ctl"))
+    if (e.checkVisibility()) bad.push("a control is printed");
+  parent.postMessage(JSON.stringify([width, bad]), "*");
+}, 400)</script>"""
+
+
+def on_paper(page):
+    """Return a page whose rules are those of print, as far as a window can show them."""
+    page = re.sub(r"@media screen[^{]*\{", "@media not all {", page)
+    return page.replace("@media print {", "@media all {")
+
+
+def test_on_paper_nothing_is_over_the_margin_and_folded_stays_folded(page, tmp_path, monkeypatch):
+    monkeypatch.setitem(seen.__globals__, "READ", PRINTED)
+    assert seen(on_paper(page), SHEET, tmp_path) == []
+
+
+def test_the_reading_of_paper_sees_what_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.setitem(seen.__globals__, "READ", PRINTED)
+    wrong = '<table style="width:900px"><tr><td>wide</td></tr></table><button>b</button>'
+    bad = " ".join(seen(f"<html><body>{wrong}</body></html>", SHEET, tmp_path))
+    assert "over the margin: TABLE" in bad
+    assert "a control is printed" in bad

@@ -55,7 +55,7 @@ def test_every_claim_is_judged_by_its_own_numbers(six):
     assert (remembers.seen == "NOT SEEN") == (lstm.value <= rnn.value)
     scrn = told["The SCRN forgets at the rate that it is given"]
     assert scrn.seen == "SEEN"
-    assert f"{math.log(0.95):.4f}" in scrn.evidence
+    assert f"−{-math.log(0.95):.4f}" in scrn.evidence
     gates = told["Slopes of gates of at most 1/4 do not make the LSTM vanish"]
     shares = six.of("lstm").seeds.shares
     mean = {path: float(np.sort(rows.mean(axis=1))[1]) for path, rows in shares.items()}
@@ -135,3 +135,63 @@ def test_what_is_no_list_of_cells_is_refused(cells, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         gf.compare(cells, tmp_path / "c.html", steps=3)
     assert list(tmp_path.iterdir()) == []
+
+
+FILE = "tests/networks/files/lstm_1layer.safetensors"
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    stacked = gf.stack("gru", 2, hidden=3, inputs=2, rng=0)
+    return comparison(["rnn", FILE, stacked], hidden=4, steps=24, seeds=2)
+
+
+def test_a_network_has_the_numbers_of_its_diagnosis(mixed):
+    """On the same sequences, read out by the same random numbers."""
+    for one in mixed.cells:
+        if one.name == "rnn":
+            continue
+        network = one.subject.network
+        x = np.random.default_rng([0, 1]).standard_normal((8, 24, network.layers[0].inputs))
+        found = gf.diagnose(network, x, need=24, at="last")
+        numbers = one.numbers()
+        assert numbers["horizon"].value == found.reach.loss_horizon.median
+        left = numbers["left_24"]
+        assert left.value == pytest.approx(found.reach.log10_left.median, abs=1e-12)
+        assert left.between == pytest.approx(
+            (found.reach.log10_left.low, found.reach.log10_left.high), abs=1e-12
+        )
+        assert numbers["directions"].value == found.reach.directions.median
+        arrays = [p for layer in network.layers for p in layer.params.values()]
+        assert one.parameters() == sum(p.size for p in arrays)
+
+
+def test_the_page_says_whose_weights_are_random(mixed):
+    page = lay_out_comparison(mixed, {})
+    text = page.blocks[0].text
+    assert "1 cell, random weights, 2 seeds; 2 networks, weights as given" in text
+    assert not any("trained" in chip for chip in page.blocks[0].judged.chips)
+    (made,) = (b for b in flat(page.blocks) if isinstance(b, Table) and b.header[1] == "Weights")
+    assert {row[0]: row[1] for row in made.rows} == {
+        "RNN": "random weights",
+        "lstm_1layer.safetensors (safetensors)": "weights as given",
+        "gru, 2 layers": "weights as given",
+    }
+
+
+def test_the_command_compares_files_beside_cells(tmp_path, capsys):
+    out = tmp_path / "c.json"
+    words = ["compare", "rnn", FILE, "--hidden", "3", "--steps", "12", "--seeds", "1"]
+    with pytest.raises(SystemExit) as left:
+        cli.main([*words, "--out", str(out), "--quiet"])
+    assert left.value.code in (0, None)
+    assert "lstm_1layer.safetensors" in capsys.readouterr().out
+    assert any("safetensors" in name for name in json.loads(out.read_text("utf-8"))["numbers"])
+
+
+def test_an_input_of_another_width_and_both_directions_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((40, 7)))
+    with pytest.raises(UsageError, match=r"reads 5 entries a step and .* has 7"):
+        comparison([FILE], steps=12, input=str(tmp_path / "x.npy"))
+    with pytest.raises(UsageError, match="both ends"):
+        comparison(["tests/networks/files/bigru.safetensors"], steps=12)

@@ -29,11 +29,13 @@ def compare(
     """Compare cells: how far each hands the gradient on, and what is said of them.
 
     gradflow compare lstm lstm:forget_bias=3 gru irnn rnn clockwork scrn
+    gradflow compare lstm epoch1.pt epoch20.pt
 
     Parameters
     ----------
     cells
-        Names, or FILE.py:NAME, each with initial values behind a colon if you like.
+        Names, or FILE.py:NAME, each with initial values behind a colon if you like; and files of
+        weights, with the weights that they have.
     hidden, steps, input, seed, seeds, need
         As in `gradflow report`.
     out
@@ -46,8 +48,8 @@ def compare(
     from gradflow.errors import UsageError
     from gradflow.prose import plain_text
     from gradflow.provenance import command
+    from gradflow.reporting.compared import comparison_answer
     from gradflow.reporting.comparing import compare as write
-    from gradflow.reporting.comparing import comparison_answer
     from gradflow.reporting.document.numbers import number_row
     from gradflow.reporting.render.data import number_data
     from gradflow.studies.comparison.claims import claims_about

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -59,6 +60,16 @@ def find_bound(
         Upper bounds of the product and of its negative, with the same bound; ``None`` if this
         search finds none, which proves nothing.
     """
+    return _sought(tuple(factors), tuple(hypotheses), tuple(candidates), tuple(witness))
+
+
+@lru_cache(maxsize=512)  # the theorems of a cell and their files ask for the same bounds
+def _sought(
+    factors: tuple[Polynomial, ...],
+    hypotheses: tuple[Polynomial, ...],
+    candidates: tuple[Monomial, ...],
+    witness: tuple[tuple[Variable, Fraction], ...],
+) -> tuple[Identity, Identity] | None:
     target = product(factors)
     bounds = [Polynomial.of({m: Fraction(1)}) for m in candidates]
     degree = max([target.degree, 2, *(b.degree for b in bounds)])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, Literal
 
+from gradflow.prose import number_text
+
 if TYPE_CHECKING:
     from gradflow.spectra import Trajectory
 
@@ -59,9 +61,9 @@ class Condition:
 
     def numbers(self) -> str:
         """Return the value and where it should be, such as ``179 to be under 1``."""
-        value, limit = f"{self.value:.3g}", f"{self.limit:.3g}"
+        value, limit = number_text(self.value, ".3g"), number_text(self.limit, ".3g")
         if value == limit and self.value != self.limit:
-            value = f"{self.value:.17g}"
+            value = number_text(self.value, ".17g")
         return f"{value} to be {self.need} {limit}"
 
     def __str__(self) -> str:

@@ -28,9 +28,17 @@ _MOST = 9
 
 
 def draw_decay(
-    found: Decays, beside: Mapping[str, Decays], horizon: Number, *, narrow: bool
+    found: Decays,
+    beside: Mapping[str, Decays],
+    horizon: Number,
+    *,
+    narrow: bool,
+    spread: str = "in 80 % of runs",
 ) -> Scene:
-    """Draw the median and the band of a cell, the medians of others, and the horizon on 1 %."""
+    """Draw the median and the band of a cell, the medians of others, and the horizon on 1 %.
+
+    ``spread`` says what the ends of the horizon are.
+    """
     frame = decay_frame(found, beside=bool(beside), narrow=narrow)
     marks = _axes(frame, found.steps, narrow)
     low, high = found.band()
@@ -50,7 +58,7 @@ def draw_decay(
     marks += [Line(points=piece, tone="subject", width=2.4) for piece in frame.curve(lags, middle)]
     _place(found.name, middle, frame, ends, leaving)
     marks += _threshold(frame)
-    marks += _interval(frame, horizon, found.steps, narrow)
+    marks += _interval(frame, horizon, found.steps, "" if narrow else spread)
     marks += _names(frame, ends, leaving, found.name)
     ends_of_scale = (frame.left, frame.width - frame.right)
     return Scene(frame.width, frame.height, marks, ends_of_scale)
@@ -101,7 +109,7 @@ def _threshold(frame: Frame) -> list[Mark]:
     return [Line(points=ends, tone="ink", dashed=True)]
 
 
-def _interval(frame: Frame, horizon: Number, steps: int, narrow: bool) -> list[Mark]:
+def _interval(frame: Frame, horizon: Number, steps: int, spread: str) -> list[Mark]:
     """Return the horizon as it is printed: a ring on the line of 1 %, with its spread as a bar."""
     y = frame.down(_LEVEL)
     marks: list[Mark] = []
@@ -116,8 +124,8 @@ def _interval(frame: Frame, horizon: Number, steps: int, narrow: bool) -> list[M
     right = x > frame.left + 0.55 * (frame.width - frame.left - frame.right)
     at = (x - 8, y - 14.0) if right else (x + 4, y - 14.0)
     told = f"{reach(horizon.value, steps)} steps"
-    if not narrow and horizon.between:
-        told += f" ({reach(low, steps)} to {reach(high, steps)} in 80 % of runs)"
+    if spread and horizon.between:
+        told += f" ({reach(low, steps)} to {reach(high, steps)} {spread})"
     anchor: Anchor = "end" if right else "start"
     marks.append(Label(at=at, text=told, tone="subject", bold=True, anchor=anchor, name="told"))
     return marks

@@ -18,7 +18,7 @@ def render_notebook(report: Report, call: str) -> str:
     cells = [_text([f"# {report.title}", report.subtitle])]
     cells += [cell for block in report.blocks for cell in _cells(block, 2)]
     cells.append(_code(["import gradflow as gf", "", call]))
-    made = [f"- {name}: {value}" for name, value in report.provenance.items()]
+    made = [f"- {name}: {value}" for name, value in report.made_by().rows]
     cells.append(_text(["## What made this", "\n".join(made)]))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from gradflow.errors import GradflowError
 from gradflow.reporting.document.blocks import Block, Details, Paragraph
+from gradflow.reporting.document.numbers import signed
 from gradflow.reporting.document.section import Section
 from gradflow.studies.headline import Number
 from gradflow.studies.infinite_width import InfiniteWidth, infinite_width
@@ -32,7 +33,7 @@ def _blocks(study: Study) -> list[Block]:
         "equations and the laws of the weights alone, read off those of the first seed; a network "
         "of n units differs by about 1/n to 10/n."
     )
-    answer = f"{found.theory.exponent:.3f} nats a step"
+    answer = f"{signed(found.theory.exponent, 3)} nats a step"
     return [Details("Infinitely many units", [Paragraph(told)], answer)]
 
 

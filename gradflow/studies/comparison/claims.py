@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from gradflow.prose import number_text
 from gradflow.studies.comparison.comparing import Comparison
 from gradflow.studies.headline import Number
 
@@ -127,8 +128,9 @@ def _scrn_rate(found: Comparison) -> Claim | None:
         title="The SCRN forgets at the rate that it is given",
         seen="SEEN" if all_close else "IN PART" if close else "NOT SEEN",
         evidence=(
-            f"Asymptotic rate {rate.value:.4f} nats a step ({low:.4f} to {high:.4f} over runs "
-            f"that end as a line); the logarithm of alpha is {chosen:.4f}."
+            f"Asymptotic rate {number_text(rate.value, '.4f')} nats a step "
+            f"({number_text(low, '.4f')} to {number_text(high, '.4f')} over runs that end as a "
+            f"line); the logarithm of alpha is {number_text(chosen, '.4f')}."
         ),
         source="Mikolov et al. 2014.",
     )

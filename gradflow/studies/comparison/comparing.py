@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError, shown
 from gradflow.given import function, mapping, several
+from gradflow.networks import Network, read
+from gradflow.studies.comparison.networks import ComparedNetwork, measure_network
 from gradflow.studies.headline import Number
 from gradflow.studies.one_cell import NEED, SEEDS, Progress
+from gradflow.studies.seeds.decays import Decays
 from gradflow.studies.seeds.drawing import Question
 from gradflow.studies.seeds.numbers import Verdict, seed_numbers, verdict
 from gradflow.studies.seeds.quantiles import quantile
@@ -23,7 +27,7 @@ from gradflow.studies.setup import Setup
 
 __all__ = ["Compared", "Comparison", "comparison"]
 
-Asked = Cell | str | tuple[Cell | str, Mapping[str, Any]]
+Asked = Cell | str | Path | Network | tuple[Cell | str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +52,21 @@ class Compared:
     def cell(self) -> Cell:
         """The cell."""
         return self.setup.cell
+
+    @property
+    def decays(self) -> Decays:
+        """The gradient against lag, run by run."""
+        return self.seeds.decays
+
+    @property
+    def width(self) -> int:
+        """Entries of the state."""
+        return self.seeds.width
+
+    @property
+    def source(self) -> str:
+        """Where the input came from, in words."""
+        return self.setup.source
 
     @property
     def verdict(self) -> Verdict:
@@ -86,13 +105,14 @@ class Comparison:
         Number of steps of each run.
     """
 
-    cells: tuple[Compared, ...]
+    cells: tuple[Compared | ComparedNetwork, ...]
     need: int
     steps: int
 
     def of(self, name: str) -> Compared | None:
         """Return the library's cell of that name at its defaults, if it is among them."""
-        return next((one for one in self.cells if one.name == name == one.cell.name), None)
+        cells = (one for one in self.cells if isinstance(one, Compared))
+        return next((one for one in cells if one.name == name == one.cell.name), None)
 
     def __repr__(self) -> str:
         """Return one line with the names, those that reach furthest first."""
@@ -116,7 +136,8 @@ def comparison(
     Parameters
     ----------
     cells
-        Cells, names, ``"FILE.py:NAME"``, or pairs of one of these and choices for ``cell.init``.
+        Cells, names, ``"FILE.py:NAME"``, or pairs of one of these and choices for ``cell.init``;
+        networks and files of weights, which are compared with the weights that they have.
     hidden, steps, input, seed, seeds, need
         As in :func:`gradflow.studies.study`.
     progress
@@ -140,13 +161,16 @@ def comparison(
     asked = [_asked(one) for one in several(cells, "compare: cells", "cells or names")]
     if not asked:
         raise UsageError("compare: cells is empty; name at least one cell.")
-    names = [name for name, _, _ in asked]
+    names = [one[0] for one in asked]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"compare: two cells are called {name!r}; leave one out.")
-    found = []
+    found: list[Compared | ComparedNetwork] = []
     for name, cell, init in asked:
         progress(name)
+        if isinstance(cell, Network):
+            found.append(measure_network(name, cell, input, steps=steps, seed=first, need=lag))
+            continue
         question = Question(
             cell=cell,
             hidden=hidden,
@@ -163,14 +187,18 @@ def comparison(
     return Comparison(cells=tuple(ordered), need=lag, steps=steps)
 
 
-def _reach(one: Compared) -> tuple[float, float]:
+def _reach(one: Compared | ComparedNetwork) -> tuple[float, float]:
     """Return what cells are ordered by: the median horizon, then what is left at the end."""
-    decays = one.seeds.decays
+    decays = one.decays
     return float(quantile(decays.horizons().ravel(), 0.5)), float(decays.curve()[-1])
 
 
-def _asked(one: Any) -> tuple[str, Cell, Mapping[str, Any]]:
+def _asked(one: Any) -> tuple[str, Cell | Network, Mapping[str, Any]]:
     init: Mapping[str, Any] = {}
+    if isinstance(one, Path) or (isinstance(one, str) and _holds_weights(one)):
+        one = read(one)
+    if isinstance(one, Network):
+        return one.source, one, init
     if isinstance(one, tuple):
         if len(one) != 2:
             raise UsageError(
@@ -184,3 +212,8 @@ def _asked(one: Any) -> tuple[str, Cell, Mapping[str, Any]]:
         raise UsageError(told) from None
     told = ", ".join(f"{name}={value}" for name, value in init.items())
     return f"{cell.name} {told}".strip(), cell, init
+
+
+def _holds_weights(name: str) -> bool:
+    """Whether a name is that of a file or folder, but for one of Python's, which declares cells."""
+    return ".py" not in name and Path(name).exists() and bool(Path(name).suffix)

@@ -15,7 +15,7 @@ from gradflow.studies.seeds.decays import GROWN, Decays
 from gradflow.studies.seeds.quantiles import HIGH, middle_80, quantile
 from gradflow.studies.seeds.seeds import Seeds
 
-__all__ = ["Verdict", "decay_numbers", "of_runs", "of_seeds", "seed_numbers", "verdict"]
+__all__ = ["Verdict", "decay_numbers", "judged", "of_runs", "of_seeds", "seed_numbers", "verdict"]
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
@@ -220,23 +220,28 @@ class Verdict:
 
 def verdict(found: Seeds) -> Verdict:
     """Judge a cell by the lag needed: the median run, nine runs of ten, and the directions kept."""
-    reached = found.decays.reached(found.need)
-    end = found.decays.curve()[-1]
+    return judged(found.decays, found.need, found.kept, found.width)
+
+
+def judged(decays: Decays, need: int, kept: Floats, width: int) -> Verdict:
+    """Judge decays by the lag needed and by the directions ``kept`` there, of ``width``."""
+    reached = decays.reached(need)
+    end = decays.curve()[-1]
     word: Word
-    if quantile(found.decays.horizons().ravel(), 0.5) <= 1 and np.isneginf(end):
+    if quantile(decays.horizons().ravel(), 0.5) <= 1 and np.isneginf(end):
         word = "Nothing arrives"
     elif end > GROWN:
         word = "Grows"
-    elif 2 * reached <= found.decays.runs and reached < found.decays.runs:
+    elif 2 * reached <= decays.runs and reached < decays.runs:
         word = "Not enough"
-    elif reached < HIGH * found.decays.runs or _few(found) or found.decays.grows:
+    elif reached < HIGH * decays.runs or _few(kept, width) or decays.grows:
         word = "Depends"
     else:
         word = "Enough"
-    return Verdict(word=word, reached=reached, runs=found.decays.runs)
+    return Verdict(word=word, reached=reached, runs=decays.runs)
 
 
-def _few(found: Seeds) -> bool:
+def _few(kept: Floats, width: int) -> bool:
     """Whether most seeds keep a direction in less than a tenth of the state's."""
-    kept = found.kept[~np.isnan(found.kept)]
-    return bool(len(kept)) and float(quantile(kept, 0.5)) < _FEW * found.width and found.width > 1
+    known = kept[~np.isnan(kept)]
+    return bool(len(known)) and float(quantile(known, 0.5)) < _FEW * width and width > 1

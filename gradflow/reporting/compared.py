@@ -1,0 +1,93 @@
+"""What a comparison says in one sentence, and what it calls what it compares."""
+
+from __future__ import annotations
+
+from gradflow.reporting.document.blocks import Answer, Judged
+from gradflow.reporting.document.cards import Tone
+from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
+from gradflow.studies.comparison.comparing import Compared, Comparison
+from gradflow.studies.comparison.networks import ComparedNetwork
+
+__all__ = ["One", "called_in", "comparison_answer", "reach_of", "runs_each"]
+
+One = Compared | ComparedNetwork
+"""One of those compared: a cell over seeds, or a network with its weights over sequences."""
+
+
+def called_in(one: One) -> str:
+    """Return what a cell is called, with what is not its default; of a network, its file."""
+    if isinstance(one, ComparedNetwork):
+        return one.name
+    return called(one.cell) + one.name.removeprefix(one.cell.name)
+
+
+def comparison_answer(found: Comparison) -> Answer:
+    """Return the answer in one sentence, and of how many cells what is left is enough."""
+    far = [one for one in found.cells if _median(one) > found.steps]
+    last = found.cells[-1]
+    first = found.cells[0]
+    drawn = _whose(found)
+    names = ", ".join(map(called_in, far))
+    passing = (
+        f"{names} {'hands' if len(far) == 1 else 'hand'} 1\u00a0% of the gradient on over all "
+        f"{found.steps} steps"
+        if far
+        else f"{called_in(first)} reaches furthest, {reach_of(first)}"
+    )
+    least = (
+        ""
+        if last in far or last is first
+        else f"; {called_in(last)} reaches least, {reach_of(last)}"
+    )
+    spread = [(called_in(one), reach_of(one)) for one in found.cells]
+    enough = sum(one.verdict.word == "Enough" for one in found.cells)
+    tone: Tone = "good" if enough == len(found.cells) else "neutral" if enough else "bad"
+    return Answer(
+        f"{drawn}: {passing}{least}.",
+        tone,
+        Judged(
+            word=f"{enough} of {len(found.cells)}",
+            note=f"enough for a need of {found.need} steps",
+            spread=spread,
+            chips=[
+                f"{drawn}, not trained" if all(c.decays.drawn for c in found.cells) else drawn,
+                runs_each(found),
+                f"{found.steps} steps each",
+            ],
+        ),
+    )
+
+
+def _whose(found: Comparison) -> str:
+    """Return how many cells and networks there are, and whose weights they have."""
+    told = []
+    for drawn in (True, False):
+        some = [one for one in found.cells if one.decays.drawn == drawn]
+        networks = all(isinstance(one, ComparedNetwork) for one in some)
+        if some:
+            seeds = "" if networks else f", {seeds_of(some[0].decays)}"
+            what = "network" if networks else "cell"
+            count = f"{len(some)} {what}{'s' * (len(some) != 1)}"
+            told.append(f"{count}, {origin(some[0].decays)}{seeds}")
+    return "; ".join(told)
+
+
+def runs_each(found: Comparison) -> str:
+    """Return how many runs each has."""
+    counts = sorted({one.decays.runs for one in found.cells})
+    if len(counts) == 1:
+        return f"{runs_of(found.cells[0].decays)} each"
+    return f"{counts[0]} to {counts[-1]} runs each"
+
+
+def _median(one: One) -> float:
+    return one.numbers()["horizon"].value
+
+
+def reach_of(one: One) -> str:
+    """Return how far one reaches, with where 80 % of its runs lie."""
+    horizon = one.numbers()["horizon"]
+    differs = horizon.between is not None and horizon.between[0] != horizon.between[1]
+    spread = f" ({ranged(horizon)} in 80\u00a0% of runs)" if differs else ""
+    return f"{value_of(horizon)} steps{spread}"

@@ -1,0 +1,1 @@
+"""What the page of a diagnosis tells of a network."""
