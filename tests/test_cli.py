@@ -10,6 +10,7 @@ import pytest
 
 import gradflow as gf
 from gradflow import cli
+from gradflow.cli.console import folded
 from gradflow.reporting.publish.scripts import find_script, scripts
 
 REPORT = ["report", "lstm", "--hidden", "4", "--steps", "12", "--seeds", "2"]
@@ -61,6 +62,17 @@ def test_nothing_wraps_where_nobody_looks(monkeypatch, capsys):
     assert len(lines) == 1 + len(gf.cells.names())
     assert ask(["report", "--help"]) == 0
     assert not set("─│╭╮╰╯") & set(capsys.readouterr().out)
+
+
+def test_lines_fold_at_the_width_of_a_terminal_and_stay_whole_in_a_pipe(monkeypatch):
+    line = "  " + "word " * 30 + "end"
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = folded(line).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert {len(one) - len(one.lstrip()) for one in lines[1:]} == {6}
+    assert " ".join(folded(line).split()) == line.strip()
+    monkeypatch.delenv("COLUMNS")
+    assert folded(line) == line
 
 
 def test_quiet_says_nothing_beside_and_json_is_alone_on_stdout(tmp_path, capsys):

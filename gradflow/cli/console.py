@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,17 @@ from rich.table import Table
 
 from gradflow.cli.speaking import unicode_output
 
-__all__ = ["Manner", "manner", "output", "plain", "print_json", "progress", "table", "take_manner"]
+__all__ = [
+    "Manner",
+    "folded",
+    "manner",
+    "output",
+    "plain",
+    "print_json",
+    "progress",
+    "table",
+    "take_manner",
+]
 
 # No line of a table is longer; a console without a terminal would fold at 80.
 _WHOLE = 100_000
@@ -64,6 +75,17 @@ def table(*columns: str) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column in ("level", "digest"))
     return made
+
+
+def folded(line: str) -> str:
+    """Return a line folded at the width of the terminal, what is folded further in than it."""
+    width = output().width
+    if len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def plain(text: str) -> str:

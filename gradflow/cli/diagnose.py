@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import progress
+from gradflow.cli.console import folded, progress
 from gradflow.errors import GradflowError, UsageError
 
 __all__ = ["diagnose"]
@@ -133,7 +133,7 @@ def diagnose(
         print("\n".join(course_lines(Course(tuple(made)))))
     else:
         for line in report_lines(found):
-            print(line, flush=True)
+            print(folded(line), flush=True)
         if settled is not None:
             print(f"\nChecked: {settled!r}")
     if out is not None:

@@ -14,6 +14,7 @@ from gradflow.arrays import real_array, real_numbers
 from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError, shown
 from gradflow.given import several
+from gradflow.jacobians.blocks import counted
 from gradflow.networks.between import Between
 from gradflow.networks.joined import NetworkTrajectory, joined
 from gradflow.spectra.running import run as run_cell
@@ -72,10 +73,12 @@ class Layer:
     def __repr__(self) -> str:
         """Return one line: place, kind and sizes."""
         back = ", reverse" if self.direction == "reverse" else ""
-        return (
-            f"<Layer {self.level} {self.name!r}: {self.kind}, {self.inputs} inputs, "
-            f"{self.hidden} units{back}>"
-        )
+        return f"<Layer {self.level} {self.name!r}: {self.kind}, {self.sizes}{back}>"
+
+    @property
+    def sizes(self) -> str:
+        """In words, such as ``"3 inputs, 8 units projected to 2"``."""
+        return f"{counted(self.inputs, 'input')}, {_units(self)}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,11 +133,14 @@ class Network:
         """Return one line: source, kinds and sizes."""
         kinds = ", ".join(dict.fromkeys(layer.kind for layer in self.layers))
         both = {layer.direction for layer in self.layers} == {"forward", "reverse"}
-        widths = ", ".join(dict.fromkeys(str(layer.hidden) for layer in self.layers))
+        widths = list(dict.fromkeys(layer.hidden for layer in self.layers))
+        units = f"{', '.join(map(str, widths))} units"
+        if len({_units(layer) for layer in self.layers}) == 1:
+            units = _units(self.layers[0])
         count = len({(layer.name, layer.level) for layer in self.layers})
         return (
             f"<Network {self.source}: {count} layer{'s' * (count != 1)} ({kinds}), "
-            f"{self.layers[0].inputs} inputs, {widths} units{', both directions' * both}>"
+            f"{counted(self.layers[0].inputs, 'input')}, {units}{', both directions' * both}>"
         )
 
     def _repr_html_(self) -> str:
@@ -241,6 +247,13 @@ class Network:
                 outputs.append(layer.between.value(h, given))
             given = np.concatenate(outputs, axis=-1)
         return tuple(runs)
+
+
+def _units(layer: Layer) -> str:
+    projection = layer.params.get("P")
+    if projection is not None and len(projection) == layer.hidden:
+        return f"{counted(projection.shape[1], 'unit')} projected to {layer.hidden}"
+    return counted(layer.hidden, "unit")
 
 
 def _ends(lengths: ArrayLike | None, shape: tuple[int, ...], source: str) -> Whole | None:

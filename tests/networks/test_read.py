@@ -298,6 +298,13 @@ def test_what_a_file_holds_beside_the_network_is_named(entries, names, tmp_path)
     assert list(gf.read(tmp_path / "a.pt").skipped) == names
 
 
+def test_the_units_of_a_projected_layer_are_those_of_its_cell():
+    module = torch.nn.LSTM(1, 8, 2, proj_size=2)
+    assert "1 input, 8 units projected to 2>" in repr(gf.read(module))
+    assert "2 inputs, 8 units projected to 2>" in repr(gf.read(module).layers[1])
+    assert repr(gf.read(torch.nn.LSTM(1, 1))).endswith("1 input, 1 unit>")
+
+
 def test_packed_weights_are_told_apart_from_a_file_without_a_network(tmp_path):
     state = {"rnn._packed_params.dtype": torch.qint8, "scale": torch.ones(1)}
     torch.save(state, tmp_path / "a.pt")

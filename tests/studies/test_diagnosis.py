@@ -11,10 +11,10 @@ import pytest
 import gradflow as gf
 from gradflow.cli import main
 from gradflow.errors import UsageError
-from gradflow.studies.diagnosis.measures.spread import spread, told
+from gradflow.studies.diagnosis.measures.spread import Spread, spread, told
 from gradflow.studies.diagnosis.remedies import remedies
 from gradflow.studies.diagnosis.telling.json import as_json
-from gradflow.studies.diagnosis.telling.numbers import power, within
+from gradflow.studies.diagnosis.telling.numbers import horizon, power
 from gradflow.studies.diagnosis.telling.report import report_lines
 
 NEED = 12
@@ -440,5 +440,8 @@ def test_a_power_beyond_all_use_stays_short():
 
 
 def test_one_step_is_no_steps():
-    assert [within(1)(math.inf), within(9)(1.0)] == ["not within 1 step", "1 step"]
-    assert [within(9)(math.inf), within(9)(2.0)] == ["not within 9 steps", "2 steps"]
+    one = [horizon(Spread(v, v, v, 1), steps) for v, steps in ((math.inf, 1), (1.0, 9))]
+    assert one == ["not within 1 step", "1 step"]
+    several = [horizon(Spread(v, 2.0, math.inf, 3), 9) for v in (math.inf, 2.0)]
+    assert several[0] == "not within 9 steps (2 to not within 9 over 3 sequences)"
+    assert several[1] == "2 steps (2 to not within 9 over 3 sequences)"

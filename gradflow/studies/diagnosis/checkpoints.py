@@ -15,7 +15,7 @@ from gradflow.networks import Network
 from gradflow.studies.diagnosis.diagnosis import diagnose
 from gradflow.studies.diagnosis.measures.spread import told
 from gradflow.studies.diagnosis.record import Diagnosis
-from gradflow.studies.diagnosis.telling.numbers import power, within
+from gradflow.studies.diagnosis.telling.numbers import horizon, power
 
 __all__ = ["Course", "course", "course_lines"]
 
@@ -123,7 +123,7 @@ def _row(one: Diagnosis) -> tuple[str, ...]:
     return (
         one.network.source,
         told(one.reach.log10_left, power),
-        told(one.reach.loss_horizon, within(steps)),
+        horizon(one.reach.loss_horizon, steps),
         directions,
         norm,
     )

@@ -21,7 +21,7 @@ from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.measures.spread import Spread, told
 from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.subject import Subject
-from gradflow.studies.diagnosis.telling.numbers import percent
+from gradflow.studies.diagnosis.telling.numbers import factor, percent
 
 __all__ = ["Remedy", "remedies", "remedies_of_training"]
 
@@ -96,8 +96,8 @@ def remedies_of_training(
             log10_left=reach.log10_left,
             directions=reach.directions,
             network=subject.network,
-            effect=f"shortens {one.shortened} of {count} gradients, to {told(one.factors)} times "
-            "their norm; every lag keeps its share",
+            effect=f"shortens {one.shortened} of {count} gradients, to "
+            f"{told(one.factors, factor)} times their norm; every lag keeps its share",
         )
     longer = [(window, lost) for window, lost in training.missing() if window > need]
     for window, lost in longer[:1]:

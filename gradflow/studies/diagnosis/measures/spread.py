@@ -39,13 +39,18 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(middle, float(found.min()), float(found.max()), len(found))
 
 
-def told(found: Spread, write: Callable[[float], str] = lambda v: f"{v:.4g}") -> str:
-    """Return a spread in words, each number written by ``write``."""
+def told(
+    found: Spread,
+    write: Callable[[float], str] = lambda v: f"{v:.4g}",
+    ends: Callable[[float], str] | None = None,
+) -> str:
+    """Return a spread in words, each number written by ``write``, its ends by ``ends``."""
+    bare = ends or write
     if found.count <= 1:
         return write(found.median)
     if found.low == found.high:
         return f"{write(found.median)} (all {found.count} sequences)"
     return (
-        f"{write(found.median)} ({write(found.low)} to {write(found.high)} over {found.count} "
+        f"{write(found.median)} ({bare(found.low)} to {bare(found.high)} over {found.count} "
         "sequences)"
     )

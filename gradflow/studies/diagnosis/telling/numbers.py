@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from gradflow.studies.diagnosis.measures.growth import Growth
+from gradflow.studies.diagnosis.measures.spread import Spread, told
 
-__all__ = ["certified", "growth_words", "percent", "power", "within"]
-
-
-def within(steps: int) -> Callable[[float], str]:
-    """Return a writer of lags, of which infinity was not reached in so many steps."""
-
-    def written(value: float) -> str:
-        return _steps(value) if math.isfinite(value) else f"not within {_steps(steps)}"
-
-    return written
+__all__ = ["certified", "factor", "growth_words", "horizon", "percent", "power"]
 
 
-def _steps(count: float) -> str:
-    return f"{count:.0f} step{'s' * (round(count) != 1)}"
+def horizon(found: Spread, steps: int) -> str:
+    """Return a lag with its spread; infinity was not reached in so many steps.
+
+    >>> horizon(Spread(6.0, 5.0, 7.0, 3), 40)
+    '6 steps (5 to 7 over 3 sequences)'
+    """
+
+    def bare(value: float) -> str:
+        return f"{value:.0f}" if math.isfinite(value) else f"not within {steps}"
+
+    def whole(value: float) -> str:
+        last = value if math.isfinite(value) else steps
+        return f"{bare(value)} step{'s' * (round(last) != 1)}"
+
+    return told(found, whole, bare)
 
 
 def power(log10: float) -> str:
@@ -39,6 +43,11 @@ def certified(log10: float, side: int) -> str:
     digits = 10**4
     # one unit more than the nearest, since the product is rounded too
     return f"10^{(math.floor(side * log10 * digits) + 2) * side / digits:.4f}"
+
+
+def factor(value: float) -> str:
+    """Return a factor in two digits."""
+    return f"{value:.2g}"
 
 
 def percent(share: float) -> str:

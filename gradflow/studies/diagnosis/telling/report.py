@@ -12,10 +12,11 @@ from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.remedies import Remedy
 from gradflow.studies.diagnosis.telling.numbers import (
     certified,
+    factor,
     growth_words,
+    horizon,
     percent,
     power,
-    within,
 )
 from gradflow.studies.infinite_width import beside_infinite_width
 
@@ -69,7 +70,8 @@ def _read_lines(found: Diagnosis) -> list[str]:
     if network.skipped:
         more = len(network.skipped) - 4
         names = ", ".join(network.skipped[:4])
-        lines.append(f"  not read: {names}{f' and {more} more' if more > 0 else ''}")
+        rest = f" and {more} more, all named by --json and in network.skipped"
+        lines.append(f"  not read: {names}{rest if more > 0 else ''}")
     return lines
 
 
@@ -77,11 +79,11 @@ def _reach_lines(found: Diagnosis) -> list[str]:
     subject, reach = found.subject, found.reach
     steps = subject.losses.longest
     lines = ["", "Reach"]
-    lines.append(f"  loss falls under 1 % after: {told(reach.loss_horizon, within(steps))}")
+    lines.append(f"  loss falls under 1 % after: {horizon(reach.loss_horizon, steps)}")
     if reach.product_horizon is not None:
         lines.append(
             "  the product of Jacobians, the most any loss could have: "
-            f"{told(reach.product_horizon, within(steps))}"
+            f"{horizon(reach.product_horizon, steps)}"
         )
     if found.band is not None:
         low, high = found.band
@@ -140,7 +142,7 @@ def _training_lines(found: Diagnosis) -> list[str]:
         )
     lines += [
         f"  clipping at {one.threshold:g} would shorten {one.shortened} of {count}, to "
-        f"{told(one.factors, lambda v: f'{v:.2g}')} times their norm"
+        f"{told(one.factors, factor)} times their norm"
         for one in training.clipping
     ]
     return [*lines, "  the share of each lag in a gradient is the same after clipping"]
@@ -148,8 +150,8 @@ def _training_lines(found: Diagnosis) -> list[str]:
 
 def _layer_words(layer: Layer, name: str) -> str:
     return (
-        f"{name}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, {layer.inputs} inputs, "
-        f"{layer.hidden} units, {layer.dtype}"
+        f"{name}{f' of {layer.name}' if layer.name else ''}: {layer.kind}, {layer.sizes}, "
+        f"{layer.dtype}"
     )
 
 
@@ -159,7 +161,7 @@ def _layer_lines(layer: LayerFindings) -> list[str]:
         for name, (norm, radius) in layer.maps.items()
     )
     lines = [
-        f"  {layer.name} ({layer.kind}, {layer.hidden} units)",
+        f"  {layer.name} ({layer.kind})",
         f"    recurrent maps, norm / radius: {maps}",
     ]
     if layer.exponents:

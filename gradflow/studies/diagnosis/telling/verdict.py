@@ -11,7 +11,7 @@ from gradflow.studies.diagnosis.measures.reach import Reach
 from gradflow.studies.diagnosis.measures.spread import told
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.subject import Subject
-from gradflow.studies.diagnosis.telling.numbers import power, within
+from gradflow.studies.diagnosis.telling.numbers import horizon, power
 
 __all__ = ["together", "verdict_of"]
 
@@ -24,12 +24,12 @@ def verdict_of(subject: Subject, reach: Reach, need: int, good: bool) -> str:
 def _found(subject: Subject, reach: Reach, need: int, good: bool) -> str:
     left = told(reach.log10_left, power)
     steps = subject.losses.longest
-    horizon = f"falls under 1 % for good after {told(reach.loss_horizon, within(steps))}"
+    falls = f"falls under 1 % for good after {horizon(reach.loss_horizon, steps)}"
     if math.isinf(reach.loss_horizon.median):
-        horizon = f"is not under 1 % for good within {steps} steps"
+        falls = f"is not under 1 % for good within {steps} steps"
     growing = reach.log10_left.median > 2
     what = "grows to" if growing else "is" if good else "is only"
-    return f"at lag {need} the gradient of the loss {what} {left} times that at lag 0; it {horizon}"
+    return f"at lag {need} the gradient of the loss {what} {left} times that at lag 0; it {falls}"
 
 
 def together(network: Network, ways: Sequence[Diagnosis]) -> Diagnosis:
