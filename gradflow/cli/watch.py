@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from gradflow.errors import UsageError
 from gradflow.given import choice
 
 __all__ = ["watch"]
@@ -19,7 +20,7 @@ def watch(
     files: tuple[Path, ...],
     /,
     *,
-    input: Annotated[Path, Parameter(name="--input")],
+    input: Annotated[Path | None, Parameter(name="--input")] = None,
     targets: Path | None = None,
     lag: tuple[int, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -37,7 +38,8 @@ def watch(
     files
         Files of weights, such as `gradflow diagnose` reads.
     input
-        A .npy file of sequences (sequences, T, inputs), of which six are taken.
+        A .npy file of sequences (sequences, T, inputs), of which six are taken, or one sequence
+        (T, inputs) in a .npy, .npz or .csv file. It has no default.
     targets
         A .npy file of classes or values, a row a sequence, for the loss of the network's own head;
         a random linear read-out by default.
@@ -51,11 +53,16 @@ def watch(
     """
     from gradflow.reporting.publish.formats import FORMATS
     from gradflow.reporting.publish.picture import write_picture
-    from gradflow.training.beside.afterwards import array_of, look_back
+    from gradflow.training.beside.afterwards import array_of, look_back, sequences_of
 
+    if input is None:
+        raise UsageError(
+            "watch: no --input, on which the checkpoints are looked at; give a .npy file of "
+            "sequences (sequences, T, inputs), or a .npy, .npz or .csv file of one."
+        )
     if out is not None:
         choice(out.suffix.removeprefix("."), "watch: the ending of --out", FORMATS)
-    x = array_of(input, "--input")
+    x = sequences_of(input, "--input")
     probe = x if targets is None else (x, array_of(targets, "--targets"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file

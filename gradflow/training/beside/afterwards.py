@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError, UsageError
 from gradflow.networks import read
+from gradflow.networks.readers import reader_of
 from gradflow.training.beside.probing import chosen_lags, probed
 from gradflow.training.beside.subject import Subject
 from gradflow.training.beside.watched import Watched, recorded
 
-__all__ = ["array_of", "look_back"]
+__all__ = ["array_of", "look_back", "sequences_of"]
 
 
 def look_back(files: Sequence[Path], probe: Any, lags: Sequence[int] | None = None) -> Watched:
@@ -37,6 +38,20 @@ def look_back(files: Sequence[Path], probe: Any, lags: Sequence[int] | None = No
         for update, file in sorted(zip(_updates(files), files, strict=True))
     ]
     return recorded(chosen, looks)
+
+
+def sequences_of(path: Path, option: str) -> NDArray[Any]:
+    """Return the sequences of a .npy file, or the one of a file that an input is read from.
+
+    Raises ``InputError`` for a file that cannot be read or holds no numbers.
+    """
+    reader = reader_of(path.suffix)
+    if reader is None or path.suffix.lower() == ".npy":
+        return array_of(path, option)
+    try:
+        return reader.read(path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(f"{option}: {path} cannot be read ({error.strerror}).") from None
 
 
 def array_of(path: Path, option: str) -> NDArray[Any]:
