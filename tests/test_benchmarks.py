@@ -111,6 +111,7 @@ PARTS = {
         ("gradflow, torch", "torch, fused"),
         1e-4,  # float32 gradients over 24 steps
     ),
+    "watch": (("nn.LSTM",), ("torch alone", "gradflow, watched"), None),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

@@ -49,7 +49,8 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
     Raises
     ------
     UsageError
-        An unknown fact, or an optional package that is missing.
+        An unknown fact, one that would change nothing or contradicts the file, or an optional
+        package that is missing.
     InputError
         A file that cannot be read, is damaged, or holds no recurrent layer.
 
@@ -82,23 +83,35 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
     else:
         names = [n for n in contents.arrays if n.isprintable() and n.isascii() and len(n) < 60]
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        packed = any("packed_params" in n for n in (*contents.arrays, *contents.others))
+        advice = (
+            "its weights are quantised and packed, so save the state_dict from before quantisation"
+            if packed
+            else "save the state_dict of a module with an LSTM, GRU or RNN, or declare the cell "
+            "and pass its arrays"
+        )
         raise InputError(
             f"{where} holds no recurrent layer that is laid out as torch, Keras, Flax, Equinox or "
-            f"ONNX have it (its arrays: {shown or 'none'}); save the state_dict of a module with "
-            "an LSTM, GRU or RNN, or declare the cell and pass its arrays."
+            f"ONNX have it (its arrays: {shown or 'none'}); {advice}."
         )
+    layers = tuple(found.layers)
+    if said.transposed is not None:
+        layers = tuple(turned_layer(layer, said.take("transposed")) for layer in layers)
+        if all(
+            one.params[name] is array
+            for one, layer in zip(layers, found.layers, strict=True)
+            for name, array in layer.params.items()
+        ):
+            said.taken.remove("transposed")
+    said.require_taken(where)
     for sentence in said.warned:
         warnings.warn(f"{where}: {sentence}.", UserWarning, stacklevel=2)
     left = [n for n in contents.arrays if n not in found.used]
     return Network(
         source=source,
-        layers=tuple(
-            found.layers
-            if said.transposed is None
-            else (turned_layer(layer, said.transposed) for layer in found.layers)
-        ),
+        layers=layers,
         head=found.head,
         embedding=found.embedding,
         assumed=tuple(said.assumed),
-        skipped=(*found.skipped, *left),
+        skipped=tuple(dict.fromkeys((*found.skipped, *left, *contents.others))),
     )

@@ -51,8 +51,54 @@ def test_the_numbers_are_those_of_each_file(tmp_path, capsys):
     assert len(lines) == 5
 
 
+def test_files_are_taken_by_their_update_and_drawn(tmp_path, capsys):
+    files, _ = checkpoints(tmp_path)
+    words = ["--input", str(tmp_path / "x.npy")]
+    ordered = run(capsys, *files, *words)
+    picture = tmp_path / "reach.svg"
+    assert run(capsys, *files[::-1], *words, "--out", str(picture)) == ordered
+    assert "lag (steps)" not in ordered
+    assert picture.read_bytes().startswith(b"<?xml")
+    # a shell gives run-100 before run-50; names that all end alike are taken as they come
+    alike = [tmp_path / f"{name}-v1.npz" for name in "ab"]
+    for old, new in zip(files, alike, strict=False):
+        new.write_bytes((tmp_path / old).read_bytes())
+    told = json.loads(run(capsys, *map(str, alike), *words, "--json"))
+    assert told["update"] == [0, 1]
+    assert asked("watch", *files, *words, "--out", str(tmp_path / "reach.gif")) == 2
+    assert "gif" in capsys.readouterr().err
+    assert asked("watch", files[0], *words, "--out", str(picture)) == 2
+    assert "1 looks at 9 lags" in capsys.readouterr().err
+
+
+def test_one_sequence_from_a_table(tmp_path, capsys):
+    files, _ = checkpoints(tmp_path, 1)
+    np.savetxt(tmp_path / "x.csv", X[0], delimiter=",", fmt="%.17g")
+    np.save(tmp_path / "one.npy", X[0])
+    found, want = (
+        json.loads(run(capsys, *files, "--input", str(tmp_path / name), "--json"))
+        for name in ("x.csv", "one.npy")
+    )
+    assert found == want
+
+
+def test_both_directions_are_sent_to_the_diagnosis(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    shapes = {"weight_ih_l0": (4, 2), "weight_hh_l0": (4, 4)}
+    both = {f"{n}{end}": rng.normal(size=s) for n, s in shapes.items() for end in ("", "_reverse")}
+    np.savez(tmp_path / "both.npz", **both)
+    np.save(tmp_path / "x.npy", X)
+    words = [str(tmp_path / "both.npz"), "--input", str(tmp_path / "x.npy")]
+    assert asked("watch", *words) == 2
+    assert "each direction by itself" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_told(tmp_path, capsys):
     files, _ = checkpoints(tmp_path, 1)
+    assert asked("watch", *files) == 2
+    assert "no --input" in capsys.readouterr().err
+    assert asked("watch", *files, "--input", str(tmp_path / "none.csv")) == 3
+    assert "none.csv cannot be read" in capsys.readouterr().err
     assert asked("watch", *files, "--input", str(tmp_path / "none.npy")) == 3
     assert "--input:" in capsys.readouterr().err
     assert asked("watch", *files, "--input", str(tmp_path / "x.npy"), "--lag", "10") == 2

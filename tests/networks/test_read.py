@@ -205,6 +205,7 @@ def test_a_checkpoint_with_optimizer_and_namespace(tmp_path):
     assert (network.embedding == model.emb.weight.detach().numpy()).all()
     assert network.layers[0].name == "rnn"
     assert any("exp_avg" in name for name in network.skipped)
+    assert {"args", "epoch", "optimizer.param_groups"} <= set(network.skipped)
     assert any("head" in sentence for sentence in network.assumed)
 
 
@@ -263,11 +264,75 @@ def test_what_a_file_leaves_open_is_warned_of_and_can_be_said(tmp_path):
         ({"nonlinearity": 3}, "pass a name"),
         ({"reset_after": "yes"}, "True or False"),
         ({"gates": "iifo"}, "once"),
+        ({"reset_after": True}, "would change nothing"),
+        ({"nonlinearity": "relu"}, "would change nothing"),
+        ({"recurrent_activation": "relu"}, "would change nothing"),
+        ({"cell": "lstm"}, "would change nothing"),
+        ({"transposed": "inputs"}, "would change nothing"),
+        ({"only": "rnn"}, "one without a name"),
     ],
 )
 def test_wrong_facts_get_a_sentence(facts, words):
     with pytest.raises(UsageError, match=words):
         gf.read(torch.nn.LSTM(2, 3), **facts)
+
+
+def test_a_fact_that_the_module_contradicts_is_refused():
+    with pytest.raises(UsageError, match="own is 'tanh'"):
+        gf.read(torch.nn.RNN(2, 3), nonlinearity="relu")
+    with pytest.raises(UsageError, match="would change nothing"):
+        gf.read(torch.nn.RNN(2, 3), gates="ifgo")
+
+
+@pytest.mark.parametrize(
+    ("entries", "names"),
+    [
+        ({"sparse": torch.eye(3).to_sparse()}, ["sparse"]),
+        ({"losses": [0.5] * 2000, "lr": {"first": 1.0, "last": 0.1}}, ["losses", "lr"]),
+        ({"model": torch.nn.Linear(2, 3)}, ["model"]),
+        ({"wide": {"a": torch.ones(2), "b": "text"}}, ["wide.a", "wide.b"]),
+    ],
+)
+def test_what_a_file_holds_beside_the_network_is_named(entries, names, tmp_path):
+    torch.save({"state_dict": torch.nn.LSTM(2, 3).state_dict(), **entries}, tmp_path / "a.pt")
+    assert list(gf.read(tmp_path / "a.pt").skipped) == names
+
+
+def test_packed_weights_are_told_apart_from_a_file_without_a_network(tmp_path):
+    state = {"rnn._packed_params.dtype": torch.qint8, "scale": torch.ones(1)}
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(InputError, match="before quantisation"):
+        gf.read(tmp_path / "a.pt")
+    torch.save({"scale": torch.ones(1)}, tmp_path / "b.pt")
+    with pytest.raises(InputError, match="save the state_dict of a module"):
+        gf.read(tmp_path / "b.pt")
+
+
+def test_numbers_of_a_type_that_is_not_read_are_named(tmp_path):
+    state = {k: v.to(torch.float8_e4m3fn) for k, v in torch.nn.LSTM(2, 3).state_dict().items()}
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(InputError, match="float8_e4m3fn"):
+        gf.read(tmp_path / "a.pt")
+
+
+def test_a_module_that_is_not_whole_is_refused_or_its_gap_told(tmp_path):
+    state = dict(torch.nn.LSTM(2, 3, 2).state_dict())
+    upper = {k: v for k, v in state.items() if k.endswith("l1")}
+    torch.save(upper, tmp_path / "upper.pt")
+    with pytest.raises(InputError, match="without the l0"):
+        gf.read(tmp_path / "upper.pt")
+    del state["bias_hh_l1"]
+    torch.save(state, tmp_path / "one.pt")
+    assert "zeros are taken" in gf.read(tmp_path / "one.pt").assumed[0]
+
+
+@pytest.mark.parametrize("prefix", ["", "cells.0."])
+def test_arrays_of_another_cell_among_those_of_an_lstm_are_warned_of(prefix, tmp_path):
+    state = dict(torch.nn.LSTMCell(2, 3).state_dict()) | {"weight_ci": torch.ones(3)}
+    torch.save({f"{prefix}{name}": value for name, value in state.items()}, tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match="weight_ci"):
+        network = gf.read(tmp_path / "a.pt")
+    assert network.skipped == (f"{prefix}weight_ci",)
 
 
 class Harmful:

@@ -69,7 +69,8 @@ def run(
     if json_:
         print_json({"cell": cell, "steps": run.steps, "input": ran.source, "state": numbers})
         return
-    print(f"{cell}: {run.steps} steps, random weights by seed {seed}; input: {ran.source}")
+    count = f"{run.steps} step{'s' * (run.steps > 1)}"
+    print(f"{cell}: {count}, random weights by seed {seed}; input: {ran.source}")
     for part, found in numbers.items():
         print(
             f"  {part}: {found['units']} units, largest entry {found['largest']:.4g}, norm at the "

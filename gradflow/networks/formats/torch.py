@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,16 +61,16 @@ def read(path: Path) -> Contents:
     with path.open("rb") as file:
         zipped = file.read(2) == b"PK"
     found = _zipped(path) if zipped else _legacy(path)
-    if not found:
+    if not found.arrays:
         raise InputError(
             f"{path} holds no table of tensors with numbers; if it is a whole pickled module, "
             "which can only be made by running code, save its state_dict instead: "
             f"{_one_line(_EXPORT)}."
         )
-    return Contents(arrays=found)
+    return found
 
 
-def _zipped(path: Path) -> dict[str, Stored]:
+def _zipped(path: Path) -> Contents:
     with opened(path) as archive:
         names = archive.namelist()
         pickles = [n for n in names if n.endswith("data.pkl")]
@@ -99,7 +99,7 @@ def _zipped(path: Path) -> dict[str, Stored]:
     return _tensors(described, storage, path, big)
 
 
-def _legacy(path: Path) -> dict[str, Stored]:
+def _legacy(path: Path) -> Contents:
     if path.stat().st_size > 2**32:
         raise InputError(f"{path} is over 4 GB; save the network's state_dict with a newer torch.")
     stream = io.BytesIO(path.read_bytes())
@@ -146,7 +146,7 @@ def _storage_of(reference: Any) -> _Storage | None:
     parts = reference.id
     if len(parts) < 5 or parts[0] != "storage" or not isinstance(parts[1], Global):
         return None
-    dtype, width = _TYPES.get(parts[1].name, ("another type", 1))
+    dtype, width = _TYPES.get(parts[1].name, (parts[1].name, 1))
     key, items = parts[2], parts[4]
     if not isinstance(key, str) or type(items) is not int or not 0 <= items < 2**48:
         return None
@@ -172,7 +172,7 @@ def _table(value: Any) -> dict[Any, Any] | None:
         ordered = isinstance(value.of, Global) and value.of.name in ("OrderedDict", "defaultdict")
         return value.items if ordered else None
     if isinstance(value, list | tuple):
-        return {str(i): v for i, v in enumerate(value)} if len(value) <= 1000 else {}
+        return {str(i): v for i, v in enumerate(value)} if len(value) <= 1000 else None
     return value if isinstance(value, dict) else None
 
 
@@ -209,6 +209,9 @@ def _tensor(value: Any) -> tuple[_Storage, int, tuple[int, ...], tuple[int, ...]
         return None
     if len(_extents(shape)) != len(_extents(strides)):
         return None
+    typed = value.arguments[6:7]
+    if value.of.name == "_rebuild_tensor_v3" and typed and isinstance(typed[0], Global):
+        storage = replace(storage, dtype=typed[0].name)  # its storage has no type
     return storage, offset, tuple(_extents(shape)), tuple(_extents(strides))
 
 
@@ -218,13 +221,13 @@ def _extents(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple | list) and len(value) <= 16 else [None]
 
 
-def _tensors(
-    described: Any, storage: Callable[[str], bytes], path: Path, big: bool
-) -> dict[str, Stored]:
-    found = {}
+def _tensors(described: Any, storage: Callable[[str], bytes], path: Path, big: bool) -> Contents:
+    found: dict[str, Stored] = {}
+    others = []
     for name, value in _walk(described):
         tensor = _tensor(value)
         if tensor is None:
+            others.append(name)
             continue
         kept, offset, shape, strides = tensor
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
@@ -239,7 +242,25 @@ def _tensors(
             dtype=kept.dtype,
             raw=partial(_gathered, storage, kept, offset, shape, strides, big, path),
         )
-    return found
+    return Contents(arrays=found, others=_highest(others, found))
+
+
+def _highest(others: list[tuple[str, ...]], found: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of what is no tensor, one for a whole table without any tensor."""
+    holding = {""}
+    for name in found:
+        parts = name.split(".")
+        holding.update(".".join(parts[:end]) for end in range(1, len(parts)))
+    told = (
+        next(
+            name
+            for end in range(1, len(parts) + 1)
+            if (name := ".".join(parts[:end])) not in holding or end == len(parts)
+        )
+        for parts in others
+        if parts
+    )
+    return tuple(dict.fromkeys(told))
 
 
 def _gathered(

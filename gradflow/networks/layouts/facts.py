@@ -40,6 +40,8 @@ class Facts:
         Name of the library's cell, for arrays by gradflow's own names.
     assumed
         Sentences on what was not said; ``warned`` are those that change numbers.
+    taken
+        The words that a layer was made with.
     """
 
     nonlinearity: str | None = None
@@ -51,6 +53,22 @@ class Facts:
     cell: str | None = None
     assumed: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def take(self, word: str) -> Any:
+        """Return what was said of a word, or ``None``, where a layer is made with it."""
+        self.taken.add(word)
+        return getattr(self, word)
+
+    def require_taken(self, where: str) -> None:
+        """Raise ``UsageError`` for a fact that no layer was made with."""
+        for word in _words():
+            value = getattr(self, word)
+            if value is not None and word not in self.taken:
+                raise UsageError(
+                    f"read: {word}={value!r} would change nothing in {where}, whose layers are "
+                    "read without it; leave it out."
+                )
 
     def assume(self, sentence: str, *, warn: bool = False) -> None:
         """Keep a sentence on what was assumed, once."""
@@ -61,19 +79,20 @@ class Facts:
 
     def order(self, usual: str) -> str:
         """Return the order of the gates: the usual one, or as said. Raises ``UsageError``."""
-        if self.gates is None:
+        said: str | None = self.take("gates")
+        if said is None:
             return usual
-        if sorted(self.gates) != sorted(usual):
+        if sorted(said) != sorted(usual):
             raise UsageError(
-                f"gates is {self.gates!r}; an order of these gates has each of "
+                f"gates is {said!r}; an order of these gates has each of "
                 f"{', '.join(usual)} once, for instance {usual!r}."
             )
-        return self.gates
+        return said
 
 
 def facts_of(said: Mapping[str, Any]) -> Facts:
     """Check what was said. Raises ``UsageError`` for a word that is unknown or of another type."""
-    names = [f.name for f in fields(Facts) if f.name not in ("assumed", "warned")]
+    names = _words()
     known: dict[str, Any] = {}
     for name, value in said.items():
         word = _SAME.get(name, name)
@@ -94,3 +113,7 @@ def facts_of(said: Mapping[str, Any]) -> Facts:
             raise UsageError(f"read: transposed is {value!r}; known are {', '.join(TRANSPOSED)}.")
         known[word] = value
     return Facts(**known)
+
+
+def _words() -> list[str]:
+    return [f.name for f in fields(Facts) if f.name not in ("assumed", "warned", "taken")]

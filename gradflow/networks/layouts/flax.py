@@ -166,14 +166,15 @@ def _simple(
 ) -> Layer:
     _check(reading, said["name"], inputs, recurrent)
     facts = reading.facts
-    if facts.nonlinearity is None:
+    said_so = facts.take("nonlinearity")
+    if said_so is None:
         facts.assume(
             "SimpleCell does not save its activation; tanh is assumed, say nonlinearity='relu' "
             "where it is not",
             warn=True,
         )
     hidden = len(recurrent)
-    cell = rnn_cell(ACTIVATIONS[facts.nonlinearity or "tanh"])
+    cell = rnn_cell(ACTIVATIONS[said_so or "tanh"])
     total = bias(names[0], hidden) + bias(names[1], hidden)
     return layer_of(cell, {"W": inputs, "U": recurrent, "b": total}, **said)
 

@@ -14,7 +14,7 @@ __all__ = ["LAYOUT"]
 def find(reading: Reading) -> Finding | None:
     """Find the cell of the library whose parameters have these names."""
     names = set(reading.contents.arrays)
-    said = reading.facts.cell
+    said = reading.facts.take("cell")
     fitting = [
         (name, cell)
         for name, cell in CELLS.usable()

@@ -8,18 +8,23 @@ inside. Equinox names its arrays likewise, with one bias (``bias``, ``bias_n``).
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.errors import InputError
+from gradflow.errors import UsageError
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
 from gradflow.networks.layouts.making.building import gated_params, layer_of
 from gradflow.networks.layouts.making.kinds import ACTIVATIONS, gru_cell, lstm_cell, rnn_cell
 from gradflow.networks.layouts.making.surroundings import surroundings
+from gradflow.networks.layouts.modules import (
+    Group,
+    chosen_groups,
+    tell_what_is_not_read,
+    unwrapped,
+)
 from gradflow.networks.network import Layer
 
 __all__ = ["LAYOUT", "unnamed_layer"]
@@ -33,33 +38,20 @@ _NAME = re.compile(
     r"(?P<part>\.original[01]?|_g|_v)?$"
 )
 _EQUINOX = re.compile(r"^(?P<prefix>(?:.*\.)?)(?P<what>bias|bias_n)$")
-_WRAPPERS = re.compile(
-    r"^(?:(?:state_dict|model_state_dict|model_state|model|module|_orig_mod|net|network|weights)\.)+"
-)
 _PARTS = {".original0": "g", ".original1": "v", ".original": "raw", "_g": "g", "_v": "v", None: ""}
 _ROWS = {4: "ifgo", 3: "rzn", 1: "h"}
 
 
-@dataclass(eq=False)
-class _Group:
-    """The arrays of one layer in one direction: what they are to the name in the file."""
-
-    prefix: str
-    level: int
-    reverse: bool
-    names: dict[str, str] = field(default_factory=dict)
-
-
 def find(reading: Reading) -> Finding | None:
     """Find the recurrent layers of torch and Equinox by their names."""
-    groups: dict[tuple[str, int, bool], _Group] = {}
+    groups: dict[tuple[str, int, bool], Group] = {}
     for name in reading.contents.arrays:
         match = _NAME.match(name.replace("parametrizations.", ""))
         if match is None or _is_state_of_an_optimizer(name):
             continue
         prefix = match["prefix"].removesuffix(".")
         key = (prefix, int(match["level"] or 0), match["reverse"] is not None)
-        group = groups.setdefault(key, _Group(*key))
+        group = groups.setdefault(key, Group(*key))
         part = _PARTS[match["part"]]
         group.names[match["what"] + (f".{part}" if part else "")] = name
     for name in reading.contents.arrays:
@@ -71,12 +63,13 @@ def find(reading: Reading) -> Finding | None:
     groups = {k: g for k, g in groups.items() if any(w.startswith("weight") for w in g.names)}
     if not groups:
         return None
-    chosen, skipped = _modules(reading, groups)
+    chosen, skipped = chosen_groups(reading, groups)
     layers: list[Layer] = []
     used: set[str] = set()
     for group in chosen:
         layers.append(_layer(reading, group))
         used.update(group.names.values())
+    tell_what_is_not_read(reading, chosen, used, skipped)
     layers = _levels(layers)
     _check_stack(reading, layers)
     head, embedding, around = surroundings(
@@ -89,61 +82,6 @@ def find(reading: Reading) -> Finding | None:
 
 def _is_state_of_an_optimizer(name: str) -> bool:
     return bool(re.search(r"(^|\.)(optim\w*|exp_avg\w*|momentum_buffer)(\.|$)", name))
-
-
-def _modules(
-    reading: Reading, groups: dict[tuple[str, int, bool], _Group]
-) -> tuple[list[_Group], list[str]]:
-    """Return the layers to read in their order, and what is left out because it is a copy."""
-    modules: dict[str, list[_Group]] = defaultdict(list)
-    for group in groups.values():
-        modules[group.prefix].append(group)
-    only = reading.facts.only
-    if only is not None:
-        taken = [p for p in modules if only in (p, _WRAPPERS.sub("", f"{p}.").removesuffix("."))]
-        if not taken:
-            raise InputError(
-                f"{reading.path} has no recurrent module {only!r}; it has "
-                f"{', '.join(repr(p) for p in list(modules)[:8])}."
-            )
-        left = [p for p in modules if p not in taken]
-    else:
-        # the same module under two wrappers is one module and a copy of it, such as an average
-        short: dict[str, str] = {}
-        for prefix in modules:
-            short.setdefault(_core(prefix), prefix)
-        taken = list(short.values())
-        left = [p for p in modules if p not in taken]
-        if left:
-            reading.facts.assume(
-                f"of the copies of the network in the file, {taken[0]!r} was read, not "
-                f"{', '.join(repr(p) for p in left[:4])}; choose another by only=..."
-            )
-    taken = sorted(taken, key=_natural) if _numbered(taken) else taken
-    if len(taken) > 1:
-        reading.facts.assume(
-            f"{len(taken)} recurrent modules were found and are taken in the order of the file: "
-            f"{', '.join(taken[:8])}; choose one by only=..."
-        )
-    chosen = [g for p in taken for g in sorted(modules[p], key=lambda g: (g.level, g.reverse))]
-    return chosen, [n for p in left for g in modules[p] for n in g.names.values()]
-
-
-def _core(prefix: str) -> str:
-    """Return a module's path without wrappers and words for a moving average."""
-    path = re.sub(r"(^|\.)(ema\w*|averaged\w*|swa\w*|shadow\w*|teacher)(?=\.|$)", ".", prefix)
-    return _WRAPPERS.sub("", path.strip(".") + ".").removesuffix(".")
-
-
-def _natural(text: str) -> list[tuple[int, int | str]]:
-    return [
-        (0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", text) if part
-    ]
-
-
-def _numbered(prefixes: list[str]) -> bool:
-    """Whether the modules are one list: their names differ in numbers alone."""
-    return len({re.sub(r"\d+", "#", p) for p in prefixes}) == 1
 
 
 def _levels(layers: list[Layer]) -> list[Layer]:
@@ -175,7 +113,7 @@ def _check_stack(reading: Reading, layers: list[Layer]) -> None:
                     require(layer.inputs == given, where, f"{reads} {gives}")
 
 
-def _layer(reading: Reading, group: _Group) -> Layer:
+def _layer(reading: Reading, group: Group) -> Layer:
     names = group.names
     end = (f"_l{group.level}" if f"_l{group.level}" in "".join(names.values()) else "") + (
         "_reverse" * group.reverse
@@ -242,7 +180,7 @@ def _layer(reading: Reading, group: _Group) -> Layer:
         for array in (inputs, recurrent, first, second)
     ]
     said = {
-        "name": _WRAPPERS.sub("", f"{group.prefix}.").removesuffix("."),
+        "name": unwrapped(group.prefix),
         "level": group.level,
         "direction": "reverse" if group.reverse else "forward",
         "bias": bool(have),
@@ -263,7 +201,11 @@ def _of_blocks(
     inputs, recurrent, first, second = blocks
     facts = reading.facts
     if count == 1:
-        name = facts.nonlinearity or known
+        name = facts.take("nonlinearity") or known
+        if known not in (None, name):
+            raise UsageError(
+                f"read: nonlinearity is {name!r}, and the module's own is {known!r}; leave it out."
+            )
         if name is None:
             facts.assume(
                 "nn.RNN does not save its nonlinearity; tanh is assumed, say nonlinearity='relu' "
@@ -274,7 +216,7 @@ def _of_blocks(
         params = {"W": inputs["h"], "U": recurrent["h"], "b": first["h"] + second["h"]}
         return layer_of(cell, params, **said)
     if count == 3:
-        if facts.reset_after is False:
+        if facts.take("reset_after") is False:
             cell = gru_cell(after=False)
             biases = {gate: first[gate] + second[gate] for gate in "rzg"}
             return layer_of(cell, gated_params(inputs, recurrent, biases), **said)
@@ -291,7 +233,7 @@ def _of_blocks(
 def unnamed_layer(reading: Reading, names: tuple[str, ...], kind: str, name: str) -> Layer:
     """Return a layer of Equinox from its leaves: weight_ih, weight_hh, bias and bias_n."""
     what = ("weight_ih", "weight_hh", "bias", "bias_n")
-    group = _Group(name, 0, False, dict(zip(what, names, strict=False)))
+    group = Group(name, 0, False, dict(zip(what, names, strict=False)))
     return _layer(reading, group)
 
 

@@ -82,6 +82,12 @@ class Subject:
         if dense is not None:
             bias = np.zeros(len(dense.weight)) if dense.bias is None else dense.bias
             head = dense.weight, bias
+        if any(layer.direction == "reverse" for layer in network.layers):
+            raise UsageError(
+                f"watch: {network.source} reads its input from both ends, so that none of its "
+                "steps has a Jacobian; gradflow.diagnose looks at each direction by itself, and so "
+                "does `gradflow diagnose FILES` at several checkpoints."
+            )
         first, *others = network.layers
         bare = first.between.norm is None and not first.between.residual
         if not others and bare and first.direction == "forward" and first.initial is None:

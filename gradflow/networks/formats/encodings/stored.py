@@ -78,13 +78,13 @@ class Contents:
     facts
         What the file says besides, by the word of its format: ``"keras"`` for a configuration,
         ``"onnx"`` for a graph.
-    advice
-        What to do if no recurrent layer is found among the arrays.
+    others
+        Names of the entries that are no arrays: settings, pickled modules, packed weights.
     """
 
     arrays: Mapping[str, Stored]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""
+    others: tuple[str, ...] = ()
 
 
 def numbers(raw: bytes, dtype: str, shape: tuple[int, ...], where: str) -> Floats:

@@ -93,6 +93,12 @@ def of_arrays(
     return layer_of(cell, gated_params(w, u, b), **said)
 
 
+def said_gate(reading: Reading, kind: str) -> str | None:
+    """Return what was said of the gates' activation, which a layer without gates does not ask."""
+    said: str | None = reading.facts.take("recurrent_activation") if kind != "rnn" else None
+    return said
+
+
 def bare_layer(reading: Reading, names: tuple[str, ...], kind: str, name: str) -> Layer:
     """Return a layer of ``layer.get_weights()``: kernel, recurrent kernel and perhaps a bias."""
     facts = reading.facts
@@ -100,8 +106,8 @@ def bare_layer(reading: Reading, names: tuple[str, ...], kind: str, name: str) -
         reading,
         kind,
         Arrays(names[0], names[1], names[2] if len(names) > 2 else None),
-        candidate=activated(facts.nonlinearity or "tanh", reading.path),
-        gate=activated(facts.recurrent_activation or "sigmoid", reading.path),
-        after=facts.reset_after,
+        candidate=activated(facts.take("nonlinearity") or "tanh", reading.path),
+        gate=activated(said_gate(reading, kind) or "sigmoid", reading.path),
+        after=facts.take("reset_after") if kind == "gru" else None,
         name=name,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
-from gradflow.networks.layouts.keras.arrays import Arrays, of_arrays
+from gradflow.networks.layouts.keras.arrays import Arrays, of_arrays, said_gate
 from gradflow.networks.layouts.keras.model import Recurrent, recurrent_layers
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require
 from gradflow.networks.layouts.making.chain import chained
@@ -181,9 +181,9 @@ def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set
             reading,
             kind,
             arrays,
-            candidate=activated(facts.nonlinearity or "tanh", reading.path),
-            gate=activated(facts.recurrent_activation or "sigmoid", reading.path),
-            after=facts.reset_after,
+            candidate=activated(facts.take("nonlinearity") or "tanh", reading.path),
+            gate=activated(said_gate(reading, kind) or "sigmoid", reading.path),
+            after=facts.take("reset_after") if kind == "gru" else None,
             name=_label(reading, place),
         )
         back = re.search(r"(^|[._])backward", place) is not None

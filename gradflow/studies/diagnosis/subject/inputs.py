@@ -14,6 +14,7 @@ from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import InputError, UsageError, shown
 from gradflow.given import path as file
 from gradflow.networks import InputSequence, Network, read_sequence
+from gradflow.networks.readers import reader_of
 from gradflow.networks.readers.npy import read_array
 
 __all__ = ["Windows", "windows_of"]
@@ -69,6 +70,12 @@ def windows_of(
         raise UsageError(
             "diagnose: lengths says where padded sequences end; give it with x of (sequences, T) "
             "or (sequences, T, inputs)."
+        )
+    from_text = isinstance(x, str | Path) and reader_of(Path(x).suffix) is None
+    if vocabulary is not None and not from_text:
+        raise UsageError(
+            "diagnose: vocabulary says which character of a text is which symbol, and x is no "
+            "file of text; leave it out."
         )
     if x is None:
         return _made_up(network, steps, aim, seed)
