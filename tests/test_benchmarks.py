@@ -83,6 +83,7 @@ PARTS = {
         1e-4,  # float32 gradients over 24 steps
     ),
     "cold": (("help", "report"), ("import sympy", "gradflow"), None),
+    "watch": (("nn.LSTM",), ("torch alone", "gradflow, watched"), None),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

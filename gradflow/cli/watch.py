@@ -10,6 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from gradflow.given import choice
+
 __all__ = ["watch"]
 
 
@@ -21,17 +23,19 @@ def watch(
     targets: Path | None = None,
     lag: tuple[int, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    out: Path | None = None,
 ) -> None:
     """Look at the checkpoints of a training: how far the gradient reached at each.
 
-    gradflow watch run-0.pt run-50.pt run-100.pt --input x.npy --targets y.npy
+    gradflow watch run-*.pt --input x.npy --targets y.npy --out reach.svg
 
+    The update of a file is the last number in its name, and the files are taken in that order.
     Beside a training that runs, use gradflow.watch of Python.
 
     Parameters
     ----------
     files
-        Files of weights, such as `gradflow diagnose` reads, in their order.
+        Files of weights, such as `gradflow diagnose` reads.
     input
         A .npy file of sequences (sequences, T, inputs), of which six are taken.
     targets
@@ -42,14 +46,22 @@ def watch(
         spaced, by default.
     json_
         Print all numbers as JSON.
+    out
+        A .pdf, .svg or .png to draw reach into, over update and lag.
     """
+    from gradflow.reporting.publish.formats import FORMATS
+    from gradflow.reporting.publish.picture import write_picture
     from gradflow.training.beside.afterwards import array_of, look_back
 
+    if out is not None:
+        choice(out.suffix.removeprefix("."), "watch: the ending of --out", FORMATS)
     x = array_of(input, "--input")
     probe = x if targets is None else (x, array_of(targets, "--targets"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file
         found = look_back(files, probe, lag or None)
+    if out is not None:
+        write_picture(found, out)
     if not json_:
         print("\n".join(found.lines()))
         return
