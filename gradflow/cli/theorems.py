@@ -31,9 +31,9 @@ def prove(
 ) -> None:
     """State and prove the theorems about a cell: gradient bounds from above and from below.
 
-    Below them stand statements about random networks, at the level DERIVED: a written argument.
-
     gradflow prove lstm --out proofs
+
+    Below them stand statements about random networks, at the level DERIVED: a written argument.
 
     Parameters
     ----------
