@@ -39,14 +39,6 @@ def decay_of(params, x, targets, readout, gain, shift):
     return run.gradient_decay({"c": loss.gradient}, units=False)
 
 
-def proven_bias(norms, gain, hidden, steps):
-    """Return the certified forget bias at a gain, infinite where none suffices."""
-    scaled = {n: v if n == "W_f" else Fraction(gain) * v for n, v in norms.items()}
-    # one-hot inputs have norm 1; |c| starts at 0 and grows by less than 1 a step
-    proof = forget_bias_for(steps, KEEP, scaled, hidden, Fraction(1), Fraction(steps))
-    return proof.bias if proof else np.inf
-
-
 def main(out, quick=False, **look):
     """Draw the measured horizon over bias and gain, and where survival is proved."""
     steps, hidden, windows, rows, fine = (50, 12, 1, 12, 1) if quick else (100, 32, 3, 36, 4)
@@ -61,9 +53,14 @@ def main(out, quick=False, **look):
     points = [[replace(decay, log_norm=d) for d in row] for row in decay.log_norm]
     horizon = np.array([[d.horizon(float(KEEP)) or 1.2 * steps for d in row] for row in points])
     end = np.array([[d.relative()[-1] for d in row] for row in points])
+    how = {"inputs": gf.ensembles.one_hot(init["inputs"]), "size": 400, "populations": 2}
+    low = [0] if quick else [-1, 0, 1, 2]
+    line = [gf.critical("lstm", "recurrent", (0.5, 6), biases={"b_f": b}, **how).value for b in low]
     chrono = decay_of(drawn, *data, readout, np.ones(1), np.zeros(1)).relative()[-1]
     norms = {n: sigma_max(params[n]).bound for n in ("U_i", "U_f", "U_o", "U_g", "W_f")}
-    least = [proven_bias(norms, gain, hidden, steps) for gain in gains]
+    scaled = [{n: v if n == "W_f" else Fraction(g) * v for n, v in norms.items()} for g in gains]
+    proofs = [forget_bias_for(steps, KEEP, s, hidden, Fraction(1), Fraction(steps)) for s in scaled]
+    least = [proof.bias if proof else np.inf for proof in proofs]  # |x| = 1, |c| < 1 a step
     proven = np.array([[b >= bias for b in biases] for bias in least[::fine]])
     share = (decay.by_part["c"] - decay.log_norm[..., :1])[proven].min()
     one, unit, last = np.argmin(abs(biases - 1)), np.argmin(abs(measured)), least.index(np.inf) - 1
@@ -79,6 +76,7 @@ def main(out, quick=False, **look):
         "log10 least share of c left where proved": share / np.log(10),
         "log10 gradient left, bias 1, gain 1": end[unit, one] / np.log(10),
         "log10 gradient left, chrono": chrono / np.log(10),
+        "gain at bias 0 from which infinitely many units are chaotic": line[low.index(0)],
     }
     with page("forget_bias", out, quick, **look) as sheet:
         ax, heat = sheet.ax, Grid(biases, measured, np.log(horizon), "horizon (steps)")
@@ -87,6 +85,7 @@ def main(out, quick=False, **look):
         sheet.figure.axes[-1].set_yticks(np.log10([5, 10, 20, steps]), [5, 10, 20, steps])
         ax.contour(biases, measured, horizon, [steps], colors=INK)
         ax.contour(biases, measured, end, [np.log(10)], colors=INK, linestyles="dashed")
+        ax.plot(low, np.log10(line), "o:", color=INK, mfc="white", ms=3)
         ax.text(11.8, 0.33, "grown over tenfold", ha="right")
         ax.text(11.8, -1.05, f"horizon over {steps}", ha="right")
         across = np.linspace(*biases[[0, -1]], 500)
@@ -106,7 +105,8 @@ def main(out, quick=False, **look):
             caption=(
                 "Lag from which on the gradient of the next-character loss stays under 1% of its "
                 f"start; LSTM, $n = {hidden}$, read from $c$, orthogonal $U$ times $g$, median of "
-                f"texts: {windows}. Arrow: beyond $T = {steps}$ steps; dashed: grown tenfold. "
+                f"texts: {windows}. Arrow: beyond $T = {steps}$ steps; dashed: grown tenfold; "
+                "dotted: from here infinitely many units are chaotic, by theory with tied weights. "
                 r"Hatched: for all inputs of $\Vert x_t\Vert_2 \leq 1$ lstm.lower proves that 1% "
                 r"of the gradient of $c$ survives $T$ steps from state 0, given $\Vert U_\ast"
                 rf"\Vert_2 = g$, $\Vert W_f\Vert_2 = {float(norms['W_f']):.3f}$ (certified upper "

@@ -13,18 +13,19 @@ from gradflow.cells.initializers import gaussian, orthogonal
 from gradflow.errors import UsageError
 from gradflow.figures import Series, plot_series
 from gradflow.reporting import page
+from gradflow.reporting.publish.pieces import kept
 from gradflow.training import adding, characters, copying, pixels, temporal_order, train, vowels
 
-CELLS = (
-    ("irnn", "irnn", {}),
-    ("irnn, small W", "irnn", {"W": gaussian(0.001)}),
-    ("lstm", "lstm", {"forget_bias": 1.0}),
-    ("gru", "gru", {}),
-    ("rnn", "rnn", {}),
-    ("rnn, orthogonal", "rnn", {"recurrent": orthogonal()}),
-    ("clockwork", "clockwork", {}),
-    ("scrn", "scrn", {}),
-)
+CELLS = {
+    "irnn": ("irnn", {}),
+    "irnn, small W": ("irnn", {"W": gaussian(0.001)}),
+    "lstm": ("lstm", {"forget_bias": 1.0}),
+    "gru": ("gru", {}),
+    "rnn": ("rnn", {}),
+    "rnn, orthogonal": ("rnn", {"recurrent": orthogonal()}),
+    "clockwork": ("clockwork", {}),
+    "scrn": ("scrn", {}),
+}
 
 
 def tasks(quick):
@@ -47,29 +48,35 @@ def share(task, value):
 
 def main(out, quick=False, **look):
     """Draw each cell's best measure on each task, on one scale."""
-    chosen = (CELLS[0], CELLS[1], CELLS[2]) if quick else CELLS
+    chosen = list(CELLS)[: 3 if quick else None]
     rates = [0.02] if quick else [0.001, 0.003, 0.01]
     seeds, hidden = (2, 8) if quick else (3, 24)
-    numbers, curves, names, behind = {}, [], [], []
     todo = tasks(quick)
+    known = {task.name: task for task, _ in todo}
+
+    def measured(task, label, updates, **how):
+        """The best measure of each seed."""
+        cell, choices = CELLS[label]
+        found = train(cell, known[task], updates=updates, every=updates, **how, **choices)
+        return {"best": found.best().tolist()}
+
+    how = {"rates": rates, "seeds": list(range(seeds)), "hidden": hidden}
+    pieces = [
+        {"task": task.name, "label": label, "updates": updates, **how}
+        for task, updates in todo
+        for label in chosen
+    ]
+    told = kept("identity_tasks", out, measured, pieces, quick=quick)
+    numbers, curves, names, behind = {}, [], [], []
     across = np.arange(len(chosen))
     for style, (task, updates) in enumerate(todo):
-        best = []
-        for label, cell, choices in chosen:
-            found = train(
-                cell,
-                task,
-                updates=updates,
-                rates=rates,
-                seeds=range(seeds),
-                every=updates,
-                hidden=hidden,
-                **choices,
-            )
-            best.append(found.best())
-            numbers[f"{task.name}: {label}"] = np.median(best[-1])
+        best = np.array([one["best"] for one in told[style * len(chosen) :][: len(chosen)]])
+        for label, of_seeds in zip(chosen, best, strict=True):
+            numbers[f"{task.name}: {label}"] = np.median(of_seeds)
+            numbers[f"{task.name}: {label}, lowest seed"] = of_seeds.min()
+            numbers[f"{task.name}: {label}, highest seed"] = of_seeds.max()
         numbers[f"{task.name}: who knows nothing"] = task.baseline
-        values = np.array([share(task, b) for b in best])
+        values = share(task, best)
         spread = np.ptp(values, axis=1)
         identity, lstm = np.median(values[0]), np.median(values[2])
         behind.append(identity - lstm)
@@ -96,7 +103,7 @@ def main(out, quick=False, **look):
                 f"Best of rates {', '.join(map(str, rates))} with Adam, clipped at 1, {hidden} "
                 f"units, medians and ranges of {seeds} seeds: from who knows nothing (0) to solved "
                 "(1). Cells: "
-                + ", ".join(f"{k + 1} {label}" for k, (label, _, _) in enumerate(chosen))
+                + ", ".join(f"{k + 1} {label}" for k, label in enumerate(chosen))
                 + f". Tasks: {'; '.join(names)}."
             ),
             numbers=numbers,

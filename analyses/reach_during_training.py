@@ -13,37 +13,31 @@ import numpy as np
 from gradflow.figures import Series, plot_series
 from gradflow.figures.look.style import QUIET
 from gradflow.reporting import page
+from gradflow.reporting.publish.pieces import kept
 from gradflow.training import adding, train
 from gradflow.training.events import area
 
-CELLS = (
-    ("gru", "gru", {}),
-    ("lstm", "lstm", {"forget_bias": 1.0}),
-    ("lstm, chrono", "lstm", {"chrono": 40.0}),
-    ("irnn", "irnn", {}),
-    ("rnn", "rnn", {}),
-)
-REACHED, FALLEN = 0.1, 1 / 18  # reach and loss whose first times are compared
+CELLS = {
+    "gru": ("gru", {}),
+    "lstm": ("lstm", {"forget_bias": 1.0}),
+    "lstm, chrono": ("lstm", {"chrono": 40.0}),
+    "irnn": ("irnn", {}),
+    "rnn": ("rnn", {}),
+}
+REACHED, FALLEN, LEAST = np.log(0.1), 1 / 18, np.log(1e-12)  # the first two are to be passed
+KEPT = ("held_out", "reach", "exponent")
 
 
-def trainings(quick):
-    """Train every cell from a few seeds; by label."""
-    steps, seeds, hidden, updates = (10, 2, 8, 150) if quick else (40, 3, 24, 800)
-    task = adding(steps)
-    found = {}
-    for label, cell, choices in (CELLS[0], CELLS[-1]) if quick else CELLS:
-        found[label] = train(
-            cell,
-            task,
-            updates=updates,
-            rates=0.02 if quick else 0.01,
-            seeds=range(seeds),
-            every=15 if quick else 25,
-            lags=[0, steps // 2],
-            hidden=hidden,
-            **choices,
-        )
-    return found
+def measured(label, steps, seeds, hidden, updates, every, rate):
+    """Train a cell from a few seeds; losses, exponents and log reach (seeds, records)."""
+    cell, choices = CELLS[label]
+    how = {"updates": updates, "every": every, "hidden": hidden, "rates": rate, **choices}
+    found = train(cell, adding(steps), seeds=range(seeds), lags=[0, steps // 2], **how)
+    exponents = [[look.exponent for look in looks] for looks in found.looks]
+    reach = np.nan_to_num(np.median(found.reach()[..., 1], axis=2), nan=LEAST)
+    lost = np.nan_to_num(found.held_out, nan=1.0)  # as bad as who says nothing
+    told = [found.update, lost, np.maximum(reach, LEAST), np.nan_to_num(exponents)]
+    return dict(zip(("update", *KEPT), (values.tolist() for values in told), strict=True))
 
 
 def first(where):
@@ -51,51 +45,52 @@ def first(where):
     return int(np.argmax(where)) if where.any() else len(where)
 
 
-def order(found, reach):
+def order(task, held_out, reach):
     """Of the networks that solved it: how many, how many reached first, how many had to."""
     solved = earlier = tested = 0
-    for k in range(len(found.seeds)):
-        if not found.task.solved(found.held_out[k]).any():
+    for losses, logs in zip(held_out, reach, strict=True):
+        if not task.solved(losses).any():
             continue
         solved += 1
-        reached = first(reach[k] > np.log(REACHED))
-        earlier += reached <= first(found.held_out[k] < FALLEN)
-        tested += bool(reach[k, 0] < np.log(REACHED))
+        earlier += first(logs > REACHED) <= first(losses < FALLEN)
+        tested += bool(logs[0] < REACHED)
     return solved, earlier, tested
 
 
 def main(out, quick=False, **look):
     """Draw reach and loss of every cell over the updates."""
-    found = trainings(quick)
-    reach = {label: np.median(t.reach()[..., 1], axis=2) for label, t in found.items()}
-    least = np.log(1e-12)
-    logs = np.concatenate([np.maximum(r, least).ravel() for r in reach.values()])
-    solved = np.concatenate([t.task.solved(t.held_out).ravel() for t in found.values()])
-    exponents = [look.exponent for t in found.values() for looks in t.looks for look in looks]
-    counts = np.sum([order(t, reach[label]) for label, t in found.items()], axis=0)
+    labels = ["gru", "rnn"] if quick else list(CELLS)
+    steps, seeds = (10, 2) if quick else (40, 3)
+    how = {"hidden": 8, "updates": 150, "every": 15, "rate": 0.02}
+    how = how if quick else {"hidden": 24, "updates": 800, "every": 25, "rate": 0.01}
+    pieces = [{"label": label, "steps": steps, "seeds": seeds, **how} for label in labels]
+    told = kept("reach_during_training", out, measured, pieces, quick=quick)
+    task, update = adding(steps), told[0]["update"]
+    held_out, reach, exponents = (np.array([one[key] for one in told]) for key in KEPT)
+    solved = task.solved(held_out)
+    counts = np.sum([order(task, h, r) for h, r in zip(held_out, reach, strict=True)], axis=0)
+    least = reach[solved].min()
     numbers = {
-        "area of reach at half the lag": area(logs, solved),
-        "area of the leading exponent": area(np.nan_to_num(exponents), solved),
+        "area of reach at half the lag": area(reach.ravel(), solved.ravel()),
+        "area of the leading exponent": area(exponents.ravel(), solved.ravel()),
         "snapshots": solved.size,
         "solved snapshots": solved.sum(),
-        "least log10 reach of a solved snapshot": logs[solved].min() / np.log(10),
-        "unsolved snapshots above it, percent": 100 * (logs[~solved] > logs[solved].min()).mean(),
+        "least log10 reach of a solved snapshot": least / np.log(10),
+        "unsolved snapshots above it, percent": 100 * (reach[~solved] > least).mean(),
         "networks that solved it": counts[0],
         "of these, reach came first or with the loss": counts[1],
         "of these, reach had to grow": counts[2],
     }
     curves, losses = [], []
-    for style, (label, t) in enumerate(found.items()):
-        numbers[f"{label}: solved of {len(t.seeds)}"] = t.task.solved(t.best()).sum()
-        middle = np.median(np.maximum(reach[label], least), axis=0)
-        curves.append(Series(label=label, x=t.update, y=middle, style=style))
-        y = np.log(np.median(t.held_out, axis=0))
-        losses.append(Series(label=label, x=t.update, y=y, style=style))
+    for k, label in enumerate(labels):
+        numbers[f"{label}: solved of {seeds}"] = solved[k, :, -1].sum()
+        curves.append(Series(label=label, x=update, y=np.median(reach[k], axis=0), style=k))
+        y = np.log(np.median(held_out[k], axis=0))
+        losses.append(Series(label=label, x=update, y=y, style=k))
     with page("reach_during_training", out, quick, shape=(1, 2), **look) as sheet:
         left, right = sheet.axes
-        steps = t.task.steps
         plot_series(left, curves, x="update", y=f"reach at lag {steps // 2}", log=True)
-        left.axhline(np.log10(REACHED), color=QUIET, linewidth=0.6, zorder=0)
+        left.axhline(REACHED / np.log(10), color=QUIET, linewidth=0.6, zorder=0)
         plot_series(right, losses, x="update", y="squared error held out", log=True)
         right.axhline(np.log10(FALLEN), color=QUIET, linewidth=0.6, zorder=0)
         return sheet.publish(
@@ -106,7 +101,7 @@ def main(out, quick=False, **look):
                 f"{numbers['area of reach at half the lag']:.2f}."
             ),
             caption=(
-                f"The adding problem of {steps} steps, medians of {len(t.seeds)} networks a cell. "
+                f"The adding problem of {steps} steps, medians of {seeds} networks a cell. "
                 f"Left: gradient of the loss at lag {steps // 2} over that at lag 0; line: 10 %. "
                 "Right: squared error held out; line: 1/18. Reach separates solved snapshots "
                 f"with an area of {numbers['area of reach at half the lag']:.2f}, the leading "

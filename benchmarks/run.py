@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 PARTS = ("jacobians", "lyapunov", "decay", "memory", "products", "grid", "derive", "scaling")
-PARTS += ("training",)
+PARTS += ("training", "watch")
 THREADED = ("jacobians", "lyapunov", "decay", "grid")
 # Seconds after which a part counts as failed.
 LONGEST = 1_800

@@ -20,6 +20,7 @@ TITLES = {
     "decay": "Gradient against lag",
     "memory": "Memory of the gradient against lag",
     "training": "A training step on torch",
+    "watch": "A training with a watch",
     "products": "Singular values of the product P(T, T - lag)",
     "grid": "Leading exponent over a grid of (gain, forget bias)",
     "derive": "From equations to code",

@@ -33,6 +33,35 @@ def test_derivation_writes_a_row_a_case(tmp_path, capsys):
     assert ratios["gradflow, lstm, derive, any n"] == 1.0
 
 
+def test_certified_has_narrow_rows_that_agree_with_high_precision(tmp_path):
+    widths = load("certified").main(tmp_path, quick=True)
+    table = (tmp_path / "certified.md").read_text()
+    rows = [[c.strip() for c in row.split("|")[1:-1]] for row in table.splitlines() if ".." in row]
+    assert len(rows) == len(widths) == 9
+    finite = [width for width in widths.values() if math.isfinite(width)]
+    assert len(finite) == 8  # an IRNN of 3 units is dead: exactly 0 has no logarithm
+    assert max(finite) < 1e-6
+    beside = [row for row in rows if row[3]]
+    assert len(beside) == 3
+    for _, _, floats, exact, certified, *_ in beside:
+        low, high = map(float, certified.split(" .. "))
+        # the last printed digit of each
+        slack = 1e-11 * max(1, abs(low))
+        assert low - slack <= float(exact) <= high + slack
+        assert float(floats) == pytest.approx(float(exact), rel=1e-5)
+
+
+def test_certified_tells_of_a_row_that_takes_too_long(tmp_path):
+    module = load("certified")
+
+    def endless():
+        while True:
+            pass
+
+    assert module.within(0.05, endless) is None
+    assert module.within(60.0, lambda: 7) == 7
+
+
 # torch's own vmap(jacfwd) compiles its decompositions with it
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 def test_gpu_writes_a_row_a_case_and_its_error(tmp_path, capsys):
@@ -82,6 +111,7 @@ PARTS = {
         ("gradflow, torch", "torch, fused"),
         1e-4,  # float32 gradients over 24 steps
     ),
+    "watch": (("nn.LSTM",), ("torch alone", "gradflow, watched"), None),
 }
 PEERS = {"JAX": "jax", "torch": "torch", "numba": "numba", "symengine": "symengine"}
 PEERS |= {"CasADi": "casadi"}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, progress, table
+from gradflow.cli.console import manner, output, plain, progress, table
 
 if TYPE_CHECKING:
     from gradflow.reporting.publish.scripts import Script
@@ -79,7 +83,8 @@ def figure(
 
 
 def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out: Path) -> None:
-    numbers = script.run(out, quick=quick, venue=venue, formats=formats)
+    with _told():
+        numbers = script.run(out, quick=quick, venue=venue, formats=formats)
     rows = table("claim", "number")
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
@@ -91,3 +96,20 @@ def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out:
     console.print(rows)
     for kind in (*record["formats"], "tex", "json"):
         console.print(str(out / f"{script.name}.{kind}"), soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Print on stderr what a script of minutes says of its pieces, unless ``--quiet``."""
+    from gradflow.reporting.publish.pieces import TOLD
+
+    if manner().quiet:
+        yield
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    TOLD.addHandler(handler)
+    TOLD.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        TOLD.removeHandler(handler)

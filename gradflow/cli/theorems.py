@@ -14,6 +14,8 @@ from gradflow.cli.console import manner, output, plain, progress, table
 from gradflow.cli.speaking import unicode_output
 
 if TYPE_CHECKING:
+    from gradflow.cells.cell import Cell
+    from gradflow.proofs.carousel_floor import Derived
     from gradflow.proofs.claims.claim import Claim
 
 __all__ = ["prove", "theorem", "verify"]
@@ -28,6 +30,8 @@ def prove(
     all: Annotated[bool, Parameter(name="--all")] = False,
 ) -> None:
     """State and prove the theorems about a cell: gradient bounds from above and from below.
+
+    Below them stand statements about random networks, at the level DERIVED: a written argument.
 
     Parameters
     ----------
@@ -71,6 +75,10 @@ def prove(
             )
             if out is not None:
                 write(claim, out)
+    for name in [] if params else LIBRARY if cell is None else [cell]:
+        for statement in _derived(get(name)):
+            said = f"of random fresh weights, units to infinity: {statement.words}"
+            rows.add_row(statement.name, statement.level, plain(ascii_text(said)), "")
     seconds = time.perf_counter() - started
     output().print(rows)
     for reason in missing:
@@ -81,6 +89,17 @@ def prove(
         print(f"{len(found)} claims in {seconds:.1f} s", file=sys.stderr)
     if failed:
         sys.exit(1)
+
+
+def _derived(cell: Cell) -> tuple[Derived, ...]:
+    """Return what a written argument gives for a cell; none where it has no limit."""
+    from gradflow.errors import UsageError
+    from gradflow.proofs.carousel_floor import derived
+
+    try:
+        return derived(cell)
+    except UsageError:
+        return ()
 
 
 def theorem(

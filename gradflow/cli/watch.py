@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gradflow.errors import UsageError
+from gradflow.given import choice
 
 __all__ = ["watch"]
 
@@ -23,17 +24,19 @@ def watch(
     targets: Path | None = None,
     lag: tuple[int, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    out: Path | None = None,
 ) -> None:
     """Look at the checkpoints of a training: how far the gradient reached at each.
 
-    gradflow watch run-0.pt run-50.pt run-100.pt --input x.npy --targets y.npy
+    gradflow watch run-*.pt --input x.npy --targets y.npy --out reach.svg
 
+    The update of a file is the last number in its name, and the files are taken in that order.
     Beside a training that runs, use gradflow.watch of Python.
 
     Parameters
     ----------
     files
-        Files of weights, such as `gradflow diagnose` reads, in their order.
+        Files of weights, such as `gradflow diagnose` reads.
     input
         A .npy file of sequences (sequences, T, inputs), of which six are taken, or one sequence
         (T, inputs) in a .npy, .npz or .csv file. It has no default.
@@ -45,7 +48,11 @@ def watch(
         spaced, by default.
     json_
         Print all numbers as JSON.
+    out
+        A .pdf, .svg or .png to draw reach into, over update and lag.
     """
+    from gradflow.reporting.publish.formats import FORMATS
+    from gradflow.reporting.publish.picture import write_picture
     from gradflow.training.beside.afterwards import array_of, look_back, sequences_of
 
     if input is None:
@@ -53,11 +60,15 @@ def watch(
             "watch: no --input, on which the checkpoints are looked at; give a .npy file of "
             "sequences (sequences, T, inputs), or a .npy, .npz or .csv file of one."
         )
+    if out is not None:
+        choice(out.suffix.removeprefix("."), "watch: the ending of --out", FORMATS)
     x = sequences_of(input, "--input")
     probe = x if targets is None else (x, array_of(targets, "--targets"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is assumed, once a file
         found = look_back(files, probe, lag or None)
+    if out is not None:
+        write_picture(found, out)
     if not json_:
         print("\n".join(found.lines()))
         return

@@ -95,8 +95,9 @@ class MeanField:
     def width_correction(self, units: int) -> tuple[float, float]:
         """Return between what a network of so many units differs from the limit, in nats.
 
-        The correction is of order 1/n and negative: -(1 to 10)/n in the networks measured
-        (docs/mean-field.md), largest for gated cells with tied weights. Raises ``UsageError``.
+        The correction is of order 1/n and negative: down to -7/n in the networks measured
+        (docs/mean-field.md), largest for gated cells with tied weights; a network at rest with tied
+        weights can lie above. Raises ``UsageError``.
         """
         n = whole_number(units, "width_correction: units", 1)
         return -10 / n, -1 / n

@@ -11,6 +11,8 @@ from gradflow.cells.initializers import gaussian, orthogonal
 from gradflow.networks import read_sequence
 from gradflow.reporting.publish.scripts import find_script
 
+RECURRENT = ("U_i", "U_f", "U_o", "U_g")
+
 
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
@@ -114,6 +116,19 @@ def check(numbers, hand):
 
 def test_every_number_by_hand(quick):
     check(quick("forget_bias").numbers, ByHand(50, 12, 1))
+
+
+def test_the_critical_line_is_where_theory_changes_sign(quick):
+    gain = quick("forget_bias").numbers[
+        "gain at bias 0 from which infinitely many units are chaotic"
+    ]
+    symbols = read_sequence(None, 50).values.shape[1]
+    how = {"inputs": gf.ensembles.one_hot(symbols), "size": 400, "populations": 2, "rng": 5}
+    below, above = (
+        gf.mean_field("lstm", gains=dict.fromkeys(RECURRENT, g), biases={"b_f": 0.0}, **how)
+        for g in (0.8 * gain, 1.25 * gain)
+    )
+    assert below.exponent < 0 < above.exponent
 
 
 def test_without_recurrence_the_gates_are_all_there_is(quick):

@@ -7,6 +7,7 @@ holds with room to spare.
 import numpy as np
 import pytest
 
+import gradflow as gf
 from gradflow import training
 from oracles.drawn import script_module
 
@@ -30,13 +31,9 @@ def test_the_order_of_two_falls():
     task = training.adding(4)
     reach = np.log([[0.01, 0.2, 0.5], [0.2, 0.2, 0.2], [0.01, 0.01, 0.5], [0.5, 0.5, 0.5]])
 
-    class Found:
-        seeds = np.arange(4)
-        held_out = np.array([[1, 0.1, 0.001], [1, 0.001, 0.001], [1, 0.05, 0.001], [1, 1, 1]])
-
-    Found.task = task
+    held_out = np.array([[1, 0.1, 0.001], [1, 0.001, 0.001], [1, 0.05, 0.001], [1, 1, 1]])
     # the third falls under 1/18 before it reaches, the last is never solved
-    assert module.order(Found, reach) == (3, 2, 2)
+    assert module.order(task, held_out, reach) == (3, 2, 2)
 
 
 def test_the_gated_cell_adds_and_the_plain_one_does_not(quick):
@@ -63,6 +60,36 @@ def test_the_identity_network_needs_its_input_weights(quick):
     for task in (training.adding(4), training.temporal_order(10)):
         assert share(task, task.baseline) == 0
         assert share(task, task.good) == pytest.approx(1)
+
+
+def test_what_an_untrained_network_tells(quick):
+    numbers = quick("who_learns").numbers
+    assert numbers["networks"] == 8
+    assert 0 < numbers["solved"] < 8
+    assert numbers["area of gated"] > 0.7  # small networks show this sign, and no other
+
+
+def test_the_kernel_share_is_that_of_autograd():
+    module = script_module("who_learns")
+    cell, choices = module.CELLS["gru, bias 1"]
+    network = module.untrained(gf.cells.get(cell), 2, 1, 3, choices, 0)
+    batch = training.adding(6).draw(5, rng=0)
+    rows = []
+    for x in torch.tensor(batch.x, dtype=torch.float32):
+        network.zero_grad()
+        network(x[None])[0, -1, 0].backward()
+        rows.append(torch.cat([p.grad.flatten() for p in network.parameters()]).double().numpy())
+    g = np.array(rows) - np.mean(rows, axis=0)
+    e = np.array([x[np.flatnonzero(x[:, 1])[0], 0] for x in batch.x])
+    e = e - e.mean()
+    kernel = g @ g.T
+    wanted = e @ kernel @ e / (e @ e * np.trace(kernel))
+    # gradients of float32
+    assert module.kernel_share(network, cell, batch) == pytest.approx(wanted, rel=1e-4)
+    late = np.array([x[np.flatnonzero(x[:, 1])[1], 0] for x in batch.x])
+    late = late - late.mean()
+    other = late @ kernel @ late / (late @ late * np.trace(kernel))
+    assert abs(other / wanted - 1) > 1e-2  # the other number would be seen
 
 
 def test_the_step_that_jumps_crosses_a_valley(quick):

@@ -51,6 +51,26 @@ def test_the_numbers_are_those_of_each_file(tmp_path, capsys):
     assert len(lines) == 5
 
 
+def test_files_are_taken_by_their_update_and_drawn(tmp_path, capsys):
+    files, _ = checkpoints(tmp_path)
+    words = ["--input", str(tmp_path / "x.npy")]
+    ordered = run(capsys, *files, *words)
+    picture = tmp_path / "reach.svg"
+    assert run(capsys, *files[::-1], *words, "--out", str(picture)) == ordered
+    assert "lag (steps)" not in ordered
+    assert picture.read_bytes().startswith(b"<?xml")
+    # a shell gives run-100 before run-50; names that all end alike are taken as they come
+    alike = [tmp_path / f"{name}-v1.npz" for name in "ab"]
+    for old, new in zip(files, alike, strict=False):
+        new.write_bytes((tmp_path / old).read_bytes())
+    told = json.loads(run(capsys, *map(str, alike), *words, "--json"))
+    assert told["update"] == [0, 1]
+    assert asked("watch", *files, *words, "--out", str(tmp_path / "reach.gif")) == 2
+    assert "gif" in capsys.readouterr().err
+    assert asked("watch", files[0], *words, "--out", str(picture)) == 2
+    assert "1 looks at 9 lags" in capsys.readouterr().err
+
+
 def test_one_sequence_from_a_table(tmp_path, capsys):
     files, _ = checkpoints(tmp_path, 1)
     np.savetxt(tmp_path / "x.csv", X[0], delimiter=",", fmt="%.17g")

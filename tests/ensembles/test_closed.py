@@ -53,6 +53,23 @@ def test_tanh_is_the_formula_of_the_tanh_network(gain):
         assert found.exponent == pytest.approx(mean_field_exponent(gain), abs=1e-11)
 
 
+@pytest.mark.parametrize(("gain", "noise"), [(0.8, 0.1), (1.5, 1.0), (3.0, 0.25)])
+def test_tanh_driven_by_noise(gain, noise):
+    # white inputs shift the line: q = E tanh^2 of variance g^2 q + noise (Molgedey et al. 1992)
+    def field(q):
+        return gain**2 * q + noise
+
+    q = settled(lambda q: mean(lambda a: math.tanh(a) ** 2, field(q)), 0.5, 400)
+    chi = gain**2 * mean(lambda a: math.cosh(a) ** -4, field(q))
+    for tied in (True, False):
+        found = gf.mean_field("rnn", gains={"U": gain, "W": 1.0}, inputs=noise, tied=tied)
+        assert found.moments["h"] == pytest.approx(q, abs=1e-9)
+        assert found.exponent == pytest.approx(0.5 * math.log(chi), abs=1e-9)
+    assert found.exponent != pytest.approx(0.5 * math.log(1.001 * chi), abs=1e-5)
+    still = gf.mean_field("rnn", gains=gain).exponent
+    assert found.exponent < still  # noise makes a network less chaotic
+
+
 @pytest.mark.parametrize("gain", [0.8, 1.5, 3.0])
 def test_erf_in_closed_form(gain):
     def second(q):

@@ -85,6 +85,48 @@ def test_sampling_finds_bulk_and_outlier():
     assert found.exponent == pytest.approx(exact.outlier, abs=0.015)
 
 
+def fresh_lstm_by_hand(gain, bias, variance, units=20000, burn=100, steps=60):
+    """Return the growth of a tangent of an LSTM, fresh weights, from its equations.
+
+    Fields are drawn with the means of h h, h dh and dh dh over many independent units.
+    """
+    rng = np.random.default_rng(0)
+    h, c = 0.5 * rng.standard_normal((2, units))
+    dh, dc = rng.standard_normal((2, units))
+    logs = []
+    for _ in range(burn + steps):
+        own, both, moved = np.mean(h * h), np.mean(h * dh), np.mean(dh * dh)
+        a, da = {}, {}
+        for gate in "ifog":
+            z, w, noise = rng.standard_normal((3, units))
+            field = gain * math.sqrt(own) * z
+            a[gate] = field + bias[gate] + math.sqrt(variance) * noise
+            da[gate] = both / own * field + gain * math.sqrt(moved - both**2 / own) * w
+        i, f, o = (1 / (1 + np.exp(-a[gate])) for gate in "ifo")
+        g = np.tanh(a["g"])
+        di, df, do = (s * (1 - s) * da[gate] for s, gate in zip((i, f, o), "ifo", strict=True))
+        dc = f * dc + df * c + di * g + i * (1 - g**2) * da["g"]
+        c = f * c + i * g
+        dh = do * np.tanh(c) + o * (1 - np.tanh(c) ** 2) * dc
+        h = o * np.tanh(c)
+        size = math.sqrt(np.mean(dc * dc) + np.mean(dh * dh))
+        signs = rng.choice([-1.0, 1.0], units) / size  # second moments alone are left
+        dc, dh = dc * signs, dh * signs
+        logs.append(math.log(size))
+    return np.mean(logs[burn:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("gain", "forget"), [(4.0, 0.0), (4.0, 2.0), (1.0, 3.0)])
+def test_an_lstm_with_fresh_weights_by_hand(gain, forget):
+    exact = fresh_lstm_by_hand(gain, dict.fromkeys("iog", 0.0) | {"f": forget}, 0.05)
+    biases = dict.fromkeys(("b_i", "b_o", "b_g"), (0, 0.05)) | {"b_f": (forget, 0.05)}
+    how = {"size": 4000, "populations": 4, "steps": 100}
+    found = gf.mean_field("lstm", gains=gain, biases=biases, tied=False, **how)
+    assert found.exponent == pytest.approx(exact, abs=2e-3)
+    assert found.error < 2.5e-3
+
+
 def test_the_same_seed_gives_the_same_number():
     one, two, three = (
         gf.mean_field("rnn", method="sampled", rng=rng, **QUICK).exponent for rng in (1, 1, 2)

@@ -245,3 +245,35 @@ def test_everything_draws_in_the_house_style_without_a_warning():
     assert draw_svg(plot_decay, [dying, batch], horizon=30, tolerance=1e-3).startswith("<svg")
     with paper_style():
         plot_paths(axes((2, 1.5)), paths())
+
+
+def certified(lower, upper):
+    return SimpleNamespace(lower=np.asarray(lower), upper=np.asarray(upper), level="CERTIFIED")
+
+
+def test_what_is_proven_lies_dotted_on_both_sides_of_the_curve():
+    ax = axes()
+    middle, ten = -0.1 * LAG, math.log(10)
+    plot_decay(ax, [decay(middle, "measured")], proven=certified(middle - 1, middle + 1))
+    measured, below, above = (data(line)[1] for line in ax.lines)
+    np.testing.assert_allclose(below, measured - 1 / ten)
+    np.testing.assert_allclose(above, measured + 1 / ten)
+    assert [line.is_dashed() for line in ax.lines] == [False, True, True]
+    assert texts(ax) == ["measured", "proven"]
+    (band,) = ax.collections
+    edges = band.get_paths()[0].vertices
+    assert edges[:, 1].min() == pytest.approx((middle - 1).min() / ten)
+    assert edges[:, 1].max() == pytest.approx(1 / ten)
+
+
+def test_a_lower_end_of_zero_is_shaded_to_the_foot_of_the_axes():
+    ax = axes()
+    plot_decay(ax, [decay(-0.1 * LAG)], proven=certified(np.full(101, -math.inf), 0.0 * LAG))
+    (band,) = ax.collections
+    assert band.get_paths()[0].vertices[:, 1].min() == pytest.approx(ax.get_ylim()[0])
+
+
+@pytest.mark.parametrize("lower", [np.zeros(5), np.full(101, np.nan)])
+def test_a_band_that_cannot_be_drawn_is_refused(lower):
+    with pytest.raises(UsageError, match="plot_decay"):
+        plot_decay(axes(), [decay(-0.1 * LAG)], proven=certified(lower, np.zeros(101)))

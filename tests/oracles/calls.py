@@ -653,6 +653,7 @@ def valid(folder: Path):
             "decays": ran.decay(),
             "horizon": 2,
             "tolerance": 0.1,
+            "proven": gf.certify(ran),
         },
         "figures.plot_density": {
             **drawn,

@@ -294,6 +294,20 @@ def test_proving_tells_its_progress_and_its_time_beside_the_output(capsys, monke
     assert "claims in" not in said.out
 
 
+def test_proving_lists_what_is_derived_below_what_is_proved(capsys, monkeypatch):
+    monkeypatch.setattr("gradflow.proofs.coq.check.available", lambda: False)
+    code, said = run(capsys, "prove", "rnn")
+    assert code == 0
+    rows = [line.split() for line in said.out.splitlines() if line.startswith("rnn.")]
+    levels = {row[0]: row[1] for row in rows}
+    assert levels["rnn.no_floor"] == levels["rnn.median"] == "DERIVED"
+    assert rows[-1][0] == "rnn.median"
+    assert said.err.strip().startswith(
+        f"{len(rows) - 2} claims in"
+    )  # a statement of that level is no claim
+    assert "of random fresh weights, units to infinity" in " ".join(said.out.split())
+
+
 def test_a_card_of_a_failing_claim_says_so():
     claim = gf.prove("rnn")["rnn.upper"]
     bad = replace(claim, evidence=({"kind": "nonsense"},))

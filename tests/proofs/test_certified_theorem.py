@@ -13,6 +13,7 @@ from gradflow.errors import UsageError
 from gradflow.proofs import Loss, verify, write
 from gradflow.proofs.certified.gradient import replay
 from gradflow.proofs.certified.program.stacked import as_one
+from gradflow.proofs.certified.program.sums import with_maps
 from gradflow.proofs.certified.theorem.claim import gradient_claim, seconds_of_coq
 from gradflow.proofs.claims import evidence
 
@@ -102,11 +103,74 @@ def test_what_has_no_theorem_stays_certified_and_says_why():
     assert found.script is None
     assert "Coq would take about" in found.scope
     assert found.level == "CERTIFIED"
-    mean = gf.Cell(name="mean", state="h", maps="U", equations="h_next = tanh(U @ h) - mean(h)")
+    mean = gf.Cell(
+        name="mean", state="h", maps="U", equations="m = mean(h)\nh_next = tanh(U @ h) - m"
+    )
     run = gf.run(mean, mean.init(hidden=2, rng=0), state=[0.5, 0.25], steps=2)
     claim = gradient_claim(gf.certify(run, Loss(kind="linear", weight=np.ones(2))))
     assert claim.script is None
-    assert "the operation sum has no rule in Coq" in claim.scope
+    assert "the operation spread has no rule in Coq" in claim.scope
+    own = gf.Cell(
+        name="own",
+        state="h",
+        maps="U",
+        define="centred(v) = v - mean(v)",
+        equations="h_next = tanh(U @ centred(h))",
+    )
+    run = gf.run(own, own.init(hidden=2, rng=0), state=[0.5, 0.25], steps=2)
+    claim = gradient_claim(gf.certify(run, Loss(kind="linear", weight=np.ones(2))))
+    assert claim.script is None
+    assert "inside a function of its own" in claim.scope
+
+
+SUMS = gf.Cell(
+    name="sums",
+    state="h s[slow]",
+    maps="U A B",
+    vectors="b",
+    equations="""
+    a = U @ h + b
+    s_next = tanh(A @ h) - 1/8 * sum(h * h)
+    h_next = tanh(a - mean(a - mean(a) * h) + B @ s_next + mean(s))
+    """,
+)
+
+
+def summed():
+    """A run of a cell that sums over units of two sizes, one sum inside another."""
+    params = SUMS.init(hidden=3, slow=2, rng=0)
+    params = {k: np.float32(v).astype(float) for k, v in params.items()}
+    return gf.run(SUMS, params, state=[0.5, 0.25, -0.5, 0.125, 0.75], steps=3)
+
+
+def test_means_and_sums_are_written_as_maps_of_ones():
+    run = summed()
+    other = with_maps(run)
+    np.testing.assert_allclose(other.flat_states, run.flat_states, rtol=0, atol=1e-15)
+    assert set(other.cell.constant_names) == {
+        "ones_slow_hidden",
+        "ones_hidden_hidden",
+        "ones_hidden_slow",
+    }
+    loss = Loss(kind="linear", weight=[[1.0, -0.5, 0.25]], part="h")
+    claim = gradient_claim(gf.certify(run, loss), arrays=True)
+    assert claim.script is not None
+    (data,) = claim.evidence
+    assert evidence.check(data) == ""
+    assert set(data["arrays"]) == {*SUMS.parameters, *other.cell.constant_names}
+    alone = gf.Cell(name="alone", state="h", equations="h_next = h + sum(1)")
+    with pytest.raises(UsageError, match="is summed over units and has none of its own"):
+        with_maps(gf.run(alone, {}, state=[1.0], steps=2))
+
+
+@COQ
+@pytest.mark.slow
+def test_coq_accepts_means_and_sums(tmp_path):
+    loss = Loss(kind="linear", weight=[[1.0, -0.5, 0.25]], part="h")
+    claim = gradient_claim(gf.certify(summed(), loss, digits=3), arrays=True)
+    write(claim, tmp_path)
+    (found,) = verify(tmp_path)
+    assert found.level == "PROVED"
 
 
 def test_a_unit_on_the_kink_of_relu_is_said_and_has_no_theorem():
@@ -293,3 +357,64 @@ def test_coq_accepts_the_theorem_and_refuses_a_changed_one(cell, kind, tmp_path)
     for before, after in ((row, other), (inputs, swapped)):
         changed = replace(claim.script, statement=claim.script.statement.replace(before, after))
         assert replace(claim, script=changed).level == "not proved (script)"
+
+
+def first_number(text, name):
+    """Return a definition of the statement, and the same with its first number one larger."""
+    start = text.index(f"Definition z_{name} := ")
+    before = text[start : text.index("%Z.", start)]
+    number = before.partition("[[")[2].split(";")[0]
+    return before, before.replace(number, f"({int(number.strip('()')) + 1})", 1)
+
+
+def two_steps(text):
+    """Return the inputs of the statement, and the same with the first two steps swapped."""
+    start = text.index("Definition z_x := [")
+    before = text[start : text.index("%Z.", start)]
+    head, _, rows = before.partition(":= [")
+    first, second, *rest = rows.split(";\n ")
+    return before, f"{head}:= [" + ";\n ".join([second, first, *rest])
+
+
+def one_end(claim, end):
+    """Return a pair of bounds of the statement, and the same with one end a unit further in."""
+    low, high = claim.evidence[0]["bounds"][0]["h"]
+    other = (low + 1, high) if end == "lower" else (low, high - 1)
+    return f"({low}, {high})", f"({other[0]}, {other[1]})"
+
+
+@pytest.fixture(scope="module")
+def small_lstm():
+    return gradient_claim(certified("lstm", hidden=2, steps=3))
+
+
+CHANGES = {
+    "a weight in its last bit": lambda claim, text: first_number(text, "U_f"),
+    "an input in its last bit": lambda claim, text: first_number(text, "x"),
+    "two steps swapped": lambda claim, text: two_steps(text),
+    "the lower bound by a unit": lambda claim, text: one_end(claim, "lower"),
+    "the upper bound by a unit": lambda claim, text: one_end(claim, "upper"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_one_of_the_statement_alone(small_lstm, change):
+    text = small_lstm.script.statement
+    before, after = CHANGES[change](small_lstm, text)
+    assert text.count(before) == 1
+    assert after != before
+
+
+@COQ
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["", *CHANGES])
+def test_coq_refuses_a_small_lstm_with(small_lstm, change):
+    text = small_lstm.script.statement
+    if not change:
+        assert small_lstm.verdict == ("PROVED", "")
+        return
+    before, after = CHANGES[change](small_lstm, text)
+    other = replace(small_lstm.script, statement=text.replace(before, after))
+    level, reason = replace(small_lstm, script=other).verdict
+    assert level == "not proved (script)"
+    assert "Coq rejects the proof" in reason

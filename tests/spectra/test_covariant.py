@@ -134,6 +134,8 @@ def test_degenerate_and_wrong():
     with pytest.raises(PrecisionError, match=r"step 1 shrinks direction 3 .* leading=2"):
         covariant_vectors(steps)
     assert covariant_vectors(steps, leading=2).vectors.shape == (11, 3, 2)
+    with pytest.raises(PrecisionError, match=r"direction 1 .* no direction is left"):
+        covariant_vectors(np.zeros((20, 2, 2)))
     with pytest.raises(UsageError, match="10 are left out at either end, so none"):
         covariant_vectors(steps, transient=10)
     pair = gf.run("scalar", {"w": [0.5]}, state=np.ones((2, 1)), steps=8)

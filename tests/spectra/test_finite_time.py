@@ -111,3 +111,20 @@ def test_a_single_part_and_a_batch():
     for wrong in ("x", [], ["h", "x"], 3):
         with pytest.raises(UsageError, match="conditional_exponents: of"):
             batch.conditional_exponents(wrong)
+
+
+def test_the_layers_of_a_stack_drive_one_another():
+    network = gf.stack("rnn", 2, hidden=5, inputs=2, rng=0)
+    run = network.run(np.random.default_rng(0).standard_normal((400, 2)))
+    lower, upper = (run.conditional_exponents(part, transient=40) for part in run.parts)
+    whole = run.lyapunov(transient=40)
+    shared = np.concatenate([lower.exponents, upper.exponents])
+    np.testing.assert_allclose(-np.sort(-shared), whole.exponents, atol=0.02)
+    windows = run.finite_time_exponents(90, transient=40)
+    np.testing.assert_allclose(windows.exponents, whole.exponents, atol=1e-8)
+    directions = run.covariant_vectors(leading=2)
+    np.testing.assert_allclose(
+        np.log(np.linalg.norm(run.jacobian(200) @ directions.vectors[199 - 100], axis=0)),
+        directions.growth[199 - 100],
+        atol=1e-9,
+    )

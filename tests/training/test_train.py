@@ -179,9 +179,14 @@ def test_what_stops_being_finite_is_told_and_the_others_go_on():
         rates=[1e-6, 1e6],
         clips=np.inf,
         every=1,
+        lags=[0, 30],
         hidden=4,
     )
     assert list(found.fault) == [1]
+    # looks stop with the network, not the training of the others
+    assert np.isfinite(found.reach()[0]).all()
+    assert np.isnan(found.reach()[1, -1]).all()
+    assert np.isfinite(found.reach()[1, 0]).all()
     assert found.fault[1].startswith("update 1")
     assert np.isfinite(found.loss[0]).all()
     assert found.jumps()[1].any()

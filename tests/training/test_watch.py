@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import gradflow as gf
 from gradflow import training
 from gradflow.errors import UsageError
+from gradflow.training.beside import pacing
+from gradflow.training.beside.subject import Subject
 
 X = np.random.default_rng(0).standard_normal((3, 9, 2))
 
@@ -117,11 +120,93 @@ def test_the_picture_has_the_loss_above_and_the_reach_below():
     plt.close("all")
 
 
+def test_between_uneven_looks_and_lags_the_nearest_is_drawn():
+    found, _ = shrinking(6, 3, lags=[6, 0, 2])
+    assert found.lags.tolist() == [0, 2, 6]
+    uneven = replace(found, update=np.array([0, 10, 40]), loss=np.zeros(0))
+    ax = uneven.plot()
+    assert not ax.child_axes  # checkpoints have no losses
+    drawn = ax.images[0].get_array()
+    logs = np.median(found.reach, axis=1) / math.log(10)
+    looks = [0, 1, 1, 2, 2]  # updates 0, 10, 20, 30, 40
+    lags = [0, 1, 1, 2]  # lags 0, 2, 4, 6, where 4 is as near to 2 as to 6
+    np.testing.assert_array_equal(drawn, logs[np.ix_(looks, lags)].T)
+    assert ax.get_xlim() == (-5, 45)
+    long = replace(found, update=np.array([0, 1, 10**6])).plot()
+    assert long.images[0].get_array().shape[1] <= 2001
+    with pytest.raises(UsageError, match="3 looks"):
+        replace(found, update=np.array([7, 7, 7])).plot()
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes only where a test lets it: a look takes `look` seconds."""
+
+    class Clock:
+        now, look = 100.0, 0.0
+
+        def read(self):
+            return self.now
+
+    found = Clock()
+    plain = Subject.look
+
+    def slow(self, lags):
+        found.now += found.look
+        return plain(self, lags)
+
+    monkeypatch.setattr(pacing, "perf_counter", found.read)
+    monkeypatch.setattr(Subject, "look", slow)
+    return found
+
+
+def paced(clock, updates, seconds, every=None):
+    """Watch updates of so many seconds each."""
+    params = gf.cells.rnn.init(hidden=2, inputs=2, rng=0)
+    with gf.watch(("rnn", params), X, every=every) as seen:
+        for _ in range(updates):
+            clock.now += seconds
+            seen.update(1.0)
+        clock.now += 1000.0  # nobody trains any more
+    return seen.record()
+
+
+def test_looks_stay_within_their_share_of_the_time(clock):
+    clock.look = 1.0
+    found = paced(clock, 1060, 0.1)  # 50 updates take 5 s, so that a look of 1 s is a fifth
+    # two looks are 3 % of 67 s, three of 100 s and, after rounding, a little over at update 1000
+    assert found.update.tolist() == [0, 50, 700, 1050]
+    assert found.share == pytest.approx(3 / 106)
+    assert "the looks took 2.8 % of the time" in found.lines()[-1]
+    clock.look = 0.1
+    assert paced(clock, 200, 0.1).update.tolist() == [0, 50, 100, 150, 200]
+    clock.look = 1.0
+    every = paced(clock, 200, 0.1, every=50)
+    assert every.update.tolist() == [0, 50, 100, 150, 200]
+    assert every.share == pytest.approx(0.2)
+
+
+def test_the_look_before_the_first_update_is_not_counted(clock):
+    clock.look = 50.0  # it compiles
+    params = gf.cells.rnn.init(hidden=2, inputs=2, rng=0)
+    with gf.watch(("rnn", params), X) as seen:
+        clock.look = 0.01
+        assert math.isnan(seen.record().share)
+        for _ in range(100):
+            clock.now += 0.1
+            seen.update(1.0)
+    assert seen.record().update.tolist() == [0, 50, 100]
+    assert seen.record().share == pytest.approx(0.02 / 10)
+
+
 def test_a_table_says_the_numbers():
     found, _ = shrinking(4, 2)
     lines = found.lines()
     assert lines[0] == "lag 4"
-    assert [int(line.split()[0]) for line in lines[2:]] == [0, 2, 4]
+    assert [int(line.split()[0]) for line in lines[2:-1]] == [0, 2, 4]
     middle = np.median(found.reach[1, :, 4]) / math.log(10)
     assert f"{middle:.2f}" in lines[3]
     assert "3 looks, 4 updates" in repr(found)
@@ -277,3 +362,14 @@ def test_without_torch_a_module_is_refused(monkeypatch):
     watching = gf.watch(Pretends(), X)
     with pytest.raises(UsageError, match="watch: torch is not installed"), watching:
         pass
+
+
+def test_without_torch_training_is_refused_and_the_rest_works(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for door in (
+        lambda: training.train("rnn", training.adding(6)),
+        lambda: gf.to_torch("rnn", hidden=2, inputs=1),
+    ):
+        with pytest.raises(UsageError, match=r"torch.* is not installed.*gradflow-rnn\[torch\]"):
+            door()
+    assert shrinking(2, 1)[0].update.tolist() == [0, 1, 2]

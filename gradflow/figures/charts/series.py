@@ -13,7 +13,7 @@ from gradflow.errors import UsageError
 from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, mark_zeros, name_curves
 from gradflow.figures.look.decades import decade_axis, to_decades
-from gradflow.figures.look.style import INK, QUIET, stroke
+from gradflow.figures.look.style import BOUND, INK, stroke
 from gradflow.given import flag, instance, several
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Kind = Literal["line", "points", "theory", "bound"]
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "theory": {"color": INK, "linestyle": (0, (4, 2)), "zorder": 3.5},
-    "bound": {"color": QUIET, "linestyle": (0, (1, 1.4)), "zorder": 1.5},
+    "bound": BOUND,
 }
 
 

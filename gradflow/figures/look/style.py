@@ -19,6 +19,9 @@ __all__ = ["INK", "QUIET", "Stroke", "math_text", "paper_style", "stroke"]
 INK = "#1b1b1a"
 QUIET = "#6f6f6a"
 
+# How a proven bound is drawn in every figure.
+BOUND: dict[str, Any] = {"color": QUIET, "linestyle": (0, (1, 1.4)), "zorder": 1.5}
+
 # Both fonts ship with matplotlib, so no machine falls back to another.
 _SETTINGS: dict[Any, Any] = {
     "font.family": "STIXGeneral",

@@ -13,13 +13,15 @@ from gradflow.errors import UsageError
 from gradflow.figures.look.axes import drawable
 from gradflow.figures.look.curves import draw_curve, lag_axis, mark_zeros, name_curves, read_lags
 from gradflow.figures.look.decades import decade_axis, decade_label, to_decades
-from gradflow.figures.look.style import QUIET, math_text, stroke
+from gradflow.figures.look.style import BOUND, INK, QUIET, math_text, stroke
 from gradflow.given import real_number, record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
+    from gradflow.proofs import CertifiedGradient, CertifiedProducts
     from gradflow.spectra import Decay
 
 __all__ = ["plot_decay"]
@@ -33,6 +35,7 @@ def plot_decay(
     *,
     horizon: int | None = None,
     tolerance: float | None = None,
+    proven: CertifiedProducts | CertifiedGradient | None = None,
 ) -> Axes:
     """Plot norms against lag in powers of ten, however small.
 
@@ -51,6 +54,10 @@ def plot_decay(
     tolerance : float, optional
         A fraction of the first decay's norm at its first lag (the median over batch axes), to
         mark with a horizontal line; the same fraction as in ``Decay.horizon``.
+    proven : CertifiedProducts or CertifiedGradient, optional
+        What ``gradflow.certify`` encloses of the same quantity: between its two ends the true curve
+        lies for certain. They are drawn dotted, and are one line where a figure cannot tell them
+        apart; a lower end of 0 is shaded down to the foot.
 
     Returns
     -------
@@ -96,6 +103,11 @@ def plot_decay(
                 linestyle=look.linestyle,
             )
         )
+    if proven is not None:
+        curve, band = _proven(ax, proven)
+        curves.append(curve)
+        lags.append(band[0])
+        bands.append(band)
     _shade(ax, bands)
     ax.set_ylabel(math_text(decays[0].quantity) if same else "norm")
     lag_axis(ax, lags)
@@ -104,6 +116,21 @@ def plot_decay(
     _mark(ax, horizon, tolerance, start)
     name_curves(ax, curves, mark_zeros(ax, curves))
     return ax
+
+
+def _proven(
+    ax: Axes, proven: CertifiedProducts | CertifiedGradient
+) -> tuple[Line2D, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], str]]:
+    """Draw both ends of what is certain; return the upper one, and the band between them."""
+    record(proven, "plot_decay: proven", ("lower", "upper", "level"), "result of gradflow.certify")
+    low, high = (
+        to_decades(getattr(proven, end), f"plot_decay: {end} of proven")
+        for end in ("lower", "upper")
+    )
+    lag = read_lags(np.arange(high.size), low, "plot_decay: proven")
+    look = {**BOUND, "color": INK, "zorder": 3.0}  # over the curve, from which it may not differ
+    draw_curve(ax, lag, low, "", **look)
+    return draw_curve(ax, lag, high, "proven", **look), (lag, low, high, QUIET)
 
 
 def _ranked(runs: NDArray[np.float64], level: float) -> NDArray[np.float64]:

@@ -15,26 +15,29 @@ from gradflow.given import record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from gradflow.training.beside.watched import Watched
 
 __all__ = ["plot_watched"]
 
 _FAINTEST = math.log(1e-6)
+_COLUMNS = 2000
 
 
 def plot_watched(ax: Axes, result: Watched) -> Axes:
     """Draw reach over update and lag on ``ax``, and the loss with its jumps on axes above it.
 
     Reach is the median over the probe's sequences, in powers of ten; under a millionth it has one
-    colour.
+    colour. Between looks, and between lags, the map has the colour of the nearest. Without losses,
+    as of checkpoints, there is the map alone.
 
     Parameters
     ----------
     ax : Axes
         Where to draw.
     result : Watched
-        Looks at evenly spaced updates, at evenly spaced lags.
+        Two or more looks, at two or more lags.
 
     Returns
     -------
@@ -44,24 +47,28 @@ def plot_watched(ax: Axes, result: Watched) -> Axes:
     Raises
     ------
     UsageError
-        Fewer than two looks or two lags.
+        Fewer than two looks, after different numbers of updates, or than two lags.
     """
     drawable(ax, "plot_watched")
     record(result, "plot_watched: result", ("lags", "update", "reach", "loss", "jumps"), "Watched")
-    if len(result.update) < 2 or len(result.lags) < 2:
+    if not np.ptp(result.update) or not np.ptp(result.lags):
         raise UsageError(
-            f"plot_watched: {len(result.update)} looks at {len(result.lags)} lags; it needs two of "
-            "each."
+            f"plot_watched: {len(result.update)} looks at {len(result.lags)} lags; it needs looks "
+            "after two numbers of updates, and two lags."
         )
     logs = np.median(result.reach, axis=1)
-    grid = Grid(result.update, result.lags, logs.T, "reach: gradient over that at lag 0")
+    updates, looks = _even(result.update)
+    lags, rows = _even(result.lags)
+    shown = logs[np.ix_(looks, rows)].T
+    grid = Grid(updates, lags, shown, "reach: gradient over that at lag 0")
     finite = logs[np.isfinite(logs)]
     top = max(0.0, float(finite.max(initial=0.0)))
     plot_heat(ax, grid, x="update", y="lag (steps)", log=True, limits=(_FAINTEST, top))
+    if not len(result.loss):
+        return ax
     above = ax.inset_axes((0.0, 1.08, 1.0, 0.5), sharex=ax)
     look = stroke(0)
-    updates = np.arange(1, len(result.loss) + 1)
-    above.plot(updates, result.loss, color=look.color)
+    above.plot(np.arange(1, len(result.loss) + 1), result.loss, color=look.color)
     jumps = result.jumps()
     jumps = jumps[np.isfinite(result.loss[jumps - 1])]
     if len(jumps):
@@ -76,3 +83,10 @@ def plot_watched(ax: Axes, result: Watched) -> Axes:
     above.set_ylabel("loss")
     above.tick_params(labelbottom=False)
     return ax
+
+
+def _even(places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return evenly spaced places over the same range, and for each which of these is nearest."""
+    step = max(int(np.gcd.reduce(np.diff(places))), -(-int(np.ptp(places)) // _COLUMNS))
+    even = np.arange(places[0], places[-1] + 1, step)
+    return even, np.abs(even[:, None] - places).argmin(axis=1)

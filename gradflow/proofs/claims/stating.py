@@ -86,9 +86,12 @@ def phrase(kind: str, about: Any, letters: Letters, values: Mapping[str, str]) -
     if kind in ("norm", "slope"):
         norm = ("norm", about)
         shown = {"name": letters.name(norm), "variable": letters.variable(norm)}
+    elif isinstance(about, str):
+        shown = {"name": letters.part(about)}
     else:
-        name = letters.part(about) if isinstance(about, str) else letters.entry(about)
-        shown = {"name": name, "variable": letters.kinds.get(kind, "").format(name)}
+        shown = {"name": letters.entry(about)}
+        if kind in letters.kinds:
+            shown["variable"] = letters.extreme(kind, about)
     return filled(texts("any_cell")["phrases"][kind], {**values, **shown})
 
 

@@ -81,7 +81,16 @@ class Letters:
 
     def variable(self, variable: Variable) -> str:
         """Return a variable of a bound: a norm, a supremum, the least value of a gate."""
-        return self.kinds[variable[0]].format(self.name(variable))
+        kind, name = variable
+        if kind == "norm":
+            return self.kinds[kind].format(self.name(variable))
+        return self.extreme(kind, self.expressions[name])
+
+    def extreme(self, kind: str, expression: sp.Basic) -> str:
+        """Return the value, supremum or least value of an expression; behind min no sum is bare."""
+        said = self.entry(expression)
+        bare = expression.is_Add and kind in ("least", "most", "slack")
+        return self.kinds[kind].format(f"({said})" if bare else said)
 
     def polynomial(self, polynomial: Polynomial) -> str:
         """Return a polynomial; positive terms first, then by degree."""

@@ -281,9 +281,16 @@ Proof. intros H E i Hi; rewrite <- E; apply H, Hi. Qed.
 (* An equation between fractions of known numbers. *)
 Lemma mat_ones x i : mat 1 (fun _ _ => 1) x i = x 0%nat.
 Proof. unfold mat; simpl; ring. Qed.
-Ltac nonzero := first [assumption | lra | apply Rgt_not_eq, sqrt_lt_R0; assumption
+Ltac nonzero := first [assumption | lra | apply Rgt_not_eq; assumption | apply Rgt_not_eq, sqrt_lt_R0; assumption
   | apply pow_nonzero; nonzero | apply Rmult_integral_contrapositive_currified; nonzero].
-Ltac equal := first [solve [ring] | solve [field] | solve [field; repeat split; nonzero]].
+(* A root of what is known to be above 0 gets a name, and what stands under it is its square. *)
+Ltac rooted :=
+  match goal with |- context [sqrt ?x] => match goal with H : 0 < x |- _ =>
+    let y := fresh "y" in let E := fresh "E" in
+    pose proof (sqrt_lt_R0 x H); pose proof (sqrt_def x (Rlt_le _ _ H)) as E;
+    set (y := sqrt x) in *; clearbody y; try rewrite <- E end end.
+Ltac equal := first [solve [ring] | solve [field] | solve [field; repeat split; nonzero]
+  | solve [repeat rooted; field; repeat split; nonzero]].
 (* What is known of every unit, at the unit i < n. *)
 Ltac at_unit Hi :=
   repeat match goal with H : _ /\ _ |- _ => destruct H end;

@@ -189,9 +189,12 @@ def _qr(image: Floats, step: int) -> tuple[Floats, Floats]:
     sizes = np.abs(diagonal)
     lost = np.flatnonzero(~(sizes > math.exp(-SPREAD) * sizes.max()))
     if len(lost):
+        fewer = (
+            f"ask for the first ones by leading={lost[0]}" if lost[0] else "no direction is left"
+        )
         raise PrecisionError(
             f"{_WHERE}: step {step} shrinks direction {lost[0] + 1} so far below the others that "
-            f"float64 loses it; ask for the first ones by leading={max(lost[0], 1)}."
+            f"float64 loses it; {fewer}."
         )
     sign = np.sign(diagonal)
     return frame * sign, triangle * sign[:, None]

@@ -22,10 +22,10 @@ __all__ = ["array_of", "look_back", "sequences_of"]
 
 
 def look_back(files: Sequence[Path], probe: Any, lags: Sequence[int] | None = None) -> Watched:
-    """Look at the network in each file of weights, in the order given.
+    """Look at the network in each file of weights, ordered by update.
 
-    The update of a file is the last whole number in its name, its place where not all have one.
-    ``probe`` and ``lags`` as :func:`gradflow.watch` takes them.
+    The update of a file is the last whole number in its name; where not all have one of their own
+    it is the file's place. ``probe`` and ``lags`` as :func:`gradflow.watch` takes them.
 
     Raises ``UsageError`` for no file, and what ``gradflow.read`` raises.
     """
@@ -35,9 +35,9 @@ def look_back(files: Sequence[Path], probe: Any, lags: Sequence[int] | None = No
     chosen = chosen_lags(lags, x.shape[1])
     looks = [
         (update, Subject.of(read(file), x, y).look(chosen), math.nan)
-        for update, file in zip(_updates(files), files, strict=True)
+        for update, file in sorted(zip(_updates(files), files, strict=True))
     ]
-    return recorded(chosen, looks, [])
+    return recorded(chosen, looks)
 
 
 def sequences_of(path: Path, option: str) -> NDArray[Any]:
@@ -72,4 +72,4 @@ def array_of(path: Path, option: str) -> NDArray[Any]:
 def _updates(files: Sequence[Path]) -> list[int]:
     found = [re.findall(r"\d{1,15}", file.stem) for file in files]
     numbers = [int(one[-1]) for one in found if one]
-    return numbers if len(numbers) == len(files) else list(range(len(files)))
+    return numbers if len(set(numbers)) == len(files) else list(range(len(files)))

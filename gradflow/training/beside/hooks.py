@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import numpy as np
 
 from gradflow.codegen.frameworks import library_torch
 
@@ -23,13 +21,13 @@ class Gradients:
     def __init__(self, bad: Callable[[Any], None]) -> None:
         self.rate = math.nan
         self._bad = bad
-        self._squares: dict[int, float] = {}
+        self._norms: dict[int, Any] = {}
         self._used = math.nan
         self._input: Any = None
 
     def summed(self, parameter: Any) -> None:
         """Take note of the gradient of one parameter when backward has summed it."""
-        self._squares[id(parameter)] = _square(parameter)
+        self._norms[id(parameter)] = library_torch.norm(parameter.grad)
 
     def entered(self, inputs: Any) -> None:
         """Take note of the module's input."""
@@ -38,7 +36,10 @@ class Gradients:
     def used(self, parameters: list[Any], rate: float) -> None:
         """Take note of the gradient that the optimizer is about to use."""
         self.rate = rate
-        self._used = math.sqrt(sum(_square(p) for p in parameters))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        self._used = _together(map(library_torch.norm, gradients))
+        if not math.isfinite(self._used):  # or float32 does not hold the squares alone
+            self._used = _together(library_torch.norm(g.cpu().double()) for g in gradients)
         if not math.isfinite(self._used):
             given = self._input
             wide = given is not None and getattr(given, "ndim", 0) == 3
@@ -46,16 +47,15 @@ class Gradients:
 
     def taken(self) -> tuple[float, float]:
         """Return both norms of the update that was made, and forget them."""
-        before = math.sqrt(sum(self._squares.values())) if self._squares else math.nan
+        before = _together(self._norms.values()) if self._norms else math.nan
         found = before, self._used
-        self._squares.clear()
+        self._norms.clear()
         self._used = math.nan
         return found
 
 
-def _square(parameter: Any) -> float:
-    gradient = parameter.grad
-    return 0.0 if gradient is None else float((gradient.detach() ** 2).sum())
+def _together(norms: Iterable[Any]) -> float:
+    return math.hypot(*[norm.item() for norm in norms])
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def hooked(module: Any, gradients: Gradients) -> Iterator[None]:
     def before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
         groups = [g for g in optimizer.param_groups if any(id(p) in known for p in g["params"])]
         if groups:
-            gradients.used(parameters, float(np.max([float(g["lr"]) for g in groups])))
+            gradients.used(parameters, max(float(g["lr"]) for g in groups))
 
     hooks = [p.register_post_accumulate_grad_hook(gradients.summed) for p in parameters]
     hooks.append(module.register_forward_pre_hook(lambda _, inputs: gradients.entered(inputs)))

@@ -21,7 +21,7 @@ _LAGS = 16
 
 
 def chosen_lags(lags: Sequence[int] | None, steps: int) -> list[int]:
-    """Return lags that fit so many steps; up to 16, evenly spaced, where none are given."""
+    """Return lags that fit so many steps, ascending; up to 16, evenly spaced, by default."""
     if lags is None:
         return list(range(0, steps, max(1, math.ceil(steps / _LAGS))))
     chosen = [
@@ -29,7 +29,7 @@ def chosen_lags(lags: Sequence[int] | None, steps: int) -> list[int]:
     ]
     if not chosen:
         raise UsageError("watch: lags is empty; give one or more.")
-    return chosen
+    return sorted(set(chosen))
 
 
 def probed(probe: Any) -> tuple[Any, Any]:

@@ -50,6 +50,12 @@ class Look:
     saturated: int
     dead: int
 
+    @classmethod
+    def lost(cls, sequences: int, lags: int) -> Look:
+        """Return the look at a network that is no finite number any more: NaN throughout."""
+        reach = np.full((sequences, lags), math.nan)
+        return cls(reach=reach, directions=math.nan, exponent=math.nan, saturated=0, dead=0)
+
     def __repr__(self) -> str:
         middle = np.median(self.reach, axis=0) / math.log(10)
         told = ", ".join(f"{v:.2g}" for v in middle)

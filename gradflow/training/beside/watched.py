@@ -41,6 +41,8 @@ class Watched(Drawable):
     norm, clipped : (n,)
         Norm of the gradient after it was summed, and as the optimizer found it. NaN where neither
         was seen.
+    share : float
+        Time that the looks after the first took over that of the updates; NaN without updates.
     fault : str
         Where the network stopped being finite; empty where it did not.
 
@@ -62,7 +64,8 @@ class Watched(Drawable):
     loss: Floats
     norm: Floats
     clipped: Floats
-    fault: str = ""
+    share: float
+    fault: str
 
     def jumps(self) -> NDArray[np.int64]:
         """Return the updates, from 1, whose loss is over .1 above that of the one before."""
@@ -80,6 +83,8 @@ class Watched(Drawable):
                 f"{self.directions[k]:>12.0f}{self.exponent[k]:>10.3f}{self.dead[k]:>6}"
                 f"{self.saturated[k]:>11}"
             )
+        if math.isfinite(self.share):
+            rows.append(f"the looks took {100 * self.share:.1f} % of the time of the updates")
         return rows + ([self.fault] if self.fault else [])
 
     def __repr__(self) -> str:
@@ -95,7 +100,9 @@ class Watched(Drawable):
 def recorded(
     lags: Sequence[int],
     looks: Sequence[tuple[int, Look, float]],
-    updates: Sequence[tuple[float, float, float]],
+    updates: Sequence[tuple[float, float, float]] = (),
+    *,
+    share: float = math.nan,
     fault: str = "",
 ) -> Watched:
     """Return looks, each with its update and rate times curvature, and losses with both norms."""
@@ -113,5 +120,6 @@ def recorded(
         loss=told[:, 0],
         norm=told[:, 1],
         clipped=told[:, 2],
+        share=share,
         fault=fault,
     )

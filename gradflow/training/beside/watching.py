@@ -14,6 +14,7 @@ from gradflow.errors import NotFiniteError, UsageError
 from gradflow.given import function
 from gradflow.networks.formats.live import is_module
 from gradflow.training.beside.hooks import Gradients, hooked
+from gradflow.training.beside.pacing import Pace
 from gradflow.training.beside.probing import chosen_lags, probed
 from gradflow.training.beside.reaching import Look
 from gradflow.training.beside.rising import curvature
@@ -28,17 +29,19 @@ def watch(
     subject: Any,
     probe: Any,
     *,
-    every: int = 50,
+    every: int | None = None,
     lags: Sequence[int] | None = None,
     loss: Callable[[Any], Any] | None = None,
 ) -> Iterator[Watching]:
     """Watch a training: how far the gradient reaches, whether it is about to jump, what dies.
 
     Inside the ``with`` block tell each update by ``seen.update(loss)``, after the optimizer's step.
-    The network is looked at before the first update and after every ``every`` of them: by
-    gradflow's Jacobians of its present weights on the probe, so that fused layers such as
-    ``nn.LSTM`` are watched like any other. Between looks an update costs one norm of the gradient.
-    Whatever ends the block, an interruption too, ``seen.record()`` has all until then.
+    The network is looked at before the first update and then at every 50th: by gradflow's Jacobians
+    of its present weights on the probe, so that fused layers such as ``nn.LSTM`` are watched like
+    any other. Where looks would take over 3 % of the updates' time they are made at a later one
+    instead, at a multiple of 50 too, and ``seen.record().share`` tells what they took. Between
+    looks an update costs one norm of each array's gradient, twice. Whatever ends the block, an
+    interruption too, ``seen.record()`` has all until then.
 
     A gradient that is no finite number ends the block quietly before the optimizer uses it, with a
     warning that says where: ``update 312, step 17, gate g, unit 5``.
@@ -54,7 +57,7 @@ def watch(
         values as a pair ``(x, y)``, or a task, whose held-out ones are taken. Without them, or
         without a linear map behind the cell, the loss is a random linear read-out.
     every
-        Updates between looks.
+        Updates between looks, whatever they take: the same updates are looked at in each run.
     lags
         Where reach is measured; up to 16, evenly spaced, by default.
     loss
@@ -90,7 +93,7 @@ def watch(
     >>> seen.record().update, seen.record().reach.shape
     (array([0, 1]), (2, 2, 9))
     """
-    every = whole_number(every, "watch: every", 1, 10**9)
+    every = None if every is None else whole_number(every, "watch: every", 1, 10**9)
     x, y = probed(probe)
     chosen = chosen_lags(lags, x.shape[1])
     if loss is not None:
@@ -98,7 +101,7 @@ def watch(
     watched = is_module(subject)
     if watched:
         library_torch.torch("watch")
-    seen = Watching(subject, x, y, every, chosen, loss)
+    seen = Watching(subject, x, y, Pace(every), chosen, loss)
     seen.look()
     if not watched:
         yield seen
@@ -116,10 +119,10 @@ class Watching:
     """A watch at work; :func:`gradflow.watch` makes it."""
 
     def __init__(
-        self, subject: Any, x: Any, y: Any, every: int, lags: list[int], loss: Any
+        self, subject: Any, x: Any, y: Any, pace: Pace, lags: list[int], loss: Any
     ) -> None:
         self._subject, self._x, self._y, self._loss = subject, x, y, loss
-        self._every, self._lags = every, lags
+        self._pace, self._lags = pace, lags
         self._looks: list[tuple[int, Look, float]] = []
         self._updates: list[tuple[float, float, float]] = []
         self.fault = ""
@@ -140,20 +143,22 @@ class Watching:
         self._updates.append((value, *self.gradients.taken()))
         if not math.isfinite(value):
             self._bad(None)
-        if len(self._updates) % self._every == 0:
+        if self._pace.due(len(self._updates)):
             self.look()
 
     def look(self) -> None:
         """Look at the network now; :meth:`update` does so every so many updates."""
-        subject = Subject.of(self._subject, self._x, self._y)
-        rate, rises = self.gradients.rate, math.nan
-        if is_module(self._subject) and (self._y is not None or self._loss is not None):
-            rises = rate * curvature(self._subject, self._x, self._y, self._loss)
-        self._looks.append((len(self._updates), subject.look(self._lags), rises))
+        with self._pace.looking():
+            subject = Subject.of(self._subject, self._x, self._y)
+            rate, rises = self.gradients.rate, math.nan
+            if math.isfinite(rate) and (self._y is not None or self._loss is not None):
+                rises = rate * curvature(self._subject, self._x, self._y, self._loss)
+            self._looks.append((len(self._updates), subject.look(self._lags), rises))
 
     def record(self) -> Watched:
         """Return what was seen until now."""
-        return recorded(self._lags, self._looks, self._updates, self.fault)
+        share = self._pace.share()
+        return recorded(self._lags, self._looks, self._updates, fault=self.fault, share=share)
 
     def _bad(self, inputs: Any) -> None:
         """Say where a gradient stops being finite, on these inputs or else on the probe."""

@@ -21,7 +21,7 @@ from gradflow.training.beside.reaching import Look
 from gradflow.training.beside.subject import Subject, blamed
 from gradflow.training.loop.bank import Bank, banked, flushed
 from gradflow.training.loop.descending import OPTIMIZERS, clipped
-from gradflow.training.loop.model import with_read_out
+from gradflow.training.loop.model import untrained
 from gradflow.training.loop.record import Training
 from gradflow.training.tasks.task import Task
 
@@ -128,13 +128,15 @@ def train(
             else:
                 gradients = bank.gradients(loss)
                 norms = bank.norms(gradients)
-        if at in recorded:
-            for k in range(len(grid) if lags else 0):
-                looks[k].append(_subject(bank, k, modules[k], task).look(lags))
         fine = (torch.isfinite(norms) & torch.isfinite(loss.detach())).tolist()
         for k in (k for k, good in enumerate(fine) if not good and k not in fault):
             _return(bank, k, modules[k])
             fault[k] = blamed(modules[k], batches[k].x, at)
+        if at in recorded:
+            for k in range(len(grid) if lags else 0):
+                # a gradient whose squares alone float32 does not hold leaves the network as it is
+                lost = not math.isfinite(loss[k].item())
+                looks[k].append(_look(bank, k, modules[k], task, lags, lost))
         if at < updates:
             with flushed(torch), torch.no_grad():
                 made.step(
@@ -187,12 +189,7 @@ def _modules(
                 "init; give a cell to train several."
             )
         return [cell], type(cell).__name__
-    sizes = {s: hidden for s in cell.sizes if s != "input"} | {"inputs": task.inputs}
-    modules = []
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
-        params = cell.init(rng=rng, **{**sizes, **choices})
-        modules.append(with_read_out(cell, params, task.outputs, rng))
+    modules = [untrained(cell, task.inputs, task.outputs, hidden, choices, s) for s in seeds]
     return modules, cell.name
 
 
@@ -218,7 +215,9 @@ def _return(bank: Bank, k: int, module: Any) -> None:
             named[name].copy_(array)
 
 
-def _subject(bank: Bank, k: int, module: Any, task: Task) -> Subject:
-    held = task.held_out
+def _look(bank: Bank, k: int, module: Any, task: Task, lags: Sequence[int], lost: bool) -> Look:
+    x, y = task.held_out.x[:PROBES], task.held_out.y[:PROBES]
+    if lost:
+        return Look.lost(len(x), len(lags))
     _return(bank, k, module)
-    return Subject.of(module, held.x[:PROBES], held.y[:PROBES])
+    return Subject.of(module, x, y).look(lags)

@@ -13,7 +13,7 @@ from gradflow.cells.cell import Cell
 from gradflow.codegen import compile, to_torch
 from gradflow.codegen.frameworks import library_torch
 
-__all__ = ["read_part", "with_read_out"]
+__all__ = ["read_part", "untrained", "with_read_out"]
 
 Module = Any
 
@@ -21,6 +21,19 @@ Module = Any
 def read_part(cell: Cell) -> str:
     """Return the state part that is read: ``h`` where there is one."""
     return "h" if "h" in cell.states else next(iter(cell.states))
+
+
+def untrained(
+    cell: Cell, inputs: int, outputs: int, hidden: int, choices: Mapping[str, Any], seed: int
+) -> Module:
+    """Return the network of a seed before its training, as :func:`with_read_out` makes it.
+
+    ``hidden`` is the size of every state part that ``choices``, those of ``cell.init``, do not
+    tell.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = {s: hidden for s in cell.sizes if s != "input"} | {"inputs": inputs}
+    return with_read_out(cell, cell.init(rng=rng, **{**sizes, **choices}), outputs, rng)
 
 
 def with_read_out(

@@ -16,6 +16,7 @@ from gradflow.proofs.certified.gradient import replay
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient, certify_gradient
 from gradflow.proofs.certified.gradient.loss import Loss
 from gradflow.proofs.certified.program.stacked import as_one, part_of
+from gradflow.proofs.certified.program.sums import with_maps
 from gradflow.proofs.certified.theorem.layout import layout
 from gradflow.proofs.certified.theorem.proof import THEOREM, proof
 from gradflow.proofs.certified.theorem.statement import HEADER, definitions
@@ -35,26 +36,31 @@ def gradient_claim(
 
     With ``arrays`` also about the gradient by every array of weights. ``seconds`` of work of Coq
     are allowed; :func:`seconds_of_coq` estimates what it takes. Without the theorem the claim is
-    CERTIFIED, and its scope says why. Stacked layers are written as one cell; ``UsageError``
-    where they cannot be.
+    CERTIFIED, and its scope says why. Stacked layers are written as one cell, and means and sums
+    over units as constant maps of ones; ``UsageError`` where layers cannot be.
     """
     instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
     flag(arrays, "gradient_claim: arrays")
     allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
-    one = as_one(found.run)
+    one, scope = as_one(found.run), ""
+    if any(line.kind == "sum" for line in found.line.lines):
+        try:
+            one = with_maps(one)
+        except UsageError as error:
+            scope = _plain(error)
     if one is not found.run:
         part = part_of(found.scored.part, dict(one.part_sizes()))
         loss = replace(found.loss, part=part)
         found = certify_gradient(one, loss, bits=found.bits, parameters=arrays)
-    script, scope = None, ""
+    script = None
     cost = seconds_of_coq(found, arrays=arrays)
-    if cost > allowed:
+    if not scope and cost > allowed:
         scope = f"Coq would take about {cost:.0f} s, and {allowed:.0f} s are allowed"
-    else:
+    if not scope:
         try:
             script = _script(one.cell, found, arrays=arrays)
         except (UsageError, NotExportedError) as error:
-            scope = str(error).rstrip(".")
+            scope = _plain(error)
     evidence = replay.data(
         found.line,
         found.numbers,
@@ -73,6 +79,11 @@ def gradient_claim(
         declaration=plain_declaration(one.cell.declaration),
         scope=scope,
     )
+
+
+def _plain(error: Exception) -> str:
+    """Return what an error says, to stand before a full stop of its own."""
+    return str(error).rstrip(".")
 
 
 def _script(cell: Cell, found: CertifiedGradient, *, arrays: bool) -> Script:
