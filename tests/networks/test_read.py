@@ -505,7 +505,32 @@ def test_many_mutated_files_are_read_or_refused(tmp_path):
 def test_a_missing_file_a_folder_and_a_number(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         gf.read(tmp_path / "none.pt")
-    with pytest.raises(InputError):
-        gf.read(tmp_path)
+    for ending in (
+        "",
+        ".pt",
+        ".safetensors",
+        ".safetensors.index.json",
+        ".npz",
+        ".h5",
+        ".keras",
+        ".onnx",
+        ".eqx",
+    ):
+        folder = tmp_path / f"folder{ending}"
+        folder.mkdir()
+        with pytest.raises(InputError, match="is a folder, and none of Orbax"):
+            gf.read(folder)
     with pytest.raises(UsageError, match="pass the name of a file"):
         gf.read(3)
+
+
+def test_a_file_of_torch_by_the_ending_of_safetensors(tmp_path):
+    weights = torch.nn.LSTM(3, 5).state_dict()
+    torch.save(weights, tmp_path / "lstm.safetensors")
+    (layer,) = gf.read(tmp_path / "lstm.safetensors").layers
+    torch.save(weights, tmp_path / "lstm.pt")
+    (expected,) = gf.read(tmp_path / "lstm.pt").layers
+    assert layer.params.keys() == expected.params.keys()
+    for name, value in expected.params.items():
+        np.testing.assert_array_equal(layer.params[name], value)
+    assert any(np.asarray(value).any() for value in layer.params.values())

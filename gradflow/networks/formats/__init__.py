@@ -46,7 +46,8 @@ def contents_of(path: Path) -> tuple[Format, Contents]:
     Raises
     ------
     InputError
-        No such file, an empty one, one of no known format, or one that its format cannot read.
+        No such file, an empty one, one of no known format, one that its format cannot read, or a
+        folder that Orbax did not write.
     """
     file_path(path, "read: path")
     try:
@@ -68,7 +69,14 @@ def contents_of(path: Path) -> tuple[Format, Contents]:
         ) from None
     for _, one in FORMATS.usable():
         if one.recognises(path, head):
-            return one, one.read(path)
+            try:
+                return one, one.read(path)
+            except IsADirectoryError:
+                break  # only its ending was recognised
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder, and none of Orbax; name a file of weights ({_known()})."
+        )
     raise InputError(
         f"{path} is of no format that is known by its first bytes; weights are read from "
         f"{_known()}, so save them as one of these."

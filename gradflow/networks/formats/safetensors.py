@@ -104,6 +104,8 @@ def _damaged(path: Path, why: str) -> InputError:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
+    if head.startswith(b"PK\x03\x04") and head[8:9] != b"{":
+        return False  # a zip of torch's by another ending
     return path.suffix.lower() == ".safetensors" or (head[8:9] == b"{" and head[5:8] == b"\0\0\0")
 
 
