@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gradflow.reporting.drawing.frame import Frame, apart, round_steps
 from gradflow.reporting.drawing.scene import PATHS, Area, Label, Mark, Scene
 
-__all__ = ["draw_shares", "path_places"]
+__all__ = ["draw_shares", "grouped", "path_places"]
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +24,27 @@ def path_places(shares: Mapping[str, Floats]) -> dict[str, int]:
     return {path: min(n, PATHS - 1) for n, path in enumerate(order)}
 
 
+def grouped(shares: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the shares, the largest first; those that have one colour together, as one.
+
+    >>> list(grouped({f"p{n}": np.full(2, 0.5**n) for n in range(20)}))[-2:]
+    ['p6', '13 others']
+    """
+    places = path_places(shares)
+    shown = {path: shares[path] for path, place in places.items() if place < PATHS - 1}
+    rest = [shares[path] for path, place in places.items() if place == PATHS - 1]
+    if len(rest) == 1:
+        return {path: shares[path] for path in places}
+    together = {f"{len(rest)} others": np.asarray(np.sum(rest, axis=0))} if rest else {}
+    return shown | together
+
+
 def draw_shares(shares: Mapping[str, Floats], told: Mapping[str, float], *, narrow: bool) -> Scene:
-    """Draw the share of each path (lags,) on top of one another, with the mean that is printed."""
-    tones = {path: f"path-{place + 1}" for path, place in path_places(shares).items()}
+    """Draw the share of each path (lags,) on top of one another, with the mean that is printed.
+
+    The paths are in the order of their colours, as `grouped` returns them.
+    """
+    tones = {path: f"path-{number + 1}" for number, path in enumerate(shares)}
     count = len(next(iter(shares.values())))
     width, height = (358, 260) if narrow else (820, 290)
     frame = Frame(

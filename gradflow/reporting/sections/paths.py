@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.cells.typeset import name_latex
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
 from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, seeds_of
-from gradflow.reporting.drawing.shares import draw_shares, path_places
+from gradflow.reporting.drawing.shares import draw_shares, grouped
 from gradflow.studies.one_cell import Study
 from gradflow.studies.seeds.quantiles import quantile
 
 __all__ = ["SECTION"]
+
+Floats = NDArray[np.float64]
 
 
 def _blocks(study: Study) -> list[Block]:
@@ -23,8 +26,8 @@ def _blocks(study: Study) -> list[Block]:
     answer = "one path alone"
     if len(study.seeds.shares) > 1:
         blocks += [_drawing(study), Paragraph(_ways(study))]
-        first = next(iter(path_places(study.seeds.shares)))
-        answer = f"{100 * _mean(study, first):.0f} % takes the path {first}"
+        first, share = next(iter(grouped(study.seeds.shares).items()))
+        answer = f"{100 * _mean(share):.0f} % takes the path {first}"
     if study.seeds.stays is not None:
         blocks.append(Paragraph(_stays(study)))
     numbers = study.headline()
@@ -36,16 +39,17 @@ def _blocks(study: Study) -> list[Block]:
     return [Details("Why", blocks, answer, open=True)] if blocks else []
 
 
-def _mean(study: Study, path: str) -> float:
-    return float(quantile(study.seeds.shares[path].mean(axis=-1), 0.5))
+def _mean(share: Floats) -> float:
+    """Return of a share (seeds, lags) the median over seeds of its mean over lags."""
+    return float(quantile(share.mean(axis=-1), 0.5))
 
 
 def _drawing(study: Study) -> Drawing:
-    shares = study.seeds.shares
-    means = {path: _mean(study, path) for path in shares}
+    shares = grouped(study.seeds.shares)
+    means = {path: _mean(share) for path, share in shares.items()}
     curves = {path: rows.mean(axis=0) for path, rows in shares.items()}
     wide, narrow = (draw_shares(curves, means, narrow=n) for n in (False, True))
-    first = next(iter(path_places(shares)))
+    first = next(iter(shares))
     return Drawing(
         wide=wide,
         narrow=narrow,
@@ -55,14 +59,16 @@ def _drawing(study: Study) -> Drawing:
             f"{seeds_of(study.seeds.decays)}, first window; at the right the median over seeds of "
             "its mean over lags. The vectors add up to the gradient, their norms do not."
         ),
-        series={f"share_{path}": rows.tolist() for path, rows in curves.items()},
+        series={
+            f"share_{path}": rows.mean(axis=0).tolist() for path, rows in study.seeds.shares.items()
+        },
     )
 
 
 def _ways(study: Study) -> str:
     means = [
-        f"{100 * _mean(study, path):.0f} % through {path}"
-        for path in path_places(study.seeds.shares)
+        f"{100 * _mean(share):.0f} % through {path}"
+        for path, share in grouped(study.seeds.shares).items()
     ]
     return (
         "Each step Jacobian is a sum over the ways through the cell. Of what they carry, "
