@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gradflow.cells import get
 from gradflow.cells.initializers import chrono
 from gradflow.errors import GradflowError
+from gradflow.jacobians.blocks import counted
 from gradflow.networks import Layer, Network
 from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.measures.spread import Spread, told
@@ -115,7 +116,7 @@ def _changes(need: int, seed: int) -> Mapping[str, Change]:
     rng = np.random.default_rng(seed)
     return {
         **{f"forget bias {value:g}": _forget_bias(value) for value in (1.0, 3.0, 5.0)},
-        f"chrono biases for {need} steps": _chrono(need, rng),
+        f"chrono biases for {counted(need, 'step')}": _chrono(need, rng),
         "recurrent maps scaled to spectral norm 1": _recurrent(_scaled),
         "recurrent maps made orthogonal": _recurrent(_orthogonal),
         "recurrent map the identity": _identity,
