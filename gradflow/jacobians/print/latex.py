@@ -12,10 +12,18 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import names_in, symbol
 from gradflow.cells.typeset import name_latex, time_index
 from gradflow.jacobians.derive import reads
+from gradflow.jacobians.print.breaking import (
+    TEXT_WIDTH,
+    broken,
+    estimated_width,
+    factors_apart,
+)
 from gradflow.jacobians.print.expression_latex import ExpressionLatex, generated, map_latex
 from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.terms import Term
+
+_INDENT = 30.0  # two quads and a sign
 
 
 def part_latex(cell: Cell, name: str, new: bool) -> str:
@@ -59,9 +67,27 @@ def _derivative(above: str, below: str, sign: str = r"\partial") -> str:
     return rf"\frac{{{sign} {above}}}{{\partial {below}}}"
 
 
-def _aligned(left: str, rows: list[Signed]) -> str:
-    body = " \\\\\n&\\quad ".join(in_sum(rows or [Signed(False, "0")]))
-    return f"\\begin{{aligned}}\n{left} &= {body}\n\\end{{aligned}}"
+def _aligned(left: str, rows: list[Signed], colours: Sequence[str] = ()) -> str:
+    """Return ``left`` as the sum of rows, each of a colour; long ones go on in lines of their own.
+
+    Where a factor has no room beside ``left``, the sum begins below it.
+    """
+    rows = rows or [Signed(False, "0")]
+    beside = TEXT_WIDTH - estimated_width(f"{left} = ") - _INDENT
+    widest = max(estimated_width(f) for row in rows for f in factors_apart(row.body))
+    room = beside if widest <= beside else TEXT_WIDTH - _INDENT
+    parts = [broken(row.body, room) for row in rows]
+    painted = [
+        [rf"\textcolor{{{colour}}}{{{line}}}" if colour else line for line in lines]
+        for lines, colour in zip(parts, colours or [""] * len(parts), strict=True)
+    ]
+    heads = [Signed(row.negative, first) for row, (first, *_) in zip(rows, painted, strict=True)]
+    tails = ["".join(f" \\\\\n&\\qquad {line}" for line in lines[1:]) for lines in painted]
+    body = " \\\\\n&\\quad ".join(
+        head + tail for head, tail in zip(in_sum(heads), tails, strict=True)
+    )
+    start = f"{left} &= " if room == beside else f"& {left} = \\\\\n&\\quad "
+    return f"\\begin{{aligned}}\n{start}{body}\n\\end{{aligned}}"
 
 
 def _by_part(cell: Cell, out: str, wrt: str) -> str:
@@ -82,16 +108,14 @@ def block_latex(
     the colour of that place in ``colours``, if there is one.
     """
     rows = []
-    for (term, part), colour in zip(nested, colours or [""] * len(nested), strict=True):
+    for term, part in nested:
         row = term_latex(cell, term, cell.spaces[out])
         if part:
             inner = _by_part(cell, part, wrt)
             whole = term.is_identity
             row = Signed(False, inner) if whole else row.times([inner], r" \, ")
-        if colour:
-            row = Signed(row.negative, rf"\textcolor{{{colour}}}{{{row.body}}}")
         rows.append(row)
-    return _aligned(_by_part(cell, out, wrt), rows)
+    return _aligned(_by_part(cell, out, wrt), rows, colours)
 
 
 def parameter_latex(

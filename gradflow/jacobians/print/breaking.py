@@ -1,0 +1,105 @@
+r"""Long products of LaTeX broken between their factors, so that they stay inside a column of text.
+
+Widths are estimated in points of Computer Modern at 10 pt: letters by their class, fractions by
+their wider half, binary signs with the space beside them. An estimate does, since a line may end
+before it is full; a single factor that is wider than the text stays whole.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["broken", "estimated_width", "factors_apart"]
+
+TEXT_WIDTH = 340.0
+"""Points that an article of 10 pt leaves a formula."""
+
+_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[^\s]")
+_BINARY = {"+", "-", "=", "<", ">", r"\odot", r"\otimes", r"\cdot", r"\geq", r"\leq"}
+_SIGN, _BESIDE = 7.8, 4.4  # a binary sign, and the space around it outside of scripts
+_SPACES = {r"\,": 1.7, r"\quad": 10.0, r"\qquad": 20.0}
+_FRACTIONS = {r"\frac": 1.0, r"\tfrac": 0.7}
+_NAMED = {r"\mathrm", r"\operatorname", r"\text", r"\mathbf", r"\mathbb"}
+_BETWEEN = (r" \, ", r" \otimes ")
+
+
+def estimated_width(latex: str) -> float:
+    r"""Return about how wide a formula is, in points at 10 pt.
+
+    >>> estimated_width(r"\frac{a + b}{c}") == estimated_width("a + b") + 2.4
+    True
+    """
+    tokens = _TOKEN.findall(latex)[::-1]
+    return _run(tokens, _BESIDE)
+
+
+def _run(tokens: list[str], beside: float) -> float:
+    """Return the width up to the end or the brace that closes, and take these tokens away."""
+    width = 0.0
+    while tokens:
+        token = tokens.pop()
+        if token == "}":
+            break
+        width += _one(token, tokens, beside)
+    return width
+
+
+def _one(token: str, tokens: list[str], beside: float) -> float:
+    if token == "{":
+        return _run(tokens, beside)
+    if token in _FRACTIONS:
+        return _FRACTIONS[token] * max(_next(tokens, beside), _next(tokens, beside)) + 2.4
+    if token in ("^", "_"):
+        return 0.7 * _next(tokens, 0.0)
+    if token == r"\sqrt":
+        return 9.0 + _next(tokens, beside)
+    if token in _NAMED:
+        return _next(tokens, beside)
+    if token in (r"\left", r"\right"):
+        tokens.pop()
+        return 5.3
+    if token in _SPACES:
+        return _SPACES[token]
+    if token in _BINARY:
+        return _SIGN + beside
+    if token.startswith("\\"):
+        # a function's name such as \tanh, or one letter
+        return 5.0 * (len(token) - 1) if token in (r"\tanh", r"\exp", r"\log") else 6.5
+    return 8.0 if token.isupper() else 5.2
+
+
+def _next(tokens: list[str], beside: float) -> float:
+    return _one(tokens.pop(), tokens, beside) if tokens else 0.0
+
+
+def factors_apart(product: str) -> list[str]:
+    r"""Return the factors of a product, each but the first with the sign before it.
+
+    >>> factors_apart(r"\operatorname{diag}\left( a \, b \right) \, U \otimes x^{\top}")
+    ['\\operatorname{diag}\\left( a \\, b \\right)', '\\, U', '\\otimes x^{\\top}']
+    """
+    found, depth, start = [], 0, 0
+    for match in re.finditer(r"\\left|\\right|[{}]| \\, | \\otimes ", product):
+        token = match.group()
+        if token in _BETWEEN:
+            if depth == 0:
+                found.append(product[start : match.start()])
+                start = match.start() + 1
+        else:
+            depth += 1 if token in ("{", r"\left") else -1
+    return [*found, product[start:]]
+
+
+def broken(product: str, room: float) -> list[str]:
+    r"""Return a product in lines of at most ``room`` points where its factors allow that.
+
+    A line that goes on begins with the sign of its product, ``\cdot`` between maps.
+    """
+    first, *rest = factors_apart(product)
+    lines = [first]
+    for factor in rest:
+        if estimated_width(f"{lines[-1]} {factor}") <= room:
+            lines[-1] += f" {factor}"
+        else:
+            lines.append(factor if factor.startswith(r"\otimes") else rf"\cdot {factor[3:]}")
+    return lines
