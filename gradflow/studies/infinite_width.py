@@ -107,7 +107,8 @@ def infinite_width(run: Trajectory) -> InfiniteWidth:
     --------
     >>> import gradflow as gf
     >>> params = gf.cells.rnn.init(hidden=100, inputs=1, rng=0)
-    >>> run = gf.run("rnn", params, np.ones((100, 1)), backend="numpy")
+    >>> chance = np.random.default_rng(1)
+    >>> run = gf.run("rnn", params, chance.normal(size=(100, 1)), backend="numpy")
     >>> found = infinite_width(run)
     >>> found.theory.method, abs(found.measured - found.theory.exponent) < 0.1
     ('quadrature', True)

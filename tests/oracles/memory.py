@@ -20,11 +20,20 @@ from gradflow.errors import UsageError
 # method -> calls: what differs in what it needs
 CALLS = {
     "chunks": [lambda run, u: sum(len(c) for c in run.chunks())],
+    "conditional_exponents": [lambda run, u: run.conditional_exponents("c")],
+    "covariant_vectors": [
+        lambda run, u: run.covariant_vectors(),
+        lambda run, u: run.covariant_vectors(leading=2),
+    ],
     "covector": [lambda run, u: run.covector(u)],
     "checked_covector": [lambda run, u: run.checked_covector(u)],
     "decay": [lambda run, u: run.decay(), lambda run, u: run.decay(block=("c", "h"))],
     "eigenvalues": [lambda run, u: run.eigenvalues(1), lambda run, u: run.eigenvalues()],
     "fault": [lambda run, u: run.fault()],
+    "finite_time_exponents": [
+        lambda run, u: run.finite_time_exponents(10),
+        lambda run, u: run.finite_time_exponents(10, leading=2),
+    ],
     "gradient_decay": [lambda run, u: run.gradient_decay(u)],
     "in_doubt": [lambda run, u: run.in_doubt()],
     "jacobian": [lambda run, u: run.jacobian(1)],

@@ -57,13 +57,13 @@ class FiniteTimeExponents:
     transient: int
 
     def __repr__(self) -> str:
-        *batch, count, width = self.values.shape
+        *batch, count, _ = self.values.shape
         first = (0,) * len(batch)
         of = f" (the first of {math.prod(batch)} trajectories)" if batch else ""
         return (
-            f"<FiniteTimeExponents: leading {self.exponents[(*first, 0)]:.4g}, spread "
+            f"<FiniteTimeExponents leading {self.exponents[(*first, 0)]:.4g}, spread "
             f"{self.spread[(*first, 0)]:.2g} nats a step{of}, {count} windows of {self.window} "
-            f"steps, {width} exponents>"
+            "steps>"
         )
 
     @property
@@ -130,6 +130,8 @@ def finite_time_exponents(
     >>> found = finite_time_exponents(steps, 25, transient=0)
     >>> found.values.shape, found.spread.round(3)  # 0.3 / 5
     ((160, 1), array([0.06]))
+    >>> found
+    <FiniteTimeExponents leading -0.1045, spread 0.06 nats a step, 160 windows of 25 steps>
     """
     steps = as_steps(jacobians, _WHERE)
     return _over_windows(steps.__getitem__, len(steps), steps.shape[-1], window, transient, leading)
