@@ -29,16 +29,25 @@ def test_the_edge_at_a_state_of_zero():
 
 
 @pytest.mark.slow
-def test_the_edge_of_a_network():
-    maps = dict.fromkeys(("U_i", "U_f", "U_o", "U_g"), gaussian(4.0))
-    theory = gf.mean_field("lstm", gains=4.0, **QUICK)
-    edge, found = bulk_edge(theory), []
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_edge_of_a_network(tied):
+    """Weights that stay, or new ones at every step, as the theory says; the other one is off."""
+    n, steps, maps = 150, 60, ("U_i", "U_f", "U_o", "U_g")
+    edges = {
+        kept: bulk_edge(gf.mean_field("lstm", gains=4.0, **(QUICK | {"tied": kept})))
+        for kept in (True, False)
+    }
+    found = []
     for rng in np.random.default_rng(0).spawn(3):
-        params = gf.cells.lstm.init(hidden=150, inputs=1, rng=rng, **maps)
-        start = 0.5 * rng.standard_normal(300)
-        run = gf.run("lstm", params, np.zeros((60, 1)), start, backend="numpy")
-        found.append(np.abs(run.eigenvalues(60)).max())
-    assert np.mean(found) == pytest.approx(edge, rel=0.08)
+        drawn = dict.fromkeys(maps, gaussian(4.0))
+        params = gf.cells.lstm.init(hidden=n, inputs=1, rng=rng, **drawn)
+        if not tied:
+            params |= {m: 4 / math.sqrt(n) * rng.standard_normal((steps, n, n)) for m in maps}
+        start = 0.5 * rng.standard_normal(2 * n)
+        run = gf.run("lstm", params, np.zeros((steps, 1)), start, backend="numpy")
+        found.append(np.abs(run.eigenvalues(steps)).max())
+    assert np.mean(found) == pytest.approx(edges[tied], rel=0.08)
+    assert np.mean(found) != pytest.approx(edges[not tied], rel=0.08)
 
 
 def test_no_edge_of_masks_and_calls():
