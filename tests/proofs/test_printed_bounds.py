@@ -27,7 +27,7 @@ BOUNDS = {
     for claim in theorems(cell)
     if claim.name.split(".")[1] in ("upper", "lower")
 }
-DRAWS, TRIES = 12, 3000
+DRAWS, TRIES = 12, 10_000
 FEWER = 600  # where none is expected
 QUICK = ("rnn: upper", "lstm: upper", "gru: lower", "leaky: lower")
 SLOW = pytest.mark.slow

@@ -26,13 +26,6 @@ def network(cell, rng, *, calm):
         else _array(rng, a.shape, calm=calm or alone)
         for n, a in drawn.items()
     }
-    alone = not calm and rng.random() < 0.5  # one array grows, and the others stay calm
-    params = {
-        n: CONSTANTS[n](rng, a.shape)
-        if n in CONSTANTS
-        else _array(rng, a.shape, calm=calm or alone)
-        for n, a in drawn.items()
-    }
     reach = 1.0 if calm else rng.choice([0.0, 1.0, 1.0, 30.0, 3000.0])
     if alone:
         grown = rng.choice(sorted(params))
