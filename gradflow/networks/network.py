@@ -139,7 +139,7 @@ class Network:
             units = _units(self.layers[0])
         count = len({(layer.name, layer.level) for layer in self.layers})
         return (
-            f"<Network {self.source}: {count} layer{'s' * (count != 1)} ({kinds}), "
+            f"<Network {self.source}: {counted(count, 'layer')} ({kinds}), "
             f"{counted(self.layers[0].inputs, 'input')}, {units}{', both directions' * both}>"
         )
 

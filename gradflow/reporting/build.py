@@ -47,12 +47,12 @@ class Written:
         return f"Written({str(self.path)!r}, {self.study!r})"
 
     def _repr_html_(self) -> str:
-        from gradflow.reporting.render.html import template
+        from gradflow.reporting.render.html import card_html
 
-        return template("card.html").render(
-            answer=answer(self.study),
-            rows=[number_row(n)[:3] for n in all_numbers(self.study).values()],
-            path=self.path,
+        return card_html(
+            answer(self.study),
+            [number_row(n)[:3] for n in all_numbers(self.study).values()],
+            self.path,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Answer, Judged
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import ranged, value_of
@@ -68,8 +69,7 @@ def _whose(found: Comparison) -> str:
         if some:
             seeds = "" if networks else f", {seeds_of(some[0].decays)}"
             what = "network" if networks else "cell"
-            count = f"{len(some)} {what}{'s' * (len(some) != 1)}"
-            told.append(f"{count}, {origin(some[0].decays)}{seeds}")
+            told.append(f"{counted(len(some), what)}, {origin(some[0].decays)}{seeds}")
     return "; ".join(told)
 
 

@@ -53,13 +53,13 @@ class ComparisonWritten:
         return f"ComparisonWritten({str(self.path)!r}, {self.comparison!r})"
 
     def _repr_html_(self) -> str:
-        from gradflow.reporting.render.html import template
+        from gradflow.reporting.render.html import card_html
 
         horizons = [(called_in(one), one.numbers()["horizon"]) for one in self.comparison.cells]
-        return template("card.html").render(
-            answer=comparison_answer(self.comparison),
-            rows=[(name, f"{value_of(found)} steps", ranged(found)) for name, found in horizons],
-            path=self.path,
+        return card_html(
+            comparison_answer(self.comparison),
+            [(name, f"{value_of(found)} steps", ranged(found)) for name, found in horizons],
+            self.path,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradflow.given import instance, path, text
+from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Answer, Block, Details, Heading, Judged, Report
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import number_row, ranged, value_of
@@ -39,13 +40,13 @@ class DiagnosisWritten:
         return f"DiagnosisWritten({str(self.path)!r}, {self.diagnosis!r})"
 
     def _repr_html_(self) -> str:
-        from gradflow.reporting.render.html import template
+        from gradflow.reporting.render.html import card_html
 
         numbers = network_numbers(self.diagnosis).values()
-        return template("card.html").render(
-            answer=diagnosis_answer(self.diagnosis),
-            rows=[number_row(number)[:3] for number in numbers],
-            path=self.path,
+        return card_html(
+            diagnosis_answer(self.diagnosis),
+            [number_row(number)[:3] for number in numbers],
+            self.path,
         )
 
 
@@ -128,8 +129,7 @@ def diagnosis_answer(found: Diagnosis) -> Answer:
     grows = left.value > 2
     word = "Grows" if grows else "Enough" if found.good else "Not enough"
     tone: Tone = "good" if word == "Enough" else "bad"
-    count = found.reach.loss_horizon.count
-    over = f"{count} sequence{'s' * (count != 1)}"
+    over = counted(found.reach.loss_horizon.count, "sequence")
     spread = f"{ranged(horizon)} over {over}" if horizon.between else "one, so without a spread"
     amount = f"{value_of(left)}{f' ({ranged(left)})' if left.between else ''}"
     sentence = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cells.cell import Cell
+from gradflow.jacobians.blocks import counted
 from gradflow.provenance import versions
 from gradflow.studies.one_cell import Study
 from gradflow.studies.seeds.decays import Decays
@@ -38,7 +39,7 @@ def origin(found: Decays) -> str:
 
 def seeds_of(found: Decays) -> str:
     """Return ``8 seeds``, or ``1 seed``."""
-    return _counted(len(found.seeds), "seed")
+    return counted(len(found.seeds), "seed")
 
 
 def seeds_from(first: int, count: int) -> str:
@@ -53,7 +54,7 @@ def tools() -> dict[str, str]:
 
 def texts_of(study: Study) -> str:
     """Return ``8 texts``, or ``1 text``; windows of numbers are called inputs."""
-    return _counted(study.setup.windows, window_of(study))
+    return counted(study.setup.windows, window_of(study))
 
 
 def window_of(study: Study) -> str:
@@ -63,8 +64,4 @@ def window_of(study: Study) -> str:
 
 def runs_of(found: Decays) -> str:
     """Return ``64 runs``."""
-    return _counted(found.runs, "run")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+    return counted(found.runs, "run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradflow.jacobians.blocks import counted
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.headline import Number
@@ -23,7 +24,7 @@ def network_numbers(found: Diagnosis) -> dict[str, Number]:
         ),
         f"left_{need}": spread_number(
             reach.log10_left,
-            f"Gradient left after {need} step{'s' * (need != 1)}",
+            f"Gradient left after {counted(need, 'step')}",
             unit="log10",
             good="at least 0.01",
         ),
@@ -54,6 +55,6 @@ def spread_number(
         unit=unit,
         missing=missing,
         between=(found.low, found.high) if found.count > 1 else None,
-        over=f"{found.count} sequence{'s' * (found.count != 1)}, least to greatest",
+        over=f"{counted(found.count, 'sequence')}, least to greatest",
         good=good,
     )

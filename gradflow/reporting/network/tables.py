@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from gradflow.cells.typeset import name_latex
+from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Block, Details, Numbers, Table
 from gradflow.reporting.document.numbers import power_of_ten, signed
 from gradflow.reporting.network.measured import network_numbers
@@ -158,5 +159,5 @@ def read_section(found: Diagnosis) -> Details:
         rows.append(["Not read", ", ".join(network.skipped)])
     rows += [[f"Not computed: {what}", why] for what, why in found.left_out.items()]
     count = len(network.assumed)
-    answer = f"{count} assumption{'s' * (count != 1)}" if count else "nothing was assumed"
+    answer = counted(count, "assumption") if count else "nothing was assumed"
     return Details("What was read", [Table(["What", "How"], rows)], answer, open=True)

@@ -11,20 +11,22 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from gradflow.given import instance
 from gradflow.prose import plain_text, split_inline
-from gradflow.reporting.document.blocks import Block, Drawing, Equation, Report, flat
+from gradflow.reporting.document.blocks import Answer, Block, Drawing, Equation, Report, flat
 from gradflow.reporting.drawing.scene import TONES
 from gradflow.reporting.render.mathml import latex_to_mathml
 from gradflow.reporting.render.scene_svg import scene_svg
 
-__all__ = ["render_html", "style", "template"]
+__all__ = ["card_html", "render_html", "style", "template"]
 
 _FONT = "fonts/stix-two-math-subset.woff2"
 
@@ -68,6 +70,14 @@ def _prose(text: str) -> str:
         latex_to_mathml(span.content, display=False) if span.math else escape(span.content)
         for span in split_inline(text)
     )
+
+
+def card_html(answer: Answer, rows: Sequence[Sequence[str]], path: Path) -> str:
+    """Return what a notebook shows of a page that was written: answer, numbers, and where it lies.
+
+    A row is a name, a value and its spread.
+    """
+    return template("card.html").render(answer=answer, rows=rows, path=path)
 
 
 @cache

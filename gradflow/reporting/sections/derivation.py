@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gradflow.cells.typeset import name_latex
 from gradflow.jacobians import bptt, jacobian
+from gradflow.jacobians.blocks import counted
 from gradflow.jacobians.labels import coloured_latex
 from gradflow.reporting.document.blocks import Block, Details, Equation, Heading, Paragraph, Table
 from gradflow.reporting.document.section import Section
@@ -50,7 +51,7 @@ def _blocks(study: Study) -> list[Block]:
         blocks += [Equation(latex) for latex in carousel.values()]
     blocks += _parameters(study)
     states, paths = len(cell.states), len(study.seeds.shares)
-    answer = f"{states} part{'s' * (states != 1)} of state, {paths} path{'s' * (paths != 1)}"
+    answer = f"{counted(states, 'part')} of state, {counted(paths, 'path')}"
     return [Details("Derivation", blocks, answer, open=True)]
 
 

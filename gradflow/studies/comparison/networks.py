@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import UsageError
+from gradflow.jacobians.blocks import counted
 from gradflow.networks import Network, read_sequence
 from gradflow.spectra.decay.reading import relative_logs
 from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
@@ -83,7 +84,7 @@ class ComparedNetwork:
                 unit=unit,
                 missing=f"over\u00a0{self.decays.steps}",
                 between=(found.low, found.high) if found.count > 1 else None,
-                over=f"{found.count} sequence{'s' * (found.count != 1)}",
+                over=counted(found.count, "sequence"),
             )
             for name, (found, label, unit) in several.items()
             if found is not None

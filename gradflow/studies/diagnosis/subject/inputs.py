@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.arrays import real_array, real_numbers
 from gradflow.errors import InputError, UsageError, shown
 from gradflow.given import path as file
+from gradflow.jacobians.blocks import counted
 from gradflow.networks import InputSequence, Network, read_sequence
 from gradflow.networks.readers import reader_of
 from gradflow.networks.readers.npy import read_array
@@ -124,8 +125,8 @@ def _symbols(network: Network) -> bool:
 def _count(lengths: NDArray[np.int64]) -> str:
     """Return how many sequences there are, and of how many steps."""
     count, least, most = len(lengths), int(lengths.min()), int(lengths.max())
-    steps = f"{most} step{'s' * (most != 1)}" if least == most else f"{least} to {most} steps"
-    return f"{count} sequence{'s' * (count != 1)} of {steps}"
+    steps = counted(most, "step") if least == most else f"{least} to {most} steps"
+    return f"{counted(count, 'sequence')} of {steps}"
 
 
 def _cut(values: NDArray[Any], steps: int) -> NDArray[Any]:
