@@ -86,6 +86,8 @@ def frame_width(frame: Frame) -> int:
 def _by_rows(y: Floats, left: Exponents, frame: Frame) -> tuple[Frame, Floats, float]:
     """``diag(2^left) y frame = frame' R``: the frame, the log growth, and the condition of y."""
     growth, condition = np.zeros(frame_width(frame)), 0.0
+    if not len(growth):  # a step before has taken every direction
+        return frame, growth, condition
     for matrix, part, top in factors(y, left):
         if len(growth) == len(y):
             image = applied(np.array(matrix, order="F"), frame)
