@@ -17,7 +17,7 @@ from gradflow.errors import UsageError
 from gradflow.figures import Series, plot_series
 from gradflow.reporting import page
 from gradflow.reporting.publish.pieces import kept
-from gradflow.training import adding, characters, copying, mnist, pixels, temporal_order, train, vowels
+from gradflow.training import adding, characters, copying, pixels, temporal_order, train, vowels
 
 CELLS = {
     "irnn": ("irnn", {}),
@@ -36,7 +36,7 @@ def tasks(quick):
     if quick:
         return [(adding(8), 60), (temporal_order(10), 60), (characters(steps=8), 40)]
     found = [(adding(60), 800), (characters(steps=40), 400)]
-    small = partial(mnist, shrink=2)
+    small = partial(pixels, images="mnist", shrink=2)
     for real, stands_in in ((pixels, temporal_order), (small, None), (vowels, copying)):
         try:
             found.append((real(), 400))

@@ -262,8 +262,9 @@ class Operations:
     ) -> tuple[Any, Array]:
         """Return the last ``carry``, and the results of ``step(carry, now)`` as (..., T, d).
 
-        The results of a step, each (..., units), lie side by side. ``now`` are the entries (..., units) of ``sequences`` (..., T, units), one step after
-        another, the last first if ``reverse``; in JAX by ``lax.scan``.
+        The results of a step, each (..., units), lie side by side. ``now`` are the entries (...,
+        units) of ``sequences`` (..., T, units), one step after another, the last first if
+        ``reverse``; in JAX by ``lax.scan``.
         """
         if self.fuses:
             carry, found = library_jax.scan(step, carry, sequences, reverse)
