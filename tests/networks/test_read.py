@@ -174,6 +174,76 @@ def test_strides_and_shared_storages(tmp_path):
     assert (params["b_o"] == both[15:]).all()
 
 
+NORMS = torch.nn.utils.parametrizations
+PARAMETRIZED = {
+    "spectral": NORMS.spectral_norm,
+    "weight": NORMS.weight_norm,
+    "orthogonal": NORMS.orthogonal,
+    "spectral before": torch.nn.utils.spectral_norm,
+}
+
+
+def parametrized(module, name, way):
+    """A module with one weight made from others, changed by two steps of a training."""
+    module = way(module.double(), name)
+    x = torch.randn(3, module.input_size, dtype=torch.float64)
+    optimizer = torch.optim.SGD(module.parameters(), 0.3)
+    for _ in range(2):
+        optimizer.zero_grad()
+        if isinstance(module, torch.nn.LSTM):
+            given = module(x)[0]
+        else:
+            given = module(x, module(x))  # from zeros alone, U would have no gradient
+        given.square().sum().backward()
+        optimizer.step()
+    module(x)  # the forward makes what the state_dict belongs to
+    module.eval()(x)
+    return module
+
+
+@pytest.mark.parametrize("way", PARAMETRIZED)
+@pytest.mark.parametrize("make", [lambda: torch.nn.RNNCell(3, 4), lambda: torch.nn.LSTM(3, 4)])
+@pytest.mark.parametrize("which", ["ih", "hh"])
+def test_weights_that_are_made_from_others_are_those_of_torch(make, which, way, tmp_path):
+    torch.manual_seed(1)
+    module = make()
+    name = f"weight_{which}" + "_l0" * isinstance(module, torch.nn.LSTM)
+    module = parametrized(module, name, PARAMETRIZED[way])
+    want = getattr(module, name).detach().numpy()
+    torch.save(module.state_dict(), tmp_path / "a.pt")
+    before = {k: v.clone() for k, v in module.train().state_dict().items()}
+    for source in (tmp_path / "a.pt", module):
+        params = quiet(source).layers[0].params
+        letter = {"ih": "W", "hh": "U"}[which]
+        blocks = [params[n] for n in (letter, *(f"{letter}_{g}" for g in "ifgo")) if n in params]
+        np.testing.assert_allclose(np.concatenate(blocks), want, rtol=0, atol=1e-14)
+        assert np.abs(np.concatenate(blocks) - 1.001 * want).max() > 1e-5
+    assert all((v == before[k]).all() for k, v in module.state_dict().items())
+    assert all(part.training for part in module.modules())
+
+
+def test_what_a_file_does_not_say_of_a_parametrization_is_told(tmp_path):
+    torch.manual_seed(1)
+    cayley = parametrized(
+        torch.nn.RNNCell(3, 4), "weight_hh", lambda *one: NORMS.orthogonal(*one, "cayley")
+    )
+    torch.save(cayley.state_dict(), tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match=r"matrix exponential; .*remove_parametrizations"):
+        gf.read(tmp_path / "a.pt", nonlinearity="tanh")
+    want = cayley.weight_hh.detach().numpy()
+    assert (gf.read(cayley).layers[0].params["U"] == want).all()
+    plain = NORMS.orthogonal(torch.nn.LSTM(3, 4), "weight_hh_l0", use_trivialization=False)
+    torch.save(plain.state_dict(), tmp_path / "b.pt")
+    with pytest.raises(InputError, match=r"the file does not say which; .*'weight_hh_l0'"):
+        gf.read(tmp_path / "b.pt")
+    bias = torch.nn.utils.parametrize.register_parametrization(
+        torch.nn.GRUCell(3, 4), "bias_hh", torch.nn.Tanh()
+    )
+    torch.save(bias.state_dict(), tmp_path / "c.pt")
+    with pytest.raises(InputError, match="does not say which"):
+        gf.read(tmp_path / "c.pt")
+
+
 class Model(torch.nn.Module):
     """A language model, as people write it."""
 
