@@ -36,6 +36,11 @@ def contents_of_module(module: Any) -> Contents:
             for name, tensor in _tensors(module).items()
             if hasattr(tensor, "detach")
         }
+        others = {
+            name: "quantised"
+            for name, one in module.named_modules()
+            if ".quantized" in type(one).__module__
+        }
         said = {
             name: one.nonlinearity
             for name, one in module.named_modules()
@@ -46,7 +51,7 @@ def contents_of_module(module: Any) -> Contents:
             f"a {type(module).__name__}: its state_dict is no table of tensors; pass a torch "
             "module or the name of a file."
         ) from None
-    return Contents(arrays=arrays, facts={"torch": said})
+    return Contents(arrays=arrays, facts={"torch": said}, others=others)
 
 
 def _tensors(module: Any) -> dict[str, Any]:
