@@ -95,9 +95,9 @@ def of_exponents(kind, rng):
         return Told(asked, refused=str(error))
     exact = exact_log_growth(jacobians, frame)
     grown = np.array([found.exponents.sum() * steps])
-    # rounding may turn a direction; only whether it ends, and the volume of all, are sure
-    sure = ROUNDING if leading == d else 1.0
-    error = sure * np.maximum(1, np.nan_to_num(np.abs(exact), posinf=0.0))
+    if leading < d and np.isfinite(grown) == np.isfinite(exact):
+        return Told(asked)  # rounding may turn a direction, but not the volume of all
+    error = ROUNDING * np.maximum(1, np.nan_to_num(np.abs(exact), posinf=0.0))
     return compared(asked, grown, error, exact)
 
 
