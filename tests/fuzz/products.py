@@ -23,8 +23,8 @@ STEPS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 POLYNOMIAL, ORTHOGONAL = 2.5e6, 1e7
 # An error, as a part of its log (of 1 if it is smaller), that is worth telling.
 DOUBT = 1e-6
-# What rounding costs a rate at most, as lyapunov_spectrum promises, is 1e-8.
-ROUNDING = 1e-8
+# Ten times what rounding costs a growth rate at most, about, as lyapunov_spectrum promises.
+ROUNDING = 1e-7
 
 
 def drawn(kind, rng, cost):
@@ -97,8 +97,8 @@ def of_exponents(kind, rng):
     grown = np.array([found.exponents.sum() * steps])
     if leading < d and np.isfinite(grown) == np.isfinite(exact):
         return Told(asked)  # rounding may turn a direction, but not the volume of all
-    error = ROUNDING * np.maximum(1, np.nan_to_num(np.abs(exact), posinf=0.0))
-    return compared(asked, grown, error, exact)
+    error = np.array([ROUNDING * leading * steps])
+    return Told(asked, wrong=compared(asked, grown, error, exact).wrong)  # a bound on all kinds
 
 
 def compared(asked, found, error, exact):
