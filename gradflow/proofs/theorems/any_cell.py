@@ -123,10 +123,11 @@ def lower(cell: Cell, found: Carousel) -> Claim:
 
 def of_a_run(premise: Premise) -> Premise:
     """Return what a premise says of a run: where it starts, what it avoids."""
-    kept = tuple(
-        item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock")
-    )
+    kept = tuple(item for item in premise.about if item[0] in _OF_A_RUN)
     return replace(premise, about=kept)
+
+
+_OF_A_RUN = ("box", "kink", "jump", "whole", "log", "division", "root", "clock")
 
 
 def words_alone(
