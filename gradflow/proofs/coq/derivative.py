@@ -107,6 +107,11 @@ def _inner(site: Site, name: sp.Symbol) -> str:
     return f"q_{site.value}_{name}"
 
 
+def _slopes(site: Site) -> str:
+    """Return the derivatives of a call, to unfold."""
+    return ", ".join(slope_name(site, k) for k in range(len(site.arguments)))
+
+
 def _call(terms: CoqTerms, site: Site, known: Mapping[sp.Symbol, Known]) -> list[str]:
     """Return the lemmas inside a call, and the one about its value."""
     arguments = [known[a] for a in site.arguments]
@@ -114,7 +119,7 @@ def _call(terms: CoqTerms, site: Site, known: Mapping[sp.Symbol, Known]) -> list
     inner = {a: replace(k, unfold="") for a, k in zip(site.arguments, arguments, strict=True)}
     given = f"t (s r) {' '.join(k.tangent for k in arguments)}"
     lines = []
-    slopes = ", ".join(slope_name(site, k) for k in range(len(arguments)))
+    slopes = _slopes(site)
     for statement in site.inside:
         name = _inner(site, statement.target)
         lemma = f"e_{site.value}_{statement.target}"
@@ -170,6 +175,10 @@ def _proof(
         else ""
     )
     at = "at_unit Hi; " if smooth else ""
+    # values of two calls alike are one by definition, and a tangent of one serves for the other
+    alike = [site for site in terms.sites if site.value in named]
+    written_out = ", ".join([*map(_slopes, alike), *(f"v_{a.value}" for a in alike)])
+    close = f"first [equal | unfold {written_out}; equal]" if alike[1:] else "equal"
     return (
         head
         + poses
@@ -177,6 +186,6 @@ def _proof(
         + (
             f"  intros i Hi; {at}unfold v_{target}; eapply dl_eq; [derive |\n"
             f"  unfold {unfold}; rewrite ?step_relu, ?mat_ones; simpl (INR _); simpl pred;\n"
-            "  cbv beta; equal].\nQed."
+            f"  cbv beta; {close}].\nQed."
         )
     )

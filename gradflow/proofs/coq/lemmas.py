@@ -7,7 +7,6 @@ linear arithmetic over the products that the identity names.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import sympy as sp
 
@@ -17,17 +16,11 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.identity import Identity
-from gradflow.proofs.algebra.polynomial import (
-    Polynomial,
-    Variable,
-    constant,
-    product,
-    total,
-    variable,
-)
+from gradflow.proofs.algebra.polynomial import Polynomial, Variable, constant, product
 from gradflow.proofs.bounding.certificates import DiagonalBound
 from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.gates import bound_diagonal
+from gradflow.proofs.bounding.step import map_norm
 from gradflow.proofs.coq.known import known_range
 from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
@@ -283,7 +276,7 @@ class StepLemmas:
                 diagonals = tuple(bound_diagonal(self.facts, d) for d in term.diagonals)
                 for diagonal in diagonals:
                     self.expressions |= diagonal.expressions
-                whole = product([*(d.bound for d in diagonals), *map(_norm, term.maps)])
+                whole = product([*(d.bound for d in diagonals), *map(map_norm, term.maps)])
                 found.append((source.name, term, RowBound(diagonals, whole)))
         return found
 
@@ -291,16 +284,3 @@ class StepLemmas:
         """Return the norm of a part of a state."""
         size = self.terms.size(self.terms.cell.spaces[part])
         return f"nrm {size} ({vector} {self.terms.parts[symbol(part)]}%nat)"
-
-
-def _norm(linear_map: Map) -> Polynomial:
-    """Return the bound of the norm of a map; of a sum of maps, the sum of theirs."""
-    return (
-        total(
-            constant(Fraction(abs(int(s.factor.p)), int(s.factor.q)))
-            * variable("norm", s.linear_map.name)
-            for s in linear_map.summands
-        )
-        if linear_map.summands
-        else variable("norm", linear_map.name)
-    )

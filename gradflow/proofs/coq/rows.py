@@ -118,7 +118,7 @@ def _summand(step: StepLemmas, part: str, k: int, source: str, term: Term, bound
         if level < len(term.maps):
             linear_map = term.maps[level]
             norm, bound_of = _norm(step, linear_map)
-            least = f"(ltac:(nonneg) : 0 <= {norm})"
+            least = f"(ltac:(nonneg) : 0 <= {norm})" if linear_map.summands else f"{norm}_pos"
             proof = f"(chain _ _ _ _ _ {least} ({bound_of} {vector}) {proof})"
             height = f"{norm} * ({height})"
             vector = f"({step.terms.product(linear_map, vector, 's')})"
