@@ -46,7 +46,7 @@ CONSTRUCTS = {
 NO_RULE = {
     "a root of three": "(1 + h * h)**(1 / 3) + U @ h",
     "a power of two values": "(2 + sigmoid(h))**tanh(U @ h)",
-    "values between -1 and 1": "erf(U @ h) * (U @ h)",
+    "values between -1 and 1": "erf(U @ h) * h",
 }
 NEW = (
     "a remainder", "a transpose", "a sum of maps", "softmax", "a length", "a condition on time",
@@ -187,7 +187,8 @@ def test_what_has_no_rule_is_not_stated(name):
     """Without Coq nothing tells where it has a derivative; the reason is printed."""
     found = gf.prove(of_one(NO_RULE[name]))
     assert len(found) == 0
-    assert found.unstated[0].startswith("one.upper is not stated: the Coq library has no rule for")
+    reason = "one.upper is not stated: the Coq library has no rule for"
+    assert any(said.startswith(reason) for said in found.unstated)
     assert gf.prove(of_one(NO_RULE[name]), {"U": [[0.5]]}).items == ()  # nor for weights
 
 

@@ -187,6 +187,6 @@ def test_a_cell_outside_the_library_of_rules_says_which_part():
         maps="W U",
         equations="h_next = (2 + tanh(W @ x + U @ h))**0.3",
     )
-    with pytest.raises(NotExportedError, match="3/10"):
+    with pytest.raises(NotExportedError, match="7/10"):
         upper_file(cell)
     assert theorems(cell) == ()

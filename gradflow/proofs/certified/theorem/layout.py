@@ -9,7 +9,7 @@ from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient
 from gradflow.proofs.certified.program.straight import Line, Piece
-from gradflow.proofs.coq.derivative import equations, variables
+from gradflow.proofs.coq.recurrence import equations, variables
 from gradflow.proofs.coq.terms import CoqTerms
 
 
