@@ -151,9 +151,8 @@ def test_a_stack_is_reported_of_one_draw(tmp_path, capsys):
     assert shown.startswith("gru, 2 layers, random weights: at lag 5 the gradient")
     assert "layer 2: gru, 3 inputs, 3 units" in shown
     written = json.loads(page.read_text("utf-8"))
-    assert written["provenance"]["Command"] == "gradflow " + " ".join(
-        [*words[:6], "--seed", "0", *words[6:]]
-    )
+    again = "gradflow report gru --hidden 3 --layers 2 --seed 0 --need 5"
+    assert written["provenance"]["Command"] == again
     assert written["provenance"]["Weights"] == "random weights, one draw"
     lines = tmp_path / "text.txt"
     lines.write_text("abcab" * 40)
