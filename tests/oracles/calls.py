@@ -370,6 +370,7 @@ def valid(folder: Path):
             "head": np.ones((1, 2)),
             "vocabulary": None,
             "lose": 0.05,
+            "paths": False,
             "seed": 0,
             "progress": lambda stage: None,
         },
