@@ -57,8 +57,8 @@ class _Side:
 class Field:
     """``G`` of ``rows`` times ``columns``, drawn as it is asked.
 
-    ``even`` noise has the mean, mean squares and products of the limit exactly, which takes sampling
-    error out; else it falls as that of a matrix of this size, Gaussian or ``orthogonal``.
+    ``even`` noise has the mean, mean squares and products of the limit exactly, which takes
+    sampling error out; else it falls as that of a matrix of this size, Gaussian or ``orthogonal``.
     """
 
     def __init__(

@@ -73,11 +73,12 @@ def fresh_exponent(
     theory = instance(theory, f"{_WHERE}: theory", MeanField, "gradflow.mean_field")
     n = whole_number(units, f"{_WHERE}: units", 2, 10**6)
     many = whole_number(steps, f"{_WHERE}: steps", 1, 10**7)
-    seeds = generator(rng, f"{_WHERE}: rng").spawn(whole_number(draws, f"{_WHERE}: draws", 2, 10**5))
+    several = whole_number(draws, f"{_WHERE}: draws", 2, 10**5)
+    seeds = generator(rng, f"{_WHERE}: rng").spawn(several)
     if theory.tied:
         raise UsageError(
-            f"{_WHERE}: the theory is of tied weights; pass mean_field(..., tied=False), or measure "
-            "gradflow.run(...).lyapunov() of networks that keep theirs."
+            f"{_WHERE}: the theory is of tied weights; pass mean_field(..., tied=False), or "
+            "measure gradflow.run(...).lyapunov() of networks that keep theirs."
         )
     with one_thread():
         return interval(np.array([_one(theory, n, many, seed) for seed in seeds]))

@@ -1,6 +1,5 @@
 """The critical lines against the exponents they are drawn from and a network by hand."""
 
-import numpy as np
 import pytest
 
 import gradflow as gf
