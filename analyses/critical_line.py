@@ -121,10 +121,10 @@ def main(out, quick=False, **look):
                 "that line for weights that stay (circles) and for fresh ones (dashed). Of the "
                 f"{away['tied'].sum()} points more than {ON_THE_LINE:g} nats away from it, the "
                 f"tied theory has the sign right at {right['tied']}, the fresh one at "
-                f"{right['fresh']}; over all points they are off by {off['tied']:.3f} and {off['fresh']:.3f} nats "
-                "(rms). Beside networks whose weights are drawn afresh at every step, the fresh "
-                f"theory has {right[REDRAWN]} of {away[REDRAWN].sum()} and is off by "
-                f"{off[REDRAWN]:.3f}."
+                f"{right['fresh']}; over all points they are off by {off['tied']:.3f} and "
+                f"{off['fresh']:.3f} nats (rms). Beside networks whose weights are drawn afresh at "
+                f"every step, the fresh theory has {right[REDRAWN]} of {away[REDRAWN].sum()} and "
+                f"is off by {off[REDRAWN]:.3f}."
             ),
             numbers=numbers,
         )
