@@ -617,7 +617,7 @@ def valid(folder: Path):
         "training.adding": {"steps": 6},
         "training.characters": {"text": "to be or not to be " * 9, "steps": 5},
         "training.copying": {"wait": 3, "length": 2},
-        "training.pixels": {"file": images, "shrink": 1, "label": "last"},
+        "training.pixels": {"file": images, "images": None, "shrink": 1, "label": "last"},
         "training.temporal_order": {"steps": 10},
         "training.vowels": {"train": utterances, "test": utterances},
         "Task.draw": {"count": 2, "rng": 0},
