@@ -120,6 +120,8 @@ class Network:
         What the file does not say, a sentence each.
     skipped : tuple of str
         Names of the arrays and layers that were not read.
+    drawn : bool
+        Whether the weights were freshly drawn, by ``gradflow.stack``.
     """
 
     source: str
@@ -128,6 +130,7 @@ class Network:
     embedding: Floats | None = None
     assumed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    drawn: bool = False
 
     def __repr__(self) -> str:
         """Return one line: source, kinds and sizes."""

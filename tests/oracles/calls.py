@@ -370,6 +370,7 @@ def valid(folder: Path):
             "head": np.ones((1, 2)),
             "vocabulary": None,
             "lose": 0.05,
+            "paths": False,
             "seed": 0,
             "progress": lambda stage: None,
         },
@@ -437,6 +438,13 @@ def valid(folder: Path):
             "rng": 0,
         },
         "ensembles.exponents_by_rank": {"theory": gf.mean_field("rnn"), "ranks": [0.0, 0.5]},
+        "ensembles.fresh_exponent": {
+            "theory": gf.mean_field("rnn", tied=False),
+            "units": 8,
+            "steps": 1,
+            "draws": 2,
+            "rng": 0,
+        },
         "MeanField.width_correction": {"units": 100},
         "gf.prove": {"cell": "scalar", "params": {"w": 0.5}, "x": None, "state": None},
         "gf.compare": {
