@@ -12,6 +12,7 @@ import numpy as np
 
 import gradflow as gf
 from gradflow.cells.initializers import gaussian, orthogonal
+from gradflow.ensembles import fresh_exponent
 from gradflow.figures.look.style import INK, QUIET
 from gradflow.reporting import page
 
@@ -45,18 +46,14 @@ CASES = (
 )
 
 
-def network(case, n, steps, tied, rng):
-    """Return the leading exponent of one network of ``n`` units a part."""
+def network(case, n, steps, rng):
+    """Return the leading exponent of one network of ``n`` units a part that keeps its weights."""
     _, cell, maps, biases, inputs = case
     cell = gf.cells.get(cell)
     units = {"inputs" if space == "input" else space: n for space in cell.sizes}
-    draws = []
-    for _ in range(1 if tied else steps):
-        draws.append(cell.init(rng=rng, **units, **maps))
-        for name, (mean, variance) in biases.items():
-            draws[-1][name] = mean + math.sqrt(variance) * rng.standard_normal(n)
-    fixed = cell.parameters if not tied else ()
-    params = {k: np.array([d[k] for d in draws]) if k in fixed else v for k, v in draws[0].items()}
+    params = cell.init(rng=rng, **units, **maps)
+    for name, (mean, variance) in biases.items():
+        params[name] = mean + math.sqrt(variance) * rng.standard_normal(n)
     x = math.sqrt(inputs) * rng.standard_normal((steps, n)) if cell.input_names else None
     start = 0.5 * rng.standard_normal(n * len(cell.states))
     run = gf.run(cell, params, x, start, **({} if x is not None else {"steps": steps}))
@@ -64,13 +61,20 @@ def network(case, n, steps, tied, rng):
 
 
 def law(case, tied, sizes, steps, how):
-    """Return theory, c of the fit of its difference by c / n, and the error of c."""
+    """Return theory, c of the fit of its difference by c / n, and the error of c.
+
+    Every size has as many units in all, so that all means are as uncertain.
+    """
     _, cell, maps, biases, inputs = case
     theory = gf.mean_field(cell, gains=maps, biases=biases, inputs=inputs, tied=tied, **how)
     rng, y = np.random.default_rng(0), []
-    for n in sizes:  # as many units in all at every size, so that all are as uncertain
-        seeds = rng.spawn(DRAWS * sizes[-1] // n)
-        y.append(np.mean([network(case, n, steps, tied, r) for r in seeds]) - theory.exponent)
+    for n in sizes:
+        draws = DRAWS * sizes[-1] // n
+        if tied:
+            found = np.mean([network(case, n, steps, r) for r in rng.spawn(draws)])
+        else:
+            found, _ = fresh_exponent(theory, n, steps=steps, draws=draws, rng=rng)
+        y.append(found - theory.exponent)
     x, square = 1 / np.array(sizes), np.sum(1 / np.array(sizes) ** 2)
     c = (x @ y) / square
     scatter = math.sqrt(np.sum((y - c * x) ** 2) / (len(x) - 1) / square)
@@ -80,8 +84,10 @@ def law(case, tied, sizes, steps, how):
 def main(out, quick=False, **look):
     """Draw the fitted c of every cell, weights tied and fresh."""
     cases = [CASES[k] for k in (0, 3, 11)] if quick else CASES
-    sizes = {True: (20, 40) if quick else (100, 300, 1200), False: (20, 40) if quick else (50, 150)}
-    steps = {True: 100 if quick else 300, False: 60 if quick else 150}
+    sizes = {True: (100, 300, 1200), False: (50, 200, 400, 1200)}
+    steps = {True: 300, False: 250}
+    if quick:
+        sizes, steps = dict.fromkeys(sizes, (20, 40)), {True: 100, False: 40}
     how = {"size": 300, "populations": 2, "steps": 20} if quick else {"populations": 4}
     found = {
         tied: {case[0]: law(case, tied, sizes[tied], steps[tied], how) for case in cases}

@@ -51,6 +51,21 @@ def test_certified_has_narrow_rows_that_agree_with_high_precision(tmp_path):
         assert float(floats) == pytest.approx(float(exact), rel=1e-5)
 
 
+def test_a_phase_diagram_has_the_signs_of_theory(tmp_path):
+    module = load("phase_diagram")
+    assert set(module.main(tmp_path, quick=True)) == {"tied", "fresh"}
+    exponents, _ = module.diagram(False, True)
+    assert exponents[0, 0] < 0 < exponents[1, 1]
+    rows = [r for r in (tmp_path / "phase_diagram.md").read_text().splitlines() if "| fresh" in r]
+    assert rows[0].startswith(f"| fresh | 4 | {(exponents > 0).sum()} of 4 |")
+
+
+@pytest.mark.slow
+def test_a_phase_diagram_takes_less_than_a_minute_of_one_core(tmp_path):
+    seconds = load("phase_diagram").main(tmp_path)
+    assert max(seconds.values()) < 60
+
+
 def test_certified_tells_of_a_row_that_takes_too_long(tmp_path):
     module = load("certified")
 

@@ -15,7 +15,6 @@ from gradflow.cli.speaking import unicode_output
 
 if TYPE_CHECKING:
     from gradflow.cells.cell import Cell
-    from gradflow.proofs.carousel_floor import Derived
     from gradflow.proofs.claims.claim import Claim
 
 __all__ = ["prove", "theorem", "verify"]
@@ -33,7 +32,8 @@ def prove(
 
     gradflow prove lstm --out proofs
 
-    Below them stand statements about random networks, at the level DERIVED: a written argument.
+    Below them stand statements about random networks, at the level DERIVED: a written argument, and
+    what Coq proves of it.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ def prove(
         claims = prove_cell(one, arrays, x or None)
         missing += claims.unstated
         found += claims
+        found += [] if params else _derived(one)
     with progress(len(found)) as advance:
         for claim in found:
             advance(claim.name)
@@ -77,10 +78,6 @@ def prove(
             )
             if out is not None:
                 write(claim, out)
-    for name in [] if params else LIBRARY if cell is None else [cell]:
-        for statement in _derived(get(name)):
-            said = f"of random fresh weights, units to infinity: {statement.words}"
-            rows.add_row(statement.name, statement.level, plain(ascii_text(said)), "")
     seconds = time.perf_counter() - started
     output().print(rows)
     for reason in missing:
@@ -93,15 +90,15 @@ def prove(
         sys.exit(1)
 
 
-def _derived(cell: Cell) -> tuple[Derived, ...]:
+def _derived(cell: Cell) -> list[Claim]:
     """Return what a written argument gives for a cell; none where it has no limit."""
     from gradflow.errors import UsageError
-    from gradflow.proofs.carousel_floor import derived
+    from gradflow.proofs import derived
 
     try:
-        return derived(cell)
+        return [claim for statement in derived(cell) for claim in statement.claims()]
     except UsageError:
-        return ()
+        return []
 
 
 def theorem(
@@ -141,7 +138,8 @@ def theorem(
         )
     cell = get(of)
     arrays, x = read_params(cell, params) if params else (None, {})
-    claims = {claim.name: claim for claim in prove_cell(cell, arrays, x or None)}
+    stated = [*prove_cell(cell, arrays, x or None), *_derived(cell)]
+    claims = {claim.name: claim for claim in stated}
     claim = claims.get(f"{cell.name}.{which}")
     if claim is None:
         known = ", ".join(claims)

@@ -35,20 +35,23 @@ def theory(
     from gradflow.ensembles import mean_field
     from gradflow.ensembles.laws import laws_of_init
     from gradflow.proofs import derived
-    from gradflow.prose import plain_text
+    from gradflow.prose import ascii_text, plain_text
 
     found = get(cell)
     laws = laws_of_init(found, read_choices(init))
     rows = table("weights", "exponent", "+-", "bulk", "outlier", "mean squares", "method")
-    for tied in (True, False):
-        told = mean_field(found, inputs=input, tied=tied, rng=seed, size=size, **laws)
+    both = [
+        mean_field(found, inputs=input, tied=tied, rng=seed, size=size, **laws)
+        for tied in (True, False)
+    ]
+    for told in both:
         squares = ", ".join(f"{part} {value:.4g}" for part, value in told.moments.items())
         numbers = [
             f"{told.exponent:.4f}",
             f"{told.error:.1g}",
             *map(_or_none, (told.bulk, told.outlier)),
         ]
-        rows.add_row("tied" if tied else "fresh", *numbers, squares, told.method)
+        rows.add_row("tied" if told.tied else "fresh", *numbers, squares, told.method)
     console = output()
     console.print(f"{plain(found.title or found.name)}: units to infinity, nats per step\n")
     console.print(rows)
@@ -59,7 +62,8 @@ def theory(
             f"{plain(plain_text(statement.words))}",
             soft_wrap=True,
         )
-    console.print("\nA network of n units lies below the limit by about 1/n to 10/n.")
+    widths = ascii_text("; ".join(told.width_words for told in both))
+    console.print(f"\nA network of n units differs from the limit: {widths}.", soft_wrap=True)
 
 
 def _or_none(value: float) -> str:

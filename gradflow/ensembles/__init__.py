@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradflow.ensembles.correlation import Correlations, correlations
     from gradflow.ensembles.density import exponents_by_rank
     from gradflow.ensembles.edge import bulk_edge
+    from gradflow.ensembles.fresh_networks import fresh_exponent
     from gradflow.ensembles.laws import InputLaw, correlated, one_hot, white
     from gradflow.ensembles.lines import Critical, critical
     from gradflow.ensembles.theory import MeanField, mean_field
@@ -31,6 +32,7 @@ __all__ = [
     "correlations",
     "critical",
     "exponents_by_rank",
+    "fresh_exponent",
     "mean_field",
     "one_hot",
     "white",
@@ -46,6 +48,7 @@ _HOME = {
     "correlations": "correlation",
     "critical": "lines",
     "exponents_by_rank": "density",
+    "fresh_exponent": "fresh_networks",
     "mean_field": "theory",
     "one_hot": "laws",
     "white": "laws",

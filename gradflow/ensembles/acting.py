@@ -33,12 +33,14 @@ class Maps:
         units: Mapping[str, int],
         vectors: Mapping[str, Floats],
         rng: np.random.Generator,
+        *,
+        even: bool = True,
     ) -> None:
         """``units`` are the numbers of units by space, ``vectors`` what masks speak of.
 
-        Raises ``UsageError`` for a map that has no limit.
+        ``even`` is that of `Field`. Raises ``UsageError`` for a map that has no limit.
         """
-        self._units, self._vectors, self._rng = units, vectors, rng
+        self._units, self._vectors, self._rng, self._even = units, vectors, rng, even
         self._fields: dict[str, list[Field]] = {}
         self._actions: dict[str, Action] = {}
         for m in cell.linear_maps.values():
@@ -72,7 +74,8 @@ class Maps:
         rows, columns = self._units[m.out], self._units[m.into]
         self._fields[m.name] = []
         if law.sigma:
-            self._fields[m.name] = [Field(len(r), columns, self._rng) for r, _ in kinds]
+            how = {"even": self._even, "orthogonal": law.orthogonal}
+            self._fields[m.name] = [Field(len(r), columns, self._rng, **how) for r, _ in kinds]
         fields = self._fields[m.name]
 
         def act(vector: Floats, transposed: bool = False) -> Floats:

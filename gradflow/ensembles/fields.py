@@ -5,7 +5,9 @@ jointly Gaussian with covariance :math:`\langle v_i v_j \rangle`, independent fr
 even where :math:`v_2` was made of :math:`G v_1`: what earlier answers leave open is still a
 Gaussian map of the rest of the space. So an answer is drawn when it is asked for, given all earlier
 ones. This one mechanism covers a map used twice, tangents beside states, two trajectories, weights
-that stay (the memory is kept) and weights drawn afresh (it is cleared). Where :math:`G^\top` is
+that stay (the memory is kept) and weights drawn afresh (it is cleared). At a finite number of
+columns it is no approximation: as long as nothing is forgotten, answers have the law of a matrix's
+own. Where :math:`G^\top` is
 asked for too, the components that its answers fix are put in (Bolthausen, Commun. Math.
 Phys. 325 (2014) 333).
 """
@@ -53,11 +55,23 @@ class _Side:
 
 
 class Field:
-    """``G`` of ``rows`` times ``columns``, drawn as it is asked."""
+    """``G`` of ``rows`` times ``columns``, drawn as it is asked.
 
-    def __init__(self, rows: int, columns: int, rng: np.random.Generator) -> None:
+    ``even`` noise has the mean, mean squares and products of the limit exactly, which takes
+    sampling error out; else it falls as that of a matrix of this size, Gaussian or ``orthogonal``.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        rng: np.random.Generator,
+        *,
+        even: bool = True,
+        orthogonal: bool = False,
+    ) -> None:
         """Start a map of which nothing is known."""
-        self._rng = rng
+        self._rng, self._centred, self._isometric = rng, even, even or orthogonal
         self._right, self._left = _Side(columns), _Side(rows)
         self._right.reserve(rows)
         self._left.reserve(columns)
@@ -96,17 +110,17 @@ class Field:
     def _fresh(self, unit: Floats, here: _Side, there: _Side) -> Floats:
         """Draw the answer to a vector of mean square 1 that is orthogonal to all earlier ones.
 
-        The entries of G have variance 1 / columns. Noise is made orthogonal to earlier answers and
-        of its mean square and mean exactly, which takes sampling error out.
+        The entries of G have variance 1 / columns. What answers of the transpose fix is no noise.
         """
         scale = np.sqrt(here.size / self._right.size)
         fresh = self._rng.standard_normal(there.size)
-        fresh -= fresh.mean()
-        for known in (here.answered, there.asked):
+        if self._centred:
+            fresh -= fresh.mean()
+        for known in (here.answered, there.asked) if self._isometric else (there.asked,):
             if len(known):
                 squares = np.einsum("ij,ij->i", known, known)
                 fresh -= (known @ fresh.astype(_KEPT) / squares) @ known
-        fresh *= scale / np.sqrt(fresh @ fresh / there.size)
+        fresh *= scale / (np.sqrt(fresh @ fresh / there.size) if self._isometric else 1.0)
         if there.count:
             fresh += (there.answered @ unit.astype(_KEPT) / there.size) @ there.asked
         return fresh

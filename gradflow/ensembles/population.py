@@ -68,7 +68,8 @@ def lines_of(cell: Cell) -> tuple[Product | Line, ...]:
 class Population:
     """N sampled units of each kind; arrays are (N,), those of size one (1,).
 
-    ``states`` are several trajectories of the same network, ``tangents`` belong to the first.
+    ``states`` are several trajectories of the same network, ``tangents`` belong to the first. Where
+    noise is not ``even`` and weights are not ``tied``, the sample is itself a network of N units.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Population:
         tied: bool,
         tangents: int = 1,
         trajectories: int = 1,
+        even: bool = True,
     ) -> None:
         """Draw the first states and tangents. Raises ``UsageError`` where there is no limit."""
         cell = laws.cell
@@ -101,7 +103,7 @@ class Population:
         self._always = {n: self._drawn(n) for n in cell.constant_names if n in laws.vectors}
         self._held: dict[str, Floats] = {}
         self._redraw()
-        self._maps = Maps(cell, laws.maps, self.units, self._held, rng)
+        self._maps = Maps(cell, laws.maps, self.units, self._held, rng, even=even)
         self._white = _read_of_white(cell, laws)
         self._inputs: dict[str, Floats] = {}
         self.states = [

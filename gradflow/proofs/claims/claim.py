@@ -17,6 +17,8 @@ from gradflow.proofs.measuring.margin import Margin, Measure
 from gradflow.prose import ascii_text
 
 PROVED, CERTIFIED, CORROBORATED, OBSERVED = "PROVED", "CERTIFIED", "CORROBORATED", "OBSERVED"
+DERIVED = "DERIVED"
+"""Printed of random networks of many units where a written argument is all there is."""
 REFUTED = "REFUTED"
 """Printed where a check fails: the statement must not be used."""
 FOREIGN = "foreign"
@@ -29,6 +31,7 @@ MEANING = {
     CERTIFIED: "exact arithmetic, re-checked without SymPy",
     CORROBORATED: "two independent solvers agree",
     OBSERVED: "floating point",
+    DERIVED: "a written argument about random networks of infinitely many units",
     REFUTED: "a check failed",
     FOREIGN: "the statement is not gradflow's own: nothing was checked",
     NOT_PROVED: "Coq did not accept the script: the statement may be true, and is not proved",
@@ -113,7 +116,14 @@ class Claim:
         """Level of the exact evidence alone, and what that leaves out or what is wrong with it."""
         if found := self.fault():
             return REFUTED, found
-        return CERTIFIED if self.evidence else OBSERVED, self.scope
+        return self.basis, self.scope
+
+    @property
+    def basis(self) -> str:
+        """The level of the evidence alone, where nothing is wrong with it."""
+        if any(item.get("kind") == "laws" for item in self.evidence):
+            return DERIVED
+        return CERTIFIED if self.evidence else OBSERVED
 
     @cached_property
     def verdict(self) -> tuple[str, str]:

@@ -5,6 +5,7 @@ Nothing here imports SymPy or NumPy: integers and fractions decide.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -274,6 +275,18 @@ def _check_weighted(data: Mapping[str, Any]) -> str:
     return "" if _weighted_rate(data) == exact(data["rate"]) else "the rate is not that of a step"
 
 
+def _check_laws(data: Mapping[str, Any]) -> str:
+    """Check the form alone: what such laws imply is an argument, and no computation."""
+    if set(data) != {"kind", "maps", "vectors", "inputs"}:
+        return "the entries are not those of the laws of a random network"
+    for kind, lengths in (("maps", (3,)), ("vectors", (1, 2, 3)), ("inputs", (3,))):
+        for name, law in data[kind].items():
+            numbers = law[1:] if isinstance(law[0], str) and kind == "vectors" else law
+            if len(law) not in lengths or not all(math.isfinite(x) for x in numbers):
+                return f"the law of {name} is no list of finite numbers"
+    return ""
+
+
 _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "step": _check_step,
     "diagonal": _check_diagonal,
@@ -283,4 +296,5 @@ _CHECKERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "singular": singular_fault,
     "weights": _check_weights,
     "weighted": _check_weighted,
+    "laws": _check_laws,
 }

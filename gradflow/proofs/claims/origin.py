@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from gradflow.errors import GradflowError
-from gradflow.proofs.claims.claim import Claim
+from gradflow.proofs.claims.claim import DERIVED, Claim
 from gradflow.proofs.claims.seal import digest, entry, seal, shipped, stated, step_seal
 from gradflow.proofs.claims.weighing import weighted_texts, weights_texts
 from gradflow.prose import ascii_text
@@ -45,6 +45,8 @@ def origin(claim: Claim, known: Mapping[str, str]) -> Origin:
         return Origin("")
     if claim.name in (f"{claim.cell}.weights", f"{claim.cell}.diagonal"):
         return Origin(_weights(claim))
+    if claim.basis == DERIVED:
+        return _derived(claim, proof)
     if claim.name == f"{claim.cell}.gradient":
         return _gradient(claim, proof)
     listed = shipped().get(claim.name, {})
@@ -90,9 +92,11 @@ def _weights(claim: Claim) -> str:
     cell = _declared(claim.declaration)
     if isinstance(cell, str):
         return cell
-    from gradflow.proofs.theorems.any_cell import upper
+    from gradflow.proofs.theorems.any_cell import automatic
 
-    bound = upper(cell)
+    bound = next((c for c in automatic(cell)[0] if c.name == f"{cell.name}.upper"), None)
+    if bound is None:
+        return "gradflow states no bound of the declared cell"
     again = step_seal(claim.declaration, bound.evidence[0]["derivation"], bound.assumes)
     return "" if again == own else "the bounds of a step are not those of the declared cell"
 
@@ -114,6 +118,29 @@ def _gradient(claim: Claim, proof: str) -> Origin:
     if odd:
         return Origin(f"gradflow's own {claim.name} has another {odd}")
     return Origin("", found.script is not None and digest(found.script.proof) == proof)
+
+
+def _derived(claim: Claim, proof: str) -> Origin:
+    """Compare a claim about random networks, made again from the declaration and their laws."""
+    if find_spec("sympy") is None:
+        return Origin("a statement about random networks needs SymPy to be made again")
+    cell = _declared(claim.declaration)
+    if isinstance(cell, str):
+        return Origin(cell)
+    from gradflow.proofs.wide.carousel_floor import derived
+    from gradflow.proofs.wide.plain_laws import arguments
+
+    try:
+        made = derived(cell, **arguments(claim.evidence[0]))
+    except (GradflowError, LookupError, TypeError, ValueError) as error:
+        return Origin(f"the laws of the weights are refused: {str(error)[:200]}")
+    found = {one.name: one for statement in made for one in statement.claims()}
+    if claim.name not in found:
+        return Origin(f"gradflow derives no {claim.name[:80]!r} for the declared cell")
+    own = found[claim.name]
+    if odd := _difference(stated(claim), stated(own)):
+        return Origin(f"gradflow's own {claim.name} has another {odd}")
+    return Origin("", own.script is not None and digest(own.script.proof) == proof)
 
 
 def _again(claim: Claim) -> Claim | str:

@@ -18,7 +18,6 @@ from typing import Any
 from gradflow.given import flag, instance, real_number, several
 from gradflow.proofs.claims.bundle import folders
 from gradflow.proofs.claims.claim import (
-    CERTIFIED,
     CORROBORATED,
     FOREIGN,
     NOT_PROVED,
@@ -122,7 +121,7 @@ def _judged(said: Mapping[str, Any], *, coq: bool, solvers: bool, seconds: float
     if "disagrees" in agreed.values():
         return result(REFUTED, "a solver has a counterexample")
     both = list(agreed.values()).count("agrees") > 1
-    level = CERTIFIED if said["certified"] else CORROBORATED if both else OBSERVED
+    level = CORROBORATED if both and said["basis"] == OBSERVED else said["basis"]
     if "script" not in said:
         return result(level, said["scope"])
     if not coq:

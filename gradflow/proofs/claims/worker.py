@@ -41,7 +41,7 @@ def answer(folder: Path, known: Mapping[str, str]) -> dict[str, Any]:
             "statement": script.statement,
             "proof": script.proof,
         }
-    return found | {"certified": bool(claim.evidence), "questions": bundle.questions}
+    return found | {"basis": claim.basis, "questions": bundle.questions}
 
 
 def main() -> None:

@@ -30,8 +30,8 @@ def _blocks(study: Study) -> list[Block]:
         return [Details("Infinitely many units", [Paragraph(f"{found}")], "nothing to say")]
     told = (
         f"Leading exponent: {found.sentence}. With units without number it follows from the "
-        "equations and the laws of the weights alone, read off those of the first seed; a network "
-        "of n units differs by about 1/n to 10/n."
+        "equations and the laws of the weights alone, read off those of the first seed. A network "
+        f"of n units differs from the limit: {found.theory.width_words}."
     )
     answer = f"{signed(found.theory.exponent, 3)} nats a step"
     return [Details("Infinitely many units", [Paragraph(told)], answer)]

@@ -1,14 +1,14 @@
-r"""Statements about random networks of infinitely many units, derived and not machine-checked.
+r"""What follows for a cell with a carousel, and for one without, at random weights and many units.
 
-Their level is ``DERIVED``: an argument written out beside the statement, for weights drawn afresh
-at every step and units to infinity first. It is lower than ``PROVED`` and ``CERTIFIED``, which a
-program has checked, and says nothing of one network of given weights.
+A term ``diag(d)`` of the step Jacobian without a map gives the leading exponent a floor; a cell
+whose terms all have maps has none.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
+from decimal import ROUND_FLOOR, Context
 from typing import Any
 
 import sympy as sp
@@ -25,42 +25,9 @@ from gradflow.ensembles.theory import closed
 from gradflow.errors import UsageError
 from gradflow.jacobians import Term, jacobian
 from gradflow.proofs.bounding.invariants import unit_invariants
+from gradflow.proofs.wide.statement import Derived
 
-__all__ = ["DERIVED", "Derived", "derived"]
-
-DERIVED = "DERIVED"
-"""The level of a statement that rests on a written argument alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Derived:
-    """A statement with its derivation.
-
-    Attributes
-    ----------
-    name
-        ``cell.what``.
-    words
-        The statement, with LaTeX between dollars.
-    formula
-        What it says of the leading exponent or of chi, in LaTeX.
-    derivation
-        The argument, in LaTeX.
-    value
-        The bound or number at the stated laws, nats per step.
-    level
-        Always ``"DERIVED"``.
-    """
-
-    name: str
-    words: str
-    formula: str
-    derivation: str
-    value: float
-    level: str = DERIVED
-
-    def __repr__(self) -> str:
-        return f"<Derived {self.name}: {self.value:.4g} nats a step>"
+__all__ = ["derived"]
 
 
 def derived(
@@ -139,18 +106,19 @@ def _floor(laws: Laws, part: str, diagonal: sp.Expr) -> Derived | None:
     value = -math.log1p(math.exp(-mean + variance / 2))
     jensen = (
         rf" Here ${d} = \sigma(a)$ with a normal $a$ of mean $m = {mean:g}$ and variance at most "
-        rf"$v = {variance:g}$, {words}. Since $\ln$ is concave, $-E\ln(1 + e^{{-a}}) \ge "
+        rf"$v = {variance:g}$, {words}. Since $\ln$ is concave, $-E \ln(1 + e^{{-a}}) \ge "
         r"-\ln(1 + E e^{-a}) \ge -\ln(1 + e^{-m + v/2})$."
     )
     formula = r"\lambda \ge E\ln " + d + r" \ge -\ln\left(1 + e^{-m + v/2}\right)"
-    return _stated(laws, part, d, formula, jensen, value)
+    return replace(_stated(laws, part, d, formula, jensen, value), gate=d)
 
 
 def _stated(laws: Laws, part: str, d: str, formula: str, more: str, value: float) -> Derived:
     return Derived(
+        laws=laws,
         name=f"{laws.cell.name}.carousel",
         words=(
-            f"the leading exponent is at least {value:.4g} nats a step, by the term "
+            f"the leading exponent is at least {_below(value)} nats a step, by the term "
             rf"$\operatorname{{diag}}({d})$ of $d{part}'/d{part}$, whatever the other gains are"
         ),
         formula=formula,
@@ -161,10 +129,20 @@ def _stated(laws: Laws, part: str, d: str, formula: str, more: str, value: float
             rf"gates; so the cross terms vanish, and $m_{{t+1}} = ({d})_t^2\, m_t + "
             rf"(\text{{squares}}) \ge ({d})_t^2\, m_t$. Hence "
             rf"$\chi \ge \lim_t (E \prod_s ({d})_s^2)^{{1/t}} \ge \exp(2 E \ln |{d}|)$ by Jensen's "
-            rf"inequality, and $\lambda \ge \tfrac12 \ln\chi$.{more}"
+            rf"inequality, and $\lambda \ge \tfrac12 \ln \chi$.{more}"
         ),
         value=value,
     )
+
+
+def _below(value: float) -> str:
+    """Return four digits of a lower bound, rounded so that they are one too."""
+    return str(Context(prec=4, rounding=ROUND_FLOOR).create_decimal_from_float(value))
+
+
+def _rounded(value: float) -> str:
+    """Return a number to four decimals, without the sign of a 0."""
+    return f"{round(value, 4) + 0.0:g}"
 
 
 def _preactivation(laws: Laws, gate: sp.Expr) -> tuple[float, float, str] | None:
@@ -219,6 +197,7 @@ def _no_floor(laws: Laws) -> list[Derived]:
     name = laws.cell.name
     found = [
         Derived(
+            laws=laws,
             name=f"{name}.no_floor",
             words=(
                 "without a carousel there is no floor: the exponent falls without end as the "
@@ -245,8 +224,12 @@ def _median(laws: Laws) -> list[Derived]:
     except (NotClosedError, UsageError):
         return []
     median = Derived(
+        laws=laws,
         name=f"{theory.cell.name}.median",
-        words=f"the leading exponent is {theory.exponent:.4g}, that of the median {value:.4g}",
+        words=(
+            f"the leading exponent is {_rounded(theory.exponent)} nats a step, that of the median "
+            f"direction {_rounded(value)}"
+        ),
         formula=r"\lambda(x) = \ln\sigma + \tfrac12\ln(1-x) - \tfrac12\ln S_{D^2}(-x)",
         derivation=(
             r"The steps $D_t W_t$ are free as the units grow, so the S-transform of the product is "
