@@ -23,6 +23,7 @@ from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
 from gradflow.studies.headline import Number, plain_numbers
 from gradflow.studies.seeds.decays import Decays
+from gradflow.studies.seeds.dials import dials
 from gradflow.studies.seeds.drawing import Question, changed, references
 from gradflow.studies.seeds.numbers import Verdict, seed_numbers, verdict
 from gradflow.studies.seeds.seeds import Seeds, measure_seeds
@@ -74,6 +75,7 @@ class Study:
     seeds: Seeds
     references: Mapping[str, Decays]
     changes: Mapping[str, Decays]
+    dials: Mapping[str, Mapping[float, Decays]]
     gradient: Decay
     product: Decay
     paths: PathDecay
@@ -177,13 +179,21 @@ def _require_room(ran: Setup) -> None:
     )
 
 
-_FIRST, _SEEDS, _BESIDE, _CHANGED = (
+_FIRST, _SEEDS, _BESIDE, _CHANGED, _TURNED = (
     "running the cell",
     "every draw of the weights",
     "other cells beside it",
     "other initial weights",
+    "other biases and gains",
 )
-STAGES = (_FIRST, *(measure.words for measure in MEASURES.values()), _SEEDS, _BESIDE, _CHANGED)
+STAGES = (
+    _FIRST,
+    *(measure.words for measure in MEASURES.values()),
+    _SEEDS,
+    _BESIDE,
+    _CHANGED,
+    _TURNED,
+)
 """What a study announces, in order."""
 
 
@@ -268,11 +278,14 @@ def study(
     beside = references(asked, ran.sizes)
     progress(_CHANGED)
     enough = verdict(several).word == "Enough"
+    others = {} if enough else changed(asked, several.decays)
+    progress(_TURNED)
     return Study(
         setup=ran,
         seeds=several,
         references=beside,
-        changes={} if enough else changed(asked, several.decays),
+        changes=others,
+        dials=dials(asked) if several.decays.drawn else {},
         refused=refused,
         **found,
     )

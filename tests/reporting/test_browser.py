@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import gradflow as gf
+from gradflow.reporting.document.numbers import value_of
+from gradflow.studies.seeds.numbers import decay_numbers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -188,6 +190,29 @@ def test_the_slider_reads_the_numbers_of_the_curve(tmp_path, monkeypatch):
     assert number, told
     assert float(number[1]) == pytest.approx(np.exp(decays.curve()[5]), rel=0.02)
     assert float(number[2]) == pytest.approx(np.exp(decays.band()[0][5]), rel=0.02)
+
+
+TURN = """<script>setTimeout(() => {
+  const figure = document.querySelector("figure.dial"), dial = figure.querySelector("input");
+  dial.value = 3;
+  dial.dispatchEvent(new Event("input"));
+  const shown = [...figure.querySelectorAll(".choice")].map(c => c.checkVisibility());
+  const told = figure.querySelector("output").textContent;
+  parent.postMessage(JSON.stringify([document.documentElement.clientWidth,
+    [shown, told, dial.getAttribute("aria-valuetext")]]), "*");
+}, 200)</script>"""
+
+
+def test_the_dial_shows_the_drawing_of_its_value(tmp_path, monkeypatch):
+    written = gf.report("lstm", tmp_path / "r.html", hidden=4, steps=40, seeds=2)
+    monkeypatch.setitem(seen.__globals__, "READ", TURN)
+    shown, told, heard = seen(written.path.read_text("utf-8"), 1280, tmp_path)
+    assert shown == [place == 3 for place in range(5)]
+    found = list(written.study.dials["forget bias"].values())[3]
+    assert found.name == "3"
+    reached = value_of(decay_numbers(found, written.study.need)["horizon"])
+    assert told == heard
+    assert told.startswith(f"forget bias 3: 1\u00a0% reaches {reached} steps")
 
 
 # the sheet between the margins of A4, in pixels of the browser

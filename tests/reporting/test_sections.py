@@ -62,7 +62,7 @@ def with_mine(monkeypatch):
 def test_every_section_has_blocks_and_numbers(measured):
     for section in SECTIONS:
         blocks, numbers = section.blocks(measured), section.numbers(measured)
-        assert blocks or (section.name == "changes" and not measured.changes)
+        assert blocks or (section.name in ("changes", "dials") and not vars(measured)[section.name])
         assert all(isinstance(block, Block) for block in blocks), section.name
         assert all(isinstance(number, Number) for number in numbers.values()), section.name
     assert "summary" in {s.name for s in SECTIONS if s.numbers(measured)}
@@ -122,14 +122,14 @@ def test_what_is_no_section_is_refused():
 
 def test_a_study_is_what_was_run_and_what_was_measured():
     fields = {field.name for field in dataclasses.fields(Study)}
-    assert fields == {"setup", "seeds", "references", "changes", "refused", *MEASURES}
+    assert fields == {"setup", "seeds", "references", "changes", "dials", "refused", *MEASURES}
 
 
 def test_what_is_announced_is_the_table_of_stages(tmp_path):
     told = []
     gf.report("scalar", tmp_path / "page.html", steps=5, progress=told.append)
     assert tuple(told) == STAGES
-    assert len(set(STAGES)) == len(MEASURES) + 5
+    assert len(set(STAGES)) == len(MEASURES) + 6
 
 
 @pytest.mark.parametrize(

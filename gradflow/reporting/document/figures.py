@@ -10,7 +10,7 @@ from gradflow.reporting.document.checks import check_prose, check_string, check_
 from gradflow.reporting.document.vector_image import check_svg
 from gradflow.reporting.drawing.scene import Scene
 
-__all__ = ["Drawing", "Drawings", "Figure"]
+__all__ = ["Choice", "Drawing", "Drawings", "Figure"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,15 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A drawing at one value of a dial, for a wide and a narrow page, and what is said of it."""
+
+    wide: Scene
+    narrow: Scene
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drawing:
     """A drawing for a wide and for a narrow page, with its message.
 
@@ -48,6 +57,9 @@ class Drawing:
         What is drawn in numbers, name to values, for those who want to draw it again.
     key
         What the colours mean: pairs of a tone and words, where the drawing does not say it itself.
+    dial, choices, chosen
+        What a reader may turn on a page, the drawing at each of its values, and which of them this
+        is; where nothing can be turned, this one stands.
     """
 
     wide: Scene
@@ -56,6 +68,9 @@ class Drawing:
     caption: str = ""
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     key: Sequence[tuple[str, str]] = ()
+    dial: str = ""
+    choices: Sequence[Choice] = ()
+    chosen: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is no scene, and an empty message."""
@@ -66,6 +81,14 @@ class Drawing:
         check_prose(self, "caption", empty=True)
         object.__setattr__(self, "series", {k: tuple(v) for k, v in self.series.items()})
         object.__setattr__(self, "key", tuple((tone, words) for tone, words in self.key))
+        object.__setattr__(self, "choices", tuple(self.choices))
+        if self.choices:
+            check_text(self, "dial")
+            if not 0 <= self.chosen < len(self.choices):
+                raise UsageError(
+                    f"Drawing: chosen is {self.chosen} and there are {len(self.choices)} choices; "
+                    "name one of them, from 0."
+                )
         for _, words in self.key:
             check_string("Drawing: a word of key", words)
 

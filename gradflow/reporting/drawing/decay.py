@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mar
 from gradflow.studies.headline import TOLERANCE, Number
 from gradflow.studies.seeds.decays import Decays
 
-__all__ = ["decay_frame", "decay_series", "draw_decay", "draw_panel", "panel_range"]
+__all__ = ["decay_frame", "decay_range", "decay_series", "draw_decay", "draw_panel", "panel_range"]
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
@@ -33,12 +34,15 @@ def draw_decay(
     *,
     narrow: bool,
     spread: str = "in 80 % of runs",
+    heights: tuple[float, float] | None = None,
 ) -> Scene:
     """Draw the median and the band of a cell, the medians of others, and the horizon on 1 %.
 
-    ``spread`` says what the ends of the horizon are.
+    ``spread`` says what the ends of the horizon are, ``heights`` the powers of ten of the scale.
     """
     frame = decay_frame(found, beside=bool(beside), narrow=narrow)
+    if heights is not None:
+        frame = replace(frame, y=heights)
     marks = _axes(frame, found.steps, narrow)
     low, high = found.band()
     lags = range(found.steps + 1)
@@ -61,6 +65,12 @@ def draw_decay(
     marks += _names(frame, ends, leaving, found.name, _letters(found, narrow))
     ends_of_scale = (frame.left, frame.width - frame.right)
     return Scene(frame.width, frame.height, marks, ends_of_scale)
+
+
+def decay_range(several: Sequence[Decays]) -> tuple[float, float]:
+    """Return one scale for several decays, in powers of ten: down to 10^-8, up to 100 at least."""
+    low, high = panel_range(several)
+    return low, max(2.0, min(high, 8.0))
 
 
 def decay_frame(found: Decays, *, beside: bool, narrow: bool) -> Frame:

@@ -1,4 +1,4 @@
-// The page is complete without this: it copies formulas, and reads a curve where one points.
+// The page is complete without this: it copies formulas, turns dials, and reads a curve where one points.
 for (const part of document.querySelectorAll(".skip")) part.hidden = false;
 for (const button of document.querySelectorAll("button[data-tex]"))
   button.addEventListener("click", async () => {
@@ -38,4 +38,15 @@ for (const figure of document.querySelectorAll("figure.drawing")) {
       const x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
       read(Math.round(Math.max(0, Math.min(1, (x - left) / (right - left))) * last));
     });
+}
+for (const figure of document.querySelectorAll("figure.dial")) {
+  const choices = [...figure.querySelectorAll(".choice")];
+  const dial = figure.querySelector("input"), told = figure.querySelector("output");
+  const choose = () => {
+    choices.forEach((choice, place) => choice.hidden = place !== Number(dial.value));
+    told.textContent = choices[dial.value].dataset.said;
+    dial.setAttribute("aria-valuetext", told.textContent);
+  };
+  dial.addEventListener("input", choose);
+  choose();
 }

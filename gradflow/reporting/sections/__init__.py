@@ -19,6 +19,7 @@ _OPENING = (
     "answer",
     "decay",
     "changes",
+    "dials",
     "summary",
     "paths",
     "directions",

@@ -15,7 +15,7 @@ from gradflow.errors import GradflowError
 from gradflow.studies.seeds.decays import Decays, decays
 from gradflow.studies.setup import Setup, State, set_up
 
-__all__ = ["Question", "changed", "references"]
+__all__ = ["Question", "changed", "references", "without_bias"]
 
 _BESIDE = ("irnn", "clockwork", "scrn", "lstm", "rnn", "gru")
 
@@ -88,8 +88,7 @@ def changed(asked: Question, now: Decays) -> dict[str, Decays]:
     """
     found = {}
     for words, choices in _changes(asked).items():
-        kept = {name: v for name, v in asked.init.items() if name not in _replaced(asked.cell)}
-        kept = kept if set(choices) & _replaced(asked.cell) else dict(asked.init)
+        kept = without_bias(asked) if set(choices) & _replaced(asked.cell) else dict(asked.init)
         try:
             one = replace(asked, init={**kept, **choices}).decays(words)
         except GradflowError:
@@ -97,6 +96,11 @@ def changed(asked: Question, now: Decays) -> dict[str, Decays]:
         if not np.array_equal(one.log_relative, now.log_relative):
             found[words] = one
     return found
+
+
+def without_bias(asked: Question) -> dict[str, Any]:
+    """Return the choices of the initial weights without those that say the forget bias."""
+    return {name: v for name, v in asked.init.items() if name not in _replaced(asked.cell)}
 
 
 def _replaced(cell: Cell) -> set[str]:
