@@ -53,11 +53,15 @@ def test_reach_is_that_of_the_run(found, network, x):
 
 def test_exponents_are_those_of_each_sequence(found, network, x):
     run = network.run(x).runs[1]
-    wanted = [run.one(i).lyapunov(leading=2) for i in range(3)]
-    for place, (own, error) in enumerate(found.layers[1].exponents[:2]):
-        values = sorted(float(one.exponents[place]) for one in wanted)
+    spectra = [run.one(i).lyapunov(leading=4) for i in range(3)]
+    # of each sequence from the largest down
+    wanted = [sorted(zip(s.exponents, s.stderr, strict=True), reverse=True) for s in spectra]
+    for (own, error), ranked in zip(
+        found.layers[1].exponents, zip(*wanted, strict=True), strict=True
+    ):
+        values = sorted(exponent for exponent, _ in ranked)
         assert (own.low, own.median, own.high) == pytest.approx(values, abs=1e-9)
-        assert error == pytest.approx(max(float(o.stderr[place]) for o in wanted), abs=1e-9)
+        assert error == pytest.approx(max(stderr for _, stderr in ranked), abs=1e-9)
 
 
 def test_directions_are_counted_on_the_product(network, x):
@@ -378,6 +382,15 @@ def test_paths_of_a_wide_network_are_split_where_they_are_asked_for():
     assert "paths" not in asked.left_out
     assert sum(share.median for share in asked.paths.values()) == pytest.approx(1.0)
     assert asked.reach.log10_left == plain.reach.log10_left
+
+
+def test_a_half_life_that_is_not_reached_is_longer_than_the_run():
+    network = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0, forget_bias=40.0)
+    said = "\n".join(report_lines(gf.diagnose(network, need=5)))
+    assert "half-life of the units that keep it longest: longer than the run\n" in said
+    forgets = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0, forget_bias=-9.0)
+    said = "\n".join(report_lines(gf.diagnose(forgets, need=5)))
+    assert re.search(r"half-life of the units that keep it longest: [0-9.]+ steps\n", said)
 
 
 def test_leading_exponents_are_told_from_the_largest_down():

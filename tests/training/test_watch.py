@@ -382,3 +382,33 @@ def test_without_torch_training_is_refused_and_the_rest_works(monkeypatch):
         with pytest.raises(UsageError, match=r"torch.* is not installed.*gradflow-rnn\[torch\]"):
             door()
     assert shrinking(2, 1)[0].update.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("every", [1, 100])
+@pytest.mark.parametrize("fused", [True, False])
+def test_weights_that_are_no_numbers_end_in_a_sentence(fused, every):
+    torch = pytest.importorskip("torch")
+    fused_one = torch.nn.LSTM(2, 3, batch_first=True)
+    module = fused_one if fused else gf.to_torch("lstm", hidden=3, inputs=2, rng=0)
+    name = "weight_hh_l0" if fused else "U_f"
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    x = torch.tensor(X, dtype=torch.float32)
+
+    def training_of_nine_updates():
+        with gf.watch(module, X, every=every) as seen:
+            for update in range(9):
+                optimizer.zero_grad()
+                loss = module(x)[0].square().mean()
+                loss.backward()
+                optimizer.step()
+                if update == (2 if every == 1 else 1):  # an optimizer may do it to any gradient
+                    with torch.no_grad():
+                        module.get_parameter(name)[0, 0] = math.nan
+                seen.update(loss)
+        return seen.record()
+
+    with pytest.warns(UserWarning, match=rf"watch: update 3\b.*{name}"):
+        found = training_of_nine_updates()
+    assert found.fault.startswith("update 3")
+    assert np.isfinite(found.reach).all()
+    assert len(found.loss) == (3 if every == 1 else 2)

@@ -47,7 +47,7 @@ def special(name: str) -> Callable[[Array], Array]:
 
 
 def scan(step: Any, carry: Any, sequences: Any, reverse: bool) -> tuple[Any, tuple[Array, ...]]:
-    """Run a loop over time; see :meth:`gradflow.codegen.frameworks.operations.Operations.scan`."""
+    """Run a loop over time, as :mod:`gradflow.codegen.frameworks.loop` does step by step."""
     numpy, lax = jax().numpy, jax().lax
     by_time = tuple(numpy.moveaxis(s, -2, 0) for s in sequences)
     carry, results = lax.scan(step, carry, by_time, reverse=reverse)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.codegen.frameworks import library_jax
 from gradflow.codegen.frameworks.maps import Stack, filled_maps, products, stacked, together
 from gradflow.codegen.frameworks.operations import Operations
 from gradflow.codegen.frameworks.source import functional_text
@@ -60,7 +61,7 @@ def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
         new = _like(xp, found, parts)
         return new, new
 
-    return xp.scan(advance, first, (*given.moving, *handed, *added))[1]
+    return _scan(xp, advance, first, (*given.moving, *handed, *added))[1]
 
 
 def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
@@ -82,9 +83,38 @@ def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
 
     zero = tuple(xp.zeros((*given.lead, d.shape[-1])) for d in direct)
     sequences = (*states, *given.moving, *direct, *handed)
-    first, rest = xp.scan(back, zero, sequences, reverse=True)
+    first, rest = _scan(xp, back, zero, sequences, reverse=True)
     before = xp.flat(first, given.lead)[..., None, :]
     return xp.library.concat([before, rest], axis=-2)
+
+
+def _scan(
+    xp: Operations,
+    step: Callable[[Parts, Parts], tuple[Parts, Parts]],
+    carry: Parts,
+    sequences: Parts,
+    reverse: bool = False,
+) -> tuple[Parts, Array]:
+    """Return the last ``carry``, and the results of ``step(carry, now)`` as (..., T, d).
+
+    The results of a step, each (..., units), lie side by side. ``now`` are the entries (..., units)
+    of ``sequences`` (..., T, units), one step after another, the last first if ``reverse``; in JAX
+    by ``lax.scan``.
+    """
+    if xp.fuses:
+        carry, found = library_jax.scan(step, carry, sequences, reverse)
+        return carry, xp.library.concat(list(found), axis=-1)
+    results: list[Parts] = []
+    # taken apart at once: differentiated, an entry by its index costs a whole sequence of zeros
+    steps = list(zip(*map(xp.apart, sequences), strict=True))
+    for now in reversed(steps) if reverse else steps:
+        carry, result = step(carry, now)
+        results.append(result)
+    told = results[::-1] if reverse else results
+    lead, width = told[0][0].shape[:-1], sum(part.shape[-1] for part in told[0])
+    # one copy of all parts of all steps; a stack of each part would be copied once more
+    flat = xp.library.concat([part for parts in told for part in parts], axis=-1)
+    return carry, xp.library.reshape(flat, (*lead, len(told), width))
 
 
 def _like(xp: Operations, values: Sequence[Array], parts: Parts) -> Parts:

@@ -23,7 +23,7 @@ from gradflow.codegen.targets.target import run_text
 Array = Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stack:
     """Maps from one state part to one space, whose products are one product a step.
 
@@ -82,7 +82,7 @@ def stacked(cell: Cell, loop: Recurrence) -> tuple[Recurrence, tuple[Stack, ...]
         before = _without(before, outside)
         operand = str(outside[0].operand) if outside else ""
         maps, others = (tuple(s.linear_map.name for s in of) for of in (group, outside))
-        stacks.append(Stack(part, maps, added, operand, others))
+        stacks.append(Stack(part=part, maps=maps, added=added, operand=operand, outside=others))
     kept = (one for one in loop.each.extra if one[0] not in gone)
     extra = (*kept, *((s.target, s.linear_map.out) for s in taken))
     each = replace(loop.each, statements=tuple(statements), extra=extra)

@@ -253,34 +253,6 @@ class Operations:
         full = self.library.broadcast_to(value, (*lead, units))
         return self.library.reshape(full, (math.prod(lead), units))
 
-    def scan(
-        self,
-        step: Callable[[Any, tuple[Array, ...]], tuple[Any, tuple[Array, ...]]],
-        carry: Any,
-        sequences: tuple[Array, ...],
-        reverse: bool = False,
-    ) -> tuple[Any, Array]:
-        """Return the last ``carry``, and the results of ``step(carry, now)`` as (..., T, d).
-
-        The results of a step, each (..., units), lie side by side. ``now`` are the entries (...,
-        units) of ``sequences`` (..., T, units), one step after another, the last first if
-        ``reverse``; in JAX by ``lax.scan``.
-        """
-        if self.fuses:
-            carry, found = library_jax.scan(step, carry, sequences, reverse)
-            return carry, self.library.concat(list(found), axis=-1)
-        results: list[tuple[Array, ...]] = []
-        # taken apart at once: differentiated, an entry by its index costs a whole sequence of zeros
-        steps = list(zip(*map(self.apart, sequences), strict=True))
-        for now in reversed(steps) if reverse else steps:
-            carry, result = step(carry, now)
-            results.append(result)
-        told = results[::-1] if reverse else results
-        lead, width = told[0][0].shape[:-1], sum(part.shape[-1] for part in told[0])
-        # one copy of all parts of all steps; a stack of each part would be copied once more
-        flat = self.library.concat([part for parts in told for part in parts], axis=-1)
-        return carry, self.library.reshape(flat, (*lead, len(told), width))
-
     def apart(self, value: Array) -> tuple[Array, ...]:
         """Return the entries (..., units) of a sequence (..., T, units)."""
         if self.is_torch:  # whose unbind can be vectorised

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.errors import GradflowError, UsageError
+from gradflow.errors import GradflowError, InputError, UsageError
 from gradflow.networks import Network, read
 from gradflow.networks.formats.live import is_module
 from gradflow.spectra import locate, run
@@ -134,7 +134,10 @@ def blamed(subject: Any, x: Floats, update: int) -> str:
 
     ``x`` (B, T, inputs) is the batch of that update.
     """
-    seen = Subject.of(subject, x, None)
+    try:
+        seen = Subject.of(subject, x, None)
+    except InputError as error:  # no weights can be read that are no finite numbers
+        return f"update {update}: {error}"
     lost = [n for n, a in seen.params.items() if not np.isfinite(np.asarray(a)).all()]
     if lost:
         return f"update {update}: {lost[0]} holds what is no finite number"

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradflow.arrays import whole_number
 from gradflow.codegen.frameworks import library_torch
-from gradflow.errors import NotFiniteError, UsageError
+from gradflow.errors import InputError, NotFiniteError, UsageError
 from gradflow.given import function
 from gradflow.networks.formats.live import is_module
 from gradflow.training.beside.hooks import Gradients, hooked
@@ -131,7 +131,8 @@ class Watching:
     def update(self, loss: Any) -> None:
         """Tell that an update was made, and the loss it was made from: a number or a tensor.
 
-        Raises ``NotFiniteError`` for a loss that is no finite number, which ends the block.
+        Raises ``NotFiniteError`` for a loss, or for weights at a look, that are no finite numbers,
+        which ends the block.
         """
         value = loss.detach().item() if hasattr(loss, "detach") else loss
         try:
@@ -144,7 +145,13 @@ class Watching:
         if not math.isfinite(value):
             self._bad(None)
         if self._pace.due(len(self._updates)):
-            self.look()
+            try:
+                self.look()
+            except (
+                InputError,
+                NotFiniteError,
+            ):  # weights that the optimizer made no finite numbers
+                self._bad(None)
 
     def look(self) -> None:
         """Look at the network now; :meth:`update` does so every so many updates."""

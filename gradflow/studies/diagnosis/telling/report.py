@@ -213,6 +213,10 @@ def _effect(one: Remedy, found: Diagnosis) -> str:
 
 
 def _spread_of_units(found: Spread) -> str:
+    def written(value: float) -> str:
+        return f"{value:.3g}" if math.isfinite(value) else "longer than the run"
+
+    unit = " steps" if math.isfinite(found.high) else ""
     if found.count <= 1 or found.low == found.high:
-        return f"{found.median:.3g} steps"
-    return f"{found.low:.3g} to {found.high:.3g} steps"
+        return f"{written(found.median)}{unit}"
+    return f"{written(found.low)} to {written(found.high)}{unit}"
