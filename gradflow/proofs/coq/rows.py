@@ -164,7 +164,9 @@ def _norm_of_sum(step: StepLemmas, linear_map: Map) -> tuple[str, str]:
     """Prove the bound of a sum of maps by those of its summands."""
     size, terms = step.terms.size, step.terms
     sizes = f"{size(linear_map.out)} {size(linear_map.into)}"
-    norms, entries, proof = [], [], ""
+    norms: list[str] = []
+    entries: list[str] = []
+    proof = ""
     for summand in linear_map.summands:
         base, factor = summand.linear_map, Fraction(int(summand.factor.p), int(summand.factor.q))
         least, held = _norm(step, base)
