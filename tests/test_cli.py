@@ -143,6 +143,23 @@ def test_report_writes_one_page_and_prints_the_numbers(tmp_path, capsys, monkeyp
     assert [p.name for p in out.parent.iterdir()] == ["lstm.html"]
 
 
+def test_a_stack_is_reported_of_one_draw(tmp_path, capsys):
+    page = tmp_path / "stack.json"
+    words = ["report", "gru", "--layers", "2", "--hidden", "3", "--need", "5"]
+    assert ask([*words, "--out", page]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("gru, 2 layers, random weights: at lag 5 the gradient")
+    assert "layer 2: gru, 3 inputs, 3 units" in shown
+    written = json.loads(page.read_text("utf-8"))
+    again = "gradflow report gru --hidden 3 --layers 2 --seed 0 --need 5"
+    assert written["provenance"]["Command"] == again
+    assert written["provenance"]["Weights"] == "random weights, one draw"
+    lines = tmp_path / "text.txt"
+    lines.write_text("abcab" * 40)
+    assert ask([*words, "--input", lines, "--json", "--out", page]) == 0
+    assert json.loads(capsys.readouterr().out)["need"] == 5
+
+
 def test_two_reports_are_the_same_bytes(tmp_path):
     pages = []
     for seed in ("0", "0", "1"):
@@ -224,6 +241,10 @@ def test_an_input_that_cannot_be_read_is_exit_3(tmp_path, capsys, which):
         (["report", "lstn"], "did you mean 'lstm'"),
         (["derive", "gruu"], "did you mean 'gru'"),
         (["report", "lstm", "--hidden", "0"], "at least 1"),
+        (["report", "lstm", "--layers", "0"], "from 1 to 1000"),
+        (["report", "lstm", "--layers", "2", "--seeds", "3"], "of one draw"),
+        (["report", "lstm", "--layers", "2", "--steps", "30"], "of one draw"),
+        (["report", "scrn", "--layers", "2", "--out", "r.docx"], "html, pdf"),
         (["report", "lstm", "--steps", "0"], "at least 1"),
         (["report", "lstm", "--steps", "-3"], "at least 1"),
         (["report", "lstm", "--hidden", "many"], "many"),

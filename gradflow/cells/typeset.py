@@ -48,8 +48,10 @@ def is_raised(name: str) -> bool:
 
 
 def _index(names: list[str]) -> str:
-    text = " ".join(map(translate, names))
-    return rf"\mathrm{{{text}}}" if re.fullmatch(r"[A-Za-z]{3,}", text) else text
+    parts = [translate(name) for name in names]
+    words = [re.fullmatch(r"[A-Za-z]{3,}", part) is not None for part in parts]
+    shown = [rf"\mathrm{{{p}}}" if word else p for p, word in zip(parts, words, strict=True)]
+    return (r"\," if any(words) else " ").join(shown)
 
 
 def number_latex(value: float) -> str:

@@ -120,6 +120,8 @@ class Network:
         What the file does not say, a sentence each.
     skipped : tuple of str
         Names of the arrays and layers that were not read.
+    drawn : bool
+        Whether the weights were freshly drawn, by ``gradflow.stack``.
     """
 
     source: str
@@ -128,6 +130,7 @@ class Network:
     embedding: Floats | None = None
     assumed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    drawn: bool = False
 
     def __repr__(self) -> str:
         """Return one line: source, kinds and sizes."""
@@ -230,6 +233,14 @@ class Network:
             for layer, start in zip(self.layers, starts, strict=True):
                 if layer.level != level:
                     continue
+                if given.shape[-1:] != (layer.inputs,) and level > levels[0]:
+                    first = next(one.name for one in self.layers if one.level == levels[0])
+                    raise UsageError(
+                        f"{self.source}: layer {level + 1} ({layer.name!r}) reads {layer.inputs} "
+                        f"entries and the layer below gives {given.shape[-1]}, so they are no "
+                        "stack, as an encoder and a decoder are none; read one of them, for "
+                        f"instance only={first!r}."
+                    )
                 if given.shape[-1:] != (layer.inputs,):
                     raise UsageError(
                         f"{self.source}: layer {level + 1} reads {layer.inputs} entries and is "

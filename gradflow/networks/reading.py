@@ -83,7 +83,9 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
     else:
         names = [n for n in contents.arrays if n.isprintable() and n.isascii() and len(n) < 60]
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        packed = any("packed_params" in n for n in (*contents.arrays, *contents.others))
+        packed = "quantised" in contents.others.values() or any(
+            "packed_params" in n for n in (*contents.arrays, *contents.others)
+        )
         advice = (
             "its weights are quantised and packed, so save the state_dict from before quantisation"
             if packed

@@ -83,7 +83,7 @@ def stack(
         scale = Normalisation(gain=np.ones(hidden), shift=np.zeros(hidden)) if norm else None
         built.append(
             Layer(
-                name=str(level + 1),
+                name="",
                 level=level,
                 direction="forward",
                 kind=one.name,
@@ -98,5 +98,7 @@ def stack(
         )
     names = ", ".join(dict.fromkeys(one.name for one in cells))
     return Network(
-        source=f"{names}, {len(cells)} layer{'s' * (len(cells) != 1)}", layers=tuple(built)
+        source=f"{names}, {len(cells)} layer{'s' * (len(cells) != 1)}",
+        layers=tuple(built),
+        drawn=True,
     )

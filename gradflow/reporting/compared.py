@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Answer, Judged
 from gradflow.reporting.document.cards import Tone
-from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, ranged, value_of
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
 from gradflow.studies.comparison.comparing import Compared, Comparison
 from gradflow.studies.comparison.networks import ComparedNetwork
@@ -32,7 +32,7 @@ def comparison_answer(found: Comparison) -> Answer:
     names = ", ".join(map(called_in, far))
     passing = (
         f"{names} {'hands' if len(far) == 1 else 'hand'} 1\u00a0% of the gradient on over all "
-        f"{found.steps} steps"
+        f"{in_steps(found.steps)}"
         if far
         else f"{called_in(first)} reaches furthest, {reach_of(first)}"
     )
@@ -49,12 +49,12 @@ def comparison_answer(found: Comparison) -> Answer:
         tone,
         Judged(
             word=f"{enough} of {len(found.cells)}",
-            note=f"enough for a need of {found.need} steps",
+            note=f"enough for a need of {in_steps(found.need)}",
             spread=spread,
             chips=[
                 f"{drawn}, not trained" if all(c.decays.drawn for c in found.cells) else drawn,
                 runs_each(found),
-                f"{found.steps} steps each",
+                f"{in_steps(found.steps)} each",
             ],
         ),
     )
@@ -62,14 +62,14 @@ def comparison_answer(found: Comparison) -> Answer:
 
 def _whose(found: Comparison) -> str:
     """Return how many cells and networks there are, and whose weights they have."""
+    kinds: dict[tuple[bool, bool], list[One]] = {}
+    for one in found.cells:
+        kinds.setdefault((isinstance(one, ComparedNetwork), one.decays.drawn), []).append(one)
     told = []
-    for drawn in (True, False):
-        some = [one for one in found.cells if one.decays.drawn == drawn]
-        networks = all(isinstance(one, ComparedNetwork) for one in some)
-        if some:
-            seeds = "" if networks else f", {seeds_of(some[0].decays)}"
-            what = "network" if networks else "cell"
-            told.append(f"{counted(len(some), what)}, {origin(some[0].decays)}{seeds}")
+    for (network, drawn), some in kinds.items():
+        draws = (", one draw" * drawn) if network else f", {seeds_of(some[0].decays)}"
+        what = counted(len(some), "network" if network else "cell")
+        told.append(f"{what}, {origin(some[0].decays)}{draws}")
     return "; ".join(told)
 
 
@@ -90,4 +90,4 @@ def reach_of(one: One) -> str:
     horizon = one.numbers()["horizon"]
     differs = horizon.between is not None and horizon.between[0] != horizon.between[1]
     spread = f" ({ranged(horizon)} in 80\u00a0% of runs)" if differs else ""
-    return f"{value_of(horizon)} steps{spread}"
+    return f"{in_steps(value_of(horizon))}{spread}"

@@ -26,7 +26,7 @@ from gradflow.reporting.document.blocks import (
     Table,
 )
 from gradflow.reporting.document.cards import Tone
-from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, ranged, value_of
 from gradflow.reporting.document.words import origin, seeds_from, seeds_of, tools
 from gradflow.reporting.drawing.decay import decay_series, draw_panel, panel_range
 from gradflow.reporting.render.formats import format_of, write_report
@@ -58,7 +58,7 @@ class ComparisonWritten:
         horizons = [(called_in(one), one.numbers()["horizon"]) for one in self.comparison.cells]
         return card_html(
             comparison_answer(self.comparison),
-            [(name, f"{value_of(found)} steps", ranged(found)) for name, found in horizons],
+            [(name, f"{in_steps(value_of(found))}", ranged(found)) for name, found in horizons],
             self.path,
         )
 
@@ -113,7 +113,7 @@ def _table(found: Comparison) -> Table:
         "Cell",
         "Horizon of the loss, steps",
         "Horizon of P, steps",
-        f"Left after {found.need} steps",
+        f"Left after {in_steps(found.need)}",
         "Leading exponent, nats a step",
         f"Directions kept over {found.need}",
         "Parameters",

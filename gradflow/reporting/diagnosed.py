@@ -10,7 +10,7 @@ from gradflow.given import instance, path, text
 from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Answer, Block, Details, Heading, Judged, Report
 from gradflow.reporting.document.cards import Tone
-from gradflow.reporting.document.numbers import number_row, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, number_row, ranged, value_of
 from gradflow.reporting.document.words import tools
 from gradflow.reporting.network.measured import network_numbers, spread_number
 from gradflow.reporting.network.reach import reach_section
@@ -87,7 +87,7 @@ def report_diagnosis(
     )
     provenance = {
         "Command": command or again,
-        "Weights": f"as in {found.network.source}",
+        "Weights": weights_of(found),
         "Input": found.subject.data,
         "Seed": f"{found.seed}, of what is made up",
         **tools(),
@@ -121,6 +121,13 @@ def _sections(found: Diagnosis, prefix: str) -> Iterator[Details]:
     yield read_section(found)
 
 
+def weights_of(found: Diagnosis) -> str:
+    """Return where the weights come from."""
+    if found.network.drawn:
+        return "random weights, one draw"
+    return f"as in {found.network.source}"
+
+
 def diagnosis_answer(found: Diagnosis) -> Answer:
     """Return the answer in one sentence, with its spread over sequences and the best remedy."""
     numbers = network_numbers(found)
@@ -133,21 +140,27 @@ def diagnosis_answer(found: Diagnosis) -> Answer:
     spread = f"{ranged(horizon)} over {over}" if horizon.between else "one, so without a spread"
     amount = f"{value_of(left)}{f' ({ranged(left)})' if left.between else ''}"
     sentence = (
-        f"after {found.need} steps the gradient has grown to {amount} times its size, over {over}"
+        f"after {in_steps(found.need)} the gradient has grown to {amount} times its size, over "
+        f"{over}"
         if grows
-        else f"1\u00a0% of the gradient reaches {value_of(horizon)} steps ({spread}); after "
-        f"{found.need} steps {amount} of it is left"
+        else f"1\u00a0% of the gradient reaches {in_steps(value_of(horizon))} ({spread}); after "
+        f"{in_steps(found.need)} {amount} of it is left"
     )
-    chips = [f"weights as in {found.network.source}", found.subject.data]
+    drawn = found.network.drawn
+    chips = [
+        "random weights, not trained" if drawn else f"weights {weights_of(found)}",
+        found.subject.data,
+    ]
     return Answer(
-        f"{found.network.source}{which}, {over}: {sentence}.",
+        f"{found.network.source}{', random weights, one draw' if drawn else ''}{which}, {over}: "
+        f"{sentence}.",
         tone,
         Judged(
             word=word,
-            note=f"for a need of {found.need} steps",
+            note=f"for a need of {in_steps(found.need)}",
             spread=[
                 (f"horizon over {over}", ranged(horizon) or value_of(horizon)),
-                (f"left after {found.need} steps", amount),
+                (f"left after {in_steps(found.need)}", amount),
             ],
             remedy=_remedy(found),
             chips=chips,
@@ -168,4 +181,4 @@ def _remedy(found: Diagnosis) -> str:
     best = max(left, key=lambda name: left[name].median)
     number = spread_number(left[best], "left", unit="log10")
     spread = f" ({ranged(number)})" if number.between else ""
-    return f"With {best}, {value_of(number)}{spread} is left after {found.need} steps."
+    return f"With {best}, {value_of(number)}{spread} is left after {in_steps(found.need)}."

@@ -4,12 +4,13 @@ import numpy as np
 
 from fuzz.attempt import Subject, Told
 from gradflow.errors import PrecisionError
-from gradflow.spectra import product_eigenvalues, singular_values
+from gradflow.spectra import lyapunov_spectrum, product_eigenvalues, singular_values
 from oracles.hostile import (
     KINDS,
     SINGULAR,
     TRIANGULAR,
     exact_log_eigenvalues,
+    exact_log_growth,
     exact_log_singular_values,
     hostile,
     larger_log_singular_values,
@@ -22,6 +23,8 @@ STEPS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 POLYNOMIAL, ORTHOGONAL = 2.5e6, 1e7
 # An error, as a part of its log (of 1 if it is smaller), that is worth telling.
 DOUBT = 1e-6
+# Ten times what rounding costs a growth rate at most, about, as lyapunov_spectrum promises.
+ROUNDING = 1e-7
 
 
 def drawn(kind, rng, cost):
@@ -79,6 +82,25 @@ def of_eigenvalues(kind, rng):
     return compared(asked, found.log_abs, found.error, exact)
 
 
+def of_exponents(kind, rng):
+    """The growth of a direction, or of the volume of all, by repeated QR."""
+    jacobians = drawn(kind, rng, by_polynomial)
+    steps, d, _ = jacobians.shape
+    leading = int(rng.choice([1, d]))
+    asked = f"d={d} T={steps} leading={leading}"
+    frame = np.linalg.qr(rng.standard_normal((d, leading)))[0]
+    try:
+        found = lyapunov_spectrum(jacobians, leading=leading, transient=0, initial=frame)
+    except PrecisionError as error:
+        return Told(asked, refused=str(error))
+    exact = exact_log_growth(jacobians, frame)
+    grown = np.array([found.exponents.sum() * steps])
+    if leading < d and np.isfinite(grown) == np.isfinite(exact):
+        return Told(asked)  # rounding may turn a direction, but not the volume of all
+    error = np.array([ROUNDING * leading * steps])
+    return Told(asked, wrong=compared(asked, grown, error, exact).wrong)  # a bound on all kinds
+
+
 def compared(asked, found, error, exact):
     """Held against the truth, an error of a whole result counting for each of its values."""
     error = np.asarray(error)
@@ -101,4 +123,5 @@ def compared(asked, found, error, exact):
 SUBJECTS = (
     Subject("singular values", KINDS, of_singular_values),
     Subject("eigenvalues", KINDS, of_eigenvalues),
+    Subject("exponents", KINDS, of_exponents),
 )

@@ -196,3 +196,91 @@ def test_square_matrices_the_other_way_round_are_settled(which, tmp_path):
     assert found.error < 1e-14
     read = gf.read(tmp_path / "net.npz", transposed=which)
     np.testing.assert_allclose(read.run(x).states["1.h"][1:], y, atol=1e-14)
+
+
+def written_out(activation, weight="U", steps=4, start=0.0):
+    """The steps of h_next = act(x W + b + h U), one after the other, and their arrays."""
+    arrays = {
+        "W": WEIGHTS["rnn.weight_ih_l0"][:3].T.copy(),
+        weight: WEIGHTS["rnn.weight_hh_l0"][:3].T.copy(),
+        "b": WEIGHTS["rnn.bias_ih_l0"][:3],
+        "h0": np.full((1, 3), start),
+    }
+    nodes, old = [], "h0"
+    for t in range(steps):
+        arrays[f"t{t}"] = np.array([t], dtype=float)
+        nodes += [
+            node("Gather", ["x", f"t{t}"], [f"x{t}"]),
+            node("MatMul", [f"x{t}", "W"], [f"p{t}"]),
+            node("MatMul", [old, weight], [f"q{t}"]),
+            node("Add", [f"q{t}", "b"], [f"r{t}"]),
+            node("Add", [f"p{t}", f"r{t}"], [f"a{t}"]),
+            node(activation, [f"a{t}"], [f"h{t + 1}"]),
+        ]
+        old = f"h{t + 1}"
+    return nodes, arrays
+
+
+@pytest.mark.parametrize("steps", [2, 5])
+def test_a_vanilla_network_that_is_written_out_is_read(steps, tmp_path):
+    nodes, arrays = written_out("Tanh", steps=steps, start=0.3)
+    found = gf.read(model(tmp_path / "a.onnx", nodes, arrays))
+    h, states = np.full(3, 0.3), []
+    for x in X:
+        h = np.tanh(x @ arrays["W"] + h @ arrays["U"] + arrays["b"])
+        states.append(h)
+    np.testing.assert_allclose(found.run(X).states["1.h"][1:], states, atol=1e-15)
+    assert found.assumed == (
+        f"'U' is written out over {steps} steps, each with the same matrices, and is read as one "
+        "recurrent layer",
+    )
+    assert np.abs(found.run(X).states["1.h"][1:] - 1.001 * np.array(states)).max() > 1e-4
+
+
+def test_the_same_matrices_from_the_end_are_the_other_direction(tmp_path):
+    nodes, arrays = written_out("Tanh")
+    for t in range(4):
+        arrays[f"t{t}"] = np.array([3.0 - t])
+    (layer,) = gf.read(model(tmp_path / "a.onnx", nodes, arrays)).layers
+    assert layer.direction == "reverse"
+
+
+def test_written_out_steps_of_another_cell_are_named_or_read_by_torchs_names(tmp_path):
+    nodes, arrays = written_out("Erf", weight="memory.kernel")
+    with pytest.raises(InputError, match=r"in 4 written-out steps with memory\.kernel"):
+        gf.read(model(tmp_path / "a.onnx", nodes, arrays))
+    # steps that differ in a bias are those of no cell
+    nodes, arrays = written_out("Tanh")
+    nodes[9] = node("Add", ["q1", "h0"], ["r1"])
+    with pytest.raises(InputError, match="written-out steps with U"):
+        gf.read(model(tmp_path / "b.onnx", nodes, {**arrays, "h0": np.ones((1, 3))}))
+    nodes, arrays = written_out("Erf", weight="rnn.weight_hh_l0")
+    own = {**arrays, **{n: a for n, a in WEIGHTS.items() if n != "rnn.weight_hh_l0"}}
+    own["rnn.weight_hh_l0"] = WEIGHTS["rnn.weight_hh_l0"]
+    with pytest.warns(UserWarning, match="names of torch"):
+        (layer,) = gf.read(model(tmp_path / "c.onnx", nodes, own)).layers
+    assert layer.kind == "lstm"
+    # beside a node, it is not dropped in silence
+    known, lstm = recurrent()
+    nodes, arrays = written_out("Erf", weight="memory.kernel")
+    arrays["V"] = arrays.pop("W")
+    arrays |= known
+    with pytest.warns(UserWarning, match="has that recurrence too"):
+        found = gf.read(model(tmp_path / "d.onnx", [lstm, *nodes], arrays))
+    assert "4 written-out steps with memory.kernel" in found.skipped
+
+
+def test_a_recurrence_in_a_function_is_named(tmp_path):
+    arrays, lstm = recurrent()
+    path = model(tmp_path / "f.onnx", [node("Memory", ["x", *arrays], ["y"], "net")], arrays)
+    path.write_bytes(path.read_bytes() + part(25, part(1, "Memory") + part(7, lstm)))
+    with pytest.raises(InputError, match=r"net \(Memory\), which holds LSTM"):
+        gf.read(path)
+
+
+def test_a_first_state_of_another_size_is_that_of_a_lost_projection(tmp_path):
+    arrays, _ = recurrent()
+    arrays["c0"] = np.zeros((1, 1, 5))
+    lstm = node("LSTM", ["x", "W", "R", "B", "", "", "c0"], ["y"], "memory")
+    with pytest.raises(InputError, match="5 entries for 3 units"):
+        gf.read(model(tmp_path / "a.onnx", [lstm], arrays))

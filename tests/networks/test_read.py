@@ -174,6 +174,74 @@ def test_strides_and_shared_storages(tmp_path):
     assert (params["b_o"] == both[15:]).all()
 
 
+NORMS = torch.nn.utils.parametrizations
+PARAMETRIZED = {
+    "spectral": NORMS.spectral_norm,
+    "weight": NORMS.weight_norm,
+    "orthogonal": NORMS.orthogonal,
+    "spectral before": torch.nn.utils.spectral_norm,
+}
+
+
+def parametrized(module, name, way):
+    """A module with one weight made from others, changed by two steps of a training."""
+    module = way(module.double(), name)
+    x = torch.randn(3, module.input_size, dtype=torch.float64)
+    optimizer = torch.optim.SGD(module.parameters(), 0.3)
+    for _ in range(2):
+        optimizer.zero_grad()
+        layer = isinstance(module, torch.nn.LSTM)
+        given = module(x)[0] if layer else module(x, module(x))  # from zeros U has no gradient
+        given.square().sum().backward()
+        optimizer.step()
+    module(x)  # the forward makes what the state_dict belongs to
+    module.eval()(x)
+    return module
+
+
+@pytest.mark.parametrize("way", PARAMETRIZED)
+@pytest.mark.parametrize("make", [lambda: torch.nn.RNNCell(3, 4), lambda: torch.nn.LSTM(3, 4)])
+@pytest.mark.parametrize("which", ["ih", "hh"])
+def test_weights_that_are_made_from_others_are_those_of_torch(make, which, way, tmp_path):
+    torch.manual_seed(1)
+    module = make()
+    name = f"weight_{which}" + "_l0" * isinstance(module, torch.nn.LSTM)
+    module = parametrized(module, name, PARAMETRIZED[way])
+    want = getattr(module, name).detach().numpy()
+    torch.save(module.state_dict(), tmp_path / "a.pt")
+    before = {k: v.clone() for k, v in module.train().state_dict().items()}
+    for source in (tmp_path / "a.pt", module):
+        params = quiet(source).layers[0].params
+        letter = {"ih": "W", "hh": "U"}[which]
+        blocks = [params[n] for n in (letter, *(f"{letter}_{g}" for g in "ifgo")) if n in params]
+        np.testing.assert_allclose(np.concatenate(blocks), want, rtol=0, atol=1e-14)
+        assert np.abs(np.concatenate(blocks) - 1.001 * want).max() > 1e-5
+    assert all((v == before[k]).all() for k, v in module.state_dict().items())
+    assert all(part.training for part in module.modules())
+
+
+def test_what_a_file_does_not_say_of_a_parametrization_is_told(tmp_path):
+    torch.manual_seed(1)
+    cayley = parametrized(
+        torch.nn.RNNCell(3, 4), "weight_hh", lambda *one: NORMS.orthogonal(*one, "cayley")
+    )
+    torch.save(cayley.state_dict(), tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match=r"matrix exponential; .*remove_parametrizations"):
+        gf.read(tmp_path / "a.pt", nonlinearity="tanh")
+    want = cayley.weight_hh.detach().numpy()
+    assert (gf.read(cayley).layers[0].params["U"] == want).all()
+    plain = NORMS.orthogonal(torch.nn.LSTM(3, 4), "weight_hh_l0", use_trivialization=False)
+    torch.save(plain.state_dict(), tmp_path / "b.pt")
+    with pytest.raises(InputError, match=r"the file does not say which; .*'weight_hh_l0'"):
+        gf.read(tmp_path / "b.pt")
+    bias = torch.nn.utils.parametrize.register_parametrization(
+        torch.nn.GRUCell(3, 4), "bias_hh", torch.nn.Tanh()
+    )
+    torch.save(bias.state_dict(), tmp_path / "c.pt")
+    with pytest.raises(InputError, match="does not say which"):
+        gf.read(tmp_path / "c.pt")
+
+
 class Model(torch.nn.Module):
     """A language model, as people write it."""
 
@@ -291,6 +359,8 @@ def test_a_fact_that_the_module_contradicts_is_refused():
         ({"losses": [0.5] * 2000, "lr": {"first": 1.0, "last": 0.1}}, ["losses", "lr"]),
         ({"model": torch.nn.Linear(2, 3)}, ["model"]),
         ({"wide": {"a": torch.ones(2), "b": "text"}}, ["wide.a", "wide.b"]),
+        ({"optimizer": {"state": {}, "groups": [{}]}, "best": []}, ["optimizer", "best"]),
+        ({"betas": [[0.9], [0.999], [1], [2]], "none": None}, ["betas", "none"]),
     ],
 )
 def test_what_a_file_holds_beside_the_network_is_named(entries, names, tmp_path):
@@ -313,6 +383,87 @@ def test_packed_weights_are_told_apart_from_a_file_without_a_network(tmp_path):
     torch.save({"scale": torch.ones(1)}, tmp_path / "b.pt")
     with pytest.raises(InputError, match="save the state_dict of a module"):
         gf.read(tmp_path / "b.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantised_lstm_is_called_one(tmp_path):
+    whole = torch.nn.Sequential(torch.nn.LSTM(2, 3))
+    packed = torch.ao.quantization.quantize_dynamic(whole, {torch.nn.LSTM}, dtype=torch.qint8)
+    tensor = torch.quantize_per_tensor(torch.ones(3, 3), 0.1, 0, torch.qint8)
+    for content in (packed, packed.state_dict(), {"net": packed.state_dict()}, {"a": tensor}):
+        torch.save(content, tmp_path / "a.pt")
+        with pytest.raises(InputError, match="quantised"):
+            gf.read(tmp_path / "a.pt")
+    with pytest.raises(InputError, match="quantised"):
+        gf.read(packed)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (None, "is None"),
+        (torch.eye(12, 3).to_sparse(), "is a sparse tensor"),
+        (torch.empty(12, 3, device="meta"), "is a tensor without numbers"),
+    ],
+)
+def test_entries_that_are_no_dense_tensors_are_called_what_they_are(entry, words, tmp_path):
+    state = dict(torch.nn.LSTM(2, 3).state_dict())
+    state["weight_hh_l0"] = entry
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=f"weight_hh_l0, {words}"):
+        gf.read(tmp_path / "a.pt")
+    torch.save({"rnn": entry}, tmp_path / "alone.pt")
+    with pytest.raises(InputError, match=f"holds no tensor with numbers .rnn {words}") as refused:
+        gf.read(tmp_path / "alone.pt")
+    assert "weights_only" not in str(refused.value)  # the advice for pickled modules
+
+
+@pytest.mark.parametrize("make", [dict, list, tuple])
+def test_a_file_without_anything_is_called_empty(make, tmp_path):
+    torch.save(make(), tmp_path / "a.pt")
+    with pytest.raises(InputError, match="it is empty"):
+        gf.read(tmp_path / "a.pt")
+
+
+def test_a_list_that_holds_networks_is_told(tmp_path):
+    first, second = (torch.nn.LSTM(2, 3).state_dict() for _ in range(2))
+    torch.save([3, first], tmp_path / "a.pt")
+    network = gf.read(tmp_path / "a.pt")
+    assert "the file holds a list, whose entry '1' was read" in network.assumed
+    torch.save({"nets": [first, second]}, tmp_path / "b.pt")
+    network = gf.read(tmp_path / "b.pt")
+    assert len(network.layers) == 1  # two networks, and no stack of two layers
+    assert "'nets.0' was read, not 'nets.1'" in network.assumed[0]
+    other = gf.read(tmp_path / "b.pt", only="nets.1").layers[0].params["U_f"]
+    assert (other == second["weight_hh_l0"].numpy()[3:6]).all()
+
+
+def test_an_encoder_and_a_decoder_are_no_stack(tmp_path):
+    parts = {"encoder": torch.nn.LSTM(2, 3), "decoder": torch.nn.LSTM(4, 5)}
+    torch.save(torch.nn.ModuleDict(parts).state_dict(), tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match="encoder, decoder; choose one by only='encoder'"):
+        network = gf.read(tmp_path / "a.pt")
+    with pytest.raises(UsageError, match=r"no stack.*only='encoder'"):
+        network.run(np.ones((4, 2)))
+    assert gf.read(tmp_path / "a.pt", only="decoder").layers[0].inputs == 4
+
+
+def test_tensors_of_a_graphics_card_are_read(tmp_path):
+    state = torch.nn.LSTM(2, 3).state_dict()
+    torch.save(state, tmp_path / "cpu.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "cpu.pt") as old,
+        zipfile.ZipFile(tmp_path / "cuda.pt", "w") as new,
+    ):
+        for info in old.infolist():
+            content = old.read(info)
+            if info.filename.endswith("data.pkl"):
+                short, long = b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"
+                assert content.count(short) == 1  # then a reference to it
+                content = content.replace(short, long)
+            new.writestr(info.filename, content)
+    found = gf.read(tmp_path / "cuda.pt").layers[0].params
+    assert (found["U_o"] == state["weight_hh_l0"].numpy()[9:]).all()
 
 
 def test_numbers_of_a_type_that_is_not_read_are_named(tmp_path):
@@ -340,6 +491,27 @@ def test_arrays_of_another_cell_among_those_of_an_lstm_are_warned_of(prefix, tmp
     with pytest.warns(UserWarning, match="weight_ci"):
         network = gf.read(tmp_path / "a.pt")
     assert network.skipped == (f"{prefix}weight_ci",)
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"ln_i.weight": torch.ones(12), "ln_i.bias": torch.ones(12)}, "ln_i.weight, ln_i.bias"),
+        ({"norm.weight": torch.ones(3)}, "norm.weight"),
+        ({"scale": torch.ones(12)}, "scale"),
+        ({"out.weight": torch.ones(12, 3), "out.bias": torch.ones(12)}, ""),
+        ({"conv.weight": torch.ones(3, 1, 1), "conv.bias": torch.ones(3)}, ""),
+        ({"norm.weight": torch.ones(7), "log_scale": torch.ones(3)}, ""),
+        ({"optim.scale": torch.ones(12)}, ""),
+    ],
+)
+def test_arrays_beside_the_module_that_fit_its_gates_are_warned_of(beside, told, tmp_path):
+    state = torch.nn.ModuleDict({"rnn": torch.nn.LSTM(2, 3)}).state_dict()
+    torch.save({**state, **beside}, tmp_path / "a.pt")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        gf.read(tmp_path / "a.pt")
+    assert [told in str(one.message) for one in said] == [True] * bool(told)
 
 
 class Harmful:

@@ -34,6 +34,7 @@ KINDS = (
     "saturated rnn run",
     "lstm run",
     "saturated lstm run",
+    "one step of each",
 )
 # of these a rank may be lost exactly
 SINGULAR = (
@@ -42,6 +43,7 @@ SINGULAR = (
     "small whole numbers",
     "saturated rnn run",
     "saturated lstm run",
+    "one step of each",
 )
 # of these all steps are triangular
 TRIANGULAR = ("triangular", "lower triangular", "Jordan", "masked tanh", "two gated layers")
@@ -116,8 +118,28 @@ def hostile(kind, d, steps, rng):
         n = d if "rnn" in kind else max(1, d // 2)
         gain = rng.uniform(3, 30) if "saturated" in kind else rng.uniform(0.3, 2)
         return make(n, gain, steps, int(rng.integers(2**31)))
+    if kind == "one step of each":
+        rare = 0.3 / max(steps, 3)  # of rank one, or zero: after it little is left
+        chances = [0.3 - 2 * rare, 0.2, 0.2, 0.1, 0.2, rare, rare]
+        return np.array([_any(step, rng.choice(7, p=chances), rng) for step in gauss])
     assert kind == "small whole numbers"
     return rng.integers(-2, 3, (steps, d, d)).astype(float)
+
+
+def _any(step, which, rng):
+    """A step (d, d) of one of seven kinds: as it is, scaled, partly dead, of rank one, or zero."""
+    d = len(step)
+    scales = np.exp(rng.uniform(-20, 20, d))
+    column, row = rng.integers(-3, 4, (2, d))
+    return [
+        step,
+        step * scales,
+        step * scales[:, None],
+        step[rng.permutation(d)] * (rng.random((d, d)) < 0.5),
+        step * (rng.random((d, 1)) < 0.9),
+        np.outer(column, row).astype(float),
+        0.0 * step,
+    ][which]
 
 
 def whole_product(jacobians):
@@ -146,6 +168,18 @@ def exact_log_eigenvalues(jacobians):
     logs, phases = np.array(_roots(product, shift)).T
     order = np.argsort(-logs, kind="stable")
     return logs[order], phases[order]
+
+
+def exact_log_growth(jacobians, frame):
+    """log (1,) of the volume to which ``J_T ... J_1`` takes a frame (d, k), ``-inf`` for none."""
+    product, shift = whole_product(jacobians)
+    entries = [int(x) for x in np.ldexp(frame, 60).ravel()]
+    image = product * flint.fmpz_mat(*frame.shape, entries)
+    square = (image.transpose() * image).det()
+    with flint.ctx.workprec(200):
+        power = frame.shape[1] * (shift - 60) * flint.arb.const_log2()
+        log = (flint.arb(square).log() / 2 + power).mid() if square != 0 else -np.inf
+    return np.array([float(log)])
 
 
 def larger_log_singular_values(jacobians):

@@ -72,7 +72,7 @@ def seen(page, width, folder, dark=False):
     return bad
 
 
-NAMES = ("lstm", "one unit", "grows", "no way", "long name", "stack")
+NAMES = ("lstm", "one unit", "grows", "no way", "long name", "stack", "own sizes")
 
 
 @pytest.fixture(scope="module", params=[*NAMES, "six"])
@@ -119,12 +119,32 @@ def long_name(path):
     gf.report(cell, path, hidden=3, steps=20, seeds=2)
 
 
+def own_sizes(path):
+    cell = gf.Cell(
+        name="selective_space",
+        title="Channels that read and write a state of slots, and choose how much",
+        state="s[slots] h[channel]",
+        inputs="x",
+        maps="W[channel,input] B[slots,channel] C[channel,slots] D[slots,channel]",
+        vectors="a[slots] b[slots]",
+        equations="""
+            u = silu(W @ x)
+            step_size = softplus(D @ u + b)
+            s_next = exp(-step_size * exp(a)) * s + step_size * (B @ u)
+            h_next = C @ s_next
+        """,
+        defaults={"a": -2.0, "b": -1.0},
+    )
+    gf.report(cell, path, init={"slots": 6, "channel": 9}, steps=60, seeds=2)
+
+
 def stack(path):
     found = gf.diagnose(gf.stack("lstm", 2, hidden=6, inputs=3, rng=0, forget_bias=0.0), need=60)
     gf.reporting.report_diagnosis(found, path)
 
 
 CASES = {
+    "own sizes": own_sizes,
     "stack": stack,
     "lstm": lambda path: gf.report("lstm", path, seeds=2),
     "one unit": one_unit,

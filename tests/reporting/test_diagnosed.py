@@ -124,7 +124,10 @@ def test_a_notebook_shows_cards_with_the_answer_and_a_link(tmp_path):
     page = tmp_path / "d.html"
     written = gf.reporting.report_diagnosis(gf.diagnose(network, need=4), page)
     beside = gf.compare(["rnn", network], tmp_path / "c.html", hidden=2, steps=8, seeds=2)
-    for one, words in ((written, "for a need of 4 steps"), (beside, "weights as given")):
+    for one, words in (
+        (written, "for a need of 4 steps"),
+        (beside, "1 network, random weights, one draw"),
+    ):
         card = one._repr_html_()
         assert words in card
         assert f'<a href="{one.path}">' in card

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a TeX"),
 ]
-DECLARED = ("cifg", "ln_rnn", "two_timescales")
+DECLARED = ("cifg", "ln_rnn", "two_timescales", "ln_lstm")
 PLAIN = "\\documentclass{{article}}\n\\usepackage{{amsmath}}\n\\begin{{document}}\n{}\n"
 PLAIN += "\\end{{document}}\n"
 OVERFULL = re.compile(r"Overfull \\hbox \(([\d.]+)pt too wide\)")

@@ -183,6 +183,21 @@ def test_exactly_singular_steps():
     assert (lyapunov_spectrum(pieces, transient=0).exponents == -np.inf).all()
 
 
+@pytest.mark.parametrize("leading", [1, 2, 3])
+@pytest.mark.parametrize("dead", [(0,), (0, 2), (0, 1, 2)])
+def test_steps_of_columns_far_apart_after_a_singular_one(dead, leading):
+    """Steps whose columns' scales are joined to the step before meet lost directions."""
+    rng = np.random.default_rng(len(dead))
+    rates = np.where(np.arange(3) == 1, 0.0, 400.0) * rng.choice([-1, 1], (8, 3))
+    steps = np.exp(rates + rng.normal(size=(8, 3)))[:, :, None] * np.eye(3)
+    steps[3, dead, dead] = 0.0
+    axes = np.eye(3)[:, :leading]
+    found = lyapunov_spectrum(steps, leading=leading, transient=0, initial=axes).exponents
+    gone = sum(place < leading for place in dead)
+    assert np.isfinite(found).tolist() == [True] * (leading - gone) + [False] * gone
+    assert (found[leading - gone :] == -np.inf).all()
+
+
 def test_one_unit_and_one_step():
     result = lyapunov_spectrum(np.full((7, 1, 1), -0.5))
     np.testing.assert_allclose(result.exponents, [-np.log(2)], rtol=1e-15)

@@ -8,6 +8,7 @@ from gradflow.spectra.numerics import advance, orthonormal
 from gradflow.spectra.numerics.advance import SPREAD
 from gradflow.spectra.numerics.frames import applied, eliminated, formed, reflected
 from gradflow.spectra.numerics.orthonormal import Plan, windows
+from oracles.hostile import exact_log_growth
 from oracles.precision import lstm_jacobians, rnn_jacobians
 
 
@@ -105,13 +106,27 @@ def test_a_window_that_spreads_too_far_is_done_again_and_the_interval_recovers()
     np.testing.assert_allclose(growth.sum(), 12 * np.log(0.1), rtol=1e-13)
 
 
-@pytest.mark.parametrize("k", [None, 2, 1])
+@pytest.mark.parametrize("k", [3, 2, 1])
 def test_a_direction_that_dies_between_the_axes_is_found(k):
-    basis = np.random.default_rng(7).normal(size=(3, 3))
-    nilpotent = basis @ np.diag([1.0, 1.0], 1) @ np.linalg.inv(basis)
-    # rounding leaves 1e-16 where J^3 = 0, which must not pass for a direction
-    found = lyapunov_spectrum(np.array([nilpotent] * 9), leading=k, transient=0)
+    lower = np.array([[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [-1.0, 1.0, 1.0]])
+    basis = lower @ np.array([[1.0, 1.0, 2.0], [0.0, 1.0, -1.0], [0.0, 0.0, 1.0]])
+    whole = np.rint(basis @ np.diag([1.0, 1.0], 1) @ np.linalg.inv(basis))
+    assert (whole @ whole).any()
+    assert not (whole @ whole @ whole).any()
+    found = lyapunov_spectrum(np.array([whole] * 9), leading=k, transient=0)
     assert (found.exponents == -np.inf).all()
+
+
+@pytest.mark.parametrize("k", [3, 2, 1])
+def test_what_only_rounding_keeps_alive_is_not_called_dead(k):
+    """In another basis the third power is 1e-16, and so are the weights that are given."""
+    basis = np.random.default_rng(7).normal(size=(3, 3))
+    steps = np.array([basis @ np.diag([1.0, 1.0], 1) @ np.linalg.inv(basis)] * 9)
+    frame = np.linalg.qr(basis[:, :k])[0]
+    found = lyapunov_spectrum(steps, leading=k, transient=0, initial=frame)
+    exact = exact_log_growth(steps, frame)[0]
+    # frames are good to 1e-16, and so are directions that shrink by 1e-16; not so a volume of all
+    assert abs(9 * found.exponents.sum() - exact) < (1e-6 if k == 3 else 0.2 * abs(exact))
 
 
 def test_chunks_and_strides_change_nothing():

@@ -169,13 +169,14 @@ def test_a_network_has_the_numbers_of_its_diagnosis(mixed):
 def test_the_page_says_whose_weights_are_random(mixed):
     page = lay_out_comparison(mixed, {})
     text = page.blocks[0].text
-    assert "1 cell, random weights, 2 seeds; 2 networks, weights as given" in text
+    whose = "1 cell, random weights, 2 seeds; 1 network, random weights, one draw; 1 network, "
+    assert f"{whose}weights as given" in text
     assert not any("trained" in chip for chip in page.blocks[0].judged.chips)
     (made,) = (b for b in flat(page.blocks) if isinstance(b, Table) and b.header[1] == "Weights")
     assert {row[0]: row[1] for row in made.rows} == {
         "RNN": "random weights",
         "lstm_1layer.safetensors (safetensors)": "weights as given",
-        "gru, 2 layers": "weights as given",
+        "gru, 2 layers": "random weights",
     }
 
 

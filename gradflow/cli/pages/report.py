@@ -17,11 +17,12 @@ def report(
     /,
     *,
     hidden: int | None = None,
-    steps: int = 200,
+    layers: int = 1,
+    steps: int | None = None,
     input: Annotated[str | None, Parameter(name="--input")] = None,
     init: str = "",
     seed: int = 0,
-    seeds: int = 8,
+    seeds: int | None = None,
     need: int | None = None,
     out: Path | None = None,
     format: str | None = None,
@@ -30,6 +31,7 @@ def report(
     """Run a cell on an input and write its analytic report.
 
     gradflow report lstm --need 100 --out lstm.html
+    gradflow report lstm --layers 2 --out stack.html
 
     Parameters
     ----------
@@ -38,8 +40,11 @@ def report(
     hidden
         Number of units of the size `hidden`, and of all other sizes that --init and the input do
         not state; 32 by default.
+    layers
+        More than one: a stack of so many layers of the cell, of one draw, on made-up input by
+        default; its page is that of `gradflow diagnose`.
     steps
-        Number of steps.
+        Number of steps; 200 by default, of a stack twice the lag needed.
     input
         A .npy, .npz, .csv or text file (characters, one-hot). By default the English text of
         Python's own help topics. Columns of numbers are those of all inputs, side by side.
@@ -49,7 +54,7 @@ def report(
     seed
         The first seed of the parameters.
     seeds
-        So many draws of the parameters, each with a seed of its own.
+        So many draws of the parameters, each with a seed of its own; 8 by default.
     need
         The lag that the task needs; 100 by default.
     out
@@ -61,6 +66,7 @@ def report(
         Print the numbers as JSON.
     """
     from gradflow.cli.choices import read_choices
+    from gradflow.errors import UsageError
     from gradflow.prose import plain_text
     from gradflow.reporting.build import STAGES
     from gradflow.reporting.build import report as write
@@ -68,9 +74,33 @@ def report(
     from gradflow.reporting.render.data import number_data
     from gradflow.reporting.sections import all_numbers
     from gradflow.reporting.sections.answer import answer
+    from gradflow.studies.one_cell import SEEDS
 
     path = out or Path("reports") / f"{_page_name(cell)}.{format or 'html'}"
     choices = read_choices(init)
+    if layers != 1:
+        if steps is not None or seeds is not None:
+            raise UsageError(
+                "report: a stack (--layers) is reported of one draw, over twice the lag needed; "
+                "leave --steps and --seeds out, and say --need and --seed."
+            )
+        from gradflow.cli.pages.stacked import report_stack
+
+        report_stack(
+            cell,
+            layers,
+            hidden=32 if hidden is None else hidden,
+            input=input,
+            init=choices,
+            seed=seed,
+            need=100 if need is None else need,
+            out=path,
+            format=format,
+            json=json_,
+            command=_command(cell, hidden, layers, None, input, init, seed, None, need),
+        )
+        return
+    steps, seeds = 200 if steps is None else steps, SEEDS if seeds is None else seeds
     with progress(len(STAGES)) as advance:
         written = write(
             cell,
@@ -83,7 +113,7 @@ def report(
             seeds=seeds,
             need=need,
             format=format,
-            command=_command(cell, hidden, steps, input, init, seed, seeds, need),
+            command=_command(cell, hidden, layers, steps, input, init, seed, seeds, need),
             progress=advance,
         )
     said = answer(written.study)
@@ -118,20 +148,23 @@ def _page_name(cell: str) -> str:
 def _command(
     cell: str,
     hidden: int | None,
-    steps: int,
+    layers: int,
+    steps: int | None,
     input: str | None,
     init: str,
     seed: int,
-    seeds: int,
+    seeds: int | None,
     need: int | None,
 ) -> str:
     from gradflow.provenance import command
 
     words: list[str | int] = ["gradflow", "report", cell]
     words += ["--hidden", hidden] if hidden is not None else []
-    words += ["--steps", steps]
+    words += ["--layers", layers] if layers != 1 else []
+    words += ["--steps", steps] if steps is not None else []
     words += ["--input", input] if input else []
     words += ["--init", init] if init else []
-    words += ["--seed", seed, "--seeds", seeds]
+    words += ["--seed", seed]
+    words += ["--seeds", seeds] if seeds is not None else []
     words += ["--need", need] if need is not None else []
     return command(*words)

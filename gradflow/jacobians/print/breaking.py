@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["broken", "estimated_width", "factors_apart"]
+__all__ = ["INDENT", "TEXT_WIDTH", "broken", "estimated_width", "factors_apart"]
 
 TEXT_WIDTH = 340.0
 """Points that an article of 10 pt leaves a formula."""
+
+INDENT = 30.0
+"""Points before a line that goes on: two quads and a sign."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[^\s]")
 _BINARY = {"+", "-", "=", "<", ">", r"\odot", r"\otimes", r"\cdot", r"\geq", r"\leq"}

@@ -13,17 +13,17 @@ from gradflow.cells.language.syntax import names_in, symbol
 from gradflow.cells.typeset import name_latex, time_index
 from gradflow.jacobians.derive import reads
 from gradflow.jacobians.print.breaking import (
+    INDENT,
     TEXT_WIDTH,
     broken,
     estimated_width,
     factors_apart,
 )
 from gradflow.jacobians.print.expression_latex import ExpressionLatex, generated, map_latex
-from gradflow.jacobians.print.factors import Column, Diagonal, Factor, factors
+from gradflow.jacobians.print.factors import Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
+from gradflow.jacobians.print.wide import vector_latex
 from gradflow.jacobians.terms import Term
-
-_INDENT = 30.0  # two quads and a sign
 
 
 def part_latex(cell: Cell, name: str, new: bool) -> str:
@@ -40,7 +40,7 @@ def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
     """
     printer = ExpressionLatex(cell, step)
     scalar, found = factors(cell, term)
-    parts = [_factor_latex(printer, f) for f in found]
+    parts = [part for f in found for part in _factor_latex(printer, f)]
     if not parts and space != ONE:
         parts = ["I"]
     if parts and scalar in (1, -1):
@@ -51,16 +51,10 @@ def term_latex(cell: Cell, term: Term, space: str, step: str = "t") -> Signed:
     return front.times(parts, r" \, ")
 
 
-def _factor_latex(printer: ExpressionLatex, factor: Factor) -> str:
+def _factor_latex(printer: ExpressionLatex, factor: Factor) -> list[str]:
     if isinstance(factor, Map):
-        return map_latex(factor) if factor.slope is None else printer.slope(factor.slope)
-    text = str(printer.doprint(factor.vector))
-    if isinstance(factor, Diagonal):
-        return rf"\operatorname{{diag}}\left( {text} \right)"
-    if isinstance(factor, Column):
-        return rf"\left( {text} \right)" if factor.vector.is_Add else text
-    text = text if printer.is_name(factor.vector) else rf"\left( {text} \right)"
-    return (r"\tfrac{1}{n} " if factor.mean else "") + rf"{text}^{{\top}}"
+        return [map_latex(factor) if factor.slope is None else printer.slope(factor.slope)]
+    return vector_latex(printer, factor)
 
 
 def _derivative(above: str, below: str, sign: str = r"\partial") -> str:
@@ -73,16 +67,18 @@ def _aligned(left: str, rows: list[Signed], colours: Sequence[str] = ()) -> str:
     Where a factor has no room beside ``left``, the sum begins below it.
     """
     rows = rows or [Signed(False, "0")]
-    beside = TEXT_WIDTH - estimated_width(f"{left} = ") - _INDENT
+    beside = TEXT_WIDTH - estimated_width(f"{left} = ") - INDENT
     widest = max(estimated_width(f) for row in rows for f in factors_apart(row.body))
-    room = beside if widest <= beside else TEXT_WIDTH - _INDENT
+    room = beside if widest <= beside else TEXT_WIDTH - INDENT
     parts = [broken(row.body, room) for row in rows]
     painted = [
         [rf"\textcolor{{{colour}}}{{{line}}}" if colour else line for line in lines]
         for lines, colour in zip(parts, colours or [""] * len(parts), strict=True)
     ]
     heads = [Signed(row.negative, first) for row, (first, *_) in zip(rows, painted, strict=True)]
-    tails = ["".join(f" \\\\\n&\\qquad {line}" for line in lines[1:]) for lines in painted]
+    longest = max((estimated_width(line) for _, *more in parts for line in more), default=0.0)
+    indent = r"\qquad" if longest <= TEXT_WIDTH - 2 * INDENT else r"\quad"
+    tails = ["".join(f" \\\\\n&{indent} {line}" for line in lines[1:]) for lines in painted]
     body = " \\\\\n&\\quad ".join(
         head + tail for head, tail in zip(in_sum(heads), tails, strict=True)
     )

@@ -33,8 +33,13 @@ def contents_of_module(module: Any) -> Contents:
                 dtype=str(tensor.dtype).removeprefix("torch."),
                 raw=_reader(tensor),
             )
-            for name, tensor in module.state_dict().items()
+            for name, tensor in _tensors(module).items()
             if hasattr(tensor, "detach")
+        }
+        others = {
+            name: "quantised"
+            for name, one in module.named_modules()
+            if ".quantized" in type(one).__module__
         }
         said = {
             name: one.nonlinearity
@@ -46,7 +51,24 @@ def contents_of_module(module: Any) -> Contents:
             f"a {type(module).__name__}: its state_dict is no table of tensors; pass a torch "
             "module or the name of a file."
         ) from None
-    return Contents(arrays=arrays, facts={"torch": said})
+    return Contents(arrays=arrays, facts={"torch": said}, others=others)
+
+
+def _tensors(module: Any) -> dict[str, Any]:
+    """Return the state_dict, with what is parametrized in place of what it is made from."""
+    found = dict(module.state_dict())
+    for path, one in module.named_modules():
+        start = f"{path}." if path else ""
+        for name, made in dict(getattr(one, "parametrizations", None) or {}).items():
+            training = made.training
+            made.eval()  # in training a spectral norm goes on with its iteration
+            try:
+                found[f"{start}{name}"] = getattr(one, name)
+            finally:
+                made.train(training)
+            parts = f"{start}parametrizations.{name}."
+            found = {key: value for key, value in found.items() if not key.startswith(parts)}
+    return found
 
 
 def _reader(tensor: Any) -> Callable[[], bytes]:

@@ -1,7 +1,8 @@
 """The .onnx file: a graph of operations with its weights, read without onnx.
 
-Field numbers are those of onnx.proto (ONNX IR): ModelProto.graph 7; GraphProto.node 1, name 2,
-initializer 5; NodeProto.input 1, output 2, name 3, op_type 4, attribute 5, domain 7;
+Field numbers are those of onnx.proto (ONNX IR): ModelProto.graph 7, functions 25;
+FunctionProto.name 1, node 7; GraphProto.node 1, name 2, initializer 5; NodeProto.input 1,
+output 2, name 3, op_type 4, attribute 5, domain 7;
 AttributeProto.name 1, f 2, i 3, s 4, t 5, g 6, floats 7, ints 8, strings 9; TensorProto.dims 1,
 data_type 2, float_data 4, int32_data 5, int64_data 7, name 8, raw_data 9, double_data 10,
 external_data 13, data_location 14.
@@ -43,10 +44,11 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """The operations of a graph in their order, and its arrays by name."""
+    """The operations of a graph in their order, its arrays, and the functions of its model."""
 
     nodes: list[Node] = field(default_factory=list)
     arrays: dict[str, Stored] = field(default_factory=dict)
+    functions: dict[str, Graph] = field(default_factory=dict)
 
 
 def read(path: Path) -> Contents:
@@ -59,15 +61,19 @@ def read(path: Path) -> Contents:
         raise InputError(f"{path} is over 2 GB, which no .onnx file may be; check the path.")
     try:
         graph = None
+        functions: dict[str, Graph] = {}
         for number, value in fields(path.read_bytes()):
             if number == 7 and isinstance(value, memoryview):
                 graph = _graph(value, path, 0)
+            elif number == 25 and isinstance(value, memoryview):
+                functions |= _function(value, path)
     except InputError:
         raise
     except (ValueError, struct.error, UnicodeDecodeError, OverflowError):
         raise InputError(f"{path} is a damaged .onnx file; copy or export it again.") from None
     if graph is None or not graph.nodes:
         raise InputError(f"{path} holds no ONNX graph; export the model again.")
+    graph.functions.update(functions)
     return Contents(arrays=graph.arrays, facts={"onnx": graph})
 
 
@@ -85,6 +91,16 @@ def _graph(message: memoryview, path: Path, depth: int) -> Graph:
             name, array = _array(value, path)
             graph.arrays[name] = array
     return graph
+
+
+def _function(message: memoryview, path: Path) -> dict[str, Graph]:
+    name, body = "", Graph()
+    for number, value in fields(message):
+        if number == 1:
+            name = _text(value)
+        elif number == 7 and isinstance(value, memoryview):
+            body.nodes.append(_node(value, path, 1))
+    return {name: body}
 
 
 def _node(message: memoryview, path: Path, depth: int) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from gradflow.errors import InputError
+from gradflow.networks.formats.encodings.left_out import PICKLED, QUANTISED, kind_of
 from gradflow.networks.formats.encodings.pickled import Call, Global, Persistent, description_of
 from gradflow.networks.formats.encodings.stored import Contents, Stored
+from gradflow.networks.formats.encodings.tables import highest, leaves, table_of, visited
 from gradflow.networks.formats.encodings.zipped import member, opened
 from gradflow.networks.formats.format import Format
 
@@ -61,13 +63,22 @@ def read(path: Path) -> Contents:
     with path.open("rb") as file:
         zipped = file.read(2) == b"PK"
     found = _zipped(path) if zipped else _legacy(path)
-    if not found.arrays:
+    kinds = set(found.others.values())
+    if found.arrays or QUANTISED in kinds:
+        return found
+    if PICKLED in kinds:
         raise InputError(
             f"{path} holds no table of tensors with numbers; if it is a whole pickled module, "
             "which can only be made by running code, save its state_dict instead: "
             f"{_one_line(_EXPORT)}."
         )
-    return found
+    name, kind = next(iter(found.others.items()))
+    plain = name.isascii() and name.isprintable() and 0 < len(name) < 80
+    more = f", and {len(found.others) - 1} more" if len(found.others) > 1 else ""
+    raise InputError(
+        f"{path} holds no tensor with numbers ({name if plain else 'it'} is {kind}{more}); save "
+        'the state_dict of the module: torch.save(model.state_dict(), "weights.pt").'
+    )
 
 
 def _zipped(path: Path) -> Contents:
@@ -153,31 +164,8 @@ def _storage_of(reference: Any) -> _Storage | None:
     return _Storage(dtype, width, key, items)
 
 
-def _walk(root: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield all names and values of nested tables, each table once."""
-    seen: set[int] = set()
-    todo: list[tuple[tuple[str, ...], Any]] = [((), root)]
-    while todo:
-        name, value = todo.pop()
-        table = _table(value)
-        if table is None:
-            yield name, value
-        elif id(table) not in seen and len(name) < 50:
-            seen.add(id(table))
-            todo.extend(((*name, str(k)), v) for k, v in reversed(list(table.items())))
-
-
-def _table(value: Any) -> dict[Any, Any] | None:
-    if isinstance(value, Call):
-        ordered = isinstance(value.of, Global) and value.of.name in ("OrderedDict", "defaultdict")
-        return value.items if ordered else None
-    if isinstance(value, list | tuple):
-        return {str(i): v for i, v in enumerate(value)} if len(value) <= 1000 else None
-    return value if isinstance(value, dict) else None
-
-
 def _storages(root: Any) -> Iterator[_Storage]:
-    for _, value in _walk(root):
+    for _, value in leaves(root):
         tensor = _tensor(value)
         if tensor is not None:
             yield tensor[0]
@@ -223,11 +211,12 @@ def _extents(value: Any) -> list[Any]:
 
 def _tensors(described: Any, storage: Callable[[str], bytes], path: Path, big: bool) -> Contents:
     found: dict[str, Stored] = {}
-    others = []
-    for name, value in _walk(described):
+    others = {}
+    for name, value in leaves(described):
         tensor = _tensor(value)
         if tensor is None:
-            others.append(name)
+            table = table_of(value)
+            others[name] = kind_of(value) if table is None else "empty" if not table else "a copy"
             continue
         kept, offset, shape, strides = tensor
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
@@ -242,25 +231,12 @@ def _tensors(described: Any, storage: Callable[[str], bytes], path: Path, big: b
             dtype=kept.dtype,
             raw=partial(_gathered, storage, kept, offset, shape, strides, big, path),
         )
-    return Contents(arrays=found, others=_highest(others, found))
-
-
-def _highest(others: list[tuple[str, ...]], found: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of what is no tensor, one for a whole table without any tensor."""
-    holding = {""}
-    for name in found:
-        parts = name.split(".")
-        holding.update(".".join(parts[:end]) for end in range(1, len(parts)))
-    told = (
-        next(
-            name
-            for end in range(1, len(parts) + 1)
-            if (name := ".".join(parts[:end])) not in holding or end == len(parts)
-        )
-        for parts in others
-        if parts
-    )
-    return tuple(dict.fromkeys(told))
+    lists = [
+        ".".join(name)
+        for name, value, entered in visited(described)
+        if entered and isinstance(value, list | tuple)
+    ]
+    return Contents(arrays=found, others=highest(others, found), facts={"lists": tuple(lists)})
 
 
 def _gathered(

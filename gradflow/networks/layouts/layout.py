@@ -47,6 +47,11 @@ class Reading:
 
     def stored(self, name: str) -> Stored:
         """Return an array that was not read yet. Raises ``InputError`` if it is missing."""
+        if name in self.contents.others:
+            raise InputError(
+                f"{self.where(name)} is {self.contents.others[name]}, where a layer needs a dense "
+                "tensor with numbers; save the network again with one."
+            )
         if name not in self.contents.arrays:
             raise InputError(
                 f"{self.where(name)} is missing; the layer it belongs to is not whole, so save "

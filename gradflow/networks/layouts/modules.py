@@ -48,25 +48,42 @@ def chosen_groups(
         # the same module under two wrappers is one module and a copy of it, such as an average
         short: dict[str, str] = {}
         for prefix in modules:
-            short.setdefault(_core(prefix), prefix)
+            entry = _entry(reading, prefix)
+            core = prefix if entry is None else prefix.removeprefix(entry).strip(".")
+            short.setdefault(_core(core), prefix)
         taken = list(short.values())
         left = [p for p in modules if p not in taken]
         if left:
             reading.facts.assume(
                 f"of the copies of the network in the file, {taken[0]!r} was read, not "
-                f"{', '.join(repr(p) for p in left[:4])}; choose another by only=..."
+                f"{', '.join(repr(p) for p in left[:4])}; choose another by only={left[0]!r}"
             )
+    entries = [repr(e) for e in dict.fromkeys(_entry(reading, p) for p in taken) if e is not None]
+    if entries:
+        reading.facts.assume(f"the file holds a list, whose entry {', '.join(entries)} was read")
     taken = sorted(taken, key=natural) if _numbered(taken) else taken
     if len(taken) > 1:
+        ends = {end for end in ("encoder", "decoder") if end in " ".join(taken).lower()}
         reading.facts.assume(
-            f"{len(taken)} recurrent modules were found and are taken in the order of the file: "
-            f"{', '.join(taken[:8])}; choose one by only=..."
+            f"{len(taken)} recurrent modules were found and are taken as a stack in the order of "
+            f"the file: {', '.join(taken[:8])}; choose one by only={taken[0]!r}",
+            warn=len(ends) == 2,
         )
     chosen = [g for p in taken for g in sorted(modules[p], key=lambda g: (g.level, g.reverse))]
     for first in (min(modules[p], key=lambda g: g.level) for p in taken):
         where = reading.where(next(iter(first.names.values())))
         require(first.level == 0, where, f"is of a layer l{first.level} without the l0 below it")
     return chosen, [n for p in left for g in modules[p] for n in g.names.values()]
+
+
+def _entry(reading: Reading, prefix: str) -> str | None:
+    """Return the entry of a pickled list that holds a module: ``"0"``, ``"models.1"``."""
+    parts = prefix.split(".")
+    lists = reading.contents.facts.get("lists", ())
+    for end in range(len(parts), 0, -1):
+        if ".".join(parts[: end - 1]) in lists:
+            return ".".join(parts[:end])
+    return None
 
 
 def _core(prefix: str) -> str:
@@ -105,6 +122,17 @@ def tell_what_is_not_read(
                 "if they act in its step, declare the cell and pass its arrays",
                 warn=True,
             )
+    beside = [
+        n for n in reading.contents.arrays if n not in known and _normalises(reading, n, chosen)
+    ]
+    if beside:
+        reading.facts.assume(
+            f"arrays beside the recurrent module fit its units as a normalisation does "
+            f"({', '.join(beside[:4])}{', ...' if len(beside) > 4 else ''}) and are not read; "
+            "if they act within its step or between its layers, declare the cell and pass its "
+            "arrays",
+            warn=True,
+        )
     for group in chosen:
         have = {"bias_ih", "bias_hh"} & set(group.names)
         if len(have) == 1:
@@ -112,3 +140,23 @@ def tell_what_is_not_read(
                 f"of the two biases of torch, {group.names[have.pop()]!r} alone is in the file; "
                 "zeros are taken for the other"
             )
+
+
+def _normalises(reading: Reading, name: str, chosen: list[Group]) -> bool:
+    """Whether a vector outside a module could scale its gates or its state."""
+    arrays = reading.contents.arrays
+    path, _, end = name.rpartition(".")
+    matrix = arrays.get(f"{path}.weight")
+    if (
+        len(arrays[name].shape) != 1
+        or end.startswith("running")
+        or (matrix is not None and len(matrix.shape) > 1)
+        or re.search(r"(^|\.)(optim\w*|exp_avg\w*|momentum\w*)(\.|$)", name)
+    ):
+        return False
+    shapes = [arrays[n].shape for g in chosen for w, n in g.names.items() if w == "weight_hh"]
+    rows = {shape[0] for shape in shapes if len(shape) == 2}
+    units = {shape[1] for shape in shapes if len(shape) == 2}
+    named = re.search(r"norm|(^|[._])(ln|bn)", path, re.IGNORECASE) is not None
+    size = arrays[name].shape[0]
+    return (size in rows and size not in units) or (named and size in rows | units)

@@ -25,6 +25,7 @@ from gradflow.networks.layouts.modules import (
     tell_what_is_not_read,
     unwrapped,
 )
+from gradflow.networks.layouts.parametrized import made_from, part_of
 from gradflow.networks.network import Layer
 
 __all__ = ["LAYOUT", "unnamed_layer"]
@@ -35,10 +36,9 @@ _NAME = re.compile(
     r"^(?P<prefix>(?:.*\.)?)"
     r"(?P<what>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)"
     r"(?:_l(?P<level>\d+)(?P<reverse>_reverse)?)?"
-    r"(?P<part>\.original[01]?|_g|_v)?$"
+    r"(?P<part>\.original\d*|\.\d+\.[\w.]+|_orig|_[guv])?$"
 )
 _EQUINOX = re.compile(r"^(?P<prefix>(?:.*\.)?)(?P<what>bias|bias_n)$")
-_PARTS = {".original0": "g", ".original1": "v", ".original": "raw", "_g": "g", "_v": "v", None: ""}
 _ROWS = {4: "ifgo", 3: "rzn", 1: "h"}
 
 
@@ -52,8 +52,7 @@ def find(reading: Reading) -> Finding | None:
         prefix = match["prefix"].removesuffix(".")
         key = (prefix, int(match["level"] or 0), match["reverse"] is not None)
         group = groups.setdefault(key, Group(*key))
-        part = _PARTS[match["part"]]
-        group.names[match["what"] + (f".{part}" if part else "")] = name
+        group.names[match["what"] + part_of(match["part"])] = name
     for name in reading.contents.arrays:
         match = _EQUINOX.match(name)
         if match is not None:
@@ -121,25 +120,8 @@ def _layer(reading: Reading, group: Group) -> Layer:
     prefix = f"{group.prefix}." if group.prefix else ""
 
     def weight(what: str) -> Floats:
-        if what in names:
-            return reading.array(names[what])
-        if f"{what}.v" in names and f"{what}.g" in names:
-            direction = reading.array(names[f"{what}.v"])
-            require(direction.ndim == 2, reading.where(names[f"{what}.v"]), "is no matrix")
-            size = reading.array(names[f"{what}.g"]).reshape(-1)
-            norms = np.linalg.norm(direction, axis=1)
-            require(
-                size.shape == norms.shape and bool((norms > 0).all()),
-                reading.where(names[f"{what}.g"]),
-                "does not scale the rows of its matrix",
-            )
-            return np.asarray((size / norms)[:, None] * direction)
-        require(
-            f"{what}.raw" not in names,
-            reading.where(names.get(f"{what}.raw", what)),
-            "is what a parametrization makes the weights from (only weight norm is read)",
-        )
-        return reading.array(f"{prefix}{what}{end}")
+        found = made_from(reading, names, what, end)
+        return reading.array(f"{prefix}{what}{end}") if found is None else found
 
     inputs, recurrent = weight("weight_ih"), weight("weight_hh")
     where = reading.where(names.get("weight_hh", next(iter(names.values()))))
@@ -167,8 +149,14 @@ def _layer(reading: Reading, group: Group) -> Layer:
     )
     usual = _ROWS[count]
     order = reading.facts.order(usual) if count > 1 else usual
-    have = [n for n in ("bias_ih", "bias_hh", "bias", "bias_n") if n in names]
-    vectors = {n: reading.array(names[n], (hidden if n == "bias_n" else rows,)) for n in have}
+    stems = {name.partition(".")[0] for name in names}
+    have = [n for n in ("bias_ih", "bias_hh", "bias", "bias_n") if n in stems]
+    vectors = {
+        n: reading.array(names[n], (hidden if n == "bias_n" else rows,))
+        if n in names
+        else weight(n)
+        for n in have
+    }
     nothing = np.zeros(rows)
     first = vectors.get("bias_ih", vectors.get("bias", nothing))
     second = vectors.get("bias_hh", nothing).copy()

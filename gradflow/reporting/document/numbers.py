@@ -13,7 +13,16 @@ from gradflow.arrays import whole_number
 from gradflow.given import real_number
 from gradflow.studies.headline import Number
 
-__all__ = ["magnitude", "number_row", "power_of_ten", "ranged", "reach", "signed", "value_of"]
+__all__ = [
+    "in_steps",
+    "magnitude",
+    "number_row",
+    "power_of_ten",
+    "ranged",
+    "reach",
+    "signed",
+    "value_of",
+]
 
 
 def power_of_ten(log: float) -> str:
@@ -81,6 +90,15 @@ def reach(value: float, steps: int) -> str:
     return f"{value:.0f}" if value <= steps else f"over\u00a0{steps}"
 
 
+def in_steps(told: str | int) -> str:
+    """Return a number of steps in words.
+
+    >>> in_steps(62), in_steps("1")
+    ('62 steps', '1 step')
+    """
+    return f"{told} step{'s' * (str(told) != '1')}"
+
+
 def value_of(number: Number, value: float | None = None) -> str:
     """Return a value as it stands in every table; of the number itself, or of its spread."""
     value = number.value if value is None else value
@@ -110,7 +128,10 @@ def ranged(number: Number) -> str:
 
 def number_row(number: Number) -> tuple[str, ...]:
     """Return label, value, spread, unit, what is good, and what the spread is over."""
-    unit = {"log10": "", "share": "", "nats per step": "nats a step"}.get(number.unit, number.unit)
+    units = {"log10": "", "share": "", "nats per step": "nats a step"}
+    unit = units.get(number.unit, number.unit)
+    if unit == "steps" and number.value == 1:
+        unit = "step"
     error = f"; error of each at most {number.error:.1g}" if number.error is not None else ""
     over = f"{number.over}{error}"
     return (number.label, value_of(number), ranged(number), unit, number.good, over)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.reporting.document.numbers import reach
+from gradflow.reporting.document.numbers import in_steps, reach
 from gradflow.reporting.drawing.frame import Frame, apart, round_steps
 from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mark, Scene
 from gradflow.studies.headline import TOLERANCE, Number
@@ -21,10 +21,9 @@ _LN10 = math.log(10)
 _LEVEL = math.log10(TOLERANCE)
 _DEEPEST = -8
 _MOST_TICKS, _MOST_TICKS_OF_PANEL = 6, 5
-# Pixels that a name along the axis takes.
-_APART = 70
-# Letters of a name for which there is room at the right.
-_MOST = 9
+# Letters of a name for which there is room at the right, and for which a wide drawing makes it.
+_MOST, _LONG = 9, 14
+_LETTER = 8.0
 
 
 def draw_decay(
@@ -59,7 +58,7 @@ def draw_decay(
     _place(found.name, middle, frame, ends, leaving)
     marks += _threshold(frame)
     marks += _interval(frame, horizon, found.steps, "" if narrow else spread)
-    marks += _names(frame, ends, leaving, found.name)
+    marks += _names(frame, ends, leaving, found.name, _letters(found, narrow))
     ends_of_scale = (frame.left, frame.width - frame.right)
     return Scene(frame.width, frame.height, marks, ends_of_scale)
 
@@ -77,7 +76,7 @@ def decay_frame(found: Decays, *, beside: bool, narrow: bool) -> Frame:
         height=height,
         x=(0, found.steps),
         y=(min(lowest, -6 if beside else -4), highest),
-        right=72 if narrow else 84,
+        right=72 if narrow else 84 + _LETTER * (_letters(found, narrow) - _MOST),
         top=26,
     )
 
@@ -123,7 +122,7 @@ def _interval(frame: Frame, horizon: Number, steps: int, spread: str) -> list[Ma
     marks.append(Dot(at=(x, y), tone="subject", radius=6, hollow=True, name="horizon"))
     right = x > frame.left + 0.55 * (frame.width - frame.left - frame.right)
     at = (x - 8, y - 14.0) if right else (x + 4, y - 14.0)
-    told = f"{reach(horizon.value, steps)} steps"
+    told = f"{in_steps(reach(horizon.value, steps))}"
     if spread and horizon.between:
         told += f" ({reach(low, steps)} to {reach(high, steps)} {spread})"
     anchor: Anchor = "end" if right else "start"
@@ -153,27 +152,35 @@ def _names(
     ends: Sequence[tuple[str, float]],
     leaving: Sequence[tuple[str, float]],
     subject: str,
+    most: int,
 ) -> list[Mark]:
     marks: list[Mark] = []
     places = apart([y for _, y in ends], 15, frame.top, frame.height - frame.bottom - 2)
     for (name, _), y in zip(ends, places, strict=True):
         at = (frame.width - frame.right + 6.0, y + 4)
-        marks.append(_name(name, at, subject))
-    taken: list[tuple[float, float]] = []
+        marks.append(_name(name, at, subject, most))
+    taken: list[tuple[float, float, float]] = []
     for name, x in sorted(leaving, key=lambda one: one[1]):
         left = x < frame.left + 60
         here = x + 6 if left else x - 8
         y = frame.height - frame.bottom - 8.0
-        while any(abs(here - a) < _APART and abs(y - b) < 14 for a, b in taken):
+        long = _LETTER * min(len(name), most)
+        start, end = (here, here + long) if left else (here - long, here)
+        while any(start < b and a < end and abs(y - z) < 14 for a, b, z in taken):
             y -= 16
-        taken.append((here, y))
-        marks.append(_name(name, (here, y), subject, left))
+        taken.append((start, end, y))
+        marks.append(_name(name, (here, y), subject, most, left))
     return marks
 
 
-def _name(name: str, at: tuple[float, float], subject: str, start: bool = True) -> Label:
+def _letters(found: Decays, narrow: bool) -> int:
+    """Return how many letters of a name are shown."""
+    return _MOST if narrow else min(max(_MOST, len(found.name)), _LONG)
+
+
+def _name(name: str, at: tuple[float, float], subject: str, most: int, start: bool = True) -> Label:
     mine = name == subject
-    shown = name if len(name) <= _MOST else f"{name[: _MOST - 1]}…"
+    shown = name if len(name) <= most else f"{name[: most - 1]}…"
     return Label(
         at=at,
         text=shown,

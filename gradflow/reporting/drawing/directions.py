@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.reporting.document.numbers import in_steps
 from gradflow.reporting.drawing.frame import Frame, round_steps
 from gradflow.reporting.drawing.scene import Dot, Label, Line, Mark, Scene
 from gradflow.studies.headline import TOLERANCE
@@ -44,13 +45,13 @@ def draw_directions(
     for value in round_steps(*frame.y, 5):
         marks += frame.grid(value, f"{value:g}".replace("-", "−"))
     if narrow:
-        at, told = (width - 16.0, frame.top - 10), f"shaded: 1 % over {lag} steps"
+        at, told = (width - 16.0, frame.top - 10), f"shaded: 1 % over {in_steps(lag)}"
         marks.append(Label(at=at, text=told, tone="good", anchor="end"))
     else:
         y = frame.down((max(kept, frame.y[0]) + frame.y[1]) / 2)
         x = width - 142.0
         marks.append(Label(at=(x, y), text="keeps 1 % or more", tone="good"))
-        marks.append(Label(at=(x, y + 16), text=f"over {lag} steps", tone="good"))
+        marks.append(Label(at=(x, y + 16), text=f"over {in_steps(lag)}", tone="good"))
     for number, rate in enumerate(shown, 1):
         if math.isfinite(rate):
             x, y = frame.across(number), frame.down(rate)

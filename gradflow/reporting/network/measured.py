@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradflow.jacobians.blocks import counted
+from gradflow.reporting.document.numbers import in_steps
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.headline import Number
@@ -39,7 +40,7 @@ def network_numbers(found: Diagnosis) -> dict[str, Number]:
     if reach.directions is not None:
         numbers["directions"] = spread_number(
             reach.directions,
-            f"Directions that keep 1\u00a0% over {need} steps, of {found.subject.run.width}",
+            f"Directions that keep 1\u00a0% over {in_steps(need)}, of {found.subject.run.width}",
             good="many",
         )
     return numbers

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph
-from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.drawing.decay import decay_series, draw_decay
 from gradflow.reporting.network.measured import network_numbers
 from gradflow.spectra.decay.reading import relative_logs
@@ -30,12 +30,12 @@ def reach_section(found: Diagnosis) -> Details:
         ends = low if low == high else f"between {low} and {high}"
         blocks.append(
             Paragraph(
-                f"Certified for the first sequence: the norm of the product of {found.need} steps "
-                f"is {ends}, to the digits shown."
+                "Certified for the first sequence: the norm of the product of "
+                f"{in_steps(found.need)} is {ends}, to the digits shown."
             )
         )
     spread = f", {ranged(horizon)}" if horizon.between else ""
-    return Details("How far back", blocks, f"{value_of(horizon)} steps{spread}", open=True)
+    return Details("How far back", blocks, f"{in_steps(value_of(horizon))}{spread}", open=True)
 
 
 def _decays(found: Diagnosis) -> Decays:
@@ -46,7 +46,7 @@ def _decays(found: Diagnosis) -> Decays:
     return Decays(
         name="network",
         seeds=(found.seed,),
-        drawn=False,
+        drawn=found.network.drawn,
         log_relative=relative_logs(found.reach.gradient.log_norm[chosen, :lags])[None],
     )
 
@@ -58,11 +58,11 @@ def _drawing(found: Diagnosis) -> Drawing:
     several = decays.runs > 1
     if horizon.value <= decays.steps:
         half = "Half of the sequences lose" if several else "The sequence loses"
-        title = f"{half} 99 % of the gradient within {value_of(horizon)} steps."
+        title = f"{half} 99 % of the gradient within {in_steps(value_of(horizon))}."
     else:
         end = power_of_ten(float(decays.curve()[-1]))
         of = " in the median sequence" if several else ""
-        title = f"Of the gradient {end} is left after {decays.steps} steps{of}."
+        title = f"Of the gradient {end} is left after {in_steps(decays.steps)}{of}."
     lines = (
         f"Line: median of {decays.runs} sequences; band: where 80 % of them lie. Ring and bar on "
         "the line of 1 %: the horizon, its median, least and greatest value. "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gradflow.cells.typeset import name_latex
 from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Block, Details, Numbers, Table
-from gradflow.reporting.document.numbers import power_of_ten, signed
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, signed
 from gradflow.reporting.network.measured import network_numbers
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
 from gradflow.studies.diagnosis.measures.spread import Spread
@@ -32,7 +32,7 @@ def remedies_section(found: Diagnosis) -> Details:
     """Return what each change would do to the gradient at the lag needed."""
     rows = [["as it is", _left(found.reach.log10_left), _directions(found.reach.directions), ""]]
     rows += [_remedy(one) for one in found.remedies]
-    header = ["Change", f"Left after {found.need} steps", "Directions kept", "What else"]
+    header = ["Change", f"Left after {in_steps(found.need)}", "Directions kept", "What else"]
     note = (
         "In brackets least and greatest value. This is what the gradient would do; whether the "
         "network then learns is not computed."

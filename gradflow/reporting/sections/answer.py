@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradflow.prose import plain_text
 from gradflow.reporting.document.blocks import Answer, Block, Judged
 from gradflow.reporting.document.cards import Tone
-from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of, texts_of, window_of
 from gradflow.studies.one_cell import Study
@@ -29,7 +29,7 @@ def answer(study: Study) -> Answer:
         _TONES[judged.word],
         Judged(
             word=judged.word,
-            note=f"for a need of {study.need} steps",
+            note=f"for a need of {in_steps(study.need)}",
             spread=_spread(study),
             remedy=_remedy(study),
             chips=_chips(study, found.drawn),
@@ -39,8 +39,12 @@ def answer(study: Study) -> Answer:
 
 def _subject(study: Study) -> str:
     ran, found = study.setup, study.seeds.decays
-    units = next(iter(ran.sizes.values()), 1) if "hidden" not in ran.sizes else ran.sizes["hidden"]
-    size = f" {units}" if ran.sizes else ""
+    own = {size: count for size, count in ran.sizes.items() if size != "input"}
+    if "hidden" in own:
+        size = f" {own['hidden']}"
+    else:
+        told = ", ".join(f"{name} {count}" for name, count in own.items())
+        size = f" ({told})" if told else ""
     return f"{called(ran.cell)}{size}, {origin(found)}, {seeds_of(found)}"
 
 
@@ -57,7 +61,7 @@ def _sentence(study: Study) -> str:
         )
     if word == "Grows":
         return (
-            f"the gradient grows to {value_of(end)} times its size over {steps} steps "
+            f"the gradient grows to {value_of(end)} times its size over {in_steps(steps)} "
             f"({ranged(end)} in 80\u00a0% of runs); it explodes, so clip it or lower the gain."
         )
     reached = (
@@ -65,9 +69,8 @@ def _sentence(study: Study) -> str:
         if found.runs == 1
         else (f"; {study.verdict.reached} of {runs_of(found)} reach {study.need}")
     )
-    return (
-        f"1\u00a0% of the gradient reaches {value_of(horizon)} steps{over}{reached}{_kept(study)}."
-    )
+    told = in_steps(value_of(horizon))
+    return f"1\u00a0% of the gradient reaches {told}{over}{reached}{_kept(study)}."
 
 
 def _over(study: Study) -> str:
@@ -103,7 +106,7 @@ def _spread(study: Study) -> list[tuple[str, str]]:
     if found.runs > 1:
         told.append(("horizon in 80\u00a0% of runs", ranged(numbers["horizon"])))
     left = numbers[f"left_{study.need}"]
-    told.append((f"left after {study.need} steps", value_of(left)))
+    told.append((f"left after {in_steps(study.need)}", value_of(left)))
     if left.between:
         told.append(("in 80\u00a0% of runs", ranged(left)))
     return told
@@ -124,7 +127,7 @@ def _remedy(study: Study) -> str:
     if other.grows:
         grown = power_of_ten(float(other.band()[1][-1]))
         warning = f", though a tenth of them then grow {grown}-fold or more"
-    return f"With {words}, {best} of {runs_of(found)} reach {study.need} steps{warning}."
+    return f"With {words}, {best} of {runs_of(found)} reach {in_steps(study.need)}{warning}."
 
 
 def _chips(study: Study, drawn: bool) -> list[str]:
@@ -132,7 +135,7 @@ def _chips(study: Study, drawn: bool) -> list[str]:
     loud = "random weights, not trained" if drawn else "weights as given"
     runs = f"{seeds_of(study.seeds.decays)} × {texts_of(study)}"
     sizes = plain_text(", ".join(f"{size} {count}" for size, count in ran.sizes.items()))
-    return [loud, runs, f"{ran.trajectory.steps} steps each", *([sizes] if sizes else [])]
+    return [loud, runs, f"{in_steps(ran.trajectory.steps)} each", *([sizes] if sizes else [])]
 
 
 def _blocks(study: Study) -> list[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.reporting.document.blocks import Block, Details, Table
-from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import runs_of
 from gradflow.studies.one_cell import Study
@@ -26,7 +26,7 @@ def _blocks(study: Study) -> list[Block]:
         "Horizon, steps",
         "in 80 % of runs",
         f"Runs that reach {study.need}",
-        f"Left after {study.need} steps",
+        f"Left after {in_steps(study.need)}",
         f"at most, after {found.steps}, in 90 %",
     ]
     note = (

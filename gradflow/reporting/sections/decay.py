@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
-from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
 from gradflow.reporting.drawing.decay import decay_series, draw_decay
@@ -23,7 +23,7 @@ _LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def _blocks(study: Study) -> list[Block]:
     horizon = study.headline()["horizon"]
     spread = f", {ranged(horizon)}" if horizon.between else ""
-    told = f"{value_of(horizon)} steps{spread}"
+    told = f"{in_steps(value_of(horizon))}{spread}"
     return [Details("How far back", [_drawing(study), _by_lag(study)], told, open=True)]
 
 
@@ -67,10 +67,10 @@ def _title(study: Study) -> str:
     if horizon.value <= found.steps:
         half = "Half of the runs" if found.runs > 1 else "The run"
         verb = "lose" if found.runs > 1 else "loses"
-        return f"{half} {verb} 99 % of the gradient within {value_of(horizon)} steps."
+        return f"{half} {verb} 99 % of the gradient within {in_steps(value_of(horizon))}."
     end = float(found.curve()[-1])
     return (
-        f"Of the gradient {power_of_ten(end)} is left after {found.steps} steps"
+        f"Of the gradient {power_of_ten(end)} is left after {in_steps(found.steps)}"
         f"{' in the median run' if found.runs > 1 else ''}."
     )
 

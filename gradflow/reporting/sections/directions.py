@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
-from gradflow.reporting.document.numbers import power_of_ten, ranged, signed
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, signed
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.drawing.directions import SHOWN, draw_directions
 from gradflow.studies.one_cell import Study
@@ -34,7 +34,7 @@ def _blocks(study: Study) -> list[Block]:
         blocks.append(_drawing(study, log_sigma, exponents, lag))
         kept = study.headline().get("directions")
         if kept is not None:
-            answer = f"{kept.value:.0f} of {study.seeds.width} kept over {study.need} steps"
+            answer = f"{kept.value:.0f} of {study.seeds.width} kept over {in_steps(study.need)}"
     blocks.append(_eigenvalues(study))
     return [Details("Which directions", blocks, answer, open=True)]
 
@@ -56,7 +56,7 @@ def _drawing(
         if kept is None
         else (
             f"{kept.value:.0f} of {study.seeds.width} directions{spread} keep 1 % over "
-            f"{study.need} steps."
+            f"{in_steps(study.need)}."
         )
     )
     return Drawing(
@@ -64,7 +64,7 @@ def _drawing(
         narrow=narrow,
         title=title,
         caption=(
-            f"Dots: log of the singular values of the product of {lag} steps, a step; bars: "
+            f"Dots: log of the singular values of the product of {in_steps(lag)}, a step; bars: "
             "Lyapunov exponents; nats a step, first seed, first window. "
             f"{zero} of {len(log_sigma)} singular values are exactly 0.{below} Logarithms are "
             "kept, so nothing underflows."

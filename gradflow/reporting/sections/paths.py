@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gradflow.cells.typeset import name_latex
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
-from gradflow.reporting.document.numbers import power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, seeds_of
 from gradflow.reporting.drawing.shares import draw_shares, grouped
@@ -87,7 +87,7 @@ def _stays(study: Study) -> str:
     )
     return (
         f"What never leaves the carousel is {power_of_ten(middle)} of the gradient after "
-        f"{study.seeds.decays.steps} steps{spread}, first window."
+        f"{in_steps(study.seeds.decays.steps)}{spread}, first window."
     )
 
 

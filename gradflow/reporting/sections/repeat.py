@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradflow.codegen import compile
 from gradflow.reporting.document.blocks import Block, Code, Details, Table
+from gradflow.reporting.document.numbers import in_steps
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import origin, seeds_of, texts_of
 from gradflow.studies.one_cell import Study
@@ -19,7 +20,7 @@ def _blocks(study: Study) -> list[Block]:
     rows = [
         ["Weights", f"{origin(found)}, {which}" + ("; not trained" if found.drawn else "")],
         ["Input", ran.source],
-        ["Runs", f"{seeds_of(found)} × {texts_of(study)} of {ran.trajectory.steps} steps"],
+        ["Runs", f"{seeds_of(found)} × {texts_of(study)} of {in_steps(ran.trajectory.steps)}"],
         ["Sizes", ran.told_sizes()],
         ["Loss", ran.loss.words],
         [

@@ -11,7 +11,7 @@ from gradflow.proofs.measuring.margin import Margin
 from gradflow.proofs.theorems import theorems
 from gradflow.provenance import command
 from gradflow.reporting.document.blocks import Block, Details, Equation, Heading, Paragraph, Table
-from gradflow.reporting.document.numbers import power_of_ten
+from gradflow.reporting.document.numbers import in_steps, power_of_ten
 from gradflow.reporting.document.section import Section
 from gradflow.studies.one_cell import Study
 
@@ -33,7 +33,7 @@ def _blocks(study: Study) -> list[Block]:
             "hypotheses."
         ),
         Table(
-            ["Theorem", "Level", f"Measured over {run.steps} steps", "Bound"],
+            ["Theorem", "Level", f"Measured over {in_steps(run.steps)}", "Bound"],
             rows,
             note=(
                 "Levels as far as exact arithmetic goes; "

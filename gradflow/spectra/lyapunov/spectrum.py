@@ -81,7 +81,8 @@ def lyapunov_spectrum(
         the transient.
     PrecisionError
         If a Jacobian is far from singular, with the scales of rows and columns taken out, and yet
-        loses a direction to rounding. One that is singular to rounding loses it for good: -inf.
+        loses a direction to rounding. Only one that is exactly singular, as whole numbers tell,
+        loses a direction for good: -inf.
 
     Examples
     --------

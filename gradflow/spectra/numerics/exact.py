@@ -13,7 +13,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from gradflow.spectra.numerics.logdomain import Floats
+from gradflow.spectra.numerics.logdomain import Exponents, Floats
 
 # A whole matrix (rows of whole numbers), and the power of two it is to be multiplied by.
 Whole = tuple[list[list[int]], int]
@@ -23,9 +23,10 @@ _PRIMES = (2147483629, 2147483587)
 _EVERY = 8
 
 
-def whole(matrix: Floats) -> tuple[list[int], int]:
-    """``(entries, e)`` with ``matrix = 2^e entries`` exactly, row by row."""
+def whole(matrix: Floats, power: Exponents | int = 0) -> tuple[list[int], int]:
+    """``(entries, e)`` with ``2^power matrix = 2^e entries`` exactly, row by row."""
     mantissa, exponent = np.frexp(matrix)
+    exponent = exponent + power
     alive = matrix != 0
     if not alive.any():
         return [0] * matrix.size, 0
@@ -58,6 +59,26 @@ def exact_products(
                     product = flint.fmpz_mat(d, d, [x >> over for x in flat])
                     shift += over
         yield [[int(x) for x in row] for row in product.tolist()], shift
+
+
+def entries_product(
+    a: tuple[list[int], int], b: tuple[list[int], int], shape: tuple[int, int]
+) -> tuple[list[int], int]:
+    """Two whole matrices, as `whole` gives them, multiplied; the product has a shape (n, m)."""
+    n, m = shape
+    inner = len(b[0]) // m
+    product = flint.fmpz_mat(n, inner, a[0]) * flint.fmpz_mat(inner, m, b[0])
+    return [int(x) for x in product.entries()], a[1] + b[1]
+
+
+def rounded_rows(entries: list[int], shape: tuple[int, int]) -> tuple[Floats, Exponents]:
+    """``(near, row)``: a whole matrix (n, m) is ``diag(2^row) near``, near rounded, at most 1."""
+    n, m = shape
+    rows = [entries[m * i : m * (i + 1)] for i in range(n)]
+    bits = [max(abs(x).bit_length() for x in row) for row in rows]
+    # Python divides whole numbers of any size with one rounding
+    near = [[x / (1 << size) for x in row] for row, size in zip(rows, bits, strict=True)]
+    return np.array(near), np.array(bits, dtype=np.int64)
 
 
 def bits_needed(factors: Floats, least: float) -> int:

@@ -1,8 +1,8 @@
 """One step that spreads too far for a window: its scales taken out, QR with the rows sorted.
 
 ``J = diag(2^r) Y diag(2^c)``; c is joined to the r of the step before, since what is graded on both
-sides of a frame loses its digits to it. A Y that is singular to rounding goes through
-`orthonormal_image`, which finds exact zeros.
+sides of a frame loses its digits to it. A singular Y goes through `orthonormal_image`, which finds
+exact zeros; one that only float64 cannot tell from singular goes through `long_step`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.errors import PrecisionError
 from gradflow.spectra.numerics.frames import (
@@ -29,11 +30,12 @@ from gradflow.spectra.numerics.logdomain import (
     normalized,
     shifted,
 )
+from gradflow.spectra.numerics.long_steps import long_step, regular
 from gradflow.spectra.numerics.scales import Scaled, factors, scaled, wild
 from gradflow.spectra.numerics.triangles import LN2
 
-# A step with a condition number above this, its scales taken out, may have lost a rank.
-_SINGULAR = 1e13
+# A step with a condition number above this, its scales taken out, costs a log more than 1e-8.
+_DOUBTFUL = 1e8
 
 
 def to_join(step: Floats) -> Scaled | None:
@@ -61,11 +63,15 @@ def scaled_step(
         before, growth, _ = _by_rows(np.eye(len(y)), column, frame)
     left = row if following is None else row + following[2]
     after, more, condition = _by_rows(y, left, before)
-    if not condition < _SINGULAR:
+    if not condition < _DOUBTFUL:
+        right = column if split is None else np.zeros_like(column)
+        longer = long_step(y, left, right, _columns(frame)) if regular(y) else None
+        if longer is not None:
+            return longer
         even = shifted(y, (row - row.max())[:, None])
         turned: Frame
-        turned, growth = _careful(even, before, index, where)
-        growth = growth + int(row.max()) * LN2
+        turned, last, kept = _careful(even, before, index, where)
+        growth = growth[kept] + last + int(row.max()) * LN2
         if following is not None:
             turned, more, _ = _by_rows(np.eye(len(y)), following[2], turned)
             growth = growth + more
@@ -86,6 +92,8 @@ def frame_width(frame: Frame) -> int:
 def _by_rows(y: Floats, left: Exponents, frame: Frame) -> tuple[Frame, Floats, float]:
     """``diag(2^left) y frame = frame' R``: the frame, the log growth, and the condition of y."""
     growth, condition = np.zeros(frame_width(frame)), 0.0
+    if not len(growth):  # a step before has taken every direction
+        return frame, growth, condition
     for matrix, part, top in factors(y, left):
         if len(growth) == len(y):
             image = applied(np.array(matrix, order="F"), frame)
@@ -115,8 +123,10 @@ def _columns(frame: Frame) -> Floats:
     return formed(frame, len(frame.reflectors)) if isinstance(frame, Reflections) else frame
 
 
-def _careful(step: Floats, frame: Frame, index: int, where: str) -> tuple[Floats, Floats]:
-    """The frame after one step, row by row, and the log growth (s,); s < r if a column is lost.
+def _careful(
+    step: Floats, frame: Frame, index: int, where: str
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """The frame after one step, row by row, the log growth (s,), and which columns are left (s,).
 
     A column may be lost only to a Jacobian that is singular with rows and columns scaled.
     """
@@ -132,4 +142,4 @@ def _careful(step: Floats, frame: Frame, index: int, where: str) -> tuple[Floats
                 f" only a singular one may; {TOO_GRADED}"
             )
     growth = log_magnitude(np.diag(triangle[:, kept])) + float(exponent[0, 0]) * np.log(2)
-    return turned, growth
+    return turned, growth, kept

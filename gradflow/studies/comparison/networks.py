@@ -142,7 +142,7 @@ def measure_network(
         decays=Decays(
             name=name,
             seeds=(seed,),
-            drawn=False,
+            drawn=network.drawn,
             log_relative=relative_logs(reach.gradient.log_norm)[None],
         ),
         need=need,

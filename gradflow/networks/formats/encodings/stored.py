@@ -79,12 +79,13 @@ class Contents:
         What the file says besides, by the word of its format: ``"keras"`` for a configuration,
         ``"onnx"`` for a graph.
     others
-        Names of the entries that are no arrays: settings, pickled modules, packed weights.
+        Names of the entries that are no arrays, and what each is: ``"None"``, ``"a sparse
+        tensor"``, ``"quantised"``, ``"pickled"``, ``"a value"``.
     """
 
     arrays: Mapping[str, Stored]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    others: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def numbers(raw: bytes, dtype: str, shape: tuple[int, ...], where: str) -> Floats:

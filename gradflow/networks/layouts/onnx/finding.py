@@ -7,7 +7,6 @@ graph makes from others by moving numbers about is worked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,70 +15,78 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError
 from gradflow.networks.formats.onnx import Graph, Node
+from gradflow.networks.layouts import torch
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require, split
 from gradflow.networks.layouts.making.building import gated_params, layer_of
 from gradflow.networks.layouts.making.kinds import gru_cell, lstm_cell, rnn_cell
 from gradflow.networks.layouts.onnx.functions import activations
+from gradflow.networks.layouts.onnx.heads import head_of
+from gradflow.networks.layouts.onnx.hidden import KINDS, hidden, named
+from gradflow.networks.layouts.onnx.unrolled import chains, unrolled_layers
 from gradflow.networks.layouts.onnx.values import Values
-from gradflow.networks.network import Dense, Layer
+from gradflow.networks.network import Layer
 
 __all__ = ["LAYOUT"]
 
 Floats = NDArray[np.float64]
 
-_KINDS = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _ORDER = {"LSTM": "iofg", "GRU": "zrg", "RNN": "h"}
-_LOOPS = ("Loop", "Scan")
 
 
 def find(reading: Reading) -> Finding | None:
-    """Find the recurrent nodes of a graph; one within a loop is named and not read."""
+    """Find the recurrent nodes of a graph, and recurrences written out step by step.
+
+    One that is within a loop, a branch or a function, or in steps that are not those of a vanilla
+    network, is read where its arrays have the names of torch, and else named.
+    """
     graph = reading.contents.facts.get("onnx")
     if not isinstance(graph, Graph):
         return None
-    layers: list[Layer] = []
-    skipped: list[str] = []
     values = Values(graph, reading.path)
-    nodes = [n for n in graph.nodes if n.operation in _KINDS]
-    for level, node in enumerate(nodes):
-        layers += [replace(one, level=level) for one in _layers(reading, node, values)]
-    for loop, inner in _hidden(graph, None):
-        words = f"{loop.name or loop.operation} ({loop.operation})"
-        skipped.append(f"{words}, which holds {inner or 'a recurrence of its own'}")
-    if skipped:
-        told = "; ".join(skipped)
-        if not layers:
-            raise InputError(
-                f"{reading.path} keeps its recurrence in {told[:300]}, which cannot be read; "
-                "export the layer as an LSTM, GRU or RNN node."
-            )
+    written = chains(graph, values)
+    unrolled = unrolled_layers(reading, graph, values, written)
+    placed = [(place, [layer]) for place, _, layer in unrolled]
+    for place, node in enumerate(graph.nodes):
+        if node.operation in KINDS:
+            placed.append((place, _layers(reading, node, values)))
+    levels = {place: level for level, place in enumerate(sorted({place for place, _ in placed}))}
+    layers = [
+        replace(one, level=levels[place])
+        for place, found in sorted(placed, key=lambda one: one[0])
+        for one in sorted(found, key=lambda layer: layer.direction)
+    ]
+    left = [chain for chain in written if chain not in [one for _, one, _ in unrolled]]
+    skipped = [*hidden(graph), *(named(chain) for chain in left)]
+    told = "; ".join(skipped)
+    if not layers:
+        return _by_names(reading, told, {chain.weight for chain in left}) if told else None
+    if told:
         reading.facts.assume(
             f"{told[:300]} was not read, and the network has that recurrence too", warn=True
         )
-    if not layers:
-        return None
-    head, used = _head(reading, graph, values, layers)
-    return Finding(layers=layers, used=used | values.used, head=head, skipped=skipped)
+    head = head_of(reading, graph, values, layers)
+    return Finding(layers=layers, used=values.used, head=head, skipped=skipped)
 
 
-def _hidden(graph: Graph, loop: Node | None) -> Iterator[tuple[Node, str]]:
-    """Yield the loops of a graph, and the recurrent nodes in its branches and loops."""
-    for node in graph.nodes:
-        outer = node if node.operation in _LOOPS else loop
-        inner = [v for v in node.attributes.values() if isinstance(v, Graph)]
-        if node.operation in _LOOPS:
-            names = sorted({n.operation for g in inner for n in g.nodes if n.operation in _KINDS})
-            yield node, " and ".join(names)
-        for one in inner:
-            if node.operation not in _LOOPS:
-                for n in one.nodes:
-                    if n.operation in _KINDS:
-                        yield node, n.operation
-            yield from _hidden(one, outer)
+def _by_names(reading: Reading, told: str, weights: set[str]) -> Finding:
+    """Return what torch's names say of a graph that keeps its recurrence elsewhere."""
+    found = torch.LAYOUT.find(reading)
+    if found is None or not weights <= found.used:
+        raise InputError(
+            f"{reading.path} keeps its recurrence in {told[:300]}, which cannot be read; pass the "
+            "weights that were exported (a state_dict), or export the layer as an LSTM, GRU or "
+            "RNN node."
+        )
+    reading.facts.assume(
+        f"the recurrence is in {told[:300]}; its arrays have the names of torch and are read as "
+        "torch has them",
+        warn=True,
+    )
+    return found
 
 
 def _layers(reading: Reading, node: Node, values: Values) -> list[Layer]:
-    kind, count = node.operation, _KINDS[node.operation]
+    kind, count = node.operation, KINDS[node.operation]
     where = reading.where(node.name or kind)
 
     def given(index: int) -> Floats | None:
@@ -210,8 +217,14 @@ def _initial(
     for index, part in ((5, "h"), (6, "c")):
         name = node.inputs[index] if index < len(node.inputs) else ""
         array = values.find(name) if name else None
-        if array is None or array.ndim != 3 or array.shape[-1] != hidden:
+        if array is None or array.ndim != 3:
             continue
+        require(
+            array.shape[-1] == hidden,
+            reading.where(node.name or node.operation),
+            f"has a first state of {array.shape[-1]} entries for {hidden} units, as exporters of "
+            "torch write a projected LSTM, whose projection is lost",
+        )
         rows = array[:, d] if node.attributes.get("layout", 0) else array[d]
         if len(rows) and rows.any():
             found[part] = rows[0]
@@ -219,40 +232,6 @@ def _initial(
         return None
     parts = ("h", "c") if node.operation == "LSTM" else ("h",)
     return {part: found.get(part, np.zeros(hidden)) for part in parts}
-
-
-def _head(
-    reading: Reading, graph: Graph, values: Values, layers: list[Layer]
-) -> tuple[Dense | None, set[str]]:
-    """Return the one matrix product that reads what the top layer gives, and what is added."""
-    top = max(layer.level for layer in layers)
-    given = sum(layer.hidden for layer in layers if layer.level == top)
-    fitting = []
-    for node in graph.nodes:
-        if node.operation not in ("MatMul", "Gemm") or len(node.inputs) < 2:
-            continue
-        weight = values.find(node.inputs[1])
-        if weight is None or weight.ndim != 2:
-            continue
-        if not (node.operation == "Gemm" and node.attributes.get("transB")):
-            weight = weight.T
-        if weight.shape[1] == given:
-            fitting.append((node, np.ascontiguousarray(weight)))
-    if len(fitting) != 1:
-        return None, set()
-    node, weight = fitting[0]
-    bias = None
-    if node.operation == "Gemm" and len(node.inputs) > 2:
-        bias = values.find(node.inputs[2])
-    for other in graph.nodes:
-        if other.operation == "Add" and node.outputs[0] in other.inputs:
-            added = [n for n in other.inputs if n != node.outputs[0]]
-            bias = values.find(added[0]) if added else None
-    if bias is not None and bias.shape != (len(weight),):
-        bias = None
-    name = node.name or node.operation
-    reading.facts.assume(f"{name!r} is taken as the head, since its shape fits")
-    return Dense(name=name, weight=weight, bias=bias), set()
 
 
 LAYOUT = Layout(name="ONNX", find=find)

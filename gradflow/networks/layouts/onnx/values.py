@@ -26,16 +26,21 @@ class Values:
         self.used: set[str] = set()
         self.known: dict[str, NDArray[Any] | None] = {}
 
-    def dtype(self, name: str) -> str:
-        """Return the type of the first stored array that makes up a value."""
+    def root(self, name: str) -> str | None:
+        """Return the first stored array that makes up a value, or ``None`` where none does."""
         for _ in range(_DEEPEST):
             if name in self.graph.arrays:
-                return self.graph.arrays[name].dtype
+                return name
             node = self.makers.get(name)
-            if node is None or not node.inputs:
+            if node is None or not node.inputs or node.operation not in _MOVES:
                 break
             name = node.inputs[0]
-        return "float32"
+        return None
+
+    def dtype(self, name: str) -> str:
+        """Return the type of the first stored array that makes up a value."""
+        root = self.root(name)
+        return "float32" if root is None else self.graph.arrays[root].dtype
 
     def find(self, name: str, depth: int = 0) -> NDArray[Any] | None:
         """Return a constant array, or ``None`` for what depends on the graph's input."""

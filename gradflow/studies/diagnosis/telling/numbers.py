@@ -51,8 +51,12 @@ def factor(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent."""
-    return f"{100 * share:.3g} %"
+    """Return a share in percent; what is too small to matter without its digits.
+
+    >>> percent(0.0123), percent(4.1e-7), percent(0.0)
+    ('1.23 %', 'under 0.001 %', '0 %')
+    """
+    return "under 0.001 %" if 0 < share < 1e-5 else f"{100 * share:.3g} %"
 
 
 def growth_words(found: Growth, count: int) -> str:

@@ -18,7 +18,9 @@ __all__ = ["together", "verdict_of"]
 
 def verdict_of(subject: Subject, reach: Reach, need: int, good: bool) -> str:
     """Return the verdict: what is left at the lag needed, with its spread and its file."""
-    return f"{subject.network.source}: {_found(subject, reach, need, good)}, on {subject.data}"
+    drawn = ", random weights" if subject.network.drawn else ""
+    found = _found(subject, reach, need, good)
+    return f"{subject.network.source}{drawn}: {found}, on {subject.data}"
 
 
 def _found(subject: Subject, reach: Reach, need: int, good: bool) -> str:
