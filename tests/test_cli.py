@@ -110,6 +110,10 @@ def test_run_prints_and_keeps_the_states(tmp_path, capsys):
     assert told["state"]["h"]["largest"] == pytest.approx(largest, rel=1e-15)
     assert ask(words) == 0
     assert "random weights" in capsys.readouterr().out
+    np.savetxt(tmp_path / "x.csv", np.ones((50, 2)), delimiter=",")
+    for steps, told in (("3", "of these the first 3 steps"), ("50", "rows 0 to 49")):
+        assert ask(["run", "lstm", "--input", tmp_path / "x.csv", "--steps", steps]) == 0
+        assert capsys.readouterr().out.splitlines()[0].endswith(told)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -45,6 +45,8 @@ class Declared:
     ----------
     lines
         The equations as written, in the author's order.
+    expanded
+        The same without calls of defined functions, whose values have equations of their own.
     states, input_names, parameters, constant_names, output_names
         Names by what they are, in the order of declaration; parameters are the trained ones.
     linear_maps
@@ -60,6 +62,7 @@ class Declared:
     """
 
     lines: tuple[Line, ...]
+    expanded: tuple[Line, ...]
     states: tuple[str, ...]
     input_names: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -144,6 +147,7 @@ def read(declaration: Declaration) -> Declared:
     linear_maps |= {m.name: m for m in combined.values()}
     declared = Declared(
         lines=lines,
+        expanded=expanded.lines,
         states=states,
         input_names=names.of("input"),
         parameters=names.of("map", "vector", "scalar"),

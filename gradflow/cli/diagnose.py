@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import folded, progress
+from gradflow.cli.console import folded, output, progress
 from gradflow.errors import GradflowError, UsageError
 
 __all__ = ["diagnose"]
@@ -39,6 +39,7 @@ def diagnose(
     fact: tuple[str, ...] = (),
     check: tuple[Path, Path] | None = None,
     fail_if: str | None = None,
+    paths: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     seed: int = 0,
     out: Path | None = None,
@@ -85,6 +86,8 @@ def diagnose(
     fail_if
         End with 1 if it holds of the last checkpoint: horizon<100 (steps), left<0.01 (share at the
         lag needed) or directions<3.
+    paths
+        Split the gradient by path in networks of over 300 states too.
     json_
         Print the numbers as JSON.
     seed
@@ -120,6 +123,7 @@ def diagnose(
         "lose": lose,
         "head": None if head is None else _head(head),
         "vocabulary": None if vocabulary is None else _characters(vocabulary),
+        "paths": paths,
         "seed": seed,
     }
     with progress(len(STAGES) * len(networks)) as advance, warnings.catch_warnings():
@@ -130,7 +134,8 @@ def diagnose(
         shown = [as_json(one) for one in made]
         print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
     elif len(made) > 1:
-        print("\n".join(course_lines(Course(tuple(made)))))
+        for line in course_lines(Course(tuple(made)), output().width):
+            print(line)
     else:
         for line in report_lines(found):
             print(folded(line), flush=True)
@@ -153,6 +158,7 @@ def diagnose(
             "--seed": seed,
         }
         words = [w for name, value in named.items() if value is not None for w in (name, value)]
+        words += ["--paths"] * paths
         words += [w for one in fact for w in ("--fact", one)]
         words += [] if check is None else ["--check", *check]
         made_by = command("gradflow", "diagnose", file, *later, *words)

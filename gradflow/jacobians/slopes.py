@@ -51,7 +51,7 @@ def slopes_of(cell: Cell) -> Slopes:
     hidden: set[sp.Symbol] = set()
     for call in cell.calls:
         value, arguments = symbol(call.value), [symbol(a) for a in call.arguments]
-        inside = _inside(cell.program, value, arguments)
+        inside = inside_of(cell.program, value, arguments)
         found: list[tuple[Term, sp.Symbol]] = []
         for place, argument in enumerate(arguments):
             prime = f"'_{place + 1}" if place else "'"
@@ -74,7 +74,7 @@ def slopes_of(cell: Cell) -> Slopes:
     return Slopes(Calls(links, frozenset(hidden)), tuple(made.statements), made.spaces)
 
 
-def _inside(
+def inside_of(
     program: Sequence[Statement], value: sp.Symbol, arguments: Iterable[sp.Symbol]
 ) -> list[Statement]:
     """Return the statements that make ``value`` from the ``arguments``, in order."""

@@ -17,7 +17,7 @@ from gradflow.errors import UsageError
 from gradflow.proofs.cards.card import Card, card
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.theorems import theorems
-from gradflow.proofs.theorems.any_cell import unstated
+from gradflow.proofs.theorems.any_cell import automatic
 from gradflow.proofs.weights.concrete import concrete, weighted
 from gradflow.prose import ascii_text
 from gradflow.spectra import Trajectory, run
@@ -30,7 +30,7 @@ STEPS = 50
 class Claims(Sequence[Claim]):
     """The claims about one cell, in order; ``claims["lstm.lower"]`` finds one by its name.
 
-    ``unstated`` says which theorem has no claim since no network satisfies its hypotheses.
+    ``unstated`` says which theorem has no claim, and why.
     """
 
     items: tuple[Claim, ...]
@@ -115,13 +115,13 @@ def prove(
     cell = get(cell)
     claims = theorems(cell)
     if params is None:
-        return Claims(claims, unstated(cell))
+        return Claims(claims, automatic(cell)[1])
     on = run_for(cell, params, x, state)
     on.require_constant("prove")
     plain = concrete(cell, on.params)
     own = [found for found in (plain, weighted(cell, on.params, plain)) if found]
     measured = [replace(c, margin=c.measure(on)) if c.measure is not None else c for c in claims]
-    return Claims((*measured, *own), unstated(cell))
+    return Claims((*measured, *own), automatic(cell)[1])
 
 
 def run_for(

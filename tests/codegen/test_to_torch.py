@@ -171,6 +171,56 @@ def test_several_inputs_and_none():
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    {
+        "one product of an input for both": ("W @ x + U @ h + b", "Q @ x + V @ h + d"),
+        "no bias": ("W @ x + U @ h", "Q @ x + V @ h"),
+        "a scalar and a number": ("W @ x + U @ h + s", "Q @ x + V @ h + 1"),
+        "a product that two read": ("W @ x + U @ h + b", "W @ x + V @ h + d"),
+        "an input with a factor": ("W @ x + U @ h + b", "2 * (Q @ x) + V @ h + d"),
+        "another input": ("W @ x + U @ h + b", "R @ z + V @ h + d"),
+        "time": ("W @ x + U @ h + b / t", "Q @ x + V @ h + d * t"),
+        "two inputs": ("W @ x + R @ z + U @ h + b", "Q @ x + V @ h + d"),
+    }.values(),
+)
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_what_is_added_before_the_loop(first, second, lead):
+    """Products of an input join in one, where every sum has one beside units of its own.
+
+    Oracles: the run of the compiled cell; differences of torch's own check, of both orders.
+    """
+    words = f"{first} {second}".translate(str.maketrans("@()", "   ")).split()
+    cell = gf.Cell(
+        name="sums",
+        state="h",
+        inputs="x" + (" z[side]" if "z" in words else ""),
+        maps=" ".join(m for m in "WQRUV" if m in words),
+        vectors=" ".join(v for v in "bd" if v in words),
+        scalars="s" if "s" in words else "",
+        equations=f"u = tanh({first})\nh_next = u * sin({second})",
+    )
+    rng = np.random.default_rng(7)
+    sizes = {"hidden": 3, "inputs": 2} | ({"side": 4} if "z" in words else {})
+    params = {n: rng.standard_normal(np.shape(v)) for n, v in cell.init(**sizes, rng=0).items()}
+    x = rng.standard_normal((*lead, 4, 2))
+    given = {"x": x, "z": rng.standard_normal((*lead, 4, 4))} if "z" in words else x
+    module = gf.to_torch(cell, params, dtype=torch.float64)
+    tensors = {k: torch.tensor(v) for k, v in given.items()} if "z" in words else torch.tensor(x)
+    states, _ = module(tensors)
+    run = gf.run(cell, params, given)
+    assert distance(states.detach().numpy(), run.flat_states[..., 1:, :]) < TIGHT
+
+    def again(*arrays):
+        named = dict(zip(params, arrays, strict=True))
+        return torch.func.functional_call(module, named, (tensors,))[0][..., -1, :]
+
+    arrays = tuple(torch.tensor(v, requires_grad=True) for v in params.values())
+    assert torch.autograd.gradcheck(again, arrays)
+    if not lead:
+        assert torch.autograd.gradgradcheck(again, arrays)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (({"w": np.ones(2)},), r"'scalar': w has shape \(2,\)"),

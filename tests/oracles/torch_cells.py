@@ -6,6 +6,7 @@ looped over, context units are written as the paper's exponential average. A cel
 them is read by Python itself from its declared text.
 """
 
+import re
 import textwrap
 
 import torch
@@ -83,11 +84,18 @@ def scrn(p, s, x, t):
 
 
 BY_HAND = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
-FUNCTIONS = {name: getattr(torch, name) for name in ("sigmoid", "tanh", "relu", "exp", "log")}
+_NAMES = ("sigmoid", "tanh", "relu", "exp", "log", "sqrt", "mean", "sum", "dot")
+FUNCTIONS = {name: getattr(torch, name) for name in _NAMES}
+FUNCTIONS |= {
+    "softplus": torch.nn.functional.softplus,
+    "softmax": lambda v: torch.softmax(v, 0),
+}
+_DEFINITION = re.compile(r"(\w+)\(([\w, ]+)\) *=")
 
 
 def read_by_python(cell):
     """A step of a cell of one input: Python executes its equations on tensors."""
+    defined = _DEFINITION.sub(r"\1 = lambda \2:", textwrap.dedent(cell.declaration.define))
     equations = textwrap.dedent(cell.equations)
 
     def step(p, s, x, t):
@@ -97,6 +105,7 @@ def read_by_python(cell):
         parts = s.split([sizes[cell.shape_of(part)[0]] for part in cell.states])
         names = {**FUNCTIONS, **p, **dict(zip(cell.states, parts, strict=True)), "t": t}
         names |= dict.fromkeys(cell.input_names, x)
+        exec(defined, names)
         exec(equations, names)
         return torch.cat([names[f"{part}_next"] for part in cell.states])
 

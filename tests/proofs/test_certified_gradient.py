@@ -30,10 +30,9 @@ def torch_loss(loss, z, target):
     return (torch.nn.functional.softplus(z) - y * z).sum()
 
 
-def by_torch(run, loss):
+def by_torch(run, loss, step=None):
     """Norms of the gradient after every step, and by every array, by autograd."""
-    name = run.cell.name
-    step = torch_cells.step_of(name)
+    step = step or torch_cells.step_of(run.cell.name)
     p = {k: torch.tensor(np.asarray(v), requires_grad=True) for k, v in run.params.items()}
     state = torch.tensor(run.flat_states[0], requires_grad=True)
     states = [state]

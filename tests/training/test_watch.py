@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import gradflow as gf
 from gradflow import training
@@ -105,19 +106,26 @@ def test_a_loss_is_a_number():
         seen.update("low")
 
 
-def test_the_picture_has_the_loss_above_and_the_reach_below():
+@pytest.mark.parametrize("layout", ["constrained", "none", "by hand"])
+def test_the_picture_has_the_loss_above_and_the_reach_below(layout):
     found, _ = shrinking(4, 1)
-    ax = found.plot()
-    (above,) = ax.child_axes
+    figure = Figure(layout="constrained" if layout == "constrained" else None)
+    ax = figure.add_axes((0.2, 0.2, 0.6, 0.6)) if layout == "by hand" else figure.subplots()
+    found.plot(ax)
+    above = next(a for a in figure.axes if a.get_ylabel() == "loss")
+    figure.draw_without_rendering()
+    drawn = [a.get_tightbbox() for a in (ax, above)]
+    for box in drawn:  # nothing is cut, and neither covers the other
+        assert (box.min >= 0).all()
+        assert (box.max <= figure.bbox.max).all()
+    assert not drawn[0].overlaps(drawn[1])
+    assert ax.get_position().width == pytest.approx(above.get_position().width, rel=1e-6)
     np.testing.assert_array_equal(above.lines[0].get_ydata(), found.loss)
     np.testing.assert_array_equal(above.lines[1].get_xdata(), found.jumps())
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("update", "lag (steps)")
     short, _ = shrinking(1, 5)
     with pytest.raises(UsageError, match="1 looks at 9 lags"):
-        short.plot()
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
+        short.plot(ax)
 
 
 def test_between_uneven_looks_and_lags_the_nearest_is_drawn():
@@ -125,7 +133,8 @@ def test_between_uneven_looks_and_lags_the_nearest_is_drawn():
     assert found.lags.tolist() == [0, 2, 6]
     uneven = replace(found, update=np.array([0, 10, 40]), loss=np.zeros(0))
     ax = uneven.plot()
-    assert not ax.child_axes  # checkpoints have no losses
+    # checkpoints have no losses
+    assert not [a for a in ax.figure.axes if a.get_ylabel() == "loss"]
     drawn = ax.images[0].get_array()
     logs = np.median(found.reach, axis=1) / math.log(10)
     looks = [0, 1, 1, 2, 2]  # updates 0, 10, 20, 30, 40

@@ -66,11 +66,13 @@ def run(
     if out is not None:
         states = {f"state_{part}": values for part, values in run.states.items()}
         write_arrays(out, {**states, **ran.params})
+    part = f"; of these the first {run.steps} steps" if ran.windows > 1 else ""
+    source = f"{ran.source}{part}"
     if json_:
-        print_json({"cell": cell, "steps": run.steps, "input": ran.source, "state": numbers})
+        print_json({"cell": cell, "steps": run.steps, "input": source, "state": numbers})
         return
     count = f"{run.steps} step{'s' * (run.steps > 1)}"
-    print(f"{cell}: {count}, random weights by seed {seed}; input: {ran.source}")
+    print(f"{cell}: {count}, random weights by seed {seed}; input: {source}")
     for part, found in numbers.items():
         print(
             f"  {part}: {found['units']} units, largest entry {found['largest']:.4g}, norm at the "

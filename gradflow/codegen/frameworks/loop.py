@@ -46,12 +46,13 @@ def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
     """Return the states (*lead, T, d) after each step from the parts of the initial state."""
     xp, count = given.xp, len(given.moving)
     loop = _functions(cell, "forward")
-    handed, added = together(xp, loop.stacks, _handed(loop, given, first))
-    last = count + len(handed)
     names = (*cell.parameters, *cell.constant_names)
     maps = dict(zip(names, given.weights, strict=True))
-    filled = filled_maps(cell, xp, (*first, *given.moving, *given.weights))
-    multiply = products(xp, loop.stacks, maps | filled)
+    maps |= filled_maps(cell, xp, (*first, *given.moving, *given.weights))
+    inputs = dict(zip(cell.input_names, given.moving, strict=False))  # the last is the time
+    handed, added = together(xp, loop.stacks, _handed(loop, given, first), maps, inputs)
+    last = count + len(handed)
+    multiply = products(xp, loop.stacks, maps)
 
     def advance(parts: Parts, now: Parts) -> tuple[Parts, Parts]:
         made = multiply(parts, now[last:])
@@ -59,8 +60,7 @@ def run_forward(cell: Cell, given: Steps, first: Parts) -> Array:
         new = _like(xp, found, parts)
         return new, new
 
-    states = xp.scan(advance, first, (*given.moving, *handed, *added))[1]
-    return xp.flat(states, (*given.lead, given.moving[-1].shape[-2]))
+    return xp.scan(advance, first, (*given.moving, *handed, *added))[1]
 
 
 def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
@@ -84,8 +84,7 @@ def pull_back(cell: Cell, given: Steps, states: Parts, direct: Parts) -> Array:
     sequences = (*states, *given.moving, *direct, *handed)
     first, rest = xp.scan(back, zero, sequences, reverse=True)
     before = xp.flat(first, given.lead)[..., None, :]
-    after = xp.flat(rest, (*given.lead, given.moving[-1].shape[-2]))
-    return xp.library.concat([before, after], axis=-2)
+    return xp.library.concat([before, rest], axis=-2)
 
 
 def _like(xp: Operations, values: Sequence[Array], parts: Parts) -> Parts:
@@ -114,8 +113,8 @@ class _Loop:
 @lru_cache(maxsize=64)
 def _functions(cell: Cell, kind: str) -> _Loop:
     loop = {"forward": forward, "pullback": pullback}[kind](cell)
-    each, stacks = stacked(loop) if kind == "forward" else (loop.each, ())
-    routines = [r for r in (loop.before, each) if r.returns]
+    loop, stacks = stacked(cell, loop) if kind == "forward" else (loop, ())
+    routines = [r for r in (loop.before, loop.each) if r.returns]
     text = "\n\n".join(functional_text(cell, r) for r in routines)
     built = run_source(lambda: {"np": np})(cell, text, routines)
-    return _Loop(built.get(loop.before.name), built[each.name], stacks)
+    return _Loop(built.get(loop.before.name), built[loop.each.name], stacks)

@@ -15,7 +15,7 @@ from gradflow.cells.language.spaces import ONE
 from gradflow.codegen.frameworks.operations import Operations
 from gradflow.codegen.lowering.calculus import lower_step
 from gradflow.codegen.lowering.recurrence import Recurrence
-from gradflow.codegen.lowering.routine import Let, Matvec, Routine, reads
+from gradflow.codegen.lowering.routine import Let, Matvec, Routine, common_space, reads
 from gradflow.codegen.printing.dialect import FUNCTIONAL
 from gradflow.codegen.printing.vectorised import maps_lines
 from gradflow.codegen.targets.target import run_text
@@ -36,19 +36,25 @@ class Stack:
     added
         What is added to each product and known before the loop, by its place among what a step is
         handed; empty where not every product has such a summand.
+    operand
+        The input whose products are added too; empty where there is none that all have.
+    outside
+        The maps of that input.
     """
 
     part: int
     maps: tuple[str, ...]
     added: tuple[int, ...] = ()
+    operand: str = ""
+    outside: tuple[str, ...] = ()
 
 
-def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
-    """Return a step without the products of state parts, and those products.
+def stacked(cell: Cell, loop: Recurrence) -> tuple[Recurrence, tuple[Stack, ...]]:
+    """Return a loop without the products of state parts, and those products.
 
-    The routine takes them as extra arguments, in the order of the stacks, and no more what is added
-    to them. One product with the four matrices of an LSTM costs a third of four products, and so
-    does its derivative.
+    A step takes them as extra arguments, in the order of the stacks, and no more what is added to
+    them; what is added leaves out the products of an input. One product with the four matrices of
+    an LSTM costs a third of four products, and so does its derivative.
     """
     found: dict[tuple[int, str], list[Matvec]] = {}
     for statement in loop.each.statements:
@@ -57,6 +63,7 @@ def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
             found.setdefault((part, statement.linear_map.out), []).append(statement)
     taken = [s for group in found.values() for s in group]
     statements = [s for s in loop.each.statements if s not in taken]
+    before = loop.before
     stacks: list[Stack] = []
     gone: set[sp.Symbol] = set()
     for (part, _), group in found.items():
@@ -71,10 +78,52 @@ def stacked(loop: Recurrence) -> tuple[Routine, tuple[Stack, ...]]:
                 replace(s, expression=s.expression.xreplace(without)) if isinstance(s, Let) else s
                 for s in statements
             ]
-        stacks.append(Stack(part, tuple(s.linear_map.name for s in group), added))
+        outside = _products_of_an_input(cell, before, [loop.before.returns[k] for k in added])
+        before = _without(before, outside)
+        operand = str(outside[0].operand) if outside else ""
+        maps, others = (tuple(s.linear_map.name for s in of) for of in (group, outside))
+        stacks.append(Stack(part, maps, added, operand, others))
     kept = (one for one in loop.each.extra if one[0] not in gone)
     extra = (*kept, *((s.target, s.linear_map.out) for s in taken))
-    return replace(loop.each, statements=tuple(statements), extra=extra), tuple(stacks)
+    each = replace(loop.each, statements=tuple(statements), extra=extra)
+    return replace(loop, before=before, each=each), tuple(stacks)
+
+
+def _products_of_an_input(cell: Cell, before: Routine, sums: Sequence[sp.Symbol]) -> list[Matvec]:
+    """Return the product with one and the same input that each sum has, if every one has."""
+    made = {s.target: s for s in before.statements if isinstance(s, Let)}
+    read = [s for statement in before.statements for s in reads(statement)] + list(before.returns)
+    found: list[Matvec] = []
+    for total in sums:
+        expression = made[total].expression if total in made else sp.S.Zero
+        found += [
+            s
+            for s in before.statements
+            if isinstance(s, Matvec)
+            and s.linear_map.stored
+            and not s.transposed
+            and str(s.operand) in cell.input_names
+            and expression.is_Add
+            and s.target in expression.args
+            and read.count(s.target) == expression.count(s.target) == 1
+            # the rest has to have as many units, as a scalar bias has not
+            and common_space(expression - s.target, before.spaces) == s.linear_map.out != ONE
+        ][:1]
+    same = len({s.operand for s in found}) == 1
+    return found if same and len(found) == len(sums) else []
+
+
+def _without(before: Routine, gone: Sequence[Matvec]) -> Routine:
+    """Return a routine without products, nor them in the sums that had them."""
+    statements = []
+    for statement in before.statements:
+        if statement in gone:
+            continue
+        if isinstance(statement, Let) and statement.expression.is_Add:
+            left = [a for a in statement.expression.args if a not in {s.target for s in gone}]
+            statement = replace(statement, expression=sp.Add(*left))
+        statements.append(statement)
+    return replace(before, statements=tuple(statements))
 
 
 def _summand(product: Matvec, loop: Recurrence) -> tuple[sp.Add, sp.Symbol] | None:
@@ -110,23 +159,31 @@ def products(
 
     What is added is one array a stack that has it; see ``together``.
     """
-    matrices = [(s, xp.library.concat([maps[n].T for n in s.maps], axis=1)) for s in stacks]
+    matrices = [(s, _side_by_side(xp, maps, s.maps)) for s in stacks]
 
     def multiply(parts: Sequence[Array], added: Sequence[Array]) -> list[Array]:
         values: list[Array] = []
         sums = iter(added)
         for stack, matrix in matrices:
-            rows, count = parts[stack.part] @ matrix, len(stack.maps)
+            rows = parts[stack.part] @ matrix
             rows = rows + next(sums) if stack.added else rows
-            shape = (*rows.shape[:-1], count, rows.shape[-1] // count)
-            values += xp.apart(xp.library.reshape(rows, shape))
+            values += xp.pieces(rows, len(stack.maps))
         return values
 
     return multiply
 
 
+def _side_by_side(xp: Operations, maps: Mapping[str, Array], names: Sequence[str]) -> Array:
+    """Return the transposes of maps as one matrix."""
+    return xp.library.concat([maps[name].T for name in names], axis=1)
+
+
 def together(
-    xp: Operations, stacks: Sequence[Stack], handed: Sequence[Array]
+    xp: Operations,
+    stacks: Sequence[Stack],
+    handed: Sequence[Array],
+    maps: Mapping[str, Array],
+    inputs: Mapping[str, Array],
 ) -> tuple[list[Array], list[Array]]:
     """Return what a step is still handed, and what is added to its products, side by side."""
     taken = {place for stack in stacks for place in stack.added}
@@ -136,7 +193,10 @@ def together(
             values = [handed[place] for place in stack.added]
             lead = np.broadcast_shapes(*(v.shape[:-1] for v in values))
             full = [xp.broadcast_to(v, (*lead, v.shape[-1])) for v in values]
-            added.append(xp.library.concat(full, axis=-1))
+            total = xp.library.concat(full, axis=-1)
+            if stack.outside:
+                total = inputs[stack.operand] @ _side_by_side(xp, maps, stack.outside) + total
+            added.append(total)
     return [value for place, value in enumerate(handed) if place not in taken], added
 
 

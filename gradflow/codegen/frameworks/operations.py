@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,11 @@ class Operations:
         host = np.array(np.asarray(value), dtype=np.float64)  # torch wants it writable
         return self.library.asarray(host, dtype=self.dtype, device=self.device)
 
+    @cached_property
+    def is_torch(self) -> bool:
+        """Whether the library is torch, whose words for cutting have cheap derivatives."""
+        return bool(array_api().is_torch_namespace(self.library))
+
     @property
     def fuses(self) -> bool:
         """Whether loops and sums are compiled into one, as JAX does under ``jit``."""
@@ -254,28 +259,40 @@ class Operations:
         carry: Any,
         sequences: tuple[Array, ...],
         reverse: bool = False,
-    ) -> tuple[Any, tuple[Array, ...]]:
-        """Return the last ``carry`` and the results (..., T, units) of ``step(carry, now)``.
+    ) -> tuple[Any, Array]:
+        """Return the last ``carry``, and the results of ``step(carry, now)`` as (..., T, d).
 
-        ``now`` are the entries (..., units) of ``sequences`` (..., T, units), one step after
-        another, the last first if ``reverse``; in JAX by ``lax.scan``.
+        The results of a step, each (..., units), lie side by side. ``now`` are the entries (...,
+        units) of ``sequences`` (..., T, units), one step after another, the last first if
+        ``reverse``; in JAX by ``lax.scan``.
         """
         if self.fuses:
-            return library_jax.scan(step, carry, sequences, reverse)
-        results = []
+            carry, found = library_jax.scan(step, carry, sequences, reverse)
+            return carry, self.library.concat(list(found), axis=-1)
+        results: list[tuple[Array, ...]] = []
         # taken apart at once: differentiated, an entry by its index costs a whole sequence of zeros
         steps = list(zip(*map(self.apart, sequences), strict=True))
         for now in reversed(steps) if reverse else steps:
             carry, result = step(carry, now)
             results.append(result)
-        each = zip(*(results[::-1] if reverse else results), strict=True)
-        return carry, tuple(self.library.stack(list(values), axis=-2) for values in each)
+        told = results[::-1] if reverse else results
+        lead, width = told[0][0].shape[:-1], sum(part.shape[-1] for part in told[0])
+        # one copy of all parts of all steps; a stack of each part would be copied once more
+        flat = self.library.concat([part for parts in told for part in parts], axis=-1)
+        return carry, self.library.reshape(flat, (*lead, len(told), width))
 
     def apart(self, value: Array) -> tuple[Array, ...]:
         """Return the entries (..., units) of a sequence (..., T, units)."""
-        if array_api().is_torch_namespace(self.library):  # whose unbind can be vectorised
+        if self.is_torch:  # whose unbind can be vectorised
             return tuple(self.library.unbind(value, -2))
         return tuple(self.library.unstack(value, axis=-2))
+
+    def pieces(self, value: Array, count: int) -> tuple[Array, ...]:
+        """Return so many equal pieces (..., units) of an array (..., count units)."""
+        if self.is_torch:
+            return tuple(self.library.chunk(value, count, -1))
+        shape = (*value.shape[:-1], count, value.shape[-1] // count)
+        return self.apart(self.library.reshape(value, shape))
 
     def fill_blocks(self, shape: tuple[int, ...], *blocks: tuple[Any, ...]) -> Array:
         """Return the matrices of ``shape`` (..., d, d') that :func:`assemble` makes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +28,10 @@ _COLUMNS = 2000
 def plot_watched(ax: Axes, result: Watched) -> Axes:
     """Draw reach over update and lag on ``ax``, and the loss with its jumps on axes above it.
 
-    Reach is the median over the probe's sequences, in powers of ten; under a millionth it has one
-    colour. Between looks, and between lags, the map has the colour of the nearest. Without losses,
-    as of checkpoints, there is the map alone.
+    Where there are losses they get a third of the height of ``ax``; without, as of checkpoints,
+    there is the map alone. Reach is the median over the probe's sequences, in powers of ten; under
+    a millionth it has one colour. Between looks, and between lags, the map has the colour of the
+    nearest.
 
     Parameters
     ----------
@@ -60,13 +61,13 @@ def plot_watched(ax: Axes, result: Watched) -> Axes:
     updates, looks = _even(result.update)
     lags, rows = _even(result.lags)
     shown = logs[np.ix_(looks, rows)].T
-    grid = Grid(updates, lags, shown, "reach: gradient over that at lag 0")
+    grid = Grid(updates, lags, shown, "reach (lag 0 is 1)")
     finite = logs[np.isfinite(logs)]
     top = max(0.0, float(finite.max(initial=0.0)))
     plot_heat(ax, grid, x="update", y="lag (steps)", log=True, limits=(_FAINTEST, top))
     if not len(result.loss):
         return ax
-    above = ax.inset_axes((0.0, 1.08, 1.0, 0.5), sharex=ax)
+    above = _above(ax)
     look = stroke(0)
     above.plot(np.arange(1, len(result.loss) + 1), result.loss, color=look.color)
     jumps = result.jumps()
@@ -83,6 +84,22 @@ def plot_watched(ax: Axes, result: Watched) -> Axes:
     above.set_ylabel("loss")
     above.tick_params(labelbottom=False)
     return ax
+
+
+def _above(ax: Axes) -> Axes:
+    """Return new axes in the upper third of ``ax``, which keeps the rest, over the same range."""
+    figure: Any = ax.figure
+    spec = ax.get_subplotspec()
+    if spec is None:  # placed by hand
+        box = ax.get_position()
+        ax.set_position((box.x0, box.y0, box.width, 0.6 * box.height))
+        top = (box.x0, box.y0 + 0.67 * box.height, box.width, 0.33 * box.height)
+        above: Axes = figure.add_axes(top, sharex=ax)
+        return above
+    parts = spec.subgridspec(2, 1, height_ratios=(1, 2))
+    ax.set_subplotspec(parts[1])
+    above = figure.add_subplot(parts[0], sharex=ax)
+    return above
 
 
 def _even(places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 
@@ -10,9 +11,10 @@ import sympy as sp
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.program import Summand
+from gradflow.cells.language.program import Map, Summand
 from gradflow.jacobians import jacobian
 from gradflow.jacobians.terms import Term
+from gradflow.proofs.algebra.polynomial import Polynomial, constant, total, variable
 from gradflow.proofs.bounding.facts import Facts
 from gradflow.proofs.bounding.gates import bound_diagonal
 from gradflow.proofs.bounding.invariants import unit_invariants
@@ -84,4 +86,14 @@ def term_bound(facts: Facts, term: Term) -> TermBound:
         tuple(bound_diagonal(facts, d) for d in term.diagonals),
         tuple(m.name for m in term.maps),
         term.path,
+    )
+
+
+def map_norm(linear_map: Map) -> Polynomial:
+    """Return the bound of the norm of a map; that of a sum of maps is the sum of theirs."""
+    if not linear_map.summands:
+        return variable("norm", linear_map.name)
+    return total(
+        constant(Fraction(abs(int(s.factor.p)), int(s.factor.q))) * map_norm(s.linear_map)
+        for s in linear_map.summands
     )

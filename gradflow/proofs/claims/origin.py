@@ -92,9 +92,11 @@ def _weights(claim: Claim) -> str:
     cell = _declared(claim.declaration)
     if isinstance(cell, str):
         return cell
-    from gradflow.proofs.theorems.any_cell import upper
+    from gradflow.proofs.theorems.any_cell import automatic
 
-    bound = upper(cell)
+    bound = next((c for c in automatic(cell)[0] if c.name == f"{cell.name}.upper"), None)
+    if bound is None:
+        return "gradflow states no bound of the declared cell"
     again = step_seal(claim.declaration, bound.evidence[0]["derivation"], bound.assumes)
     return "" if again == own else "the bounds of a step are not those of the declared cell"
 

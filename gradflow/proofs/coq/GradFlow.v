@@ -130,6 +130,44 @@ Lemma abs_near d k : Rabs (1 - d) <= k -> 1 - k <= Rabs d.
 Proof. intros H; apply abs_range in H; pose proof (Rle_abs d); lra. Qed.
 Lemma mat_plus n W f g i : mat n W (fun j => f j + g j) i = mat n W f i + mat n W g i.
 Proof. unfold mat; rewrite <- sum_plus; apply sum_ext; intros; ring. Qed.
+Lemma sum_swap n m (f : nat -> nat -> R) : sum n (fun i => sum m (f i)) = sum m (fun j => sum n (fun i => f i j)).
+Proof.
+  induction n as [|n IH]; simpl; [induction m as [|m IH]; simpl; [reflexivity | rewrite <- IH; ring]|].
+  rewrite IH, <- sum_plus; reflexivity.
+Qed.
+Lemma ub_add n m A B a b : ub n m (mat m A) a -> ub n m (mat m B) b -> ub n m (mat m (fun i j => A i j + B i j)) (a + b).
+Proof.
+  intros HA HB x; specialize (HA x); specialize (HB x).
+  rewrite (nrm_ext n _ (fun i => mat m A x i + mat m B x i)).
+  - pose proof (nrm_add n (mat m A x) (mat m B x)); lra.
+  - intros i _; unfold mat; rewrite <- sum_plus; apply sum_ext; intros; ring.
+Qed.
+Lemma ub_scaled n m A k c a : Rabs c <= a -> ub n m (mat m A) k -> ub n m (mat m (fun i j => c * A i j)) (a * k).
+Proof.
+  intros Hc HA x; pose proof (Rabs_pos c).
+  rewrite (nrm_ext n _ (fun i => c * mat m A x i)).
+  - eapply Rle_trans; [apply (nrm_diag n (fun _ => c) (mat m A x) a); [lra | auto]|].
+    rewrite Rmult_assoc; apply Rmult_le_compat_l; [lra | apply HA].
+  - intros i _; unfold mat; rewrite <- sum_scal; apply sum_ext; intros; ring.
+Qed.
+(* |W^T y|^2 = y . W (W^T y) <= |y| k |W^T y|. *)
+Lemma ub_transpose n m W k : 0 <= k -> ub n m (mat m W) k -> ub m n (mat n (fun i j => W j i)) k.
+Proof.
+  intros k0 H y; set (z := mat n (fun i j => W j i) y); pose proof (nrm_nonneg m z) as z0.
+  assert (E : dot m z z = dot n (mat m W z) y).
+  { unfold dot, mat at 1. rewrite (sum_ext n _ (fun i => sum m (fun j => z j * W i j * y i))).
+    - rewrite sum_swap; apply sum_ext; intros j _.
+      unfold z at 2, mat; rewrite <- sum_scal; apply sum_ext; intros; ring.
+    - intros i _; rewrite Rmult_comm, <- sum_scal; apply sum_ext; intros; ring. }
+  pose proof (cauchy_schwarz n (mat m W z) y) as C; rewrite <- E, <- nrm_sq in C.
+  pose proof (H z) as K; pose proof (nrm_nonneg n y) as y0; pose proof (nrm_nonneg n (mat m W z)).
+  destruct (Req_dec (nrm m z) 0) as [Z|Z].
+  - rewrite Z; apply Rmult_le_pos; assumption.
+  - apply (Rmult_le_reg_r (nrm m z)); [lra|].
+    apply Rle_trans with (nrm n (mat m W z) * nrm n y); [exact C|].
+    replace (k * nrm n y * nrm m z) with (k * nrm m z * nrm n y) by ring.
+    apply Rmult_le_compat_r; assumption.
+Qed.
 
 (* 3. The functions of a cell, and their ranges. *)
 Definition sigmoid (x : R) : R := / (1 + exp (- x)).
@@ -179,6 +217,7 @@ Lemma sin_range x : -1 <= sin x <= 1.
 Proof. apply SIN_bound. Qed.
 Lemma cos_range x : -1 <= cos x <= 1.
 Proof. apply COS_bound. Qed.
+Definition floor (x : R) : R := IZR (Int_part x).
 
 (* 4. Derivatives along a curve, one rule an operation. *)
 Definition D (n : nat) (X : R -> vec) (r : R) (v : vec) : Prop :=
@@ -268,6 +307,65 @@ Proof.
   - exfalso; rewrite (Rabs_left x) in Hl by lra; apply Rabs_def2 in Hl; lra.
   - replace ((0 - 0) / h - 0) with 0 by (field; auto); rewrite Rabs_R0; auto.
 Qed.
+Lemma dl_sinh f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => sinh (f r)) r (cosh (f r) * a).
+Proof. intros; apply (dl_comp f sinh); [assumption | apply derivable_pt_lim_sinh]. Qed.
+Lemma dl_cosh f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => cosh (f r)) r (sinh (f r) * a).
+Proof. intros; apply (dl_comp f cosh); [assumption | apply derivable_pt_lim_cosh]. Qed.
+Lemma dl_ln f r a : 0 < f r -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => ln (f r)) r (/ f r * a).
+Proof. intros; apply (dl_comp f ln); [assumption | apply derivable_pt_lim_ln; assumption]. Qed.
+Lemma dl_atan f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => atan (f r)) r (/ (1 + f r ^ 2) * a).
+Proof. intros; apply (dl_comp f atan); [assumption|]. eapply dl_eq; [apply derivable_pt_lim_atan | f_equal; unfold Rsqr; ring]. Qed.
+Lemma dl_arcsinh f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => arcsinh (f r)) r (/ sqrt (1 + f r ^ 2) * a).
+Proof. intros; apply (dl_comp f arcsinh); [assumption|]. rewrite (Rplus_comm 1); apply derivable_pt_lim_arcsinh. Qed.
+Lemma dl_tan f r a : cos (f r) <> 0 -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => tan (f r)) r ((1 + tan (f r) ^ 2) * a).
+Proof.
+  intros N H; apply (dl_comp f tan); [exact H|]; clear H; set (x := f r) in *; clearbody x; clear f r a.
+  eapply dl_eq; [apply (derivable_pt_lim_div sin cos x); [apply derivable_pt_lim_sin | apply derivable_pt_lim_cos | exact N]|].
+  unfold tan, Rsqr; field; exact N.
+Qed.
+(* Between whole numbers floor is constant. *)
+Lemma dl_floor f r a : floor (f r) <> f r -> derivable_pt_lim f r a -> derivable_pt_lim (fun r => floor (f r)) r 0.
+Proof.
+  intros N H; replace 0 with (0 * a) by ring; apply (dl_comp f floor); [exact H|]; clear H; set (x := f r) in *; clearbody x; clear f r a.
+  unfold floor in *; destruct (base_Int_part x) as [L U]; set (k := IZR (Int_part x)) in *.
+  assert (P : 0 < Rmin (x - k) (k + 1 - x)) by (apply Rmin_glb_lt; lra).
+  intros eps Heps; exists (mkposreal _ P); simpl; intros h Hh Hl.
+  pose proof (Rmin_l (x - k) (k + 1 - x)); pose proof (Rmin_r (x - k) (k + 1 - x)); apply Rabs_def2 in Hl.
+  assert (E : Int_part (x + h) = Int_part x).
+  { unfold Int_part; rewrite <- (tech_up (x + h) (Int_part x + 1)); rewrite ?plus_IZR; fold k; [unfold Int_part; lia | lra | lra]. }
+  rewrite E; fold k.
+  replace ((k - k) / h - 0) with 0 by (field; exact Hh); rewrite Rabs_R0; exact Heps.
+Qed.
+(* The error function, an integral; its values are not bounded here. *)
+Definition gauss (x : R) : R := exp (- x ^ 2).
+Lemma gauss_continuous x : continuity_pt gauss x.
+Proof.
+  apply derivable_continuous_pt; exists (exp (- x ^ 2) * - (INR 2 * x ^ 1 * 1)).
+  apply (dl_exp (fun y => - y ^ 2)), (dl_opp (fun y => y ^ 2)), (dl_pow (fun y => y) 2), derivable_pt_lim_id.
+Qed.
+Lemma gauss_integrable a b : Riemann_integrable gauss a b.
+Proof.
+  destruct (Rle_dec a b) as [H|H]; [|apply RiemannInt_P1];
+  apply continuity_implies_RiemannInt; try lra; intros; apply gauss_continuous.
+Qed.
+Definition erf (x : R) : R := 2 / sqrt PI * RiemannInt (gauss_integrable 0 x).
+Lemma dl_erf f r a : derivable_pt_lim f r a -> derivable_pt_lim (fun r => erf (f r)) r (2 * / sqrt PI * exp ((-1) * f r ^ 2) * a).
+Proof.
+  intros H; apply (dl_comp f erf); [exact H|]; clear H; set (x := f r); clearbody x; clear f r a.
+  replace ((-1) * x ^ 2) with (- x ^ 2) by ring.
+  apply (derivable_pt_lim_scal (fun y => RiemannInt (gauss_integrable 0 y))).
+  assert (L : x - 1 <= x + 1) by lra.
+  pose proof (@RiemannInt_P28 gauss (x - 1) (x + 1) x L (fun y _ => gauss_continuous y) ltac:(lra)) as Q.
+  intros eps Heps; destruct (Q eps Heps) as [[delta Hd] K].
+  assert (P : 0 < Rmin delta 1) by (apply Rmin_glb_lt; lra).
+  exists (mkposreal _ P); simpl in *; intros h Hh Hl; pose proof (Rmin_l delta 1); pose proof (Rmin_r delta 1).
+  specialize (K h Hh ltac:(lra)); apply Rabs_def2 in Hl.
+  replace (RiemannInt (gauss_integrable 0 (x + h)) - RiemannInt (gauss_integrable 0 x)) with
+    (primitive L (FTC_P1 L (fun y _ => gauss_continuous y)) (x + h) - primitive L (FTC_P1 L (fun y _ => gauss_continuous y)) x); [exact K|].
+  unfold primitive; repeat (destruct Rle_dec; [|lra]).
+  pose proof (fun y p => RiemannInt_P26 (gauss_integrable 0 (x - 1)) p (gauss_integrable 0 y)) as C.
+  rewrite <- (C _ (FTC_P1 L (fun y _ => gauss_continuous y) r r0)), <- (C _ (FTC_P1 L (fun y _ => gauss_continuous y) r1 r2)); ring.
+Qed.
 Lemma dl_sum n (f : nat -> R -> R) r d : (forall j, (j < n)%nat -> derivable_pt_lim (f j) r (d j)) ->
   derivable_pt_lim (fun r => sum n (fun j => f j r)) r (sum n d).
 Proof. intros H; induction n as [|n IH]; simpl; [apply dl_const | apply (dl_plus (fun r => sum n (fun j => f j r)) (f n)); auto]. Qed.
@@ -278,10 +376,31 @@ Proof.
 Qed.
 Lemma D_eq n X r v w : D n X r v -> (forall i, v i = w i) -> D n X r w.
 Proof. intros H E i Hi; rewrite <- E; apply H, Hi. Qed.
+(* A derivative by an argument acts on a sum as on its summands. *)
+Definition additive (A : vec -> vec) : Prop := forall f g i, A (fun i => f i + g i) i = A f i + A g i.
+Lemma additive_id : additive (fun f i => f i).
+Proof. intros f g i; reflexivity. Qed.
+Lemma additive_zero : additive (fun _ _ => 0).
+Proof. intros f g i; ring. Qed.
+Lemma additive_diag d A : additive A -> additive (fun f i => d i * A f i).
+Proof. intros H f g i; rewrite H; ring. Qed.
+Lemma additive_plus A B : additive A -> additive B -> additive (fun f i => A f i + B f i).
+Proof. intros HA HB f g i; rewrite HA, HB; ring. Qed.
+Lemma additive_mat n W A : additive A -> additive (fun f i => mat n W (A f) i).
+Proof. intros H f g i; rewrite <- mat_plus; apply sum_ext; intros; rewrite H; reflexivity. Qed.
+Ltac additively := match goal with
+  | |- additive (fun f i => @?A f i + @?B f i) => apply (additive_plus A B); additively
+  | |- additive (fun f i => @?d i * @?A f i) => apply (additive_diag d A); additively
+  | |- additive (fun f i => mat ?n ?W (@?A f) i) => apply (additive_mat n W A); additively
+  | |- additive (fun _ _ => 0) => exact additive_zero
+  | |- additive _ => exact additive_id end.
 (* An equation between fractions of known numbers. *)
 Lemma mat_ones x i : mat 1 (fun _ _ => 1) x i = x 0%nat.
 Proof. unfold mat; simpl; ring. Qed.
-Ltac nonzero := first [assumption | lra | apply Rgt_not_eq; assumption | apply Rgt_not_eq, sqrt_lt_R0; assumption
+(* Squares are at least 0, so 1 + x^2 is not 0. *)
+Ltac squares := repeat match goal with |- context [?x ^ 2] =>
+  lazymatch goal with H : 0 <= x ^ 2 |- _ => fail | _ => pose proof (pow2_ge_0 x) end end.
+Ltac nonzero := first [assumption | lra | squares; lra | apply Rgt_not_eq; assumption | apply Rgt_not_eq, sqrt_lt_R0; first [assumption | lra | apply PI_RGT_0]
   | apply pow_nonzero; nonzero | apply Rmult_integral_contrapositive_currified; nonzero].
 (* A root of what is known to be above 0 gets a name, and what stands under it is its square. *)
 Ltac rooted :=
@@ -289,12 +408,23 @@ Ltac rooted :=
     let y := fresh "y" in let E := fresh "E" in
     pose proof (sqrt_lt_R0 x H); pose proof (sqrt_def x (Rlt_le _ _ H)) as E;
     set (y := sqrt x) in *; clearbody y; try rewrite <- E end end.
+(* Exponents that are one number, written in two ways; of roots of numbers, the squares are known. *)
+Ltac roots := repeat match goal with |- context [sqrt ?x] =>
+  lazymatch goal with H : sqrt x * sqrt x = x |- _ => fail | _ => assert (sqrt x * sqrt x = x) by (apply sqrt_sqrt; first [lra | left; assumption | left; apply PI_RGT_0]) end end.
+Ltac exponents := roots; repeat match goal with |- context [exp ?a] => match goal with |- context [exp ?b] =>
+  lazymatch a with b => fail | _ => replace (exp a) with (exp b) by (f_equal;
+    first [ring | field | match goal with E : sqrt _ * sqrt _ = _ |- _ => field [E] end]) end end end.
 Ltac equal := first [solve [ring] | solve [field] | solve [field; repeat split; nonzero]
-  | solve [repeat rooted; field; repeat split; nonzero]].
+  | solve [repeat rooted; field; repeat split; nonzero]
+  | solve [exponents; first [ring | field; repeat split; nonzero]]].
 (* What is known of every unit, at the unit i < n. *)
 Ltac at_unit Hi :=
   repeat match goal with H : _ /\ _ |- _ => destruct H end;
-  repeat match goal with H : forall j, (j < ?n)%nat -> _ |- _ => specialize (H _ Hi) end.
+  repeat match goal with H : forall j, (j < ?n)%nat -> _ |- _ => specialize (H _ Hi) end;
+  repeat match goal with H : forall j, (j < 1)%nat -> _ |- _ => specialize (H _ Nat.lt_0_1) end.
+(* Away from a kink, whichever sign it is written with. *)
+Ltac apart := first [assumption
+  | match goal with H : ?x <> 0 |- ?y <> 0 => intro; apply H; lra end].
 (* Differentiates by the rules; what is known of the parts is among the hypotheses. *)
 Ltac derive :=
   match goal with
@@ -307,12 +437,20 @@ Ltac derive :=
   | |- derivable_pt_lim (fun r => @?f r ^ ?k) _ _ => apply (dl_pow f k); derive
   | |- derivable_pt_lim (fun r => sigmoid (@?f r)) _ _ => apply (dl_sigmoid f); derive
   | |- derivable_pt_lim (fun r => tanh (@?f r)) _ _ => apply (dl_tanh f); derive
-  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [assumption | derive]
-  | |- derivable_pt_lim (fun r => step (@?f r)) _ _ => eapply (dl_step f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => relu (@?f r)) _ _ => apply (dl_relu f); [apart | derive]
+  | |- derivable_pt_lim (fun r => step (@?f r)) _ _ => eapply (dl_step f); [apart | derive]
   | |- derivable_pt_lim (fun r => exp (@?f r)) _ _ => apply (dl_exp f); derive
   | |- derivable_pt_lim (fun r => softplus (@?f r)) _ _ => apply (dl_softplus f); derive
   | |- derivable_pt_lim (fun r => sin (@?f r)) _ _ => apply (dl_sin f); derive
   | |- derivable_pt_lim (fun r => cos (@?f r)) _ _ => apply (dl_cos f); derive
+  | |- derivable_pt_lim (fun r => sinh (@?f r)) _ _ => apply (dl_sinh f); derive
+  | |- derivable_pt_lim (fun r => cosh (@?f r)) _ _ => apply (dl_cosh f); derive
+  | |- derivable_pt_lim (fun r => atan (@?f r)) _ _ => apply (dl_atan f); derive
+  | |- derivable_pt_lim (fun r => arcsinh (@?f r)) _ _ => apply (dl_arcsinh f); derive
+  | |- derivable_pt_lim (fun r => erf (@?f r)) _ _ => apply (dl_erf f); derive
+  | |- derivable_pt_lim (fun r => ln (@?f r)) _ _ => apply (dl_ln f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => tan (@?f r)) _ _ => apply (dl_tan f); [assumption | derive]
+  | |- derivable_pt_lim (fun r => floor (@?f r)) _ _ => eapply (dl_floor f); [assumption | derive]
   | |- derivable_pt_lim (fun r => / @?f r) _ _ => apply (dl_inv f); [nonzero | derive]
   | |- derivable_pt_lim (fun r => sqrt (@?f r)) _ _ => apply (dl_sqrt f); [assumption | derive]
   end.

@@ -277,6 +277,12 @@ Proof.
   { apply (Rmult_le_compat_l (exp x)) in B; [|lra]. rewrite Rinv_r in B by lra. lra. }
   apply (Rmult_le_reg_r (1 - x)); [lra|]. nra.
 Qed.
+Lemma exp_pow k : (0 <= k)%Z -> exp (IZR k * ln 2) = P2 k.
+Proof.
+  intros Hk. unfold P2. rewrite <- (Z2Nat.id k Hk). set (n := Z.to_nat k). clearbody n. rewrite <- pow_IZR, <- INR_IZR_INZ.
+  clear. induction n as [|n IH]; [simpl; rewrite Rmult_0_l, exp_0; reflexivity|].
+  rewrite S_INR. simpl pow. rewrite <- IH, Rmult_plus_distr_r, exp_plus, Rmult_1_l, exp_ln by lra. ring.
+Qed.
 Record ctx := Ctx { p : Z; one : Z; h : Z; ln2 : ball; tbl : tab }.
 Definition ctx_ok (C : ctx) := (32 <= p C)%Z /\ one C = (2 ^ p C)%Z /\ (0 <= h C)%Z /\ (2 * h C + 1 <= p C)%Z /\ inb (p C) (ln2 C) (ln 2) /\ tab_ok (p C) (tbl C).
 Definition mkctx (p : Z) : ctx := Ctx p (2 ^ p) (p / 2 - 1) (lnball false p 1) (mktab p 1 (Z.to_nat (p / 2 + 3))).
@@ -325,10 +331,7 @@ Proof.
   destruct (factors (tbl C) (k * bc (ln2 C) - c) (k * br (ln2 C)) (Ball (one C) 0)) as [[rem cnt] v].
   destruct F as (V & rho & A & B & E).
   assert (Ex : exp (- (IZR c / S_)) * P2 k = V * exp rho).
-  { rewrite E, Rmult_1_l. unfold Rminus. rewrite exp_plus. rewrite Rmult_comm. f_equal. unfold P2.
-    rewrite <- (Z2Nat.id k Hk). set (n := Z.to_nat k). clearbody n. rewrite <- pow_IZR, <- INR_IZR_INZ.
-    clear. induction n as [|n IH]; [simpl; rewrite Rmult_0_l, exp_0; reflexivity|].
-    rewrite S_INR. simpl pow. rewrite IH, Rmult_plus_distr_r, exp_plus, Rmult_1_l, exp_ln by lra. ring. }
+  { rewrite E, Rmult_1_l. unfold Rminus. rewrite exp_plus. rewrite Rmult_comm. f_equal. symmetry. apply exp_pow, Hk. }
   destruct (Z.eqb_spec (Z.shiftr (Z.abs rem + cnt) (h C)) 0) as [Z0|_].
   - destruct HC as (P32 & _ & Hh & Hh2 & _).
     apply rnd_ok; [exact Hp | exact Hk |].
@@ -514,6 +517,204 @@ Proof.
   rewrite Rabs_mult, (Rabs_pos_eq 2) by lra. lra.
 Qed.
 
+(* Functions that are not defined everywhere, or have no bound: each ball function below holds where its test says so. *)
+Inductive fn := FExp | FLog | FRoot | FInv.
+Definition fval (f : fn) (x : R) : R := match f with FExp => exp x | FLog => ln x | FRoot => sqrt x | FInv => / x end.
+(* The slope at x, where the value is y. *)
+Definition fslope (f : fn) (x y : R) : R := match f with FExp => y | FLog => / x | FRoot => y * / (2 * x) | FInv => - (y * y) end.
+Definition fdom (f : fn) (x : R) : Prop := match f with FExp => True | FInv => x <> 0 | _ => 0 < x end.
+Definition above0 (b : ball) : bool := Z.ltb (br b) (bc b).
+Definition off0 (b : ball) : bool := Z.ltb (br b) (Z.abs (bc b)).
+Lemma ball_near b x : inb pp b x -> exists d, x * S_ = IZR (bc b) + d /\ Rabs d <= IZR (br b).
+Proof. intros H. exists (x * S_ - IZR (bc b)). split; [ring | exact H]. Qed.
+Lemma above0_ok b x : above0 b = true -> inb pp b x -> 0 < x.
+Proof. unfold above0, inb. rewrite Z.ltb_lt. intros K H. apply IZR_lt in K. apply abs_range in H. pose proof S0. nra. Qed.
+Lemma off0_ok b x : off0 b = true -> inb pp b x -> x <> 0.
+Proof. unfold off0, inb. rewrite Z.ltb_lt. intros K H E. apply IZR_lt in K. rewrite abs_IZR in K. rewrite E, Rmult_0_l, Rminus_0_l, Rabs_Ropp in H. lra. Qed.
+Lemma radius0 k b x : inb k b x -> 0 <= IZR (br b).
+Proof. intros H. eapply Rle_trans; [apply Rabs_pos | exact H]. Qed.
+(* 1 / x *)
+Definition binv (b : ball) : ball :=
+  let c := Z.abs (bc b) in let s := Z.shiftl (one C) pp in
+  Ball (s / bc b) (Z.shiftl (br b) (pp + pp) / (c * (c - br b)) + 2).
+Lemma zdiv_near a b : (b <> 0)%Z -> Rabs (IZR a / IZR b - IZR (a / b)) <= 1.
+Proof.
+  intros H. assert (B : IZR b <> 0) by (intros E; apply H, eq_IZR, E). destruct (Z.lt_trichotomy b 0) as [L|[L|L]]; [|contradiction|].
+  - pose proof (zdiv (- a) (- b) ltac:(lia)) as Q. rewrite Z.div_opp_opp, !opp_IZR in Q by lia.
+    replace (- IZR a / - IZR b) with (IZR a / IZR b) in Q by (field; lra). apply Rabs_le; lra.
+  - pose proof (zdiv a b L). apply Rabs_le; lra.
+Qed.
+Lemma binv_ok b x : off0 b = true -> inb pp b x -> inb pp (binv b) (/ x).
+Proof.
+  intros K H. pose proof (off0_ok _ _ K H) as X. pose proof (radius0 _ _ _ H) as R0. unfold off0 in K. rewrite Z.ltb_lt in K. pose proof p0 as Hp. pose proof S0 as HS.
+  destruct (ball_near b x H) as [d [E D]]. unfold binv, inb; cbn [bc br]. set (c := bc b) in *. set (r := br b) in *.
+  assert (r0 : (0 <= r)%Z) by (apply le_IZR; exact R0). assert (c0 : (c <> 0)%Z) by lia.
+  assert (Cn : IZR c <> 0) by (intros F; apply c0, eq_IZR, F).
+  pose proof (zdiv_near (Z.shiftl (one C) pp) c c0) as Q1. pose proof (zdiv (Z.shiftl r (pp + pp)) (Z.abs c * (Z.abs c - r)) ltac:(nia)) as [_ Q2].
+  rewrite shl, one_S in Q1 by exact Hp. rewrite shl, P2_add, mult_IZR, minus_IZR, abs_IZR in Q2 by lia.
+  apply IZR_lt in K. rewrite abs_IZR in K. rewrite plus_IZR. set (A := Rabs (IZR c)) in *.
+  assert (A0 : 0 < A) by lra.
+  assert (M : Rabs (/ x * S_ - S_ * S_ / IZR c) <= IZR r * (S_ * S_) / (A * (A - IZR r))).
+  { assert (Y : IZR c + d <> 0) by (rewrite <- E; apply Rmult_integral_contrapositive_currified; lra).
+    replace (/ x * S_ - S_ * S_ / IZR c) with (- (d * (S_ * S_)) / (IZR c * (IZR c + d))).
+    2: { replace (/ x) with (S_ / (IZR c + d)) by (rewrite <- E; field; lra). field. split; assumption. }
+    unfold Rdiv. rewrite Rabs_mult, Rabs_Ropp, Rabs_mult, (Rabs_pos_eq (S_ * S_)) by nra. rewrite Rabs_inv, Rabs_mult. fold A.
+    assert (L : A - IZR r <= Rabs (IZR c + d)).
+    { unfold A. pose proof (Rabs_triang (IZR c + d) (- d)) as T. replace (IZR c + d + - d) with (IZR c) in T by ring. rewrite Rabs_Ropp in T. lra. }
+    pose proof (Rabs_pos d). apply Rmult_le_compat; [nra | left; apply Rinv_0_lt_compat, Rmult_lt_0_compat; lra | apply Rmult_le_compat_r; [nra | exact D] |].
+    apply Rinv_le_contravar; [apply Rmult_lt_0_compat; lra|]. apply Rmult_le_compat_l; lra. }
+  replace (/ x * S_ - IZR (Z.shiftl (one C) pp / c)) with ((/ x * S_ - S_ * S_ / IZR c) + (S_ * S_ / IZR c - IZR (Z.shiftl (one C) pp / c))) by ring.
+  eapply Rle_trans; [apply Rabs_triang|]. lra.
+Qed.
+(* sqrt x *)
+Definition broot (b : ball) : ball :=
+  let s := Z.sqrt (Z.shiftl (bc b) pp) in Ball s (Z.shiftl (br b) pp / s + 2).
+Lemma broot_ok b x : above0 b = true -> inb pp b x -> inb pp (broot b) (sqrt x).
+Proof.
+  intros K H. pose proof (above0_ok _ _ K H) as X. pose proof (radius0 _ _ _ H) as R0. unfold above0 in K. rewrite Z.ltb_lt in K. pose proof p0 as Hp. pose proof S0 as HS.
+  destruct (ball_near b x H) as [d [E D]]. unfold broot, inb; cbn [bc br]. set (c := bc b) in *. set (r := br b) in *.
+  assert (r0 : (0 <= r)%Z) by (apply le_IZR; exact R0). apply IZR_lt in K.
+  assert (G : (1 <= Z.shiftl c pp)%Z). { rewrite Z.shiftl_mul_pow2 by exact Hp. pose proof (Z.pow_pos_nonneg 2 pp ltac:(lia) Hp). assert (0 < c)%Z by (apply lt_IZR; lra). nia. }
+  pose proof (Z.sqrt_spec (Z.shiftl c pp) ltac:(lia)) as [Q1 Q2]. pose proof (Z.sqrt_le_mono 1 _ G) as S1. change (Z.sqrt 1) with 1%Z in S1.
+  set (s := Z.sqrt (Z.shiftl c pp)) in *. apply IZR_le in Q1. apply IZR_lt in Q2. unfold Z.succ in Q2. rewrite mult_IZR, shl in Q1 by exact Hp. rewrite mult_IZR, plus_IZR, shl in Q2 by exact Hp.
+  pose proof (zdiv (Z.shiftl r pp) s ltac:(lia)) as [_ Q3]. rewrite shl in Q3 by exact Hp. assert (s1 : 1 <= IZR s) by (apply (IZR_le 1); exact S1). rewrite plus_IZR.
+  set (y := sqrt x * S_). set (z := sqrt (IZR c * S_)).
+  assert (Z2 : z * z = IZR c * S_) by (apply sqrt_sqrt; nra). assert (Y2 : y * y = (IZR c + d) * S_).
+  { unfold y. replace (sqrt x * S_ * (sqrt x * S_)) with (sqrt x * sqrt x * S_ * S_) by ring. rewrite sqrt_sqrt by lra. rewrite E. ring. }
+  assert (z0 : 0 <= z) by apply sqrt_pos. assert (y0 : 0 <= y) by (apply Rmult_le_pos; [apply sqrt_pos | lra]).
+  assert (Zs : IZR s <= z < IZR s + 1).
+  { split; [destruct (Rle_or_lt (IZR s) z) as [L|L] | destruct (Rlt_or_le z (IZR s + 1)) as [L|L]]; try exact L; exfalso.
+    - assert (z * z < IZR s * IZR s) by (apply Rmult_le_0_lt_compat; lra). lra.
+    - assert ((IZR s + 1) * (IZR s + 1) <= z * z) by (apply Rmult_le_compat; lra). lra. }
+  assert (Yz : Rabs (y - z) <= IZR r * S_ / IZR s).
+  { apply (Rmult_le_reg_r (IZR s)); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+    apply Rle_trans with (Rabs (y - z) * (y + z)); [apply Rmult_le_compat_l; [apply Rabs_pos | lra]|].
+    rewrite <- (Rabs_pos_eq (y + z)), <- Rabs_mult by lra. replace ((y - z) * (y + z)) with (d * S_) by (replace ((y - z) * (y + z)) with (y * y - z * z) by ring; rewrite Y2, Z2; ring).
+    rewrite Rabs_mult, (Rabs_pos_eq S_) by lra. apply Rmult_le_compat_r; lra. }
+  apply abs_range in Yz. apply Rabs_le. lra.
+Qed.
+(* exp x of any x: 2^k exp (- y) with y = k ln 2 - x. *)
+Definition halves (c : Z) : Z := if Z.leb c 0 then 0 else (Z.shiftr c (pp - 16) / 45425 + 1)%Z.
+Definition bexpo (b : ball) : ball :=
+  let k := halves (bc b) in
+  let e := expneg (k * bc (ln2 C) - bc b) in
+  let r := (br b + k * br (ln2 C))%Z in
+  Ball (Z.shiftl (bc e) k) (Z.shiftl (br e + Z.shiftr ((Z.abs (bc e) + br e) * (r + Z.shiftr (2 * (r * r)) pp + 1)) pp + 1) k).
+Definition okexpo (b : ball) : bool :=
+  let k := halves (bc b) in (Z.leb (bc b) (k * bc (ln2 C)) && Z.leb (2 * (br b + k * br (ln2 C))) (one C))%bool.
+Lemma halves_pos c : (0 <= halves c)%Z.
+Proof.
+  unfold halves. destruct (Z.leb_spec c 0); [lia|]. assert (0 <= Z.shiftr c (pp - 16))%Z by (apply Z.shiftr_nonneg; lia).
+  pose proof (Z.div_pos (Z.shiftr c (pp - 16)) 45425 ltac:(lia) ltac:(lia)). lia.
+Qed.
+Lemma bexpo_ok b x : okexpo b = true -> inb pp b x -> inb pp (bexpo b) (exp x).
+Proof.
+  intros K H. unfold okexpo in K. unfold bexpo. pose proof (halves_pos (bc b)) as Hk. set (k := halves (bc b)) in *. clearbody k.
+  rewrite Bool.andb_true_iff, !Z.leb_le in K. destruct K as [K1 K2]. pose proof S0 as HS. pose proof p0 as Hp. pose proof (radius0 _ _ _ H) as R0.
+  set (y := (k * bc (ln2 C) - bc b)%Z). pose proof (expneg_ok y ltac:(unfold y; lia)) as E. set (e := expneg y) in *. clearbody e.
+  set (u := - (IZR y / S_)) in *. set (d := x - IZR k * ln 2 - u).
+  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & L & _); exact L). pose proof (radius0 _ _ _ L) as L0.
+  set (r := (br b + k * br (ln2 C))%Z) in *. assert (k0 : 0 <= IZR k) by (apply (IZR_le 0); exact Hk).
+  assert (Ir : IZR r = IZR (br b) + IZR k * IZR (br (ln2 C))) by (unfold r; rewrite plus_IZR, mult_IZR; reflexivity).
+  assert (r0 : 0 <= IZR r) by (rewrite Ir; pose proof (Rmult_le_pos _ _ k0 L0); lra).
+  assert (Du : Rabs (d * S_) <= IZR r).
+  { replace (d * S_) with ((x * S_ - IZR (bc b)) + - (IZR k * (ln 2 * S_ - IZR (bc (ln2 C))))).
+    2: { unfold d, u, y. rewrite minus_IZR, mult_IZR. field. lra. }
+    eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp, Rabs_mult, (Rabs_pos_eq (IZR k)) by exact k0. rewrite Ir.
+    apply Rplus_le_compat; [exact H | apply Rmult_le_compat_l; [exact k0 | exact L]]. }
+  apply IZR_le in K2. rewrite mult_IZR, one_S in K2. pose proof (abs_range _ _ Du) as Dr.
+  assert (D2 : - (1 / 2) <= d <= 1 / 2) by (split; apply (Rmult_le_reg_r S_); try exact HS; lra).
+  pose proof (exp_near d D2) as N. pose proof (exp_pos u) as U0.
+  assert (Ex : exp x = P2 k * (exp u * exp d)) by (rewrite <- (exp_pow k Hk), <- !exp_plus; f_equal; unfold d; ring).
+  unfold inb in *; cbn [bc br]. pose proof (inb_abs pp e (exp u) E) as Ea. rewrite Rabs_pos_eq in Ea by (apply Rmult_le_pos; lra).
+  set (w := (r + Z.shiftr (2 * (r * r)) pp + 1)%Z).
+  assert (W : Rabs ((exp d - 1) * S_) <= IZR w).
+  { unfold w. rewrite !plus_IZR. pose proof (shr (2 * (r * r)) pp Hp) as [_ Q]. rewrite !mult_IZR in Q.
+    assert (Sq : 2 * (d * S_ * (d * S_)) / S_ <= 2 * (IZR r * IZR r) / S_).
+    { unfold Rdiv. apply Rmult_le_compat_r; [left; apply Rinv_0_lt_compat; exact HS|]. apply Rmult_le_compat_l; [lra|]. 
+      rewrite <- (Rabs_pos_eq (d * S_ * (d * S_))) by apply Rle_0_sqr. rewrite Rabs_mult. apply Rmult_le_compat; auto using Rabs_pos. }
+    replace (2 * (d * S_ * (d * S_)) / S_) with (2 * (d * d) * S_) in Sq by (field; lra).
+    destruct N as [N1 N2]. apply (Rmult_le_compat_r S_) in N1, N2; try lra. pose proof (Rle_0_sqr d) as Sd. unfold Rsqr in Sd. apply Rabs_le. split; nra. }
+  set (NN := ((Z.abs (bc e) + br e) * w)%Z). pose proof (shr NN pp Hp) as [_ Q]. unfold NN in Q at 1. rewrite mult_IZR, plus_IZR, abs_IZR in Q.
+  assert (V : Rabs (exp u * ((exp d - 1) * S_)) <= IZR (Z.shiftr NN pp) + 1).
+  { left. eapply Rle_lt_trans; [|exact Q]. rewrite Rabs_mult, (Rabs_pos_eq (exp u)) by lra.
+    apply (Rmult_le_reg_r S_); [exact HS|]. replace ((Rabs (IZR (bc e)) + IZR (br e)) * IZR w / S_ * S_) with ((Rabs (IZR (bc e)) + IZR (br e)) * IZR w) by (field; lra).
+    replace (exp u * Rabs ((exp d - 1) * S_) * S_) with (exp u * S_ * Rabs ((exp d - 1) * S_)) by ring.
+    apply Rmult_le_compat; [apply Rmult_le_pos; lra | apply Rabs_pos | exact Ea | exact W]. }
+  rewrite !shl by exact Hk. rewrite !plus_IZR. pose proof (P2_pos k Hk) as Pk. rewrite Ex.
+  replace (P2 k * (exp u * exp d) * S_ - IZR (bc e) * P2 k) with (((exp u * S_ - IZR (bc e)) + exp u * ((exp d - 1) * S_)) * P2 k) by ring.
+  rewrite Rabs_mult, (Rabs_pos_eq (P2 k)) by lra. apply Rmult_le_compat_r; [lra|]. eapply Rle_trans; [apply Rabs_triang|]. fold NN. lra.
+Qed.
+(* ln x = k ln 2 + ln y with y near [1, 2]; ln y by Newton's iteration, whose residual is what counts. *)
+Definition scaled (k : Z) (b : ball) : ball := match k with Zneg j => Ball (Z.shiftl (bc b) (Zpos j)) (Z.shiftl (br b) (Zpos j)) | _ => rnd k b end.
+Lemma scaled_ok k b x : inb pp b x -> inb pp (scaled k b) (x * exp (- (IZR k * ln 2))).
+Proof.
+  intros H. pose proof p0 as Hp. assert (G : forall j, (0 <= j)%Z -> inb pp (rnd j b) (x * exp (- (IZR j * ln 2)))).
+  { intros j Hj. rewrite exp_Ropp, exp_pow by exact Hj. pose proof (P2_pos j Hj). apply rnd_ok; [exact Hp | exact Hj|]. unfold inb in *. rewrite P2_add by assumption.
+    replace (x * / P2 j * (S_ * P2 j)) with (x * S_) by (field; lra). exact H. }
+  destruct k as [|j|j]; [apply (G 0%Z); lia | apply (G (Zpos j)); lia |]. cbn [scaled].
+  replace (- (IZR (Zneg j) * ln 2)) with (IZR (Zpos j) * ln 2) by (change (IZR (Zneg j)) with (- IZR (Zpos j)); ring). rewrite exp_pow by lia.
+  pose proof (P2_pos (Zpos j) ltac:(lia)). unfold inb in *; cbn [bc br]. rewrite !shl by lia.
+  replace (x * P2 (Zpos j) * S_ - IZR (bc b) * P2 (Zpos j)) with ((x * S_ - IZR (bc b)) * P2 (Zpos j)) by ring.
+  rewrite Rabs_mult, (Rabs_pos_eq (P2 _)) by lra. apply Rmult_le_compat_r; [lra | exact H].
+Qed.
+Fixpoint newton (n : nat) (y s : Z) : Z :=
+  match n with O => s | S n => newton n y (Z.max 0 (s + Z.shiftr (y * bc (expneg s)) pp - one C)) end.
+Definition halved (b : ball) : Z := (Z.log2 (bc b) - pp)%Z.
+Definition guess (b : ball) : Z := let y := bc (scaled (halved b) b) in newton (Z.to_nat (Z.log2 pp)) y (Z.max 0 (y - one C)).
+(* |y exp (- s) - 1|, of scale pp *)
+Definition residual (b : ball) : Z := let w := bmul pp (expneg (guess b)) (scaled (halved b) b) in (Z.abs (bc w - one C) + br w)%Z.
+Definition blog (b : ball) : ball :=
+  let k := halved b in let t := residual b in
+  Ball (guess b + k * bc (ln2 C)) (t + Z.shiftr (2 * (t * t)) pp + 1 + Z.abs k * br (ln2 C)).
+Definition oklog (b : ball) : bool := (above0 b && Z.leb 0 (guess b) && Z.leb (2 * residual b) (one C))%bool.
+Lemma blog_ok b x : oklog b = true -> inb pp b x -> inb pp (blog b) (ln x).
+Proof.
+  unfold oklog. rewrite !Bool.andb_true_iff, !Z.leb_le. intros [[K0 K1] K2] H. pose proof (above0_ok _ _ K0 H) as X. pose proof p0 as Hp. pose proof S0 as HS.
+  unfold blog, residual in *. set (k := halved b) in *. set (s := guess b) in *. pose proof (scaled_ok k b x H) as Y. clearbody k s.
+  set (y := x * exp (- (IZR k * ln 2))) in *. pose proof (bmul_ok pp pp _ _ _ _ Hp Hp (expneg_ok s K1) Y) as W.
+  set (w := bmul pp (expneg s) (scaled k b)) in *. clearbody w. set (t := (Z.abs (bc w - one C) + br w)%Z) in *.
+  set (v := exp (- (IZR s / S_)) * y) in *. assert (T : Rabs ((v - 1) * S_) <= IZR t).
+  { unfold t. rewrite plus_IZR, abs_IZR, minus_IZR, one_S. unfold inb in W. replace ((v - 1) * S_) with ((v * S_ - IZR (bc w)) + (IZR (bc w) - S_)) by ring.
+    eapply Rle_trans; [apply Rabs_triang | lra]. }
+  apply IZR_le in K2. rewrite mult_IZR, one_S in K2. pose proof (abs_range _ _ T) as Tr.
+  assert (V : - (1 / 2) <= v - 1 <= 1 / 2) by (split; apply (Rmult_le_reg_r S_); try exact HS; lra).
+  pose proof (exp_pos (- (IZR k * ln 2))) as P1. pose proof (exp_pos (- (IZR s / S_))) as P3. assert (Y0 : 0 < y) by (apply Rmult_lt_0_compat; assumption).
+  assert (E : ln x = IZR s / S_ + IZR k * ln 2 + ln v).
+  { unfold v. rewrite ln_mult by assumption. unfold y at 1. rewrite ln_mult, !ln_exp by assumption. ring. }
+  pose proof (ln_taylor 1 (v - 1) V) as N. replace (1 + (v - 1)) with v in N by ring. replace (lnser 1 (v - 1)) with (v - 1) in N by (simpl; field).
+  set (a := v - 1) in *. pose proof (shr (2 * (t * t)) pp Hp) as [_ Q]. rewrite !mult_IZR in Q.
+  assert (Sq : 2 * Rabs a ^ 2 * S_ <= 2 * (IZR t * IZR t) / S_).
+  { apply (Rmult_le_reg_r S_); [exact HS|]. replace (2 * (IZR t * IZR t) / S_ * S_) with (2 * (IZR t * IZR t)) by (field; lra).
+    replace (2 * Rabs a ^ 2 * S_ * S_) with (2 * (Rabs a * S_ * (Rabs a * S_))) by ring. apply Rmult_le_compat_l; [lra|].
+    rewrite Rabs_mult, (Rabs_pos_eq S_) in T by lra. pose proof (Rabs_pos a). apply Rmult_le_compat; try exact T; apply Rmult_le_pos; lra. }
+  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & L & _); exact L).
+  unfold inb in *; cbn [bc br]. rewrite E, !plus_IZR, !mult_IZR, abs_IZR.
+  assert (G1 : Rabs (ln v * S_) <= IZR t + IZR (Z.shiftr (2 * (t * t)) pp) + 1).
+  { replace (ln v * S_) with ((ln v - a) * S_ + a * S_) by ring. eapply Rle_trans; [apply Rabs_triang|].
+    rewrite (Rabs_mult (ln v - a)), (Rabs_pos_eq S_) by lra. pose proof (Rmult_le_compat_r S_ _ _ (Rlt_le _ _ HS) N). lra. }
+  assert (G2 : Rabs (IZR k * (ln 2 * S_ - IZR (bc (ln2 C)))) <= Rabs (IZR k) * IZR (br (ln2 C))) by (rewrite Rabs_mult; apply Rmult_le_compat_l; [apply Rabs_pos | exact L]).
+  replace ((IZR s / S_ + IZR k * ln 2 + ln v) * S_ - (IZR s + IZR k * IZR (bc (ln2 C)))) with (ln v * S_ + IZR k * (ln 2 * S_ - IZR (bc (ln2 C)))) by (field; lra).
+  eapply Rle_trans; [apply Rabs_triang | lra].
+Qed.
+Definition bval (f : fn) : ball -> ball := match f with FExp => bexpo | FLog => blog | FRoot => broot | FInv => binv end.
+Definition bdom (f : fn) : ball -> bool := match f with FExp => okexpo | FLog => oklog | FRoot => above0 | FInv => off0 end.
+Lemma bval_ok f b x : bdom f b = true -> inb pp b x -> inb pp (bval f b) (fval f x).
+Proof. destruct f; [apply bexpo_ok | apply blog_ok | apply broot_ok | apply binv_ok]. Qed.
+Lemma bdom_ok f b x : bdom f b = true -> inb pp b x -> fdom f x.
+Proof.
+  destruct f; cbn [bdom fdom]; intros K H; [exact I | | exact (above0_ok _ _ K H) | exact (off0_ok _ _ K H)].
+  unfold oklog in K. rewrite !Bool.andb_true_iff in K. apply (above0_ok b); [apply K | exact H].
+Qed.
+Lemma fval_d f (g : R -> R) r d : fdom f (g r) -> derivable_pt_lim g r d -> derivable_pt_lim (fun r => fval f (g r)) r (fslope f (g r) (fval f (g r)) * d).
+Proof.
+  destruct f; cbn [fdom fval fslope]; intros I D.
+  - apply (dl_exp g), D.
+  - apply (dl_comp g ln); [exact D | apply derivable_pt_lim_ln, I].
+  - eapply dl_eq; [apply (dl_sqrt g); [exact I | exact D]|]. f_equal. pose proof (sqrt_lt_R0 _ I). rewrite <- (sqrt_sqrt (g r)) at 3 by lra. field. lra.
+  - eapply dl_eq; [apply (dl_inv g); [exact I | exact D]|]. field. exact I.
+Qed.
+
 (* Part 3: vectors of balls. *)
 Variable q : Z.                      (* bits of a weight *)
 Hypothesis Hq : (0 <= q <= pp)%Z.
@@ -685,7 +886,7 @@ Definition tab_at (w : nat) : list (list Z) := nth w tables [].
 Definition vals_of : vals := fun w => matR (tab_at w).
 (* OAff: a matrix times vector i, plus matrices times exact vectors (ps), plus numbers of scale 2q (ks). *)
 Inductive op := OAff (w i : nat) (ps : list (nat * list Z)) (ks : list Z) | OCst (ps : list (nat * list Z)) (ks : list Z)
-  | OAdd (i j : nat) | OMul (i j : nat) | OSig (i : nat) | OTan (i : nat) | ORel (r i : nat) | OLin (a : Z) (d : positive) (b : Z) (e : positive) (i : nat).
+  | OAdd (i j : nat) | OMul (i j : nat) | OSig (i : nat) | OTan (i : nat) | ORel (r i : nat) | OLin (a : Z) (d : positive) (b : Z) (e : positive) (i : nat) | OFun (f : fn) (r i : nat).
 Definition vz : vec := fun _ => 0.
 Definition frac (a : Z) (d : positive) : R := IZR a / IZR (Zpos d).
 Fixpoint given (M : vals) (ps : list (nat * list Z)) (a : nat) : R :=
@@ -701,6 +902,7 @@ Definition ev (M : vals) (o : op) (e : list vec) : vec :=
   | OTan i => fun a => tanh (nth i e vz a)
   | ORel r i => cut r (fun a => relu (nth i e vz a))
   | OLin a d b e' i => fun x => frac a d * nth i e vz x + frac b e'
+  | OFun f r i => cut r (fun a => fval f (nth i e vz a))
   end.
 Definition dv (M : vals) (o : op) (e de : list vec) : vec :=
   match o with
@@ -712,6 +914,7 @@ Definition dv (M : vals) (o : op) (e de : list vec) : vec :=
   | OTan i => fun a => (1 - ev M o e a * ev M o e a) * nth i de vz a
   | ORel r i => cut r (fun a => step (nth i e vz a) * nth i de vz a)
   | OLin a d b e' i => fun x => frac a d * nth i de vz x
+  | OFun f r i => cut r (fun a => fslope f (nth i e vz a) (ev M o e a) * nth i de vz a)
   end.
 Definition dw (dM : vals) (o : op) (e : list vec) : vec :=
   match o with
@@ -723,7 +926,7 @@ Definition Dl (E : R -> list vec) (r : R) (de : list vec) : Prop :=
   length (E r) = length de /\ forall i, D n (fun r => nth i (E r) vz) r (nth i de vz).
 Definition DM (M : R -> vals) (r : R) (dM : vals) : Prop :=
   forall w i j, (i < Rw w)%nat -> (j < Cw w)%nat -> derivable_pt_lim (fun r => M r w i j) r (dM w i j).
-Definition away (o : op) (e : list vec) : Prop := match o with ORel r i => forall a, (a < r)%nat -> nth i e vz a <> 0 | _ => True end.
+Definition away (o : op) (e : list vec) : Prop := match o with ORel r i => forall a, (a < r)%nat -> nth i e vz a <> 0 | OFun f r i => forall a, (a < r)%nat -> fdom f (nth i e vz a) | _ => True end.
 Definition okpiece (p : nat * list Z) : bool := Nat.ltb (fst p) (length shp).
 Definition okop (o : op) (k : nat) : bool :=
   match o with
@@ -731,7 +934,7 @@ Definition okop (o : op) (k : nat) : bool :=
   | OCst ps ks => forallb okpiece ps
   | OAdd i j | OMul i j => (Nat.ltb i k && Nat.ltb j k)%bool
   | OSig i | OTan i | OLin _ _ _ _ i => Nat.ltb i k
-  | ORel r i => (Nat.leb r n && Nat.ltb i k)%bool
+  | ORel r i | OFun _ r i => (Nat.leb r n && Nat.ltb i k)%bool
   end.
 Lemma dl_ext f g r l : (forall x, f x = g x) -> derivable_pt_lim f r l -> derivable_pt_lim g r l.
 Proof. intros H D1 eps He. destruct (D1 eps He) as [d Hd]. exists d. intros h0 H1 H2. rewrite <- !H. apply Hd; assumption. Qed.
@@ -748,7 +951,7 @@ Qed.
 Lemma dv_ok o M E r dM de : okop o (length de) = true -> DM M r dM -> Dl E r de -> away o (E r) ->
   D n (fun r => ev (M r) o (E r)) r (fun a => dv (M r) o (E r) de a + dw dM o (E r) a).
 Proof.
-  intros K HM [_ H] A a Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|k i|x d y e' i]; cbn [ev dv dw okop away] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
+  intros K HM [_ H] A a Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|k i|x d y e' i|f k i]; cbn [ev dv dw okop away] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
   - destruct K as [[[K1 K2] K3] K4]. eapply dl_eq; [apply (dl_plus (fun r => cut (Rw w) (mat (Cw w) (M r w) (nth i (E r) vz)) a) (fun r => given (M r) ps a + known ks) r
       (cut (Rw w) (fun a => sum (Cw w) (fun j => dM w a j * nth i (E r) vz j + M r w a j * nth i de vz j)) a) (given dM ps a))|].
     + destruct (Nat.lt_ge_cases a (Rw w)) as [L|L].
@@ -769,6 +972,10 @@ Proof.
       eapply dl_eq; [apply (dl_relu (fun r => nth i (E r) vz a)); [apply A, L | apply H, Ha] | unfold vz; ring].
     + rewrite cut_out by exact L. apply (dl_ext (fun _ => 0)); [intros; rewrite cut_out by exact L; reflexivity|]. eapply dl_eq; [apply dl_const | unfold vz; ring].
   - eapply dl_eq; [apply (dl_plus (fun r => frac x d * nth i (E r) vz a) (fun _ => frac y e')); [|apply dl_const]; apply (dl_mult (fun _ => frac x d) (fun r => nth i (E r) vz a)); [apply dl_const | apply H, Ha] | unfold vz; ring].
+  - destruct (Nat.lt_ge_cases a k) as [L|L].
+    + rewrite !cut_in by exact L. apply (dl_ext (fun r => fval f (nth i (E r) vz a))); [intros; rewrite cut_in by exact L; reflexivity|].
+      eapply dl_eq; [apply (fval_d f (fun r => nth i (E r) vz a)); [apply A, L | apply H, Ha] | unfold vz; ring].
+    + rewrite cut_out by exact L. apply (dl_ext (fun _ => 0)); [intros; rewrite cut_out by exact L; reflexivity|]. eapply dl_eq; [apply dl_const | unfold vz; ring].
 Qed.
 Lemma Dl_cons E r de x dx : Dl E r de -> D n x r dx -> Dl (fun r => x r :: E r) r (dx :: de).
 Proof. intros H K; split; [simpl; f_equal; apply H|]. intros [|i]; [exact K | apply H]. Qed.
@@ -786,6 +993,7 @@ Definition push (M : vals) (o : op) (e : list vec) (y a : vec) (l : list vec) : 
   | OTan i => addat i (fun b => (1 - y b * y b) * a b) l
   | ORel r i => addat i (cut r (fun b => step (nth i e vz b) * a b)) l
   | OLin x d _ _ i => addat i (fun b => frac x d * a b) l
+  | OFun f r i => addat i (cut r (fun b => fslope f (nth i e vz b) (y b) * a b)) l
   end.
 (* What an operation gives to the gradient by the matrices. *)
 Fixpoint use_given (ps : list (nat * list Z)) (a : vec) : vals :=
@@ -845,7 +1053,7 @@ Proof.
 Qed.
 Lemma push_ok M o e de a l : okop o (length de) = true -> length l = length de -> ip (push M o e (ev M o e) a l) de = dot n a (dv M o e de) + ip l de.
 Proof.
-  intros K H. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i]; cbn [push dv okop] in *; rewrite ?ip_addat by (rewrite ?addat_length; exact H).
+  intros K H. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i|f r i]; cbn [push dv okop] in *; rewrite ?ip_addat by (rewrite ?addat_length; exact H).
   - rewrite !Bool.andb_true_iff, Nat.leb_le in K. rewrite matT_dot by apply K. ring.
   - rewrite dot_vz; ring.
   - rewrite (dot_plus_r (nth i de vz)). ring.
@@ -857,6 +1065,7 @@ Proof.
   - rewrite Rplus_comm. f_equal. apply sum_ext; intros; ring.
   - rewrite Bool.andb_true_iff, Nat.leb_le in K. rewrite Rplus_comm. f_equal. rewrite dot_cut, dot_cut_l by apply K. apply sum_ext; intros; ring.
   - rewrite Rplus_comm. f_equal. apply sum_ext; intros; ring.
+  - rewrite Bool.andb_true_iff, Nat.leb_le in K. rewrite Rplus_comm. f_equal. rewrite dot_cut, dot_cut_l by apply K. apply sum_ext; intros; ring.
 Qed.
 Lemma pair_plus F G H : pair (fun w i j => F w i j + G w i j) H = pair F H + pair G H.
 Proof.
@@ -887,7 +1096,7 @@ Proof.
 Qed.
 Lemma use_ok o e a dM k : okop o k = true -> pair (use o e a) dM = dot n a (dw dM o e).
 Proof.
-  intros K. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i]; cbn [use dw okop] in *; try (rewrite pair_zero; symmetry; apply dot_vz).
+  intros K. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|x d y e' i|f r i]; cbn [use dw okop] in *; try (rewrite pair_zero; symmetry; apply dot_vz).
   - rewrite !Bool.andb_true_iff, Nat.ltb_lt in K. destruct K as [[[K1 _] _] K2].
     rewrite (pair_plus (fun u i0 j0 => if Nat.eqb u w then a i0 * nth i e vz j0 else 0)), pair_outer, use_given_ok by assumption. symmetry. apply dot_plus_r.
   - apply use_given_ok, K.
@@ -1047,9 +1256,10 @@ Definition bev (o : op) (e : list (list ball)) : list ball :=
   | OTan i => map btanh (nth i e [])
   | ORel r i => fit b0 (map brelu (firstn r (nth i e [])))
   | OLin a d b e' i => let s := bfrac b e' in map (blin a d s) (nth i e [])
+  | OFun f r i => fit b0 (map (bval f) (firstn r (nth i e [])))
   end.
 Definition decided (b : ball) : bool := (Z.ltb 0 (bc b - br b) || Z.ltb (bc b + br b) 0)%bool.
-Definition baway (o : op) (e : list (list ball)) : bool := match o with ORel r i => forallb decided (firstn r (nth i e [])) | _ => true end.
+Definition baway (o : op) (e : list (list ball)) : bool := match o with ORel r i => forallb decided (firstn r (nth i e [])) | OFun f r i => forallb (bdom f) (firstn r (nth i e [])) | _ => true end.
 Definition sh (b : ball) : ball := rnd (pp - m) b.
 Definition onem : ball := Ball (Z.shiftl 1 m) 0.
 Definition vadd (u v : list ball) : list ball := match u, v with [], _ => v | _, [] => u | _, _ => map2 badd u v end.
@@ -1057,6 +1267,13 @@ Fixpoint baddat (i : nat) (v : list ball) (l : list (list ball)) : list (list ba
   match l with [] => [] | x :: l => match i with O => vadd x v :: l | S i => x :: baddat i v l end end.
 Definition dsig (y : ball) : ball := let s := sh y in bmul m s (bsub onem s).
 Definition dtan (y : ball) : ball := let s := sh y in bsub onem (bmul m s s).
+Definition bslope (f : fn) (x y : ball) : ball :=
+  match f with
+  | FExp => sh y
+  | FLog => sh (binv x)
+  | FRoot => bmul m (sh y) (sh (binv (Ball (2 * bc x) (2 * br x))))
+  | FInv => let s := sh y in bsub b0 (bmul m s s)
+  end.
 Definition brs (x b : ball) : ball :=
   if Z.ltb 0 (bc x - br x) then b else if Z.ltb (bc x + br x) 0 then b0 else Ball 0 (Z.abs (bc b) + br b).
 Definition bpush (o : op) (e : list (list ball)) (y a : list ball) (l : list (list ball)) : list (list ball) :=
@@ -1070,6 +1287,7 @@ Definition bpush (o : op) (e : list (list ball)) (y a : list ball) (l : list (li
   | OTan i => baddat i (map2 (bmul m) (map dtan y) a) l
   | ORel r i => baddat i (fit b0 (map2 brs (firstn r (nth i e [])) a)) l
   | OLin x d _ _ i => baddat i (map (blin x d b0) a) l
+  | OFun f r i => baddat i (fit b0 (map2 (bmul m) (map2 (bslope f) (firstn r (nth i e [])) (firstn r y)) a)) l
   end end.
 (* exp (x - M / S) for a ball around c <= M *)
 Definition okexp (M : Z) (b : ball) : bool := (Z.leb (bc b) M && Z.leb (2 * br b) (one C))%bool.
@@ -1107,6 +1325,17 @@ Proof. intros [H K] E; split; [exact H|]. intros i Hi. rewrite <- E by exact Hi.
 Lemma inva_ext v x y : inva v x -> (forall i, (i < n)%nat -> x i = y i) -> inva v y.
 Proof. destruct v; intros H E; [intros i Hi; rewrite <- E by exact Hi; apply H, Hi | apply (inv_ext _ x); assumption]. Qed.
 Lemma sh_ok b x : inb pp b x -> inb m (sh b) x. Proof. apply short_ok; lia. Qed.
+Lemma bslope_ok f bx y x yR : bdom f bx = true -> inb pp bx x -> inb pp y yR -> inb m (bslope f bx y) (fslope f x yR).
+Proof.
+  intros K Hx Hy. destruct f; cbn [bslope fslope bdom] in *.
+  - apply sh_ok, Hy.
+  - apply sh_ok, binv_ok; [|exact Hx]. unfold oklog in K. rewrite !Bool.andb_true_iff in K. destruct K as [[K _] _]. unfold off0, above0 in *. rewrite Z.ltb_lt in *. lia.
+  - apply bmul_ok; [lia | lia | apply sh_ok, Hy | apply sh_ok, binv_ok]; cbn [bc br].
+    + unfold off0, above0 in *; cbn [bc br]. rewrite Z.ltb_lt in *. lia.
+    + unfold inb in *; cbn [bc br]. rewrite !mult_IZR. replace (2 * x * S_ - 2 * IZR (bc bx)) with (2 * (x * S_ - IZR (bc bx))) by ring.
+      rewrite Rabs_mult, (Rabs_pos_eq 2) by lra. lra.
+  - replace (- (yR * yR)) with (0 - yR * yR) by ring. apply bsub_ok; [apply b0_ok | apply bmul_ok; [lia | lia | apply sh_ok, Hy | apply sh_ok, Hy]].
+Qed.
 Definition envok := Forall2 inv.
 Lemma env_nth be e i : envok be e -> (i < length e)%nat -> inv (nth i be []) (nth i e vz).
 Proof. intros H; revert i; induction H as [|v x be e Hv _ IH]; intros [|i] Hi; simpl in *; try lia; [exact Hv | apply IH; lia]. Qed.
@@ -1127,13 +1356,19 @@ Lemma known_ok ks : IZR (fold_right Z.add 0%Z ks) / P2 (q + q) = known ks.
 Proof. induction ks as [|k ks IH]; cbn [fold_right known]; [unfold Rdiv; ring|]. rewrite <- IH, plus_IZR. unfold Rdiv; ring. Qed.
 Lemma consts_length ps ks : length (consts ps ks) = n.
 Proof. induction ps as [|p ps IH]; [apply repeat_length|]. unfold consts in *; cbn [fold_right]. rewrite map2_length; rewrite ?fit_length; congruence. Qed.
-Lemma map_ok' (f : ball -> ball) (g : R -> R) v x k : (forall b y, inb pp b y -> inb pp (f b) (g y)) -> (k <= n)%nat -> inv v x -> inv (fit b0 (map f (firstn k v))) (cut k (fun i => g (x i))).
+Lemma nth_first {A} (d : A) k l i : (i < k)%nat -> nth i (firstn k l) d = nth i l d.
+Proof.
+  revert l i. induction k as [|k IH]; intros [|x l] [|i] H; try lia; cbn [firstn nth]; auto. apply IH; lia.
+Qed.
+Lemma first_in r (v : list ball) a : (a < r)%nat -> (r <= length v)%nat -> In (nth a v b0) (firstn r v).
+Proof. intros H K. rewrite <- (nth_first b0 r v a) by exact H. apply nth_In. rewrite firstn_length. lia. Qed.
+Lemma map_ok' (f : ball -> ball) (g : R -> R) v x k : (forall b y, In b (firstn k v) -> inb pp b y -> inb pp (f b) (g y)) -> (k <= n)%nat -> inv v x -> inv (fit b0 (map f (firstn k v))) (cut k (fun i => g (x i))).
 Proof.
   intros H Hk [Hl Hv]. split; [apply fit_length|]. intros i Hi. rewrite fit_nth by exact Hi.
   assert (Lk : length (firstn k v) = k) by (rewrite firstn_length; lia).
   destruct (Nat.lt_ge_cases i k) as [L|L].
-  - rewrite cut_in by exact L. rewrite (nth_indep _ b0 (f b0)) by (rewrite map_length; lia). rewrite map_nth. apply H.
-    replace (nth i (firstn k v) b0) with (nth i v b0); [apply Hv, Hi|]. rewrite <- (firstn_skipn k v) at 1. apply app_nth1. lia.
+  - rewrite cut_in by exact L. rewrite (nth_indep _ b0 (f b0)) by (rewrite map_length; lia). rewrite map_nth, nth_first by exact L.
+    apply H; [apply first_in; lia | apply Hv, Hi].
   - rewrite cut_out by exact L. rewrite nth_overflow by (rewrite map_length; lia). apply b0_ok.
 Qed.
 Lemma brelu_ok b x : inb pp b x -> inb pp (brelu b) (relu x).
@@ -1191,9 +1426,9 @@ Proof.
     destruct (Nat.lt_ge_cases i (Rw w)) as [G|G]; [rewrite cut_in by exact G; reflexivity|].
     rewrite cut_out by exact G. apply sum0. intros j _. rewrite nth_overflow by lia. rewrite wR_nil. ring.
 Qed.
-Lemma bev_ok o be e : envok be e -> okop o (length e) = true -> inv (bev o be) (ev vals_of o e).
+Lemma bev_ok o be e : envok be e -> okop o (length e) = true -> baway o be = true -> inv (bev o be) (ev vals_of o e).
 Proof.
-  intros H K. pose proof p0 as Hp. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i]; cbn [okop bev ev] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
+  intros H K B. pose proof p0 as Hp. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i|f r i]; cbn [okop bev ev baway] in *; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K.
   - destruct K as [[[K1 K2] K3] K4]. eapply inv_ext; [apply baff_ok; [apply consts_length | apply env_nth; [exact H | exact K3]]|].
     intros a Ha. cbv beta. change (matR (tab_at w)) with (vals_of w). rewrite mat_vals, consts_ok by assumption. reflexivity.
   - split; [rewrite map_length; apply consts_length|]. intros a Ha. rewrite (nth_indep _ b0 (rnd q (Ball (Z.shiftl 0 (pp - q)) 0))) by (rewrite map_length, consts_length; exact Ha).
@@ -1202,19 +1437,18 @@ Proof.
   - destruct K. apply (map2_ok (bmul pp) Rmult); [intros; apply bmul_ok; auto | apply env_nth; auto | apply env_nth; auto].
   - apply (map_ok bsig sigmoid); [apply bsig_ok | apply env_nth; auto].
   - apply (map_ok btanh tanh); [apply btanh_ok | apply env_nth; auto].
-  - destruct K. apply (map_ok' brelu relu); [apply brelu_ok | assumption | apply env_nth; auto].
+  - destruct K. apply (map_ok' brelu relu); [intros b y _; apply brelu_ok | assumption | apply env_nth; auto].
   - apply (map_ok (blin a d (bfrac b e')) (fun x => frac a d * x + frac b e')); [intros; apply blin_ok; [apply bfrac_ok | assumption] | apply env_nth; auto].
+  - destruct K. rewrite forallb_forall in B. apply (map_ok' (bval f) (fval f)); [intros b y Hb; apply bval_ok, B, Hb | assumption | apply env_nth; auto].
 Qed.
 Lemma baway_ok o be e : envok be e -> okop o (length e) = true -> baway o be = true -> away o e.
 Proof.
-  intros H K B. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i]; cbn [away baway okop] in *; auto. intros a Ha.
-  rewrite Bool.andb_true_iff, Nat.ltb_lt, Nat.leb_le in K. destruct K as [K1 K2]. destruct (env_nth _ _ _ H K2) as [Hl Hv]. specialize (Hv a ltac:(lia)).
-  rewrite forallb_forall in B. specialize (B (nth a (nth i be []) b0)).
-  assert (I : In (nth a (nth i be []) b0) (firstn r (nth i be []))).
-  { replace (nth a (nth i be []) b0) with (nth a (firstn r (nth i be [])) b0); [apply nth_In; rewrite firstn_length; lia|].
-    rewrite <- (firstn_skipn r (nth i be [])) at 2. rewrite app_nth1; [reflexivity | rewrite firstn_length; lia]. }
-  specialize (B I). unfold decided in B. apply Bool.orb_true_iff in B. rewrite !Z.ltb_lt in B. unfold inb in Hv. apply abs_range in Hv.
-  intros E. rewrite E, Rmult_0_l in Hv. destruct B as [B|B]; apply IZR_lt in B; rewrite ?minus_IZR, ?plus_IZR in B; lra.
+  intros H K B. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|a d b e' i|f r i]; cbn [away baway okop] in *; auto; intros a Ha;
+  rewrite Bool.andb_true_iff, Nat.ltb_lt, Nat.leb_le in K; destruct K as [K1 K2]; destruct (env_nth _ _ _ H K2) as [Hl Hv]; specialize (Hv a ltac:(lia));
+  rewrite forallb_forall in B; specialize (B _ (first_in r (nth i be []) a Ha ltac:(lia))).
+  - unfold decided in B. apply Bool.orb_true_iff in B. rewrite !Z.ltb_lt in B. unfold inb in Hv. apply abs_range in Hv.
+    intros E. rewrite E, Rmult_0_l in Hv. destruct B as [B|B]; apply IZR_lt in B; rewrite ?minus_IZR, ?plus_IZR in B; lra.
+  - exact (bdom_ok f _ _ B Hv).
 Qed.
 Lemma vadd_ok u v x y : inva u x -> inva v y -> inva (vadd u v) (fun a => x a + y a).
 Proof.
@@ -1235,14 +1469,15 @@ Proof.
 Qed.
 Lemma map2_len {A B D} (f : A -> B -> D) : forall l k, length (map2 f l k) = Nat.min (length l) (length k).
 Proof. induction l as [|a l IH]; intros [|b k]; simpl; auto. Qed.
-Lemma bpush_ok o be e y yR a aR bl l : envok be e -> okop o (length e) = true -> inv y yR -> inva a aR -> Forall2 inva bl l ->
+Lemma bpush_ok o be e y yR a aR bl l : envok be e -> okop o (length e) = true -> baway o be = true -> inv y yR -> inva a aR -> Forall2 inva bl l ->
   Forall2 inva (bpush o be y a bl) (push vals_of o e yR aR l).
 Proof.
-  intros He K Hy Ha Hl. pose proof p0 as Hp. destruct a as [|b a].
-  - simpl in Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [bpush push]; repeat apply addat_zero; auto; intros s HS;
+  intros He K B Hy Ha Hl. pose proof p0 as Hp. destruct a as [|b a].
+  - simpl in Ha. destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i|f r i]; cbn [bpush push]; repeat apply addat_zero; auto; intros s HS;
     try (rewrite Ha by exact HS; ring).
     + unfold matT. destruct (Nat.lt_ge_cases s (Cw w)); [rewrite cut_in by assumption | apply cut_out; assumption]. destruct (shapes w Hs) as (_ & Hr & _).
       apply sum0. intros; rewrite Ha by lia; ring.
+    + destruct (Nat.lt_ge_cases s r); [rewrite cut_in by assumption; rewrite Ha by exact HS; ring | apply cut_out; assumption].
     + destruct (Nat.lt_ge_cases s r); [rewrite cut_in by assumption; rewrite Ha by exact HS; ring | apply cut_out; assumption].
   - change (inv (b :: a) aR) in Ha.
     assert (M : forall v x, inv v x -> inv (map2 (bmul m) (map sh v) (b :: a)) (fun s => x s * aR s)).
@@ -1255,7 +1490,7 @@ Proof.
       intros i Hi. destruct Ha as [La Ha]. rewrite (map2_nth (bmul m) b0 b0) by (rewrite ?map_length; lia).
       apply bmul_ok; [lia | exact Hp | | apply Ha, Hi]. rewrite (nth_indep _ b0 (f b0)) by (rewrite map_length; lia).
       rewrite map_nth. apply Hf, Hv, Hi. }
-    destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [okop] in K; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K; unfold bpush, push.
+    destruct o as [w i ps ks|ps ks|i j|i j|i|i|r i|c d z e' i|f r i]; cbn [okop baway] in K, B; rewrite ?Bool.andb_true_iff, ?Nat.ltb_lt, ?Nat.leb_le in K; unfold bpush, push.
     + destruct K as [[[K1 K2] K3] K4]. apply baddat_ok; [|exact Hl]. apply inv_inva. destruct Ha as [La Ha].
       eapply inv_ext; [apply (btaff_ok (tab_at w) (b :: a) aR n La Ha)|]. intros j Hj. cbv beta. destruct (shapes w Hs) as (Hl2 & Hr & Hk). unfold matT, vals_of.
       rewrite (sum_short (Rw w) n) by (try exact Hr; intros i0 Hi0; rewrite matR_short by lia; ring).
@@ -1277,6 +1512,11 @@ Proof.
       * rewrite cut_out by exact L. rewrite nth_overflow by (rewrite map2_len; lia). apply b0_ok.
     + apply baddat_ok; [|exact Hl]. apply inv_inva. apply (map_ok (blin c d b0) (fun x => frac c d * x)); [|exact Ha].
       intros u t Hu. eapply inb_eq; [apply blin_ok; [apply b0_ok | exact Hu] | ring].
+    + apply baddat_ok; [|exact Hl]. apply inv_inva. destruct K as [K1 K2]. destruct (env_nth _ _ _ He K2) as [Lv Hv]. destruct Ha as [La Ha], Hy as [Ly Hy].
+      rewrite forallb_forall in B. split; [apply fit_length|]. intros j Hj. rewrite fit_nth by exact Hj. destruct (Nat.lt_ge_cases j r) as [L|L].
+      * rewrite cut_in by exact L. rewrite (map2_nth (bmul m) b0 b0) by (rewrite ?map2_len, ?firstn_length; lia). apply bmul_ok; [lia | exact Hp | | apply Ha, Hj].
+        rewrite (map2_nth (bslope f) b0 b0) by (rewrite firstn_length; lia). rewrite !nth_first by exact L. apply bslope_ok; [apply B, first_in; lia | apply Hv, Hj | apply Hy, Hj].
+      * rewrite cut_out by exact L. rewrite nth_overflow by (rewrite !map2_len, !firstn_length; lia). apply b0_ok.
 Qed.
 Lemma bexp_ok M b x : okexp M b = true -> inb pp b x -> inb pp (bexp M b) (exp (x - IZR M / S_)).
 Proof.
@@ -1370,22 +1610,24 @@ Fixpoint bback (l : list act) (e : list (list ball)) : list (list ball) :=
   end.
 Lemma back_zeros be e : envok be e -> Forall2 inva (map (fun _ => []) be) (map (fun _ => vz) e).
 Proof. intros H. induction H; simpl; constructor; auto. intros i _; reflexivity. Qed.
-Theorem bback_ok l : forall be e, envok be e -> okacts l (length e) = true -> Forall2 inva (bback l be) (back vals_of l e).
-Proof.
-  induction l as [|[o|lo i] l IH]; intros be e H K; cbn [bback back okacts] in *.
-  - apply back_zeros, H.
-  - apply andb_prop in K. destruct K as [K1 K2].
-    assert (H2 : envok (bev o be :: be) (ev vals_of o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
-    specialize (IH _ _ H2 K2). inversion IH as [|a aR t tR Ha Ht E1 E2]; [constructor|].
-    apply bpush_ok; [exact H | exact K1 | apply bev_ok; assumption | exact Ha | exact Ht].
-  - apply andb_prop in K. destruct K as [K K2]. apply andb_prop in K. destruct K as [K1 K3]. apply Nat.ltb_lt in K3.
-    apply baddat_ok; [apply inv_inva, bdlossV_ok; [exact K1 | apply env_nth; assumption] | apply IH; assumption].
-Qed.
 (* Everything is evaluated once: the environment at every place, then the adjoints at every place. *)
 Fixpoint beval (l : list act) (be : list (list ball)) : list (list ball) :=
   match l with [] => be | Do o :: l => beval l (bev o be :: be) | Pay _ _ :: l => beval l be end.
 Fixpoint tape (l : list act) (be : list (list ball)) : list (list (list ball)) :=
   be :: match l with [] => [] | Do o :: l => tape l (bev o be :: be) | Pay _ _ :: l => tape l be end.
+Fixpoint bsmooth (l : list act) (tp : list (list (list ball))) : bool :=
+  match l with [] => true | Do o :: l => (baway o (hd [] tp) && bsmooth l (tl tp))%bool | Pay _ _ :: l => bsmooth l (tl tp) end.
+Theorem bback_ok l : forall be e, envok be e -> okacts l (length e) = true -> bsmooth l (tape l be) = true -> Forall2 inva (bback l be) (back vals_of l e).
+Proof.
+  induction l as [|[o|lo i] l IH]; intros be e H K B; cbn [bback back okacts bsmooth tape hd tl] in *.
+  - apply back_zeros, H.
+  - apply andb_prop in K, B. destruct K as [K1 K2], B as [B1 B2].
+    assert (H2 : envok (bev o be :: be) (ev vals_of o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
+    specialize (IH _ _ H2 K2 B2). inversion IH as [|a aR t tR Ha Ht E1 E2]; [constructor|].
+    apply bpush_ok; [exact H | exact K1 | exact B1 | apply bev_ok; assumption | exact Ha | exact Ht].
+  - apply andb_prop in K. destruct K as [K K2]. apply andb_prop in K. destruct K as [K1 K3]. apply Nat.ltb_lt in K3.
+    apply baddat_ok; [apply inv_inva, bdlossV_ok; [exact K1 | apply env_nth; assumption] | apply IH; assumption].
+Qed.
 Fixpoint bbackl (l : list act) (tp : list (list (list ball))) : list (list (list ball)) :=
   match l with
   | [] => [map (fun _ => []) (hd [] tp)]
@@ -1406,8 +1648,6 @@ Proof.
   - cbn [app length beval bbackl tape tl]. rewrite <- IH. rewrite tape_hd, bbackl_hd. destruct (bback (l ++ k) (bev o be :: be)); reflexivity.
   - cbn [app length beval bbackl tape tl]. rewrite <- IH. reflexivity.
 Qed.
-Fixpoint bsmooth (l : list act) (tp : list (list (list ball))) : bool :=
-  match l with [] => true | Do o :: l => (baway o (hd [] tp) && bsmooth l (tl tp))%bool | Pay _ _ :: l => bsmooth l (tl tp) end.
 Lemma bsmooth_ok l : forall be e, envok be e -> okacts l (length e) = true -> bsmooth l (tape l be) = true -> smooths vals_of l e.
 Proof.
   induction l as [|[o|lo i] l IH]; intros be e H K B; cbn [bsmooth tape tl hd smooths okacts] in *; [exact I| |].
@@ -1458,10 +1698,6 @@ Proof.
       split; [rewrite map2_length; congruence|]. intros j Hj. rewrite (map2_nth badd b0 b0) by lia. apply badd_ok; [apply HA2, Hj | apply HB2, Hj]. }
     destruct (map2 (map2 badd) (a :: A) (b :: B)) as [|u U]; [intros i j Hi; simpl in L; lia | split; [exact L | exact G0]].
 Qed.
-Lemma nth_first {A} (d : A) k l i : (i < k)%nat -> nth i (firstn k l) d = nth i l d.
-Proof.
-  revert l i. induction k as [|k IH]; intros [|x l] [|i] H; try lia; cbn [firstn nth]; auto. apply IH; lia.
-Qed.
 Lemma rows_ok {A} (f : ball -> A -> ball) (d : A) (g : R -> nat -> R) r c a aR (v : list A) : (forall b x j y, inb pp b y -> (j < c)%nat -> nth j v d = x -> inb pp (f b x) (g y j)) ->
   (r <= n)%nat -> length v = c -> inv a aR -> inm r c (map (fun b => map (fun x => f b x) v) (firstn r a)) (fun i j => g (aR i) j).
 Proof.
@@ -1504,26 +1740,26 @@ Lemma buse_ok w o be e a aR acc G : okop o (length e) = true -> envok be e -> in
 Proof.
   intros K He Ha H. destruct (shapes w Hs) as (_ & Hr & _). destruct a as [|b a].
   - simpl in Ha. apply (inm_ext _ _ _ _ _ H). intros i j Hi Hj.
-    destruct o as [v k ps ks|ps ks| | | | | |]; cbn [use]; rewrite ?use_given_zero by (try exact Ha; lia); try ring. rewrite Ha by lia. destruct (Nat.eqb w v); ring.
-  - change (inv (b :: a) aR) in Ha. destruct o as [v k ps ks|ps ks|i j|i j|i|i|r i|c d z e' i]; cbn [buse use okop] in *; try (apply (inm_ext _ _ _ _ _ H); intros; ring).
+    destruct o as [v k ps ks|ps ks| | | | | | |]; cbn [use]; rewrite ?use_given_zero by (try exact Ha; lia); try ring. rewrite Ha by lia. destruct (Nat.eqb w v); ring.
+  - change (inv (b :: a) aR) in Ha. destruct o as [v k ps ks|ps ks|i j|i j|i|i|r i|c d z e' i|f r i]; cbn [buse use okop] in *; try (apply (inm_ext _ _ _ _ _ H); intros; ring).
     + rewrite !Bool.andb_true_iff, !Nat.ltb_lt, Nat.leb_le in K. destruct K as [[[K1 K2] K3] K4]. destruct (Nat.eqb_spec w v) as [->|_].
       * apply (inm_ext _ _ _ _ _ (buse_given_ok v ps _ _ Ha _ _ (madd_ok _ _ _ _ _ _ H (outer_ok _ _ _ _ _ _ Hr K2 Ha (env_nth _ _ _ He K3))))). intros; ring.
       * apply (inm_ext _ _ _ _ _ (buse_given_ok w ps _ _ Ha _ _ H)). intros; ring.
     + apply buse_given_ok; assumption.
 Qed.
-Lemma bgrad_ok w l : forall be e acc G, envok be e -> okacts l (length e) = true -> inm (Rw w) (Cw w) acc G ->
+Lemma bgrad_ok w l : forall be e acc G, envok be e -> okacts l (length e) = true -> bsmooth l (tape l be) = true -> inm (Rw w) (Cw w) acc G ->
   inm (Rw w) (Cw w) (bgrad w l (tape l be) (bbackl l (tape l be)) acc) (fun i j => G i j + gradM vals_of l e w i j).
 Proof.
-  induction l as [|[o|lo i] l IH]; intros be e acc G H K HG; cbn [bgrad tape tl gradM okacts].
+  induction l as [|[o|lo i] l IH]; intros be e acc G H K B HG; cbn [bgrad tape tl gradM okacts].
   - apply (inm_ext _ _ _ _ _ HG). intros; ring.
-  - cbn [okacts] in K. apply andb_prop in K. destruct K as [K1 K2].
+  - cbn [okacts bsmooth tape hd tl] in K, B. apply andb_prop in K, B. destruct K as [K1 K2], B as [B1 B2].
     assert (H2 : envok (bev o be :: be) (ev vals_of o e :: e)) by (constructor; [apply bev_ok; assumption | exact H]).
     assert (T : tl (bbackl (Do o :: l) (tape (Do o :: l) be)) = bbackl l (tape l (bev o be :: be))) by (cbn [bbackl tape tl hd]; destruct (hd [] (bbackl l (tape l (bev o be :: be)))); reflexivity).
     cbn [tape] in T. rewrite T, bbackl_hd. cbn [hd].
     assert (A : inva (hd [] (bback l (bev o be :: be))) (nth 0 (back vals_of l (ev vals_of o e :: e)) vz)).
-    { pose proof (bback_ok l _ _ H2 K2) as F. inversion F; [intros i Hi; reflexivity | assumption]. }
-    apply (inm_ext _ _ _ _ _ (IH _ _ _ _ H2 K2 (buse_ok w o be e _ _ acc G K1 H A HG))). intros; ring.
-  - cbn [okacts] in K. apply andb_prop in K. destruct K as [_ K2].
+    { pose proof (bback_ok l _ _ H2 K2 B2) as F. inversion F; [intros i Hi; reflexivity | assumption]. }
+    apply (inm_ext _ _ _ _ _ (IH _ _ _ _ H2 K2 B2 (buse_ok w o be e _ _ acc G K1 H A HG))). intros; ring.
+  - cbn [okacts bsmooth tape hd tl] in K, B. apply andb_prop in K. destruct K as [_ K2].
     change (tl (bbackl (Pay lo i :: l) (be :: tape l be))) with (bbackl l (tape l be)). apply IH; assumption.
 Qed.
 End Checked.
@@ -1595,10 +1831,11 @@ Definition tableok (l : list act) (tp bl : list (list (list ball))) (m : nat * Z
 Definition check (l : list act) (be : list (list ball)) (marks : list (nat * nat * nat * Z * Z)) (grads : list (nat * Z * Z)) : bool :=
   (okshapes && okacts l (length be) && let tp := tape l be in let bl := bbackl l tp in let len := length l in let k := length be in
    bsmooth l tp && forallb (markok bl len k) marks && forallb (tableok l tp bl) grads)%bool.
-Lemma beval_ok l k : okshapes = true -> forall be e, envok be e -> okacts (l ++ k) (length e) = true -> envok (beval l be) (eval vals_of l e) /\ okacts k (length (eval vals_of l e)) = true.
+Lemma beval_ok l k : okshapes = true -> forall be e, envok be e -> okacts (l ++ k) (length e) = true -> bsmooth (l ++ k) (tape (l ++ k) be) = true ->
+  envok (beval l be) (eval vals_of l e) /\ okacts k (length (eval vals_of l e)) = true /\ bsmooth k (tape k (beval l be)) = true.
 Proof.
-  intros Hs. induction l as [|[o|lo i] l IH]; intros be e H K; [split; assumption| |]; cbn [app okacts beval eval] in *; apply andb_prop in K; destruct K as [K1 K2].
-  - apply IH; [constructor; [apply bev_ok; assumption | exact H] | exact K2].
+  intros Hs. induction l as [|[o|lo i] l IH]; intros be e H K B; [repeat split; assumption| |]; cbn [app okacts beval eval bsmooth tape hd tl] in *; apply andb_prop in K; destruct K as [K1 K2].
+  - apply andb_prop in B. destruct B as [B1 B2]. apply IH; [constructor; [apply bev_ok; assumption | exact H] | exact K2 | exact B2].
   - apply IH; assumption.
 Qed.
 Lemma eval_longer M l : forall e, (length e <= length (eval M l e))%nat.
@@ -1618,22 +1855,18 @@ Theorem check_ok l be e marks grads : envok be e -> check l be marks grads = tru
 Proof.
   intros H K. unfold check in K. cbv zeta in K. rewrite !Bool.andb_true_iff in K. destruct K as [[Hs K1] [[K2 K3] K4]].
   rewrite (env_length _ _ H) in *. split.
-  - intros l1 l2 e' -> HL HX. destruct (beval_ok l1 l2 Hs be e H K1) as [B1 B2].
+  - intros l1 l2 e' -> HL HX. destruct (beval_ok l1 l2 Hs be e H K1 K2) as (B1 & B2 & B0).
     pose proof (envok_ext _ _ _ B1 HL HX) as B3. rewrite <- HL in B2. split.
     + intros E M r de dM HE HM HD HDM. rewrite <- HE, <- HM. apply back_ok; [exact Hs | | exact HD | exact HDM |].
       * destruct HD as [HD _]. rewrite <- HD, HE. exact B2.
-      * rewrite HE, HM. assert (Sm : forall tp, tp = tape (l1 ++ l2) be -> bsmooth (l1 ++ l2) tp = true -> bsmooth l2 (tape l2 (beval l1 be)) = true).
-        { clear. revert be. induction l1 as [|[o|lo i] l1 IH]; intros be tp -> Q; cbn [app bsmooth tape tl beval] in *; [exact Q | |].
-          - apply andb_prop in Q. destruct Q as [_ Q]. apply (IH _ _ eq_refl Q).
-          - apply (IH _ _ eq_refl Q). }
-        apply (bsmooth_ok Hs l2 (beval l1 be)); [exact B3 | exact B2 | apply (Sm _ eq_refl K2)].
+      * rewrite HE, HM. apply (bsmooth_ok Hs l2 (beval l1 be)); [exact B3 | exact B2 | exact B0].
     + intros i s a b Hi. rewrite forallb_forall in K3. specialize (K3 _ Hi). unfold markok in K3. cbv zeta in K3. rewrite !Bool.andb_true_iff, Nat.ltb_lt, !Nat.leb_le in K3. destruct K3 as [[[_ K5] K6] K7].
       rewrite bbackl_app in K7. apply (nrm_ok (nth i (bback l2 (beval l1 be)) [])); [exact K6 | | exact K7].
       assert (F : Forall2 inva (bback l2 (beval l1 be)) (back vals_of l2 e')) by (apply bback_ok; assumption).
       pose proof (eval_longer vals_of l1 e) as Lo. assert (Li : (i < length (back vals_of l2 e'))%nat) by (rewrite back_length, HL; lia).
       clear - F Li. revert i Li. induction F as [|u x bl l Hu _ IH]; intros [|i] Li; simpl in *; try lia; [exact Hu | apply IH; lia].
   - intros w a b Hw. rewrite forallb_forall in K4. specialize (K4 _ Hw). unfold tableok in K4. cbv zeta in K4.
-    apply (frob_ok _ _ _ _ _ _) with (2 := K4). eapply inm_ext; [apply (bgrad_ok Hs w l be e [] (fun _ _ => 0)); [exact H | exact K1 | intros i j _ _; reflexivity]|].
+    apply (frob_ok _ _ _ _ _ _) with (2 := K4). eapply inm_ext; [apply (bgrad_ok Hs w l be e [] (fun _ _ => 0)); [exact H | exact K1 | exact K2 | intros i j _ _; reflexivity]|].
     intros; cbv beta; ring.
 Qed.
 Lemma nth_zeros : forall (d : list vec) i, nth i (map (fun _ => vz) d) vz = vz.

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.given import text
-from gradflow.proofs.algebra.polynomial import Polynomial
+from gradflow.proofs.algebra.polynomial import Polynomial, total
 from gradflow.proofs.bounding.carousels import Carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
-from gradflow.proofs.bounding.step import facts_of
-from gradflow.proofs.coq.derivative import derivatives, equations, tangents, variables
+from gradflow.proofs.bounding.step import bounds, facts_of
+from gradflow.proofs.coq.derivative import derivatives, tangents
 from gradflow.proofs.coq.lemmas import StepLemmas
+from gradflow.proofs.coq.recurrence import equations, slopes, variables
 from gradflow.proofs.coq.rows import low, rows
 from gradflow.proofs.coq.scripts import Frame, Premise, Script, Theorem, script
 from gradflow.proofs.coq.section import at_step, framed, intros, premises
@@ -59,7 +60,7 @@ def _recurrence(terms: CoqTerms, what: str) -> Frame:
     return Frame(
         title=f"Cell {terms.cell.name}: {what}",
         variables=variables(terms),
-        equations=equations(terms),
+        equations="\n".join(filter(None, (equations(terms), slopes(terms)))),
         tangents=tangents(terms),
         lemmas=derivatives(terms),
     )
@@ -77,7 +78,7 @@ def _upper(cell: Cell, title: str) -> tuple[Frame, Theorem]:
     terms = CoqTerms(cell)
     step = StepLemmas(terms=terms, facts=facts_of(cell))
     rows(step)
-    rates = [step.poly(c) for c in _columns(step)]
+    rates = [step.poly(c) for c in _columns(cell)]
     one = len(rates) == 1
     rate = rates[0] if one else "k"
     names = "" if one else "k k0 " + " ".join(f"R{j}" for j in range(len(rates))) + " "
@@ -222,11 +223,7 @@ def _next(step: StepLemmas) -> str:
     return " + ".join(f"nrm {n} (t_{p}_next t {run})" for n, p in rows)
 
 
-def _columns(step: StepLemmas) -> list[Polynomial]:
-    """Return, for each source part, the sum of the bounds of the blocks below it."""
-    cell = step.terms.cell
-    found = {p: Polynomial() for p in cell.states}
-    for part in cell.states:
-        for source, _, bound in step.summands(part):
-            found[source] = found[source] + bound.bound
-    return list(found.values())
+def _columns(cell: Cell) -> list[Polynomial]:
+    """Return, for each source part, the sum of the printed bounds of the blocks below it."""
+    found = bounds(cell)
+    return [total(found[out, source].bound for out in cell.states) for source in cell.states]

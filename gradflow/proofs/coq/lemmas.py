@@ -19,12 +19,19 @@ from gradflow.proofs.algebra.identity import Identity
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable, constant, product
 from gradflow.proofs.bounding.certificates import DiagonalBound
 from gradflow.proofs.bounding.facts import Facts
-from gradflow.proofs.bounding.norms import TermBound
-from gradflow.proofs.bounding.step import term_bound
-from gradflow.proofs.coq.derivative import tangents_of
-from gradflow.proofs.coq.ranges import known_range
+from gradflow.proofs.bounding.gates import bound_diagonal
+from gradflow.proofs.bounding.step import map_norm
+from gradflow.proofs.coq.known import known_range
 from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import CoqTerms, NotExportedError, number, polynomial
+
+
+@dataclass(frozen=True)
+class RowBound:
+    """The bounds of the diagonals of a term, and of the whole."""
+
+    diagonals: tuple[DiagonalBound, ...]
+    bound: Polynomial
 
 
 @dataclass(kw_only=True)
@@ -57,14 +64,6 @@ class StepLemmas:
             if kind in ("sup", "least"):
                 self._condition(v)
         return self.constants[v]
-
-    def norm_of(self, linear_map: Map) -> tuple[str, str]:
-        """Return the constant that bounds the norm of a map, and the hypothesis that it does."""
-        name = self.name(("norm", linear_map.name))
-        used = self.maps.setdefault(linear_map.name, [])
-        if linear_map not in used:
-            used.append(linear_map)
-        return name, self.held(name, linear_map)
 
     def held(self, name: str, linear_map: Map) -> str:
         """Return the hypothesis that a constant bounds a map; a mean has one for each size."""
@@ -268,16 +267,17 @@ class StepLemmas:
                 stack += sorted(expression.free_symbols, key=str)
         return ", ".join(found)
 
-    def summands(self, part: str) -> list[tuple[str, Term, TermBound]]:
+    def summands(self, part: str) -> list[tuple[str, Term, RowBound]]:
         """Return the terms of a part's row: source part, term and its bound."""
-        tangents = tangents_of(self.terms).get(symbol(f"{part}_next"), {})
-        found = [
-            (source.name, term, term_bound(self.facts, term))
-            for source, several in tangents.items()
-            for term in several
-        ]
-        for _, _, bound in found:
-            self.expressions |= bound.expressions
+        tangents = self.terms.tangents.get(symbol(f"{part}_next"), {})
+        found = []
+        for source, several in tangents.items():
+            for term in several:
+                diagonals = tuple(bound_diagonal(self.facts, d) for d in term.diagonals)
+                for diagonal in diagonals:
+                    self.expressions |= diagonal.expressions
+                whole = product([*(d.bound for d in diagonals), *map(map_norm, term.maps)])
+                found.append((source.name, term, RowBound(diagonals, whole)))
         return found
 
     def norm(self, part: str, vector: str) -> str:

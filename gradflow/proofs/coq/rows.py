@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from gradflow.cells.language.program import Map
 from gradflow.cells.language.syntax import symbol
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.bounding.carousels import Carousel
-from gradflow.proofs.bounding.norms import TermBound
-from gradflow.proofs.coq.lemmas import StepLemmas
+from gradflow.proofs.coq.lemmas import RowBound, StepLemmas
+from gradflow.proofs.coq.scripts import Premise
+from gradflow.proofs.coq.terms import number
 
 
 def rows(step: StepLemmas) -> None:
@@ -100,9 +104,7 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
     )
 
 
-def _summand(
-    step: StepLemmas, part: str, k: int, source: str, term: Term, bound: TermBound
-) -> None:
+def _summand(step: StepLemmas, part: str, k: int, source: str, term: Term, bound: RowBound) -> None:
     spaces = [step.terms.cell.spaces[part], *(m.into for m in term.maps)]
     tangent = f"(ds {step.terms.parts[symbol(source)]}%nat)"
     size = step.terms.size(spaces[-1])
@@ -115,11 +117,11 @@ def _summand(
         size = step.terms.size(spaces[level])
         if level < len(term.maps):
             linear_map = term.maps[level]
-            norm, bound_of = step.norm_of(linear_map)
-            proof = f"(chain _ _ _ _ _ {norm}_pos ({bound_of} {vector}) {proof})"
+            norm, bound_of = _norm(step, linear_map)
+            least = f"(ltac:(nonneg) : 0 <= {norm})" if linear_map.summands else f"{norm}_pos"
+            proof = f"(chain _ _ _ _ _ {least} ({bound_of} {vector}) {proof})"
             height = f"{norm} * ({height})"
-            matrix = step.terms.map(linear_map)
-            vector = f"(mat {step.terms.size(linear_map.into)} {matrix} {vector})"
+            vector = f"({step.terms.product(linear_map, vector, 's')})"
         diagonal = term.diagonals[level]
         if diagonal != 1:
             lemma = step.diagonal(bound.diagonals[level], diagonal, spaces[level])
@@ -137,6 +139,56 @@ def _summand(
         f"Proof. intros ds. pose proof {proof} as A. unfold w_{part}_{k}.\n"
         f"  eapply Rle_trans; [exact A | apply Req_le; equal]. Qed."
     )
+
+
+def _norm(step: StepLemmas, linear_map: Map) -> tuple[str, str]:
+    """Return the bound of the norm of a map, and the hypothesis or lemma that it is one."""
+    if linear_map.summands:
+        return _norm_of_sum(step, linear_map)
+    name = step.name(("norm", linear_map.name))
+    if linear_map in step.terms.slopes:
+        slope = step.terms.slopes[linear_map]
+        out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
+        step.conditions[f"C_{slope}"] = Premise(
+            coq=f"forall d, nrm {out} ({slope} t s d) <= {name} * nrm {into} d",
+            about=(("slope", linear_map.name),),
+        )
+        return name, f"C_{slope}"
+    used = step.maps.setdefault(linear_map.name, [])
+    if linear_map not in used:
+        used.append(linear_map)
+    return name, step.held(name, linear_map)
+
+
+def _norm_of_sum(step: StepLemmas, linear_map: Map) -> tuple[str, str]:
+    """Prove the bound of a sum of maps by those of its summands."""
+    size, terms = step.terms.size, step.terms
+    sizes = f"{size(linear_map.out)} {size(linear_map.into)}"
+    norms, entries, proof = [], [], ""
+    for summand in linear_map.summands:
+        base, factor = summand.linear_map, Fraction(int(summand.factor.p), int(summand.factor.q))
+        least, held = _norm(step, base)
+        if summand.transposed:
+            held = f"(ub_transpose {size(base.out)} {size(base.into)} _ _ {least}_pos {held})"
+        scale = f"(abs_both {number(factor)} {number(abs(factor))} ltac:(lra) ltac:(lra))"
+        matrix = f"(fun i j => {terms.map(base)} {'j i' if summand.transposed else 'i j'})"
+        one = f"(ub_scaled {sizes} {matrix} _ {number(factor)} _ {scale} {held})"
+        norm, entry = f"{number(abs(factor))} * {least}", terms.summand(summand)
+        if proof:
+            left = f"(fun i j => {' + '.join(entries)})"
+            sums = f"({' + '.join(norms)}) ({norm})"
+            one = f"(ub_add {sizes} {left} (fun i j => {entry}) {sums} {proof} {one})"
+        norms.append(norm)
+        entries.append(entry)
+        proof = one
+    whole, lemma = f"({' + '.join(norms)})", f"u_{linear_map.name}"
+    stated = (
+        f"Lemma {lemma} : ub {sizes} (mat {size(linear_map.into)} {terms.map(linear_map)}) {whole}."
+    )
+    line = f"{stated}\nProof. exact {proof}. Qed."
+    if line not in step.lemmas:
+        step.lemmas.append(line)
+    return whole, lemma
 
 
 def _triangle(size: str, vectors: list[str]) -> str:

@@ -9,7 +9,7 @@ from gradflow.cells.language.syntax import symbol
 from gradflow.proofs.algebra.polynomial import Variable
 from gradflow.proofs.algebra.wording import variable_text
 from gradflow.proofs.bounding.invariants import unit_invariants
-from gradflow.proofs.coq.derivative import kinks
+from gradflow.proofs.coq.known import kinks
 from gradflow.proofs.coq.lemmas import StepLemmas
 from gradflow.proofs.coq.scripts import Frame, Premise
 
@@ -54,7 +54,7 @@ def _known(step: StepLemmas, v: Variable, name: str) -> list[Premise]:
     positive = Premise(coq=f"0 <= {name}", name=f"{name}_pos")
     if v[0] == "norm":
         found = [positive]
-        for linear_map in step.maps[v[1]]:
+        for linear_map in step.maps.get(v[1], ()):
             out, into = step.terms.size(linear_map.out), step.terms.size(linear_map.into)
             bounds = f"ub {out} {into} (mat {into} {step.terms.map(linear_map)}) {name}"
             held = step.held(name, linear_map)

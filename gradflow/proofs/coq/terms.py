@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cached_property
 
 import sympy as sp
 
 from gradflow.cells.cell import Cell
-from gradflow.cells.language.functions import record_of, relu, step
-from gradflow.cells.language.program import Elementwise, Map, Product, Statement
+from gradflow.cells.language.functions import record_of
+from gradflow.cells.language.nodes import choose
+from gradflow.cells.language.program import Elementwise, Map, Product, Statement, Summand
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import TIME, symbol
+from gradflow.jacobians.derive import Calls, Derivatives, accumulate
 from gradflow.jacobians.print.expression_text import map_text
+from gradflow.jacobians.sites import Site, sites_of
 from gradflow.jacobians.terms import Term
 from gradflow.proofs.algebra.polynomial import Polynomial, Variable
+from gradflow.proofs.coq.written import written
 
 
 class NotExportedError(Exception):
@@ -44,6 +49,34 @@ class CoqTerms:
             else:
                 self.given[statement.target] = statement
 
+    @cached_property
+    def _calls(self) -> tuple[tuple[Site, ...], Calls]:
+        return sites_of(self.cell, self.moving)
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The calls whose derivative is one map."""
+        return self._calls[0]
+
+    @property
+    def inside(self) -> frozenset[sp.Symbol]:
+        """The names inside such calls, which have no tangent of their own."""
+        return self._calls[1].hidden
+
+    @cached_property
+    def slopes(self) -> dict[Map, str]:
+        """The Coq names of the derivatives of calls."""
+        return {
+            m: slope_name(site, site.arguments.index(argument))
+            for site in self.sites
+            for argument, m in site.maps.items()
+        }
+
+    @cached_property
+    def tangents(self) -> Derivatives:
+        """The normal form of every name's derivative with respect to the state parts."""
+        return accumulate(self.cell, self.parts, (), self._calls[1])
+
     def _expressible(self, statement: Statement) -> bool:
         try:
             if isinstance(statement, Elementwise):
@@ -52,7 +85,7 @@ class CoqTerms:
                 self.map(statement.linear_map)
         except NotExportedError:
             return False
-        return not _reads(statement) & {TIME}
+        return not _is_clock(statement)
 
     def size(self, space: str) -> str:
         """Return the Coq name of a size; a space of one unit has size 1."""
@@ -61,14 +94,29 @@ class CoqTerms:
     def map(self, linear_map: Map) -> str:
         """Return a linear map's matrix; one that follows from a rule may be any matrix.
 
-        Raises ``NotExportedError`` for a map that the library has no form for.
+        The largest unit is left out of what does not depend on it. Raises ``NotExportedError`` for
+        a map that the library has no form for.
         """
         if linear_map.kind in ("learned", "constant", "fixed"):
             return f"p_{linear_map.name}"
-        if linear_map.kind not in ("mean", "sum", "spread"):
+        if linear_map.summands:
+            return f"(fun i j => {' + '.join(map(self.summand, linear_map.summands))})"
+        if linear_map.kind not in _ALIKE:
             raise NotExportedError(f"the map {map_text(linear_map)} ({linear_map.kind})")
-        entry = f"/ INR {self.size(linear_map.into)}" if linear_map.kind == "mean" else "1"
-        return f"(fun _ _ => {entry})"
+        entry = f"/ INR {self.size(linear_map.into)}"
+        return f"(fun _ _ => {_ALIKE[linear_map.kind] or entry})"
+
+    def summand(self, summand: Summand) -> str:
+        """Return entry ``i``, ``j`` of a summand of a sum of maps."""
+        places = "j i" if summand.transposed else "i j"
+        factor = number(Fraction(int(summand.factor.p), int(summand.factor.q)))
+        return f"{factor} * {self.map(summand.linear_map)} {places}"
+
+    def product(self, linear_map: Map, vector: str, state: str) -> str:
+        """Return a map applied to a vector; the derivative of a call has a name of its own."""
+        if linear_map in self.slopes:
+            return f"{self.slopes[linear_map]} t {state} {vector}"
+        return f"mat {self.size(linear_map.into)} {self.map(linear_map)} {vector}"
 
     def vector(self, name: sp.Symbol, state: str) -> str:
         """Return a named vector at step ``t`` and state ``state``."""
@@ -98,7 +146,9 @@ class CoqTerms:
         def show(e: sp.Basic) -> str:
             if e.is_Rational:
                 return number(Fraction(int(e.p), int(e.q)))
-            if isinstance(e, sp.Symbol) and e != TIME:
+            if e in _NUMBERS:
+                return _NUMBERS[e]
+            if isinstance(e, sp.Symbol):
                 return f"({self.entry(e, state, space)})"
             if isinstance(e, (sp.Add, sp.Mul)):
                 sign = " + " if isinstance(e, sp.Add) else " * "
@@ -132,44 +182,38 @@ class CoqTerms:
                 if last
                 else f"(fun i => {self._apply(term, tangent, state, spaces, level + 1)})"
             )
-            inner = f"mat {self.size(linear_map.into)} {self.map(linear_map)} {operand} i"
+            inner = f"{self.product(linear_map, operand, state)} i"
         if diagonal == 1:
             return inner
         return f"{self.scalar(diagonal, state, spaces[level])} * {inner}"
 
 
-def written(expression: sp.Basic) -> sp.Basic:
-    """Return an expression in functions that the Coq library has.
+_ALIKE = {"mean": "", "sum": "1", "spread": "1", "largest": "0"}
+"""Maps whose entries are all alike; those of a mean depend on its size."""
 
-    ``Max``, ``Abs`` and their like become sums of ``relu`` and ``step``, a defined function its
-    definition; what is left is refused where it is printed.
-    """
-    if not expression.args:
-        return expression
-    args = [written(a) for a in expression.args]
-    function = record_of(expression)
-    if function is None or function.coq:
-        return expression.func(*args) if args != list(expression.args) else expression
-    if function.name in _BY_RELU:
-        return sp.sympify(_BY_RELU[function.name](*args))
-    if function.definition is None or function.name in _PLAIN:
-        return expression
-    return written(sp.sympify(function.definition(*args)))
-
-
-_BY_RELU: dict[str, Callable[..., sp.Expr]] = {
-    "Max": lambda a, b: b + relu(a - b),
-    "Min": lambda a, b: b - relu(b - a),
-    "Abs": lambda a: relu(a) + relu(-a),
-    "sign": lambda a: step(a) - step(-a),
-}
-_PLAIN = frozenset({"modulo"})
+_NUMBERS: dict[sp.Basic, str] = {sp.pi: "PI", TIME: "INR (S t)"}
+"""What stands for itself in every unit; a file counts steps from 0, equations from 1."""
 
 
 def _reads(statement: Statement) -> set[sp.Symbol]:
     if isinstance(statement, Product):
         return {statement.operand}
     return set(statement.expression.free_symbols)
+
+
+def slope_name(site: Site, place: int) -> str:
+    """Return the Coq name of the derivative of a call by an argument."""
+    return f"s_{site.value}_{place}"
+
+
+def _is_clock(statement: Statement) -> bool:
+    """Whether a value is 0 or 1 by a condition that looks at the time."""
+    return (
+        isinstance(statement, Elementwise)
+        and isinstance(statement.expression, choose)
+        and {*statement.expression.args[1:]} == {sp.S.Zero, sp.S.One}
+        and TIME in statement.expression.free_symbols
+    )
 
 
 def number(value: Fraction) -> str:

@@ -9,7 +9,7 @@ from gradflow.cells.cell import Cell
 from gradflow.given import function, instance
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import plain_declaration
-from gradflow.proofs.theorems.any_cell import claims as claims_of_any_cell
+from gradflow.proofs.theorems.any_cell import automatic
 from gradflow.registry import Registry
 
 __all__ = ["SETS", "TheoremSet", "register_theorems", "theorems"]
@@ -50,7 +50,7 @@ def theorems(cell: Cell) -> tuple[Claim, ...]:
     own = SETS.get(cell.name) if cell.name in SETS else None
     added = own.claims(cell) if own and own.cell == cell else ()
     declaration = plain_declaration(cell.declaration)
-    found = (*claims_of_any_cell(cell), *added)
+    found = (*automatic(cell)[0], *added)
     return tuple(replace(claim, declaration=declaration) for claim in found)
 
 

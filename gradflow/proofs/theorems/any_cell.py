@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
 
 from gradflow.cells.cell import Cell
 from gradflow.cells.typeset import name_latex
@@ -20,7 +18,7 @@ from gradflow.proofs.claims.derivation import block_latex, derivation
 from gradflow.proofs.claims.stating import assumed, filled, texts, told
 from gradflow.proofs.claims.typeset import FORMULA, PROSE, Letters
 from gradflow.proofs.coq.files import lower_file, upper_file
-from gradflow.proofs.coq.scripts import Premise, Script
+from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import NotExportedError
 from gradflow.proofs.measuring import any_cell
 
@@ -28,24 +26,41 @@ SAID = "any_cell"
 """The text file."""
 
 
-def claims(cell: Cell) -> list[Claim]:
-    """Return the upper bound of a cell's products, and the lower one where it has a carousel."""
+@lru_cache(maxsize=64)
+def automatic(cell: Cell) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """Return the upper bound of a cell's products, and the lower one where it has a carousel.
+
+    Beside them stands why a bound that the cell could have is not stated: no network satisfies it,
+    or Coq has no rule for part of the cell, and nothing else tells where that has a derivative.
+    """
     found = carousel(cell)
-    return [upper(cell), *([lower(cell, found)] if found and found.possible else [])]
+    makers = {f"{cell.name}.upper": partial(upper, cell)}
+    missing = []
+    if found and found.possible:
+        makers[f"{cell.name}.lower"] = partial(lower, cell, found)
+    elif found:
+        kept = Letters(cell, found.expressions, PROSE).polynomial(found.kept)
+        values = {"cell": cell.name, "part": name_latex(found.part), "a": kept}
+        missing.append(filled(texts(SAID)["phrases"]["impossible"], values))
+    made = []
+    for name, maker in makers.items():
+        try:
+            made.append(maker())
+        except NotExportedError as error:
+            values = {"claim": name, "missing": str(error)}
+            missing.append(filled(texts(SAID)["phrases"]["no_rule"], values))
+    return tuple(made), tuple(missing)
 
 
-def unstated(cell: Cell) -> tuple[str, ...]:
-    """Return why a theorem that a cell could have is not stated: no network satisfies it."""
-    found = carousel(cell)
-    if found is None or found.possible:
-        return ()
-    kept = Letters(cell, found.expressions, PROSE).polynomial(found.kept)
-    values = {"cell": cell.name, "part": name_latex(found.part), "a": kept}
-    return (filled(texts(SAID)["phrases"]["impossible"], values),)
+def assumed_of_a_run(cell: Cell) -> tuple[str, ...] | None:
+    """Return what the bound from above assumes of a run, ``None`` where it is not stated."""
+    made = {claim.name: claim for claim in automatic(cell)[0]}
+    bound = made.get(f"{cell.name}.upper")
+    return bound.assumes if bound else None
 
 
 def upper(cell: Cell) -> Claim:
-    """Return the bound of T steps from above."""
+    """Return the bound of T steps from above. Raises ``NotExportedError``."""
     bound = bounds(cell)
     prose, formula = (Letters(cell, bound.expressions, kinds) for kinds in (PROSE, FORMULA))
     rows: tuple[str, ...] = ()
@@ -63,21 +78,19 @@ def upper(cell: Cell) -> Claim:
         }
         rows = tuple(_entry(formula, block) for block in bound.blocks)
     boxes = unit_invariants(cell)
-    built, missing = _built(upper_file, cell)
-    given = built.premises if built else words_alone(bound.variables, bound.expressions, boxes)
+    script = upper_file(cell)
     said = told(texts(SAID)[entry], values)
     return Claim(
         name=f"{cell.name}.upper",
         cell=cell.name,
-        hypotheses=assumed(given, prose),
+        hypotheses=assumed(script.premises, prose),
         proof=tuple(derivation(prose, bound)),
         evidence=(evidence.step(bound), *(evidence.invariant(i) for i in boxes.values())),
-        script=built,
-        assumes=assumed(map(of_a_run, given), prose),
+        script=script,
+        assumes=assumed(map(of_a_run, script.premises), prose),
         measure=partial(any_cell.above, bound),
         **said
         | {"display": (*said["display"], *rows)}
-        | ({"scope": missing} if missing else {})
         | (
             {"witness": filled(texts(SAID)["phrases"]["zero"], {})}
             if any(map(is_slope, bound.variables))
@@ -87,7 +100,7 @@ def upper(cell: Cell) -> Claim:
 
 
 def lower(cell: Cell, found: Carousel) -> Claim:
-    """Return the bound of T steps from below, along the carousel."""
+    """Return the bound of T steps from below, along the carousel. Raises ``NotExportedError``."""
     prose, formula = (Letters(cell, found.expressions, kinds) for kinds in (PROSE, FORMULA))
     bounded = {"a": found.kept, "b": found.b, "g": found.g, "d": found.d}
     values = {name: prose.polynomial(p) for name, p in bounded.items()}
@@ -96,63 +109,35 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     values |= {f"part_{time}": name_latex(found.part, time) for time in "tk"}
     entry = "lower" if len(cell.states) == 1 else "lower_parts"
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
-    built, missing = _built(partial(lower_file, found=found), cell)
-    kinds = ("keeps",) if len(cell.states) == 1 else ("kappa", "rate", "cone", "start")
-    given = (
-        built.premises
-        if built
-        else (
-            Premise(coq="", about=tuple((kind, "") for kind in kinds)),
-            *words_alone(found.variables, found.expressions, unit_invariants(cell)),
-        )
-    )
+    script = lower_file(cell, found)
     return Claim(
         name=f"{cell.name}.lower",
         cell=cell.name,
-        hypotheses=assumed(given, prose, values),
+        hypotheses=assumed(script.premises, prose, values),
         proof=(
             *derivation(prose, found.step),
             *(filled(line, values) for line in texts(SAID)["along"]["proof"]),
         ),
         evidence=(evidence.step(found.step), *near),
-        script=built,
+        script=script,
         measure=partial(any_cell.below, found),
-        **told(texts(SAID)[entry], values) | ({"scope": missing} if missing else {}),
+        **told(texts(SAID)[entry], values),
     )
 
 
 def of_a_run(premise: Premise) -> Premise:
     """Return what a premise says of a run: where it starts, what it avoids."""
-    kept = tuple(
-        item for item in premise.about if item[0] in ("box", "kink", "division", "root", "clock")
-    )
+    kept = tuple(item for item in premise.about if item[0] in _OF_A_RUN)
     return replace(premise, about=kept)
 
 
-def words_alone(
-    variables: Iterable[Variable], expressions: Mapping[str, Any], boxes: Iterable[str]
-) -> tuple[Premise, ...]:
-    """Return what a bound without a Coq file assumes."""
-    about = [
-        ("slope" if is_slope((kind, name)) else kind, name if kind == "norm" else expressions[name])
-        for kind, name in variables
-        if kind in ("norm", "sup", "least")
-    ]
-    return (Premise(coq="", about=(*about, *(("box", part) for part in boxes))),)
+_OF_A_RUN = ("box", "kink", "jump", "whole", "log", "division", "root", "clock")
 
 
 def is_slope(variable: Variable) -> bool:
     """Whether a norm is that of the derivative of a call, over all its arguments."""
     kind, name = variable
     return kind == "norm" and "'" in name
-
-
-def _built(build: Callable[[Cell], Script], cell: Cell) -> tuple[Script | None, str]:
-    """Return Coq files, or none and the sentence that says why."""
-    try:
-        return build(cell), ""
-    except NotExportedError as error:
-        return None, filled(texts(SAID)["phrases"]["no_coq"], {"missing": str(error)})
 
 
 def _entry(letters: Letters, block: BlockBound) -> str:

@@ -18,7 +18,7 @@ from gradflow.proofs.claims import evidence
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import plain_declaration
 from gradflow.proofs.claims.weighing import weighted_texts, weights_texts
-from gradflow.proofs.theorems.any_cell import upper
+from gradflow.proofs.theorems.any_cell import assumed_of_a_run
 from gradflow.proofs.weights.diagonal_norm import certify_diagonal, diagonal_norm
 from gradflow.proofs.weights.singular_values import sigma_max
 from gradflow.proofs.weights.values import map_array
@@ -31,7 +31,8 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
     """Return the bound of every product of a cell's Jacobians for these weights, any input.
 
     ``None`` where the weights alone do not bound the step: the cell's bound needs the supremum of
-    something that moves, such as the LSTM's ``c``, or a map whose norm is no float's.
+    something that moves, such as the LSTM's ``c``, or a map whose norm is no float's; and where the
+    cell's bound is not stated.
     """
     derivation = bounds(cell)
     facts = facts_of(cell)
@@ -48,7 +49,10 @@ def concrete(cell: Cell, params: Mapping[str, ArrayLike]) -> Claim | None:
             given[name] = height
         else:
             return None
-    data = evidence.weights(derivation, singular, given, upper(cell).assumes)
+    assumes = assumed_of_a_run(cell)
+    if assumes is None:
+        return None
+    data = evidence.weights(derivation, singular, given, assumes)
     return Claim(
         name=f"{cell.name}.weights",
         cell=cell.name,

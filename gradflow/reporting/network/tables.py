@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from gradflow.cells.typeset import name_latex
 from gradflow.jacobians.blocks import counted
@@ -11,7 +10,7 @@ from gradflow.reporting.document.blocks import Block, Details, Numbers, Table
 from gradflow.reporting.document.numbers import in_steps, power_of_ten, signed
 from gradflow.reporting.network.measured import network_numbers
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
-from gradflow.studies.diagnosis.measures.spread import Spread
+from gradflow.studies.diagnosis.measures.spread import Spread, short
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.remedies import Remedy
 from gradflow.studies.diagnosis.telling.numbers import percent
@@ -49,17 +48,11 @@ def _remedy(one: Remedy) -> list[str]:
 
 
 def _left(found: Spread) -> str:
-    return _told(found, lambda v: power_of_ten(v * math.log(10)))
+    return short(found, lambda v: power_of_ten(v * math.log(10)))
 
 
 def _directions(found: Spread | None) -> str:
-    return "" if found is None else _told(found, lambda v: f"{v:.0f}")
-
-
-def _told(found: Spread, write: Callable[[float], str]) -> str:
-    """Return a spread in short: its median, and in brackets the least and the greatest value."""
-    middle, low, high = (write(v) for v in (found.median, found.low, found.high))
-    return middle if found.count <= 1 or low == high else f"{middle} ({low} to {high})"
+    return "" if found is None else short(found, lambda v: f"{v:.0f}")
 
 
 def summary_section(found: Diagnosis, prefix: str) -> Details:
@@ -72,7 +65,7 @@ def summary_section(found: Diagnosis, prefix: str) -> Details:
 def paths_section(found: Diagnosis) -> Details:
     """Return the shares of the paths at the lag needed, the largest first."""
     shares = sorted(found.paths.items(), key=lambda one: -one[1].median)
-    rows = [[path, _told(share, percent)] for path, share in shares]
+    rows = [[path, short(share, percent)] for path, share in shares]
     header = ["Path", f"Share at lag {found.need}"]
     note = "The number before the colon is the layer's. Norms, so they need not add up."
     blocks: list[Block] = [Table(header, rows[:_PATHS], note=note)]
@@ -107,9 +100,9 @@ def _layer(layer: LayerFindings) -> list[str]:
     exponent = layer.reason
     if layer.exponents:
         first, error = layer.exponents[0]
-        exponent = f"{_told(first, lambda v: signed(v, 3))} ± {error:.1g}"
-    gates = ["" if s is None else _told(s, percent) for s in (layer.remembering, layer.saturated)]
-    lives = _told(layer.half_lives, lambda v: f"{v:.3g}" if math.isfinite(v) else "none reached")
+        exponent = f"{short(first, lambda v: signed(v, 3))} ± {error:.1g}"
+    gates = ["" if s is None else short(s, percent) for s in (layer.remembering, layer.saturated)]
+    lives = short(layer.half_lives, lambda v: f"{v:.3g}" if math.isfinite(v) else "none reached")
     name = f"{layer.name}: {layer.kind}, {layer.hidden} units"
     return [name, maps, exponent, *gates, str(layer.dead), lives]
 
@@ -118,7 +111,7 @@ def training_section(found: Diagnosis) -> Details:
     """Return what truncated backpropagation leaves out, and what clipping would change."""
     training = found.training
     assert training is not None
-    rows = [[str(window), _told(lost, percent)] for window, lost in training.missing()]
+    rows = [[str(window), short(lost, percent)] for window, lost in training.missing()]
     blocks: list[Block] = [
         Table(["Window, steps", "Left out of the parameter gradient"], rows),
     ]
@@ -128,7 +121,7 @@ def training_section(found: Diagnosis) -> Details:
             [
                 f"{one.threshold:g}",
                 f"{one.shortened} of {count}",
-                _told(one.factors, lambda v: f"{v:.2g}"),
+                short(one.factors, lambda v: f"{v:.2g}"),
             ]
             for one in training.clipping
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,18 @@ from gradflow.errors import UsageError
 from gradflow.given import several
 from gradflow.networks import Network
 from gradflow.studies.diagnosis.diagnosis import diagnose
-from gradflow.studies.diagnosis.measures.spread import told
+from gradflow.studies.diagnosis.measures.spread import short
 from gradflow.studies.diagnosis.record import Diagnosis
-from gradflow.studies.diagnosis.telling.numbers import horizon, power
+from gradflow.studies.diagnosis.telling.numbers import power
 
 __all__ = ["Course", "course", "course_lines"]
 
 _COLUMNS = ("checkpoint", "left", "horizon", "directions", "norm of the gradient")
+_CALIBRATION = (
+    "In 26 networks that learned the adding problem or failed to, what is left at half of its lag "
+    "told solved from unsolved checkpoints (area under the curve 0.98); a tenth of the unsolved "
+    "ones had it too, so that it is needed and not enough."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,34 +102,47 @@ def course(
     return Course(tuple(diagnose(one, x, **options) for one in given))
 
 
-def course_lines(made: Course) -> list[str]:
-    """Return a course as a table in plain text, a line a checkpoint."""
-    need = made.found[0].need
+def course_lines(made: Course, width: int) -> list[str]:
+    """Return a course in plain text, a line a checkpoint, or several where lines are too short."""
+    first = made.found[0]
+    count = first.reach.log10_left.count
+    over = f", median (least to greatest) of {count} sequences" if count > 1 else ""
+    if first.reach.directions is not None and first.reach.directions.count < count:
+        over += f", directions of {first.reach.directions.count} of them"
     rows = [_COLUMNS, *made.rows()]
     wide = [max(len(row[k]) for row in rows) for k in range(len(_COLUMNS))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)) for row in rows]
+    if max(len(line.rstrip()) for line in lines) > width:
+        lines = [
+            line
+            for source, *cells in made.rows()
+            for line in (
+                source,
+                *(f"    {n}: {c}" for n, c in zip(_COLUMNS[1:], cells, strict=True) if c),
+            )
+        ]
+    title = f"What is left of the gradient at lag {first.need}, over that at lag 0, while training"
     return [
-        f"What is left of the gradient at lag {need}, over that at lag 0, while training went on",
+        *textwrap.wrap(f"{title} went on{over}", width),
         "",
         *(line.rstrip() for line in lines),
         "",
-        "In 26 networks that learned the adding problem or failed to, what is left at half of its",
-        "lag told solved from unsolved checkpoints (area under the curve 0.98); a tenth of the",
-        "unsolved ones had it too, so that it is needed and not enough.",
+        *textwrap.wrap(_CALIBRATION, min(width, 90)),
     ]
 
 
 def _row(one: Diagnosis) -> tuple[str, ...]:
     steps = one.subject.losses.longest
-    directions = "" if one.reach.directions is None else f"{one.reach.directions.median:g}"
+    reach = one.reach
+    directions = "" if reach.directions is None else short(reach.directions, lambda v: f"{v:g}")
     norm = ""
     if one.training is not None:
         low, _, middle, _, high = (power(log / math.log(10)) for log in one.training.quartiles)
         norm = middle if low == high else f"{middle} ({low} to {high})"
     return (
         one.network.source,
-        told(one.reach.log10_left, power),
-        horizon(one.reach.loss_horizon, steps),
+        short(reach.log10_left, power),
+        short(reach.loss_horizon, lambda v: f"{v:g}" if math.isfinite(v) else f"over {steps}"),
         directions,
         norm,
     )

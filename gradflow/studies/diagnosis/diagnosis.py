@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array, whole_number
 from gradflow.errors import GradflowError, UsageError
-from gradflow.given import function, real_number
+from gradflow.given import flag, function, real_number
 from gradflow.networks import Dense, Network, read
 from gradflow.studies.diagnosis.measures.band import band_of
 from gradflow.studies.diagnosis.measures.growth import growth_of
@@ -53,6 +53,7 @@ def diagnose(
     head: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     vocabulary: str | Sequence[str] | None = None,
     lose: float = 0.05,
+    paths: bool = False,
     seed: int = 0,
     progress: Progress = lambda stage: None,
     **facts: Any,
@@ -90,6 +91,8 @@ def diagnose(
         The network's symbols in their order, for a file of text.
     lose
         Share of the parameter gradient that truncation may leave out, for the window advised.
+    paths
+        Split the gradient by path in networks of over 300 states too: a Jacobian a path and step.
     seed
         Of what is made up: input, read-out, freshly drawn remedies.
     progress
@@ -115,6 +118,7 @@ def diagnose(
     need = whole_number(need, "diagnose: need", 1, 10**6)
     seed = whole_number(seed, "diagnose: seed", 0)
     lose = real_number(lose, "diagnose: lose", 0.0, 1.0, above=True)
+    widest = math.inf if flag(paths, "diagnose: paths") else _WIDEST
     function(progress, "diagnose: progress")
     if not isinstance(network, Network):
         network = read(network, **facts)
@@ -132,11 +136,13 @@ def diagnose(
         vocabulary=vocabulary,
         seed=seed,
     )
-    found = [_one(subject, need, lose, seed, progress) for subject in subjects]
+    found = [_one(subject, need, lose, seed, widest, progress) for subject in subjects]
     return found[0] if len(found) == 1 else together(network, found)
 
 
-def _one(subject: Subject, asked: int, lose: float, seed: int, progress: Progress) -> Diagnosis:
+def _one(
+    subject: Subject, asked: int, lose: float, seed: int, widest: float, progress: Progress
+) -> Diagnosis:
     """Diagnose one subject."""
     need = min(asked, subject.losses.longest)
     progress(STAGES[1])
@@ -147,11 +153,11 @@ def _one(subject: Subject, asked: int, lose: float, seed: int, progress: Progres
             f"no loss has more than {need} steps before it, so lag {need} is told; "
             "give longer sequences"
         )
-    growth = growth_of(subject, reach.gradient, _WIDEST)
+    growth = growth_of(subject, reach.gradient, widest)
     progress(STAGES[2])
     layers = _layers(subject, reach)
     progress(STAGES[3])
-    paths = _paths(subject, need, left_out)
+    paths = _paths(subject, need, widest, left_out)
     band, reason = band_of(subject, need)
     if reason:
         left_out["certified band of the product"] = reason
@@ -207,9 +213,14 @@ def _layers(subject: Subject, reach: Reach) -> tuple[LayerFindings, ...]:
     )
 
 
-def _paths(subject: Subject, need: int, left_out: dict[str, str]) -> dict[str, Spread]:
-    if subject.run.width > _WIDEST:
-        left_out["paths"] = f"paths of {subject.run.width} states are not split (at most {_WIDEST})"
+def _paths(
+    subject: Subject, need: int, widest: float, left_out: dict[str, str]
+) -> dict[str, Spread]:
+    if subject.run.width > widest:
+        left_out["paths"] = (
+            f"paths of {subject.run.width} states are not split (at most {_WIDEST} unless they "
+            "are asked for, by --paths or paths=True)"
+        )
         return {}
     return path_shares(subject, need)
 

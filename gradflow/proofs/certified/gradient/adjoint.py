@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from gradflow.proofs.certified.gradient import elementary
 from gradflow.proofs.certified.gradient.uses import Columns, Uses, added, total
 from gradflow.proofs.certified.gradient.whole import (
-    KinkError,
     Scale,
+    UndecidedError,
     Vector,
     minus,
     norm,
@@ -98,6 +99,8 @@ class _Pass:
                     if any(c + r == 0 for c, r in inner[0]):
                         self.kinks.add(t)
                     value = [b if _positive(b) else (0, 0) for b in inner[0]]
+                case name if name in elementary.FUNCTIONS:
+                    value = [elementary.value(scale, name, b) for b in inner[0]]
                 case _:
                     function = scale.sigmoid if line.kind == "sigmoid" else scale.tanh
                     value = [function(b) for b in inner[0]]
@@ -156,6 +159,10 @@ class _Pass:
                     slopes = []
                     for x in map(scale.short, y):
                         slopes.append(minus(one, product(scale.m, x, x)))
+                    add(line.operands[0], times(slopes, a))
+                case name if name in elementary.FUNCTIONS:
+                    pairs = zip(values[line.operands[0]], y, strict=True)
+                    slopes = [elementary.slope(scale, name, b, v) for b, v in pairs]
                     add(line.operands[0], times(slopes, a))
         return kept
 
@@ -233,7 +240,7 @@ def adjoints(
 ) -> Adjoints:
     """Return the norms of the gradient of a loss by the state after every step, and by arrays.
 
-    Raises ``KinkError`` where a ball holds the kink of a relu.
+    Raises ``UndecidedError`` where a ball holds the kink of a relu, or a function has no value.
     """
     made = _Pass(line=line, found=found, scale=scale, steps=steps, loss=loss, parameters=parameters)
     return made.run()
@@ -253,5 +260,5 @@ def _positive(b: tuple[int, int]) -> bool:
     if b[0] - b[1] > 0:
         return True
     if b[0] + b[1] > 0:
-        raise KinkError("relu")
+        raise UndecidedError("relu")
     return False

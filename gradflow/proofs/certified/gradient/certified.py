@@ -14,7 +14,7 @@ from gradflow.errors import PrecisionError
 from gradflow.given import choice
 from gradflow.proofs.certified.gradient.adjoint import Adjoints, Scored, adjoints
 from gradflow.proofs.certified.gradient.loss import Loss, part_read, targets_of
-from gradflow.proofs.certified.gradient.whole import KinkError, Scale
+from gradflow.proofs.certified.gradient.whole import Scale, UndecidedError
 from gradflow.proofs.certified.program.deriving import Stacked, given
 from gradflow.proofs.certified.program.steps import Floats, Given
 from gradflow.proofs.certified.program.straight import (
@@ -189,7 +189,7 @@ def certify_gradient(
                 continue
             if parameters:
                 norms = adjoints(line, found, scale, network.steps, scored)
-        except KinkError:
+        except UndecidedError:
             continue
         return CertifiedGradient(
             run=run,
@@ -204,7 +204,8 @@ def certify_gradient(
         )
     raise PrecisionError(
         f"certify: {_BITS[-1][0]} bits do not give {digits} digits of the gradient of "
-        f"{network.steps} steps; a unit may sit on a kink of relu, or ask for fewer digits."
+        f"{network.steps} steps; a unit may sit on a kink of relu, or a quotient, a root or a "
+        "logarithm at 0; ask for fewer digits."
     )
 
 

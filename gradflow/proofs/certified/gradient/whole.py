@@ -15,8 +15,8 @@ from fractions import Fraction
 from math import isqrt
 
 
-class KinkError(Exception):
-    """A ball that holds the kink of a relu: more precision may settle it."""
+class UndecidedError(Exception):
+    """A ball on a kink, or where a function has no value: more precision may settle it."""
 
 
 Ball = tuple[int, int]

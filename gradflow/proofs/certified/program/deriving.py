@@ -110,9 +110,12 @@ class _Builder:
         return {f"{prefix}{p}": (found[p], found[f"{p}_next"]) for p in cell.states}
 
     def product(self, m: Map, operand: int, size: int, prefix: str) -> int:
-        """Return a linear map of a slot."""
+        """Return a linear map of a slot; any number will do for the largest unit, here 0."""
         if m.kind == "spread":
             return self.slots.spread(operand, size)
+        if m.kind == "largest":
+            nothing = self.slots.add(Operation("constant", numbers=(Fraction(0),)), 1)
+            return self.slots.spread(nothing, size)
         if m.kind in ("sum", "mean"):
             total = self.slots.add(Operation("sum", (operand,)), 1)
             if m.kind == "mean":

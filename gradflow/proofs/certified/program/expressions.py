@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import sympy as sp
@@ -75,13 +76,12 @@ def expression(slots: Slots, e: sp.Basic, found: Mapping[Any, int], size: int, c
 def _power(slots: Slots, e: sp.Pow, show: Callable[[sp.Basic], int], size: int) -> int:
     """Return a power: repeated products, roots, inverses, or through the logarithm."""
     base, exponent = show(e.base), e.exp
-    if exponent.is_Integer or abs(exponent) == sp.S.Half:
-        total = base
-        if exponent.is_Integer:
-            for _ in range(abs(int(exponent)) - 1):
-                total = slots.pair("mul", total, base, size)
-        else:
-            total = slots.function("sqrt", (base,), size)
+    if (2 * exponent).is_Integer:
+        whole, half = divmod(abs(int(2 * exponent)), 2)
+        factors = [base] * whole
+        if half:
+            factors.append(slots.function("sqrt", (base,), size))
+        total = reduce(lambda a, b: slots.pair("mul", a, b, size), factors)
         return total if exponent > 0 else slots.function("inverse", (total,), size)
     log = slots.function("log", (base,), size)
     return slots.function("exp", (slots.pair("mul", show(exponent), log, size),), size)

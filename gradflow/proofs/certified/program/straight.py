@@ -19,7 +19,7 @@ from gradflow.proofs.certified.program.steps import Floats, Given, Program
 
 _LEAST = 8
 """Bits after the point that fractions in equations may have at least twice, ``1/8`` among them."""
-KNOWN = ("sigmoid", "tanh", "relu")
+KNOWN = ("sigmoid", "tanh", "relu", "exp", "log", "sqrt", "inverse")
 """Elementwise functions that the whole-number arithmetic has rules for."""
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from textwrap import dedent
+import copy
 from typing import Any
 
 import numpy as np
 
 from gradflow.cells.cell import Cell
+from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
+from gradflow.cells.language.syntax import LARGEST
 from gradflow.errors import UsageError
 from gradflow.spectra import Trajectory
 from gradflow.spectra import run as run_cell
@@ -22,29 +24,22 @@ def with_maps(run: Trajectory) -> Trajectory:
 
     ``mean(v)`` becomes ``1/n * (ones @ v)`` with the number n of units of ``v`` at hand and a
     constant map ``ones`` whose entries are 1; ``sum(v)`` the same without the factor. The new cell
-    has the end ``_with_maps``. Raises ``UsageError`` for functions of a cell's own, and for a sum
-    over what has no size of its own.
+    has the end ``_with_maps``; a defined function that mixes units stands in it as equations of its
+    own. Raises ``UsageError`` for a sum over what has no size of its own.
     """
     cell = run.cell
-    if cell.declaration.define:
-        raise UsageError(
-            f"certify: cell {cell.name!r} sums over units inside a function of its own, which has "
-            "no rule in Coq yet; write it out in the equations."
-        )
     sizes = {**run.bound.sizes, ONE: 1}
     rewriter = _Rewriter(cell, sizes)
     lines = []
-    for line in ast.parse(dedent(cell.declaration.equations)).body:
-        assert isinstance(line, ast.Assign)
-        (target,) = line.targets
-        assert isinstance(target, ast.Name)
-        rewriter.space = cell.spaces[target.id]
-        line.value = rewriter.visit(line.value)
-        lines.append(ast.unparse(line))
+    for line in cell.declared.expanded:
+        rewriter.space = cell.spaces[line.target]
+        written = rewriter.visit(copy.deepcopy(line.tree))
+        lines.append(f"{line.target} = {ast.unparse(written)}")
     names = " ".join(f"{name}[{out},{into}]" for name, (out, into) in rewriter.maps.items())
     said = vars(cell.declaration) | {
         "name": f"{cell.name}_with_maps",
         "equations": "\n".join(lines),
+        "define": "",
         "constants": f"{cell.declaration.constants} {names}".strip(),
     }
     ones = {n: np.ones((sizes[a], sizes[b])) for n, (a, b) in rewriter.maps.items()}
@@ -63,19 +58,51 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Return a call as it is, or a sum as a map of ones times its operand."""
-        if not (isinstance(node.func, ast.Name) and node.func.id in _OVER_UNITS):
-            return self.generic_visit(node)
-        around, (operand,) = self.space, node.args
-        self.space = self._space(operand)
-        name = f"ones_{around}_{self.space}"
-        self.maps[name] = (around, self.space)
-        size = self.sizes[self.space]
-        product = ast.BinOp(ast.Name(name), ast.MatMult(), self.visit(operand))
-        self.space = around
+        assert isinstance(node.func, ast.Name)
+        if node.func.id == LARGEST:
+            return ast.Constant(0)
+        if node.func.id not in _OVER_UNITS:
+            node.args = [self.visit(a) for a in node.args]
+            return node
+        (operand,) = node.args
+        space = self._space(operand)
+        product = self._ones(space, self._within(space, operand))
         if node.func.id == "sum":
             return product
-        share = ast.BinOp(ast.Constant(1), ast.Div(), ast.Constant(size))
+        share = ast.BinOp(ast.Constant(1), ast.Div(), ast.Constant(self.sizes[space]))
         return ast.BinOp(share, ast.Mult(), product)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Return an operation, the operand of a linear map among units of its own."""
+        if not isinstance(node.op, ast.MatMult):
+            return self.generic_visit(node)
+        node.right = self._within(self._map(node.left).into, node.right)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Return a name, or what has one value for all units as a map of ones times it."""
+        numbers = (*self.cell.parameters, *self.cell.constant_names)
+        one = self.cell.spaces.get(node.id) == ONE and node.id not in numbers
+        return self._ones(ONE, node) if one and self.space != ONE else node
+
+    def _ones(self, space: str, operand: ast.expr) -> ast.BinOp:
+        """Return the map of ones from a space to the one at hand, times an operand."""
+        name = f"ones_{self.space}_{space}"
+        self.maps[name] = (self.space, space)
+        return ast.BinOp(ast.Name(name), ast.MatMult(), operand)
+
+    def _within(self, space: str, node: ast.expr) -> ast.expr:
+        """Return an expression of another space, visited."""
+        around, self.space = self.space, space
+        visited: ast.expr = self.visit(node)
+        self.space = around
+        return visited
+
+    def _map(self, node: ast.AST) -> Map:
+        """Return a linear map that stands in an expression of maps; all of them fit its operand."""
+        maps = self.cell.linear_maps
+        names = (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+        return next(maps[name] for name in names if name in maps)
 
     def _space(self, node: ast.AST) -> str:
         """Return the units that an expression has an entry for."""
@@ -91,8 +118,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node, ast.Name):
             return {self.cell.spaces.get(node.id, ONE)}
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            m = self.cell.linear_maps.get(ast.unparse(node.left))
-            return {m.out} if m else self._spaces(node.right)
+            return {self._map(node.left).out}
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id in _OVER_UNITS:
                 return {ONE}

@@ -43,7 +43,7 @@ def gradient_claim(
     flag(arrays, "gradient_claim: arrays")
     allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
     one, scope = as_one(found.run), ""
-    if any(line.kind == "sum" for line in found.line.lines):
+    if any(line.kind in ("sum", "spread") for line in found.line.lines):
         try:
             one = with_maps(one)
         except UsageError as error:
@@ -59,8 +59,10 @@ def gradient_claim(
     if not scope:
         try:
             script = _script(one.cell, found, arrays=arrays)
-        except (UsageError, NotExportedError) as error:
+        except UsageError as error:
             scope = _plain(error)
+        except NotExportedError as error:
+            scope = f"{error} has no rule in Coq yet"
     evidence = replay.data(
         found.line,
         found.numbers,

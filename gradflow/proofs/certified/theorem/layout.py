@@ -9,7 +9,7 @@ from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError
 from gradflow.proofs.certified.gradient.certified import CertifiedGradient
 from gradflow.proofs.certified.program.straight import Line, Piece
-from gradflow.proofs.coq.derivative import equations, variables
+from gradflow.proofs.coq.recurrence import equations, variables
 from gradflow.proofs.coq.terms import CoqTerms
 
 
@@ -93,6 +93,8 @@ class Layout:
                 return f"OLin {_fraction(a)} {_fraction(b)} {at}"
             case "relu":
                 return f"ORel {line.size} {at}"
+            case kind if kind in _FUNCTIONS:
+                return f"OFun {_FUNCTIONS[kind]} {line.size} {at}"
         return f"{_OPERATIONS[line.kind]} {at}"
 
     def _given(self, line: Line) -> str:
@@ -120,6 +122,7 @@ class Layout:
 
 
 _OPERATIONS = {"add": "OAdd", "mul": "OMul", "sigmoid": "OSig", "tanh": "OTan"}
+_FUNCTIONS = {"exp": "FExp", "log": "FLog", "sqrt": "FRoot", "inverse": "FInv"}
 
 
 def layout(gradient: CertifiedGradient, cell: Cell) -> Layout:
@@ -132,7 +135,7 @@ def layout(gradient: CertifiedGradient, cell: Cell) -> Layout:
     kinds = dict(variables(terms))
     equations(terms)
     for one in line.lines:
-        if one.kind not in (*_OPERATIONS, "affine", "constant", "scale", "relu"):
+        if one.kind not in (*_OPERATIONS, *_FUNCTIONS, "affine", "constant", "scale", "relu"):
             raise refused(f"the operation {one.kind}")
     if gradient.found.kinks:
         raise refused("a unit that sits exactly on the kink of relu, where there is no derivative")

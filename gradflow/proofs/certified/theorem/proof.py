@@ -18,18 +18,20 @@ THEOREM = "curve"
 
 _INSIDE = """  | |- ?x = ?y => match x with context [{0} ?u] => match y with context [{0} ?v] =>
       lazymatch u with v => fail | _ => replace ({0} u) with ({0} v) by (apply f_equal; symmetry; same) end end end; same"""
+_FUNCTIONS = ("sigmoid", "tanh", "relu", "exp", "ln", "sqrt", "Rinv")
 # The values of a step, as the program and as the equations have them, are equal: sums by ring, once
 # what stands inside functions and linear maps has been made equal.
 _SAME = """Ltac walk y := match goal with |- held _ (eval ?k ?s ?M (Do ?o :: ?l) ?e) _ =>
-  rewrite (eval_do k s M o l e); set (y := ev k s M o e); cbn [ev nth] in y end.
+  rewrite (eval_do k s M o l e); set (y := ev k s M o e); cbn [ev nth fval] in y end.
+Ltac settle := repeat match goal with |- context [Rinv ?u] => generalize (Rinv u); intro end; first [ring | unfold frac; field | unfold frac; lra].
 Ltac same := match goal with
   | H : held _ ?e ?s |- context [nth ?i ?e vz ?a] => rewrite (H i a) by (first [assumption | solve [cbn; lia]]); same
   | H : forall a, _ -> ?y a = _ |- context [?y ?a] => rewrite (H a) by assumption; same
 {inside}
   | |- ?x = ?y => match x with context [mat ?k ?M ?u ?a] => match y with context [mat k M ?v a] =>
       lazymatch u with v => fail | _ => replace (mat k M u a) with (mat k M v a) by (apply mat_ext; intros; plain; symmetry; same) end end end; same
-  | |- _ => first [ring | unfold frac; field | unfold frac; lra | progress deep; plain; same]
-  end.""".format(inside="\n".join(map(_INSIDE.format, ("sigmoid", "tanh", "relu"))))
+  | |- _ => first [settle | progress deep; plain; same]
+  end.""".format(inside="\n".join(map(_INSIDE.format, _FUNCTIONS)))
 
 
 def proof(plan: Layout, *, arrays: bool) -> str:
@@ -98,7 +100,7 @@ def _step(plan: Layout) -> str:
         for w, t in enumerate(plan.tables)
     ]
     rewrites = [
-        "cbn [given known]",
+        "cbn [given known]; cbv beta delta [softplus]",
         "rewrite ?same_of",
         *(f"rewrite ?r_{w}, ?c_{w}" for w in range(len(plan.tables))),
         "repeat (rewrite cut_in by assumption)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradflow.cells.cell import Cell
 from gradflow.proofs.certified.theorem.layout import Layout, row, rows
-from gradflow.proofs.coq.derivative import equations, variables
+from gradflow.proofs.coq.recurrence import equations, variables
 from gradflow.proofs.coq.terms import CoqTerms
 
 HEADER = """(* {title} *)

@@ -48,7 +48,7 @@ class Growth:
     count: int
 
 
-def growth_of(subject: Subject, gradient: Decay, widest: int) -> Growth | None:
+def growth_of(subject: Subject, gradient: Decay, widest: float) -> Growth | None:
     """Return where it first explodes, of the sequence that grows most; ``None`` where none does.
 
     Paths are split for up to ``widest`` states.

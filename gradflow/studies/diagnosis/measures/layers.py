@@ -95,8 +95,10 @@ def _exponents(run: Trajectory, lengths: Whole) -> tuple[tuple[Spread, float], .
         run.one(i).until(int(end)).lyapunov(leading=min(_LEADING, run.width))
         for i, end in enumerate(lengths[:several])
     ]
-    values = np.stack([one.exponents for one in found], axis=1)
-    errors = np.stack([one.stderr for one in found], axis=1)
+    # each sequence's from the largest down, so that the medians by rank are in order as well
+    ranks = [np.argsort(-one.exponents, kind="stable") for one in found]
+    values = np.stack([one.exponents[r] for one, r in zip(found, ranks, strict=True)], axis=1)
+    errors = np.stack([one.stderr[r] for one, r in zip(found, ranks, strict=True)], axis=1)
     return tuple(
         (spread(own), float(error.max())) for own, error in zip(values, errors, strict=True)
     )

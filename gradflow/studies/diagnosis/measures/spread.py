@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Spread", "spread", "told"]
+__all__ = ["Spread", "short", "spread", "told"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,13 @@ def told(
         f"{write(found.median)} ({bare(found.low)} to {bare(found.high)} over {found.count} "
         "sequences)"
     )
+
+
+def short(found: Spread, write: Callable[[float], str]) -> str:
+    """Return a spread in short: its median, and in brackets the least and the greatest value.
+
+    >>> short(Spread(2.0, 1.0, 3.0, 5), "{:g}".format)
+    '2 (1 to 3)'
+    """
+    middle, low, high = (write(v) for v in (found.median, found.low, found.high))
+    return middle if found.count <= 1 or low == high else f"{middle} ({low} to {high})"
