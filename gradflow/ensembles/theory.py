@@ -30,7 +30,7 @@ QUADRATURE_ERROR = 1e-9
 START = 0.5  # variance of the state from which moments are iterated
 _WHERE = "mean_field"
 # Smallest and largest c of c/n that `gradflow figure finite_width` fits, of tied and fresh weights.
-_FITTED = {True: (-6.4, 6.1), False: (-2.0, 0.1)}
+_FITTED = {True: (-6.4, 6.1), False: (-1.9, 0.0)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import quad
 
 import gradflow as gf
-from ensembles.cells import ERF, LIGHT, MINIMAL, NORMED
+from ensembles.cells import ERF, LEAKY, LIGHT, MINIMAL, NORMED
 from gradflow.errors import UsageError
 from gradflow.spectra import mean_field_exponent
 
@@ -51,6 +51,28 @@ def test_tanh_is_the_formula_of_the_tanh_network(gain):
     for tied in (True, False):
         found = gf.mean_field("rnn", gains=gain, tied=tied)
         assert found.exponent == pytest.approx(mean_field_exponent(gain), abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("gain", "published"),
+    [
+        (1.2, 0.016476259566956),
+        (1.25, 0.023534650132300),
+        (1.5, 0.065217211912869),
+        (2.0, 0.154724229831350),
+        (3.0, 0.310249315145251),
+        (4.0, 0.432877855757697),
+        (5.0, 0.532427941632384),
+        (8.0, 0.750328244342501),
+    ],
+)
+def test_published_exponents_of_networks_without_a_leak(gain, published):
+    # Clark (2026), v' = J tanh(v), data of github.com/davidclark1/rnn-lyapunov; beyond gain 10 its
+    # own quadrature, of step 0.04, is too coarse
+    found = gf.mean_field(LEAKY, gains=gain, biases={"leak": 1.0})
+    assert found.method == "quadrature"
+    assert abs(found.exponent - published) < 2e-9
+    assert abs(found.exponent - 1.001 * published) > 1e-6
 
 
 @pytest.mark.parametrize(("gain", "noise"), [(0.8, 0.1), (1.5, 1.0), (3.0, 0.25)])

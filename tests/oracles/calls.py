@@ -258,6 +258,7 @@ def objects(folder):
         "Margin": gf.proofs.Margin(measured=0.5, bound=1.0, side="above"),
         "Setup": study().setup,
         "Study": study(),
+        "Derived": gf.proofs.derived("scrn")[0],
         "CertifiedGradient": gf.certify(
             run(), gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h")
         ),

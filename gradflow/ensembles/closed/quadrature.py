@@ -18,7 +18,6 @@ from gradflow.ensembles.numeric import numeric
 # exact to rounding for what is analytic around the real line; a kink at 0 lies between two nodes.
 _NODES = {1: 4000, 2: 400, 3: 64}
 _REACH = {1: 10.0, 2: 10.0, 3: 7.0}
-_KINKED_NODES = 20_000
 _KINKS = (functions.step, functions.relu, functions.sign, functions.Abs, functions.floor)
 _PANEL = np.polynomial.legendre.leggauss(200)
 
