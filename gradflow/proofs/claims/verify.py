@@ -128,7 +128,7 @@ def _judged(said: Mapping[str, Any], *, coq: bool, solvers: bool, seconds: float
         return result(level, "Coq was not asked")
     if not coq_check.available():
         return result(level, "install the system package coq for PROVED")
-    left = coq_check.LIMIT if said["own_proof"] else max(_LEAST, seconds - said["used"])
+    left = None if said["own_proof"] else max(_LEAST, seconds - said["used"])
     script = Script(**said["script"])
     verdict = coq_check.check(coq_check.shared_workshop(), script, seconds=left)
     return result(PROVED, said["scope"]) if verdict.proved else result(NOT_PROVED, verdict.reason)

@@ -39,6 +39,8 @@ ALLOWED = frozenset(
 PREFIX = "GradFlowSeal"
 LIMIT, MEMORY, FILES = 300.0, 2**30, 2**26
 """Seconds of work, bytes of memory and bytes of a written file after which a run is killed."""
+COMPUTED, ROOM = 3600.0, 2**32
+"""The same seconds and bytes for gradflow's own proof about given numbers, which Coq works out."""
 _WALL = 3
 """How much longer than its seconds of work a run may wait for a turn on a busy machine."""
 
@@ -87,7 +89,7 @@ def _compile(folder: Path, name: str) -> None:
     if (folder / f"{name}.vo").exists():
         return
     (folder / f"{name}.v").write_text(library_text(name), "utf-8")
-    done = _run(folder, f"{name}.v", LIMIT)
+    done = _run(folder, f"{name}.v", LIMIT, MEMORY)
     if isinstance(done, str) or done.returncode:
         why = done if isinstance(done, str) else done.stderr
         raise AssertionError(f"the Coq library of gradflow does not compile: {why}")
@@ -104,7 +106,7 @@ def shared_workshop() -> Path:
     return folder
 
 
-def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
+def check(folder: Path, script: Script, *, seconds: float | None = None) -> Verdict:
     """Check that a proof proves a statement, in a workshop.
 
     The statement must be one that gradflow made: what it defines is believed.
@@ -116,11 +118,14 @@ def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
     script
         The statement, the proof, and the theorem in the proof that counts.
     seconds
-        How long Coq may work on it.
+        How long Coq may work on each file; by default as long as gradflow's own proof may take.
     """
     numeric = f"Require Import ZArith List {NUMERIC}." in script.statement
     if word := forbidden(script.proof, script.theorem, numeric=numeric):
         return Verdict(False, f"the proof contains {word!r}, which a proof may not")
+    memory = MEMORY
+    if seconds is None:
+        seconds, memory = (COMPUTED, ROOM) if numeric else (LIMIT, MEMORY)
     with tempfile.TemporaryDirectory(prefix="one-", dir=folder) as name:
         place = Path(name)
         for library in (LIBRARY, NUMERIC) if numeric else (LIBRARY,):
@@ -134,7 +139,7 @@ def check(folder: Path, script: Script, *, seconds: float = LIMIT) -> Verdict:
             ("Final.v", final),
         ):
             (place / file).write_text(text, "utf-8")
-            answer = _run(place, file, seconds)
+            answer = _run(place, file, seconds, memory)
             if isinstance(answer, str):
                 return Verdict(False, f"{file}: {answer}")
             if answer.returncode:
@@ -157,11 +162,13 @@ def assumptions(answer: str) -> set[str]:
     return {line.split(":")[0].strip() for line in lines[1:] if not line[0].isspace()}
 
 
-def _run(folder: Path, file: str, seconds: float) -> subprocess.CompletedProcess[str] | str:
+def _run(
+    folder: Path, file: str, seconds: float, memory: int
+) -> subprocess.CompletedProcess[str] | str:
     """Compile a file within limits of time, memory and disk; return what went wrong as text."""
     try:
         return subprocess.run(
-            limited(["coqc", "-q", "-R", ".", PREFIX, file], seconds, MEMORY, FILES),
+            limited(["coqc", "-q", "-R", ".", PREFIX, file], seconds, memory, FILES),
             cwd=folder,
             env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,

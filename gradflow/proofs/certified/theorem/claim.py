@@ -27,6 +27,8 @@ from gradflow.proofs.coq.terms import NotExportedError
 from gradflow.spectra import run as run_cell
 
 _DIGITS = 10
+_WORK = {"sigmoid": 1, "tanh": 1, "exp": 1, "log": 24, "sqrt": 0.5, "inverse": 0.5}
+"""What a function of one unit takes, in sigmoids."""
 
 
 def gradient_claim(
@@ -99,8 +101,10 @@ def _script(cell: Cell, found: CertifiedGradient, *, arrays: bool) -> Script:
 def seconds_of_coq(found: CertifiedGradient, *, arrays: bool = False) -> float:
     """Return about how many seconds Coq works on the theorem.
 
-    From measured costs of its integers: 60 us for a weight of 24 bits times 128 bits, 1.5 ms for a
-    sigmoid of 128 bits, 0.3 ms for a product of two such numbers, and 8 s around them.
+    From measured costs of its integers: 75 us for a weight of 24 bits times 128 bits, 1.9 ms for a
+    sigmoid of 128 bits, 0.4 ms for a product of two such numbers; a logarithm takes two dozen
+    exponentials, a root or a quotient less than one. Around them stand 6 s, and what grows with the
+    square of the operations of a step: that they are what the equations say.
     """
     p, q = found.bits[0] / 128, found.numbers.q
     weights = sum(
@@ -108,13 +112,13 @@ def seconds_of_coq(found: CertifiedGradient, *, arrays: bool = False) -> float:
         for one in found.line.lines
         if one.kind == "affine"
     )
-    functions = sum(one.size for one in found.line.lines if one.kind in ("sigmoid", "tanh"))
+    functions = sum(one.size * _WORK.get(one.kind, 0) for one in found.line.lines)
     products = sum(one.size for one in found.line.lines if one.kind == "mul")
-    step = 2 * weights * 60e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
-    step += functions * 1.5e-3 * p**1.7 + (2 * functions + 3 * products) * 3e-4 * p**1.6
+    step = 2 * weights * 75e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
+    step += functions * 1.9e-3 * p**1.7 + (2 * functions + 3 * products) * 4e-4 * p**1.6
     if arrays:
-        step += weights * 3e-4 * p**1.6
-    return float(8.0 + found.steps * step)
+        step += weights * 4e-4 * p**1.6
+    return float(6.0 + 0.018 * len(found.line.lines) ** 2 + found.steps * step)
 
 
 def texts(data: Mapping[str, Any]) -> dict[str, Any]:
