@@ -117,7 +117,7 @@ def test_opening_the_gates_helps_and_is_then_called_good(found, x):
 
 def test_the_words_have_number_spread_and_source(found):
     text = "\n".join(report_lines(found))
-    assert found.verdict.startswith("lstm, 2 layers: at lag 12")
+    assert found.verdict.startswith("lstm, 2 layers, random weights: at lag 12")
     assert "over 4 sequences" in found.verdict
     assert "4 sequences of 24 steps that were given" in found.verdict
     for title in (
@@ -423,7 +423,8 @@ def test_checkpoints_make_a_course(tmp_path, capsys):
     assert done.value.code in (0, None)  # of the last checkpoint
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("What is left of the gradient at lag 12")
-    assert [line.split()[0] for line in said[3:6]] == ["bias0.npz", "bias2.npz", "bias5.npz"]
+    heads = [line.split()[0] for line in said if line.startswith("bias")]
+    assert heads[:3] == ["bias0.npz", "bias2.npz", "bias5.npz"]
     for width in (60, 80, 100):
         lines = course_lines(made, width)
         assert max(map(len, lines)) <= width
