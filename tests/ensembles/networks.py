@@ -16,14 +16,19 @@ def measured(cell, n, draws, steps, *, maps, biases=(), inputs=0.0, burn=100, se
         for name, (mean, variance) in biases.items():
             shape = np.shape(params[name])
             params[name] = mean + math.sqrt(variance) * rng.standard_normal(shape)
-        x = None
-        if cell.input_names:
-            x = math.sqrt(inputs) * rng.standard_normal((burn + steps, n))
-        start = {p: 0.5 * rng.standard_normal(n) for p in cell.states}
-        told = {} if x is not None else {"steps": burn + steps}
-        run = gf.run(cell, params, x, start, **told)
-        found.append(run.lyapunov(leading=1, transient=burn).exponents[0])
+        found.append(exponent(cell, params, n, steps, burn, inputs, rng))
     return np.mean(found), np.std(found, ddof=1) / math.sqrt(draws)
+
+
+def exponent(cell, params, n, steps, burn, inputs, rng):
+    """Return the leading exponent of a run along white inputs, if the cell has any."""
+    x = None
+    if cell.input_names:
+        x = math.sqrt(inputs) * rng.standard_normal((burn + steps, n))
+    start = {p: 0.5 * rng.standard_normal(n) for p in cell.states}
+    told = {} if x is not None else {"steps": burn + steps}
+    run = gf.run(cell, params, x, start, **told)
+    return run.lyapunov(leading=1, transient=burn).exponents[0]
 
 
 def sizes(cell, n):
@@ -45,11 +50,5 @@ def redrawn(cell, n, draws, steps, *, maps, biases=(), inputs=0.0, burn=50, seed
                 params[name] = mean + math.sqrt(variance) * rng.standard_normal(shape)
             else:
                 params[name] = np.array([p[name] for p in drawn])
-        x = None
-        if cell.input_names:
-            x = math.sqrt(inputs) * rng.standard_normal((burn + steps, n))
-        start = {p: 0.5 * rng.standard_normal(n) for p in cell.states}
-        told = {} if x is not None else {"steps": burn + steps}
-        run = gf.run(cell, params, x, start, **told)
-        found.append(run.lyapunov(leading=1, transient=burn).exponents[0])
+        found.append(exponent(cell, params, n, steps, burn, inputs, rng))
     return np.mean(found), np.std(found, ddof=1) / math.sqrt(draws)

@@ -147,11 +147,8 @@ class Watching:
         if self._pace.due(len(self._updates)):
             try:
                 self.look()
-            except (
-                InputError,
-                NotFiniteError,
-            ):  # weights that the optimizer made no finite numbers
-                self._bad(None)
+            except (InputError, NotFiniteError):
+                self._bad(None)  # the optimizer made weights that are no finite numbers
 
     def look(self) -> None:
         """Look at the network now; :meth:`update` does so every so many updates."""
