@@ -10,11 +10,13 @@
 #   make bench       every benchmark beside the peers installed (WITH_TORCH=1 installs torch and JAX)
 #   make clean       remove what was generated; the environment in .venv stays
 #
-# PYTHON=python3.12 picks another Python. WITH_TORCH=1 tests against torch and JAX as well, as CI does.
+# PYTHON=python3.12 picks another Python. WITH_TORCH=1 tests against torch, JAX and what writes the
+# formats of weights (Keras, ONNX, safetensors) as well, as CI does.
 
 PYTHON     ?= python3
 TORCH      ?= torch==2.13.0
 JAX        ?= jax==0.10.2
+WRITERS    ?= keras==3.15.1 onnx==1.23.2 onnxscript==0.7.2 onnxruntime==1.28.0 safetensors==0.8.0
 WITH_TORCH ?= $(if $(filter true,$(CI)),1)
 WORKERS    ?= 2
 SECONDS    ?= 60
@@ -28,6 +30,7 @@ DEV   := .venv/.dev
 FAST  := .venv/.fast
 DOCS  := .venv/.docs
 TORCHED := $(if $(filter-out 0,$(WITH_TORCH)),.venv/.torch-and-jax)
+WRITING := $(if $(TORCHED),.venv/.writers)
 
 # One BLAS thread a worker: more of them fight over the same cores.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
@@ -62,7 +65,7 @@ test: lint
 test-all: lint
 	@$(PYTEST)
 
-# In CI a skipped test is a failure, and here those of torch and JAX are skipped.
+# In CI a skipped test is a failure, and here those of the frameworks are skipped.
 test-minimum: $(LOWEST)/.ready
 	@$(AT_LOWEST) -m "not slow"
 
@@ -70,7 +73,7 @@ test-minimum: $(LOWEST)/.ready
 smoke-minimum: $(LOWEST)/.ready
 	@$(AT_LOWEST) -m "not slow" $(SMOKE)
 
-lint: $(DEV) $(TORCHED)
+lint: $(DEV) $(TORCHED) $(WRITING)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -129,4 +132,11 @@ $(FAST): pyproject.toml | $(CORE)
 .venv/.torch-and-jax: | $(BIN)/python
 	@echo "Installing $(TORCH) and $(JAX) into .venv (once)" >&2
 	@$(PIP) install '$(TORCH)' '$(JAX)'
+	@touch $@
+
+# What writes files of weights. Keras computes with torch, and torch exports to ONNX with onnxscript.
+# Of onnxruntime the version is one that sends no telemetry, as later ones do.
+.venv/.writers: | .venv/.torch-and-jax
+	@echo "Installing $(WRITERS) into .venv (once)" >&2
+	@$(PIP) install $(foreach one,$(WRITERS),'$(one)')
 	@touch $@

@@ -137,6 +137,18 @@ def as_safetensors(tensors):
     return len(text).to_bytes(8, "little") + text + body
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_files_that_safetensors_itself_writes(dtype, tmp_path):
+    package = pytest.importorskip("safetensors.torch")
+    torch.manual_seed(0)
+    state = torch.nn.LSTM(3, 4, 2).to(getattr(torch, dtype)).state_dict()
+    package.save_file(state, tmp_path / "a.safetensors", {"format": "pt"})
+    for level, layer in enumerate(gf.read(tmp_path / "a.safetensors").layers):
+        assert layer.dtype == dtype
+        want = state[f"weight_hh_l{level}"].double().numpy()
+        assert (np.concatenate([layer.params[f"U_{g}"] for g in "ifgo"]) == want).all()
+
+
 def test_the_oracle_sees_gates_in_another_order():
     torch.manual_seed(0)
     module = torch.nn.LSTM(4, 6).double()

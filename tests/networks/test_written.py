@@ -11,6 +11,7 @@ import pytest
 
 import gradflow as gf
 from oracles.frameworks import flax_files, keras_files, onnx_files
+from oracles.frameworks.differentiated import jacobian, run_states
 from oracles.frameworks.sample import drawn_input, top_outputs
 
 WRITTEN = Path(__file__).parent / "files" / "written"
@@ -54,17 +55,79 @@ def test_wrong_facts_give_other_numbers():
     assert error(WRITTEN / answer["file"], wrong, drawn_input(), y) > 1e-3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("family", "name"), ALL, ids=[name for _, name in ALL])
-@pytest.mark.filterwarnings("ignore")
-def test_files_written_now_give_the_outputs_of_the_framework(family, name, tmp_path):
+def quick(name):
+    """Whether ``make test`` writes the file too: one of each format, kind and option."""
+    if name.startswith("onnx"):
+        return "dynamo" not in name or name in ("onnx-lstm-both-dynamo", "onnx-rnn-relu-dynamo")
+    return name in QUICK
+
+
+QUICK = {
+    *(f"keras-{n}" for n in keras_files.MODELS if not n.startswith("simple-")),
+    *("keras-simple-relu", "keras-simple-leaky", "keras-backwards-then-gru"),
+    *("keras-h5-gru-before", "keras-h5-both-gru-then-lstm", "keras-h5-stacked-cells"),
+    *("keras-weights-lstm-hard", "keras-weights-gru-no-bias", "keras-weights-both-gru-then-lstm"),
+}
+PRECISE = [one for one in ALL if not one[1].startswith(("onnx-node", "keras2"))]
+"""Those that the framework runs in float64 too."""
+QUICK_PRECISE = {
+    *("keras-simple", "keras-gru-before", "keras-two-kinds", "keras-stacked-cells"),
+    *("keras-weights-gru", "keras-h5-three-equal", "onnx-lstm2-dynamo", "onnx-gru-script"),
+}
+
+
+def grid(names, is_quick):
+    return [
+        pytest.param(*one, id=one[1], marks=[] if is_quick(one[1]) else pytest.mark.slow)
+        for one in names
+    ]
+
+
+def written(family, name, folder, dtype="float32"):
     first, second, samples = NEEDS[family]
     if not all(map(importlib.util.find_spec, (first, second))):
         pytest.skip(f"{first} and {second} are not installed")
     if "orbax" in name:
         pytest.importorskip("tensorstore")
-    sample = samples[name](tmp_path)
+    write = samples[name]
+    return write(folder) if dtype == "float32" else write(folder, dtype)
+
+
+# Keras' own variables, as NumPy asks them
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+@pytest.mark.parametrize(("family", "name"), grid(ALL, quick))
+def test_files_written_now_give_the_outputs_of_the_framework(family, name, tmp_path):
+    sample = written(family, name, tmp_path)
     assert error(sample.path, sample.facts, sample.x, sample.y) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+@pytest.mark.parametrize(("family", "name"), grid(PRECISE, QUICK_PRECISE.__contains__))
+def test_in_float64_jacobian_and_gradient_are_those_of_its_autograd(family, name, tmp_path):
+    sample = written(family, name, tmp_path, "float64")
+    assert error(sample.path, sample.facts, sample.x, sample.y) < 1e-12
+    if sample.advance is None:  # of two directions no step has a Jacobian
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        run = gf.read(sample.path, **sample.facts).run(sample.x)
+    last = run.jacobian(run.steps)
+    states = run_states(sample, len(last))
+    want = jacobian(sample, states[-2], sample.x[-1:])
+    # the sixth in the slope of torch's hardsigmoid, on which Keras runs, is one of float32
+    near = 1e-6 if name.endswith(("lstm-hard", "gru-elu")) else 1e-10
+    np.testing.assert_allclose(last, want, rtol=0, atol=near)
+    assert np.abs(1.001 * last - want).max() > 1e-5
+    # the loss is a number times the top layer's h at the end
+    top = f"{len(run.layers)}.h"
+    covector = np.random.default_rng(5).normal(size=run.states[top].shape[-1])
+    found = np.exp(run.gradient_decay({top: covector}).log_norm)
+    whole = np.zeros(len(last))
+    whole[run.parts[top]] = covector
+    for lag in range(1, len(sample.x) + 1):
+        start = len(sample.x) - lag
+        want = np.linalg.norm(whole @ jacobian(sample, states[start], sample.x[start:]))
+        assert found[lag] == pytest.approx(want, rel=near)
 
 
 def _swapped(folder, torch):

@@ -1,31 +1,92 @@
 """Files that Keras 3 and Keras 2 (tf_keras) write, one a kind and option of recurrent layers."""
 
+import contextlib
 import importlib
+import itertools
 import os
+import tempfile
+from unittest import mock
 
 import numpy as np
 
 from oracles.frameworks.sample import Sample, drawn, drawn_input
 
 
+def _imported(package):
+    """Keras on torch; the settings that it writes at its import go into a folder that goes away."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        mock.patch.dict(os.environ, KERAS_HOME=home, KERAS_BACKEND="torch"),
+    ):
+        return importlib.import_module(package)
+
+
+@contextlib.contextmanager
+def _of(keras, dtype):
+    """Layers of this type. But on TensorFlow, Keras rounds products of float64 to float32."""
+    usual = keras.backend.floatx()
+    keras.backend.set_floatx(dtype)
+    try:
+        if dtype == "float32":
+            yield
+        else:
+            rounding = importlib.import_module("keras.src.backend.common.dtypes")
+            with mock.patch.dict(rounding.BIT64_TO_BIT32_DTYPE, float64="float64"):
+                yield
+    finally:
+        keras.backend.set_floatx(usual)
+
+
 def _written(make, ending, *, facts=(), reverse=False, package="keras"):
-    def write(folder):
-        os.environ.setdefault("KERAS_BACKEND", "torch")
-        keras = importlib.import_module(package)
+    def write(folder, dtype="float32"):
+        keras = _imported(package)
         keras.backend.clear_session()
-        x = drawn_input()
-        layers = make(keras.layers)
-        model = keras.Sequential([keras.Input((None, 3)), *layers, keras.layers.Dense(2)])
-        rng = np.random.default_rng(3)
-        for variable in model.weights:
-            variable.assign(drawn(variable.shape, rng))
-        inner = keras.Model(model.inputs, layers[-1].output)
-        y = inner.predict(x[None], verbose=0)[0]
-        path = folder / f"model{ending}"
-        model.save_weights(path) if "weights" in ending else model.save(path)
-        return Sample(path=path, x=x, y=y[::-1] if reverse else y, facts=dict(facts))
+        x = drawn_input().astype(dtype)
+        with _of(keras, dtype):
+            layers = make(keras.layers)
+            model = keras.Sequential([keras.Input((None, 3)), *layers, keras.layers.Dense(2)])
+            rng = np.random.default_rng(3)
+            for variable in model.weights:
+                variable.assign(drawn(variable.shape, rng))
+            inner = keras.Model(model.inputs, layers[-1].output)
+            y = inner.predict(x[None], verbose=0)[0]
+            path = folder / f"model{ending}"
+            model.save_weights(path) if "weights" in ending else model.save(path)
+        return Sample(
+            path=path,
+            x=x,
+            y=y[::-1] if reverse else y,
+            facts=dict(facts),
+            advance=None if package == "tf_keras" else _advance(keras, layers),
+        )
 
     return write
+
+
+def _advance(keras, layers):
+    """What takes a state of all layers through them; ``None`` where one reads from the end."""
+    layers = [layer for layer in layers if "dropout" not in layer.name]
+    if any(not hasattr(layer, "cell") or layer.go_backwards for layer in layers):
+        return None
+
+    def advance(state, inputs):
+        with _of(keras, inputs.dtype.name):
+            return through(state, inputs)
+
+    def through(state, inputs):
+        h, found, start = keras.ops.convert_to_tensor(inputs[None], inputs.dtype.name), [], 0
+        for layer in layers:
+            layer.return_state = True
+            sizes = keras.tree.flatten(layer.cell.state_size)
+            ends = start + np.cumsum([0, *sizes])
+            parts = [state[None, a:b] for a, b in itertools.pairwise(ends)]
+            old = keras.tree.pack_sequence_as(layer.cell.state_size, parts)
+            h, *new = layer(h, initial_state=old)
+            found += keras.tree.flatten(new)
+            start = ends[-1]
+        return keras.ops.concatenate([part[0] for part in found])
+
+    return advance
 
 
 def _rnn(name, units=4, **said):
@@ -50,7 +111,7 @@ def _cells(*cells):
 
 _LSTM, _GRU, _BEFORE = _rnn("LSTM"), _rnn("GRU"), _rnn("GRU", reset_after=False)
 
-_MODELS = {
+MODELS = {
     "lstm": _LSTM,
     "lstm-no-bias": _rnn("LSTM", use_bias=False),
     "lstm-hard": _rnn("LSTM", activation="relu", recurrent_activation="hard_sigmoid"),
@@ -97,8 +158,8 @@ _RELU = {"nonlinearity": "relu"}
 _BARE = {"nonlinearity": "tanh", "recurrent_activation": "sigmoid"}
 
 SAMPLES = {
-    **{f"keras-{name}": _written(make, ".keras") for name, make in _MODELS.items()},
-    **{f"keras-h5-{name}": _written(make, ".h5") for name, make in _MODELS.items()},
+    **{f"keras-{name}": _written(make, ".keras") for name, make in MODELS.items()},
+    **{f"keras-h5-{name}": _written(make, ".h5") for name, make in MODELS.items()},
     "keras-backwards": _written(_rnn("LSTM", go_backwards=True), ".keras", reverse=True),
     "keras-backwards-then-gru": _written(
         _two(_rnn("LSTM", go_backwards=True), _GRU), ".keras", reverse=True
@@ -107,7 +168,7 @@ SAMPLES = {
         _two(_rnn("LSTM", go_backwards=True), _rnn("GRU", go_backwards=True)), ".keras"
     ),
     **{
-        f"keras-weights-{name}": _written(_MODELS[name], ".weights.h5", facts=facts)
+        f"keras-weights-{name}": _written(MODELS[name], ".weights.h5", facts=facts)
         for name, facts in {
             "lstm": _BARE,
             "gru": _BARE,
@@ -127,7 +188,7 @@ SAMPLES = {
 
 KERAS2 = {
     f"keras2{ending.replace('.', '-')}-{name}": _written(
-        _MODELS[name], ending, package="tf_keras", facts=facts
+        MODELS[name], ending, package="tf_keras", facts=facts
     )
     for ending, names in {
         ".h5": ["lstm", "lstm-hard", "gru", "gru-before", "two-kinds", "both", "cell"],

@@ -63,12 +63,12 @@ def _node(kind, way="forward", *, arrays=(), as_constant=False, **attributes):
 
 
 def _exported(make, *, dynamo):
-    def write(folder):
+    def write(folder, dtype="float32"):
         import torch
 
         torch.manual_seed(0)
-        module = make(torch.nn).eval()
-        x = drawn_input()
+        module = make(torch.nn).eval().to(getattr(torch, dtype))
+        x = drawn_input().astype(dtype)
         given = torch.tensor(x)[:, None]
         path = folder / "model.onnx"
         with warnings.catch_warnings():
@@ -76,9 +76,24 @@ def _exported(make, *, dynamo):
             torch.onnx.export(module, (given,), str(path), dynamo=dynamo)
         _forget_where_it_was_written(path)
         y = module(given)[0].detach().numpy()[:, 0]
-        return Sample(path=path, x=x, y=y)
+        return Sample(path=path, x=x, y=y, advance=_advance(torch, module))
 
     return write
+
+
+def _advance(torch, module):
+    """What takes a state of all layers through them; ``None`` of two directions."""
+    if module.bidirectional:
+        return None
+    two = isinstance(module, torch.nn.LSTM)
+
+    def advance(state, inputs):
+        parts = state.reshape(module.num_layers, 1 + two, 1, -1).unbind(1)
+        start = tuple(part.contiguous() for part in parts)
+        found = module(torch.tensor(inputs)[:, None], start if two else start[0])[1]
+        return torch.stack(found if two else (found,), 1).reshape(-1)
+
+    return advance
 
 
 def _forget_where_it_was_written(path):

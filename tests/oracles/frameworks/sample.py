@@ -1,6 +1,6 @@
 """A file that a framework wrote, with an input and what the framework's top layer gives for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """``y`` (T, units of all directions) is the framework's answer to ``x`` (T, inputs)."""
+    """``y`` (T, units of all directions) is the framework's answer to ``x`` (T, inputs).
+
+    ``advance`` takes a state (n,) of all layers, h before c, and inputs (steps, inputs), and
+    returns the state behind them, in arrays that ``library`` differentiates; ``None`` of two
+    directions.
+    """
 
     path: Path
     x: np.ndarray
     y: np.ndarray
     facts: Mapping[str, Any] = field(default_factory=dict)
+    advance: Callable[[Any, np.ndarray], Any] | None = None
+    library: str = "torch"
 
 
 def drawn_input(steps=6, inputs=3):
