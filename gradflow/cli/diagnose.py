@@ -79,7 +79,7 @@ def diagnose(
         Share of the parameter gradient that truncation may leave out, for the window advised.
     fact
         What the file does not say, for example nonlinearity=relu, reset_after=false, gates=ifgo,
-        only=encoder.
+        only=encoder, orthogonal_map=cayley.
     check
         Two .npy files: an input (T, inputs), and what the framework's top layer gave for it (T,
         units). The readings of the file are tried until one gives the same.

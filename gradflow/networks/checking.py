@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradflow.arrays import real_array
 from gradflow.errors import GradflowError, InputError, UsageError
-from gradflow.networks.layouts.facts import TRANSPOSED
+from gradflow.networks.layouts.facts import TRANSPOSED, LeftOpen
 from gradflow.networks.network import Network
 from gradflow.networks.reading import read
 
@@ -55,8 +55,9 @@ class Settled:
 def settle(path: str | os.PathLike[str] | Any, x: ArrayLike, y: ArrayLike, **facts: Any) -> Settled:
     """Try the readings of a file until one reproduces what the framework gave.
 
-    Tried are the activations that files leave open, where the reset gate of a GRU acts, square
-    matrices the other way round, and every order of the gates, the usual reading first.
+    Tried are the activations that files leave open, where the reset gate of a GRU acts, the maps of
+    an orthogonal parametrization, square matrices the other way round, and every order of the
+    gates, the usual reading first.
 
     Parameters
     ----------
@@ -97,11 +98,16 @@ def settle(path: str | os.PathLike[str] | Any, x: ArrayLike, y: ArrayLike, **fac
     size = max(1.0, float(np.abs(want).max(initial=0.0)))
     best: tuple[float, Network, dict[str, Any]] | None = None
     tried = 0
-    usual = _read(path, facts)
+    left_open: dict[str, list[Any]] = {}
+    try:
+        usual = _read(path, facts)
+    except LeftOpen as unsaid:
+        left_open = {unsaid.fact: list(unsaid.values)}
+        usual = _read(path, {**facts, unsaid.fact: unsaid.values[0]})
     shape = _outputs(usual, given)[-1 if want.ndim == 1 else slice(None)].shape
     if shape != want.shape:
         raise UsageError(f"settle: y has the shape {want.shape}; the top layer gives {shape}.")
-    for more in _readings(usual, facts):
+    for more in _readings(usual, facts, left_open):
         try:
             network = _read(path, {**facts, **more}) if more else usual
             found = _outputs(network, given)
@@ -136,7 +142,9 @@ def _outputs(network: Network, x: Floats) -> Floats:
     return np.concatenate(found, axis=-1)
 
 
-def _readings(usual: Network, known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _readings(
+    usual: Network, known: Mapping[str, Any], left_open: Mapping[str, list[Any]]
+) -> Iterator[dict[str, Any]]:
     kinds = {layer.kind for layer in usual.layers}
     family = next((f for f in _ORDERS if any(f in kind for kind in kinds)), "rnn")
     gated = family in _ORDERS
@@ -146,6 +154,7 @@ def _readings(usual: Network, known: Mapping[str, Any]) -> Iterator[dict[str, An
     if gated:
         options["recurrent_activation"] = [None, "hard_sigmoid", "hard_sigmoid_keras2"]
     options["transposed"] = [None, *TRANSPOSED]
+    options |= left_open
     for name in known:
         options.pop({"activation": "nonlinearity"}.get(name, name), None)
     orders: list[Any] = [None]

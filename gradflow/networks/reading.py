@@ -37,8 +37,9 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
         What the file does not say: ``nonlinearity`` of a vanilla network (or of the candidate of a
         gated one), ``recurrent_activation`` of the gates, ``reset_after`` of a GRU, order of the
         ``gates`` (``"ifgo"``), square maps that are ``transposed`` (``"recurrent"``, ``"inputs"``
-        or ``"both"``), ``only`` the module of that name, library's ``cell`` of arrays by gradflow's
-        own names.
+        or ``"both"``), the ``orthogonal_map`` of torch's parametrization (``"matrix_exp"``,
+        ``"cayley"``, ``"householder"`` or torch's ``"default"``), ``only`` the module of that name,
+        library's ``cell`` of arrays by gradflow's own names.
 
     Returns
     -------
@@ -52,7 +53,8 @@ def read(path: str | os.PathLike[str] | Any, **facts: Any) -> Network:
         An unknown fact, one that would change nothing or contradicts the file, or an optional
         package that is missing.
     InputError
-        A file that cannot be read, is damaged, or holds no recurrent layer.
+        A file that cannot be read, is damaged, holds no recurrent layer, or whose weights cannot be
+        made without a fact.
 
     Examples
     --------

@@ -191,6 +191,9 @@ PARAMETRIZED = {
     "spectral": NORMS.spectral_norm,
     "weight": NORMS.weight_norm,
     "orthogonal": NORMS.orthogonal,
+    "cayley": lambda *one: NORMS.orthogonal(*one, "cayley"),
+    "householder": lambda *one: NORMS.orthogonal(*one, "householder"),
+    "matrix_exp": lambda *one: NORMS.orthogonal(*one, "matrix_exp"),
     "spectral before": torch.nn.utils.spectral_norm,
 }
 
@@ -222,8 +225,10 @@ def test_weights_that_are_made_from_others_are_those_of_torch(make, which, way, 
     want = getattr(module, name).detach().numpy()
     torch.save(module.state_dict(), tmp_path / "a.pt")
     before = {k: v.clone() for k, v in module.train().state_dict().items()}
-    for source in (tmp_path / "a.pt", module):
-        params = quiet(source).layers[0].params
+    facts = {"orthogonal_map": "default" if way == "orthogonal" else way}
+    facts = facts if any(name.endswith(".base") for name in module.state_dict()) else {}
+    for source, said in ((tmp_path / "a.pt", facts), (module, {})):
+        params = quiet(source, **said).layers[0].params
         letter = {"ih": "W", "hh": "U"}[which]
         blocks = [params[n] for n in (letter, *(f"{letter}_{g}" for g in "ifgo")) if n in params]
         np.testing.assert_allclose(np.concatenate(blocks), want, rtol=0, atol=1e-14)
@@ -232,16 +237,56 @@ def test_weights_that_are_made_from_others_are_those_of_torch(make, which, way, 
     assert all(part.training for part in module.modules())
 
 
-def test_what_a_file_does_not_say_of_a_parametrization_is_told(tmp_path):
+def test_the_map_of_an_orthogonal_parametrization_is_asked_for(tmp_path):
     torch.manual_seed(1)
-    cayley = parametrized(
-        torch.nn.RNNCell(3, 4), "weight_hh", lambda *one: NORMS.orthogonal(*one, "cayley")
-    )
+    cayley = parametrized(torch.nn.RNNCell(3, 4), "weight_hh", PARAMETRIZED["cayley"])
     torch.save(cayley.state_dict(), tmp_path / "a.pt")
-    with pytest.warns(UserWarning, match=r"matrix exponential; .*remove_parametrizations"):
+    with pytest.raises(InputError, match="orthogonal_map='default' where none was named"):
         gf.read(tmp_path / "a.pt", nonlinearity="tanh")
     want = cayley.weight_hh.detach().numpy()
-    assert (gf.read(cayley).layers[0].params["U"] == want).all()
+    found = {
+        said: gf.read(tmp_path / "a.pt", nonlinearity="tanh", orthogonal_map=said)
+        for said in ("default", "matrix_exp", "cayley", "householder")
+    }
+    off = {n: np.abs(one.layers[0].params["U"] - want).max() for n, one in found.items()}
+    assert off.pop("cayley") < 1e-14
+    assert min(off.values()) > 1e-3
+    with pytest.raises(UsageError, match="known are default, matrix_exp"):
+        gf.read(tmp_path / "a.pt", orthogonal_map="qr")
+    with pytest.raises(UsageError, match="would change nothing"):
+        gf.read(cayley, orthogonal_map="cayley")
+    # an input and the framework's answer to it tell
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    state, y = torch.zeros(1, 4, dtype=torch.float64), []
+    for row in torch.tensor(x):
+        state = cayley(row[None], state).detach()
+        y.append(state.numpy()[0])
+    settled = gf.settle(tmp_path / "a.pt", x, np.array(y))
+    assert settled.facts["orthogonal_map"] == "cayley"
+    assert settled.error < 1e-12
+
+
+def test_before_any_update_every_map_gives_the_same(tmp_path):
+    fresh = NORMS.orthogonal(torch.nn.RNNCell(3, 4).double(), "weight_hh", "cayley")
+    torch.save(fresh.state_dict(), tmp_path / "a.pt")
+    found = gf.read(tmp_path / "a.pt", nonlinearity="tanh").layers[0].params["U"]
+    np.testing.assert_allclose(found, fresh.weight_hh.detach().numpy(), rtol=0, atol=1e-15)
+
+
+def test_an_orthogonal_weight_without_a_base_needs_its_map_said(tmp_path):
+    torch.manual_seed(1)
+    for way in ("householder", "cayley", "matrix_exp"):
+        cell = torch.nn.RNNCell(6, 3).double()
+        cell = NORMS.orthogonal(cell, "weight_ih", way, use_trivialization=False)
+        torch.save(cell.state_dict(), tmp_path / "a.pt")
+        with pytest.raises(InputError, match="does not say which"):
+            gf.read(tmp_path / "a.pt", nonlinearity="tanh")
+        (layer,) = gf.read(tmp_path / "a.pt", nonlinearity="tanh", orthogonal_map=way).layers
+        want = cell.weight_ih.detach().numpy()
+        np.testing.assert_allclose(layer.params["W"], want, rtol=0, atol=1e-14)
+
+
+def test_parametrizations_that_a_file_does_not_tell_are_refused(tmp_path):
     plain = NORMS.orthogonal(torch.nn.LSTM(3, 4), "weight_hh_l0", use_trivialization=False)
     torch.save(plain.state_dict(), tmp_path / "b.pt")
     with pytest.raises(InputError, match=r"the file does not say which; .*'weight_hh_l0'"):

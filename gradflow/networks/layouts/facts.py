@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gradflow.errors import UsageError
+from gradflow.errors import InputError, UsageError
 from gradflow.networks.layouts.making.kinds import ACTIVATIONS
 
-__all__ = ["TRANSPOSED", "Facts", "facts_of"]
+__all__ = ["ORTHOGONAL_MAPS", "TRANSPOSED", "Facts", "LeftOpen", "facts_of"]
 
 TRANSPOSED = ("recurrent", "inputs", "both")
+ORTHOGONAL_MAPS = ("default", "matrix_exp", "cayley", "householder")
 
+_CHOICES = {"transposed": TRANSPOSED, "orthogonal_map": ORTHOGONAL_MAPS}
 _SAME = {"activation": "nonlinearity"}
+
+
+class LeftOpen(InputError):
+    """A file that is not read before one of the ``values`` of a ``fact`` is said."""
+
+    def __init__(self, message: str, *, fact: str, values: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.fact, self.values = fact, values
 
 
 @dataclass(kw_only=True)
@@ -34,6 +44,9 @@ class Facts:
     transposed
         Which square matrices of each gate the file has the other way round, ``"recurrent"``,
         ``"inputs"`` or ``"both"``: their shape cannot tell.
+    orthogonal_map
+        How torch's orthogonal parametrization makes a weight: ``"matrix_exp"``, ``"cayley"``,
+        ``"householder"``, or ``"default"``, which torch takes by the shape where none is named.
     only
         Name of the recurrent module to read, where the file holds several.
     cell
@@ -49,6 +62,7 @@ class Facts:
     reset_after: bool | None = None
     gates: str | None = None
     transposed: str | None = None
+    orthogonal_map: str | None = None
     only: str | None = None
     cell: str | None = None
     assumed: list[str] = field(default_factory=list)
@@ -109,8 +123,9 @@ def facts_of(said: Mapping[str, Any]) -> Facts:
             raise UsageError(f"read: {name} is {value!r}; pass a name.")
         if word in ("nonlinearity", "recurrent_activation") and value not in ACTIVATIONS:
             raise UsageError(f"read: {name} is {value!r}; known are {', '.join(ACTIVATIONS)}.")
-        if word == "transposed" and value not in TRANSPOSED:
-            raise UsageError(f"read: transposed is {value!r}; known are {', '.join(TRANSPOSED)}.")
+        for choice, values in _CHOICES.items():
+            if word == choice and value not in values:
+                raise UsageError(f"read: {word} is {value!r}; known are {', '.join(values)}.")
         known[word] = value
     return Facts(**known)
 

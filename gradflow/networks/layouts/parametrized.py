@@ -2,9 +2,10 @@
 
 ``torch.nn.utils.parametrizations`` saves what it makes a weight from: g and v of weight norm,
 W = g v / |v| by row; the matrix and two vectors of spectral norm, W = V / (u . V v); a base B and a
-matrix X of an orthogonal one, W = B Q(X). What Q is, the file does not say: torch takes the matrix
-exponential of the antisymmetric X - X^T for square matrices, and else the product of Householder
-reflections whose vectors are the columns of X under its diagonal.
+matrix X of an orthogonal one, W = B Q(X). What Q is, the file does not say, and it is asked for: of
+the antisymmetric A = L - L^T, L under the diagonal of X, the first columns of exp(A) or of Cayley's
+(I - A/2)^-1 (I + A/2); or the product of Householder reflections whose vectors are the columns of L
+with ones on the diagonal. Torch takes the exponential of square matrices and else the reflections.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.errors import InputError
+from gradflow.networks.layouts.facts import ORTHOGONAL_MAPS, LeftOpen
 from gradflow.networks.layouts.layout import Reading, require
 
 __all__ = ["made_from", "part_of"]
@@ -47,7 +49,8 @@ def made_from(reading: Reading, names: Mapping[str, str], what: str, end: str) -
     ``names`` are those of the file by what they are (``"weight_hh.base"``), and ``end`` is what
     stands behind ``what`` in the module (``"_l0"``).
 
-    Raises ``InputError`` for parts that do not fit each other and those of another parametrization.
+    Raises ``InputError`` for parts that do not fit each other and those of another parametrization,
+    ``LeftOpen`` for an orthogonal one whose map was not said.
     """
     parts = {key.removeprefix(what): name for key, name in names.items() if _belongs(key, what)}
     if not parts:
@@ -58,7 +61,8 @@ def made_from(reading: Reading, names: Mapping[str, str], what: str, end: str) -
         return _weight_norm(reading, parts)
     if parts.keys() in ({".raw", ".left", ".right"}, {".raw", ".left", ".direction"}):
         return _spectral_norm(reading, parts)
-    if parts.keys() == {".raw", ".base"}:
+    bare = parts.keys() == {".raw"} and reading.facts.orthogonal_map is not None
+    if bare or parts.keys() == {".raw", ".base"}:
         return _orthogonal(reading, parts, what + end)
     first = reading.where(next(iter(parts.values())))
     raise InputError(
@@ -106,18 +110,37 @@ def _orthogonal(reading: Reading, parts: Mapping[str, str], called: str) -> Floa
     raw = _matrix(reading, parts[".raw"])
     wide = raw.shape[0] < raw.shape[1]
     tall = raw.T if wide else raw
-    base = reading.array(parts[".base"], (len(tall), len(tall)))
-    square = len(tall) == tall.shape[1]
+    rows, columns = tall.shape
     lower = np.tril(tall, -1)
-    if lower.any():
-        usual = "the matrix exponential" if square else "a product of Householder reflections"
-        reading.facts.assume(
-            f"the file does not say by which map {called} is orthogonal, and torch's default is "
-            f"taken, {usual}; where it is another, bake it in before saving, {_bake(called)}",
-            warn=True,
+    untrained = not lower.any() and bool((np.diagonal(tall) == -1).all())  # every map gives I
+    said = reading.facts.take("orthogonal_map") or ("householder" if untrained else None)
+    if said is None:
+        usual = "exponential" if rows == columns else "product of reflections"
+        raise LeftOpen(
+            f"{reading.where(parts['.raw'])} is what torch's orthogonal parametrization makes "
+            f"{called} from, and the file does not say by which map; say orthogonal_map='default' "
+            f"where none was named (here the {usual}), else 'matrix_exp', 'cayley' or "
+            f"'householder', or bake it in before saving, {_bake(called)}.",
+            fact="orthogonal_map",
+            values=ORTHOGONAL_MAPS,
         )
-    made = base @ (_exponential(lower - lower.T) if square else _reflections(tall))
+    if said == "default":
+        said = "matrix_exp" if rows == columns else "householder"
+    if said == "householder":
+        made = _reflections(tall)
+    else:
+        whole = np.pad(lower, ((0, 0), (0, rows - columns)))
+        antisymmetric = whole - whole.T
+        turned = _exponential(antisymmetric) if said == "matrix_exp" else _cayley(antisymmetric)
+        made = turned[:, :columns]
+    if ".base" in parts:
+        made = reading.array(parts[".base"], (rows, rows)) @ made
     return np.ascontiguousarray(made.T if wide else made)
+
+
+def _cayley(antisymmetric: Floats) -> Floats:
+    one = np.eye(len(antisymmetric))
+    return np.asarray(np.linalg.solve(one - antisymmetric / 2, one + antisymmetric / 2))
 
 
 def _exponential(antisymmetric: Floats) -> Floats:
