@@ -428,3 +428,21 @@ def test_a_wrong_number_of_steps_is_told_by_the_command_that_was_asked(capsys):
 @pytest.mark.parametrize("name", [name for name in cli.app if not name.startswith("-")])
 def test_the_help_of_each_command_has_an_example(name):
     assert re.search(rf"^\s*(eval .*)?gradflow {name} \S", cli.app[name].help, re.MULTILINE)
+
+
+def test_a_missing_file_of_weights_is_no_unknown_cell(tmp_path, capsys):
+    code, sentence = refused(["compare", "lstm", f"{tmp_path}/epoch1.onnx"], capsys)
+    assert code == 3
+    assert "no such file" in sentence
+    code, sentence = refused(["report", "epoch1.pt"], capsys)
+    assert code == 2
+    assert "a file of weights is read by gradflow diagnose" in sentence
+
+
+def test_a_diagnosis_whose_report_cannot_be_written_prints_nothing(tmp_path, capsys):
+    weights = gf.stack("rnn", 1, hidden=2, inputs=1, rng=0).layers[0].params
+    np.savez(tmp_path / "a.npz", **weights)
+    out = tmp_path / "a.npz" / "page.html"
+    code, sentence = refused(["diagnose", f"{tmp_path}/a.npz", "--need", "3", "--out", out], capsys)
+    assert code == 2
+    assert "a.npz" in sentence

@@ -63,6 +63,11 @@ def get(cell: Cell | str) -> Cell:
         return _cell(cell, allowed)
     if ".py" in cell:
         return _from_file(cell)
+    if Path(cell).suffix and cell not in CELLS:
+        raise UsageError(
+            f"unknown cell {cell!r}: a file of weights is read by gradflow diagnose and gradflow "
+            f"compare, and {_YOURS}."
+        )
     # people write LSTM for lstm; a cell of their own by that very name comes first
     return CELLS.get(cell if cell in CELLS else cell.lower() if cell.lower() in CELLS else cell)
 

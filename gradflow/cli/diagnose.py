@@ -130,17 +130,6 @@ def diagnose(
         warnings.simplefilter("ignore", UserWarning)  # what is assumed is printed
         made = [diagnosed(n, input, progress=advance, **options, **facts) for n in networks]
     found = made[-1]
-    if json_:
-        shown = [as_json(one) for one in made]
-        print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
-    elif len(made) > 1:
-        for line in course_lines(Course(tuple(made)), output().width):
-            print(line)
-    else:
-        for line in report_lines(found):
-            print(folded(line), flush=True)
-        if settled is not None:
-            print(f"\nChecked: {settled!r}")
     if out is not None:
         from gradflow.provenance import command
         from gradflow.reporting.diagnosed import report_diagnosis
@@ -163,8 +152,19 @@ def diagnose(
         words += [] if check is None else ["--check", *check]
         made_by = command("gradflow", "diagnose", file, *later, *words)
         report_diagnosis(found, out, format=format, command=made_by)
-        if not json_:
-            print(f"\nreport: {out}")
+    if json_:
+        shown = [as_json(one) for one in made]
+        print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
+    elif len(made) > 1:
+        for line in course_lines(Course(tuple(made)), output().width):
+            print(line)
+    else:
+        for line in report_lines(found):
+            print(folded(line), flush=True)
+        if settled is not None:
+            print(f"\nChecked: {settled!r}")
+    if out is not None and not json_:
+        print(f"\nreport: {out}")
     if condition is not None:
         what, limit = condition
         numbers = found.numbers()

@@ -387,10 +387,14 @@ def test_paths_of_a_wide_network_are_split_where_they_are_asked_for():
 def test_a_half_life_that_is_not_reached_is_longer_than_the_run():
     network = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0, forget_bias=40.0)
     said = "\n".join(report_lines(gf.diagnose(network, need=5)))
-    assert "half-life of the units that keep it longest: longer than the run\n" in said
+    assert (
+        "half-life of the units that keep their own gradient longest: longer than the run\n" in said
+    )
     forgets = gf.stack("lstm", 1, hidden=3, inputs=2, rng=0, forget_bias=-9.0)
     said = "\n".join(report_lines(gf.diagnose(forgets, need=5)))
-    assert re.search(r"half-life of the units that keep it longest: [0-9.]+ steps\n", said)
+    assert re.search(
+        r"half-life of the units that keep their own gradient longest: [0-9.]+ steps\n", said
+    )
 
 
 def test_leading_exponents_are_told_from_the_largest_down():
@@ -491,3 +495,12 @@ def test_one_step_is_no_steps():
     several = [horizon(Spread(v, 2.0, math.inf, 3), 9) for v in (math.inf, 2.0)]
     assert several[0] == "not within 9 steps (2 to not within 9 over 3 sequences)"
     assert several[1] == "2 steps (2 to not within 9 over 3 sequences)"
+
+
+def test_the_state_of_an_optimizer_is_one_entry_of_what_was_not_read():
+    network = gf.stack("rnn", 1, hidden=2, inputs=1, rng=0)
+    names = [f"optimizer.state.{k}.exp_avg" for k in range(48)]
+    network = replace(network, skipped=("epoch", *names, "optimal.weight"))
+    found = gf.diagnose(network, need=3)
+    told = next(one for one in report_lines(found) if "not read" in one)
+    assert told == "  not read: epoch, optimal.weight, optimizer state: 48 entries"

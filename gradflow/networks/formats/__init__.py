@@ -14,7 +14,7 @@ from gradflow.networks.formats.encodings.stored import Contents, Stored
 from gradflow.networks.formats.format import Format
 from gradflow.registry import Registry
 
-__all__ = ["FORMATS", "Contents", "Format", "Stored", "contents_of"]
+__all__ = ["FORMATS", "Contents", "Format", "Stored", "contents_of", "names_weights"]
 
 _OWN = (
     "safetensors",
@@ -81,6 +81,19 @@ def contents_of(path: Path) -> tuple[Format, Contents]:
         f"{path} is of no format that is known by its first bytes; weights are read from "
         f"{_known()}, so save them as one of these."
     )
+
+
+def names_weights(text: str) -> bool:
+    """Whether a text is the name of a file of weights, there or not, and of no file of Python.
+
+    >>> [names_weights(text) for text in ("epoch1.onnx", "lstm", "cells.py:MyCell")]
+    [True, False, False]
+    """
+    if ".py" in text:
+        return False
+    endings = {s.lower() for _, one in FORMATS.usable() for s in one.suffixes if s[0] == "."}
+    path = Path(text)
+    return text.lower().endswith(tuple(endings)) or (bool(path.suffix) and path.exists())
 
 
 def _known() -> str:

@@ -14,6 +14,7 @@ from gradflow.studies.diagnosis.measures.spread import Spread, short
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.remedies import Remedy
 from gradflow.studies.diagnosis.telling.numbers import percent
+from gradflow.studies.diagnosis.telling.unread import grouped
 
 __all__ = [
     "layers_section",
@@ -84,7 +85,7 @@ def layers_section(found: Diagnosis) -> Details:
         "Forget gates over 0.99",
         "Gates over 0.99 or under 0.01",
         "Units without gradient",
-        "Longest half-life, steps",
+        "Longest half-life of a unit's own gradient, steps",
     ]
     rows = [_layer(layer) for layer in found.layers]
     note = "In brackets least and greatest over sequences; the half-life over units."
@@ -149,7 +150,7 @@ def read_section(found: Diagnosis) -> Details:
     rows += [["Input", subject.data], ["Loss", subject.losses.words]]
     rows += [["Assumed", sentence] for sentence in network.assumed]
     if network.skipped:
-        rows.append(["Not read", ", ".join(network.skipped)])
+        rows.append(["Not read", ", ".join(grouped(network.skipped))])
     rows += [[f"Not computed: {what}", why] for what, why in found.left_out.items()]
     count = len(network.assumed)
     answer = counted(count, "assumption") if count else "nothing was assumed"

@@ -15,6 +15,7 @@ from gradflow.cells.cell import Cell
 from gradflow.errors import UsageError, shown
 from gradflow.given import function, mapping, several
 from gradflow.networks import Network, read
+from gradflow.networks.formats import names_weights
 from gradflow.studies.comparison.networks import ComparedNetwork, measure_network
 from gradflow.studies.headline import Number
 from gradflow.studies.one_cell import NEED, SEEDS, Progress
@@ -195,7 +196,7 @@ def _reach(one: Compared | ComparedNetwork) -> tuple[float, float]:
 
 def _asked(one: Any) -> tuple[str, Cell | Network, Mapping[str, Any]]:
     init: Mapping[str, Any] = {}
-    if isinstance(one, Path) or (isinstance(one, str) and _holds_weights(one)):
+    if isinstance(one, Path) or (isinstance(one, str) and names_weights(one)):
         one = read(one)
     if isinstance(one, Network):
         return one.source, one, init
@@ -212,8 +213,3 @@ def _asked(one: Any) -> tuple[str, Cell | Network, Mapping[str, Any]]:
         raise UsageError(told) from None
     told = ", ".join(f"{name}={value}" for name, value in init.items())
     return f"{cell.name} {told}".strip(), cell, init
-
-
-def _holds_weights(name: str) -> bool:
-    """Whether a name is that of a file or folder, but for one of Python's, which declares cells."""
-    return ".py" not in name and Path(name).exists() and bool(Path(name).suffix)

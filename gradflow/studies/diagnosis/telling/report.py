@@ -18,6 +18,7 @@ from gradflow.studies.diagnosis.telling.numbers import (
     percent,
     power,
 )
+from gradflow.studies.diagnosis.telling.unread import grouped
 from gradflow.studies.infinite_width import beside_infinite_width
 
 __all__ = ["report_lines"]
@@ -68,8 +69,9 @@ def _read_lines(found: Diagnosis) -> list[str]:
     lines += [f"  loss: {found.subject.losses.words}"]
     lines += [f"  assumed: {sentence}" for sentence in network.assumed]
     if network.skipped:
-        more = len(network.skipped) - 4
-        names = ", ".join(network.skipped[:4])
+        left = grouped(network.skipped)
+        more = len(left) - 4
+        names = ", ".join(left[:4])
         rest = f" and {more} more, all named by --json and in network.skipped"
         lines.append(f"  not read: {names}{rest if more > 0 else ''}")
     return lines
@@ -179,7 +181,8 @@ def _layer_lines(layer: LayerFindings) -> list[str]:
         lines.append(f"    gates over 0.99 or under 0.01: {told(layer.saturated, percent)}")
     lines.append(f"    units that no gradient reaches: {layer.dead}")
     lines.append(
-        f"    half-life of the units that keep it longest: {_spread_of_units(layer.half_lives)}"
+        "    half-life of the units that keep their own gradient longest: "
+        f"{_spread_of_units(layer.half_lives)}"
     )
     return lines
 
