@@ -41,3 +41,9 @@ def test_the_page_tells_what_its_blocks_give(tmp_path, monkeypatch):
     each = told["each"]
     assert each.subject.losses.last.tolist() == [40, 40, 40, 40, 30, 30]
     assert each.reach.log10_left.count == 6
+    assert (told["decoder"].layers[0].kind, told["decoder"].layers[0].inputs) == (
+        "gru_reset_after",
+        5,
+    )
+    recurrent = told["turns"].layers[0].params["U"]
+    assert recurrent == pytest.approx(told["cell"].weight_hh.detach().numpy(), abs=1e-6)
