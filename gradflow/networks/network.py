@@ -140,7 +140,7 @@ class Network:
         units = f"{', '.join(map(str, widths))} units"
         if len({_units(layer) for layer in self.layers}) == 1:
             units = _units(self.layers[0])
-        count = len({(layer.name, layer.level) for layer in self.layers})
+        count = len({layer.level for layer in self.layers})
         return (
             f"<Network {self.source}: {counted(count, 'layer')} ({kinds}), "
             f"{counted(self.layers[0].inputs, 'input')}, {units}{', both directions' * both}>"

@@ -67,6 +67,7 @@ QUICK = {
     *("keras-simple-relu", "keras-simple-leaky", "keras-backwards-then-gru"),
     *("keras-h5-gru-before", "keras-h5-both-gru-then-lstm", "keras-h5-stacked-cells"),
     *("keras-weights-lstm-hard", "keras-weights-gru-no-bias", "keras-weights-both-gru-then-lstm"),
+    *("keras-weights-both-twice", "keras-weights-lstm-then-both", "keras-h5-both-twice"),
 }
 PRECISE = [one for one in ALL if not one[1].startswith(("onnx-node", "keras2"))]
 """Those that the framework runs in float64 too."""
@@ -128,6 +129,38 @@ def test_in_float64_jacobian_and_gradient_are_those_of_its_autograd(family, name
         start = len(sample.x) - lag
         want = np.linalg.norm(whole @ jacobian(sample, states[start], sample.x[start:]))
         assert found[lag] == pytest.approx(want, rel=near)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".h5"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_embedding_of_keras_is_found(padded, ending, tmp_path):
+    if not all(map(importlib.util.find_spec, ("keras", "torch"))):
+        pytest.skip("keras and torch are not installed")
+    keras = keras_files.imported("keras")
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((None,)),
+            layers.Embedding(9, 3, mask_zero=padded, name="tokens"),
+            layers.GRU(4),
+            layers.Dense(2),
+        ]
+    )
+    path = tmp_path / f"model{ending}"
+    model.save_weights(path) if ending == ".weights.h5" else model.save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        network = gf.read(path)
+    table = keras.ops.convert_to_numpy(model.layers[0].embeddings)
+    np.testing.assert_array_equal(network.embedding, table)
+    symbols = np.array([3, 1, 4, 1, 5])
+    h = network.run(table[symbols]).states["1.h"][-1]
+    y = model.predict(symbols[None], verbose=0)[0]
+    np.testing.assert_allclose(network.head.weight @ h + network.head.bias, y, atol=1e-6)
+    # what a file of weights alone cannot tell
+    told = any("masks steps" in sentence for sentence in network.assumed)
+    assert told == (padded and ending != ".weights.h5")
 
 
 def _swapped(folder, torch):

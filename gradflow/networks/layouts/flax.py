@@ -51,7 +51,7 @@ def find(reading: Reading) -> Finding | None:
             used |= {n for g in gates.values() for n in g.values() if _is_own(n)}
     if not layers:
         return None
-    layers = chained(reading, layers)
+    layers = chained(reading, [[layer] for layer in layers])
     head, embedding, around = surroundings(
         reading, layers, "kernel", "bias", transposed=True, recurrent=used
     )

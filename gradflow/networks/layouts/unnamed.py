@@ -42,7 +42,7 @@ def find(reading: Reading) -> Finding | None:
     reading.facts.assume(
         f"the arrays have no names; by their shapes they are taken as those of {whose}", warn=True
     )
-    return Finding(layers=chained(reading, layers), used=used)
+    return Finding(layers=chained(reading, [[layer] for layer in layers]), used=used)
 
 
 def _torch_run(shapes: list[Shape]) -> tuple[str, int] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from oracles.frameworks.sample import Sample, drawn, drawn_input
 
 
-def _imported(package):
+def imported(package):
     """Keras on torch; the settings that it writes at its import go into a folder that goes away."""
     with (
         tempfile.TemporaryDirectory() as home,
@@ -39,7 +39,7 @@ def _of(keras, dtype):
 
 def _written(make, ending, *, facts=(), reverse=False, package="keras"):
     def write(folder, dtype="float32"):
-        keras = _imported(package)
+        keras = imported(package)
         keras.backend.clear_session()
         x = drawn_input().astype(dtype)
         with _of(keras, dtype):
@@ -135,6 +135,8 @@ MODELS = {
     "three-equal": _two(_two(_rnn("LSTM", 3), _rnn("LSTM", 3)), _rnn("LSTM", 3)),
     "both": _both(_LSTM),
     "both-gru-then-lstm": _two(_both(_GRU), _LSTM),
+    "both-twice": _two(_both(_rnn("LSTM", 5)), _both(_LSTM)),
+    "lstm-then-both": _two(_rnn("LSTM", 5), _both(_LSTM)),
     "both-other-backward": lambda layers: [
         layers.Bidirectional(
             layers.LSTM(4, return_sequences=True),
@@ -182,6 +184,8 @@ SAMPLES = {
             "stacked-cells": _BARE,
             "three-equal": _BARE,
             "both-gru-then-lstm": _BARE,
+            "both-twice": _BARE,
+            "lstm-then-both": _BARE,
         }.items()
     },
 }

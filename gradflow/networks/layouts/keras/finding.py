@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError
 from gradflow.networks.layouts.keras.arrays import Arrays, of_arrays, said_gate
-from gradflow.networks.layouts.keras.model import Recurrent, recurrent_layers
+from gradflow.networks.layouts.keras.model import Recurrent, masks, recurrent_layers
 from gradflow.networks.layouts.layout import Finding, Layout, Reading, require
 from gradflow.networks.layouts.making.chain import chained
 from gradflow.networks.layouts.making.kinds import activated
@@ -42,12 +42,20 @@ def find(reading: Reading) -> Finding | None:
     config = about["config"]
     if isinstance(config, dict):
         layers, used, skipped = _configured(reading, config, groups, version)
+        if masks(config):
+            reading.facts.assume(
+                "the model masks steps (Masking or mask_zero), and here they are run as all others "
+                "are; give lengths where sequences are padded behind"
+            )
     else:
         layers, used, skipped = _bare(reading, groups)
     if not layers:
         return None
     head, more = _head(reading, layers)
-    return Finding(layers=layers, used=used | more, head=head, skipped=skipped)
+    table, name = _table(reading, layers)
+    return Finding(
+        layers=layers, used=used | more | name, head=head, embedding=table, skipped=skipped
+    )
 
 
 def _groups(reading: Reading) -> dict[str, Arrays]:
@@ -170,7 +178,9 @@ def _layer(reading: Reading, one: Recurrent, arrays: Arrays, version: str) -> La
 def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set[str], list[str]]:
     """Read weights without a configuration: kinds by names and shapes, usual activations."""
     facts = reading.facts
-    layers, used, skipped = [], set(), []
+    levels: dict[str, list[Layer]] = {}
+    used: set[str] = set()
+    skipped = []
     order = reading.contents.facts["keras"]["order"] or []
     for place, arrays in groups.items():
         kind = _kind_of(reading, arrays, place)
@@ -187,9 +197,11 @@ def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set
             name=_label(reading, place),
         )
         back = re.search(r"(^|[._])backward", place) is not None
-        layers.append(replace(one, direction="reverse" if back else "forward"))
+        one = replace(one, direction="reverse" if back else "forward")
+        both = re.match(r"(.+)[._](forward|backward)", place)  # two directions of one layer
+        levels.setdefault(both[1] if both else place, []).append(one)
         used |= {n for n in (arrays.kernel, arrays.recurrent, arrays.bias) if n is not None}
-    if not layers:
+    if not levels:
         return [], set(), skipped
     if facts.nonlinearity is None or facts.recurrent_activation is None:
         facts.assume(
@@ -197,21 +209,16 @@ def _bare(reading: Reading, groups: dict[str, Arrays]) -> tuple[list[Layer], set
             "recurrent_activation=... where they are others",
             warn=True,
         )
-    return _stacked(reading, layers, order), used, skipped
+    return _stacked(reading, list(levels.values()), order), used, skipped
 
 
-def _stacked(reading: Reading, layers: list[Layer], order: list[str]) -> list[Layer]:
-    def pair(layer: Layer) -> str:
-        return re.sub(r"[._]?(forward|backward)\w*", "", layer.name)
-
-    if order:
-        rank = {name: i for i, name in enumerate(order)}
-        layers = sorted(layers, key=lambda one: rank.get(one.name.split(".")[0], len(rank)))
-    if any(layer.direction == "reverse" for layer in layers) or order:
-        names = list(dict.fromkeys(pair(layer) for layer in layers))
-        placed = [replace(layer, level=names.index(pair(layer))) for layer in layers]
-        return sorted(placed, key=lambda one: (one.level, one.direction == "reverse"))
-    return chained(reading, layers)
+def _stacked(reading: Reading, levels: list[list[Layer]], order: list[str]) -> list[Layer]:
+    levels = [sorted(level, key=lambda one: one.direction == "reverse") for level in levels]
+    if not order:
+        return chained(reading, levels)
+    rank = {name: i for i, name in enumerate(order)}
+    levels = sorted(levels, key=lambda level: rank.get(level[0].name.split(".")[0], len(rank)))
+    return [replace(layer, level=k) for k, level in enumerate(levels) for layer in level]
 
 
 def _label(reading: Reading, place: str) -> str:
@@ -261,6 +268,22 @@ def _head(reading: Reading, layers: list[Layer]) -> tuple[Dense | None, set[str]
     reading.facts.assume(f"{label!r} is taken as the head, since its shape fits")
     used = {fitting[0], *([name] if vector is not None else [])}
     return Dense(name=label, weight=np.ascontiguousarray(kernel.T), bias=vector), used
+
+
+def _table(reading: Reading, layers: list[Layer]) -> tuple[Floats | None, set[str]]:
+    """Return the one table of an Embedding whose rows are the first layer's inputs."""
+    fitting = [
+        name
+        for name, stored in reading.contents.arrays.items()
+        if re.search(r"(embedding[^.]*\.(.*\.)?vars\.0|(^|\.)embeddings(:0)?)$", name)
+        and len(stored.shape) == 2
+        and stored.shape[1] == layers[0].inputs
+    ]
+    if len(fitting) != 1:
+        return None, set()
+    label = _label(reading, re.sub(r"\.?(vars\.0|embeddings(:0)?)$", "", fitting[0]))
+    reading.facts.assume(f"{label!r} is taken as the table of symbols, since its shape fits")
+    return reading.array(fitting[0]), set(fitting)
 
 
 LAYOUT = Layout(name="Keras", find=find)

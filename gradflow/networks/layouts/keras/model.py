@@ -8,7 +8,7 @@ from typing import Any
 
 from gradflow.errors import InputError
 
-__all__ = ["Recurrent", "recurrent_layers"]
+__all__ = ["Recurrent", "masks", "recurrent_layers"]
 
 _KINDS = {
     "LSTM": "lstm",
@@ -47,6 +47,20 @@ class Recurrent:
 def recurrent_layers(config: dict[str, Any], path: str) -> Iterator[Recurrent]:
     """Yield the recurrent layers in the order of the model."""
     yield from _within(config, path, 0)
+
+
+def masks(config: dict[str, Any]) -> bool:
+    """Whether a layer of a configuration takes steps out, by ``Masking`` or ``mask_zero``."""
+    todo: list[Any] = [config]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            if one.get("class_name") == "Masking" or one.get("mask_zero") is True:
+                return True
+            todo += one.values()
+        elif isinstance(one, list):
+            todo += one
+    return False
 
 
 def _within(layer: Any, path: str, depth: int) -> Iterator[Recurrent]:

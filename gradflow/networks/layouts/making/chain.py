@@ -17,40 +17,45 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", text) if p]
 
 
-def chained(reading: Reading, layers: list[Layer]) -> list[Layer]:
-    """Return the layers as a stack, with levels counted from 0.
+def chained(reading: Reading, levels: list[list[Layer]]) -> list[Layer]:
+    """Return layers as a stack, with levels counted from 0; those of one entry share their level.
 
     In the order of their names where their sizes allow it, else in one that they allow. What was
     assumed is told.
     """
-    order = sorted(layers, key=lambda layer: natural(layer.name))
+    order = sorted(levels, key=lambda level: natural(level[0].name))
     if len(order) > 1 and not _fits(order):
         order = _by_size(order) or order
     if len(order) > 1:
         fits = "by their names and sizes" if _fits(order) else "by their names"
         reading.facts.assume(
             f"the file does not say the order of its layers; {fits} it is "
-            f"{', '.join(layer.name.rsplit('.', 1)[-1] for layer in order)}"
+            f"{', '.join(level[0].name.rsplit('.', 1)[-1] for level in order)}"
         )
-    return [replace(layer, level=level) for level, layer in enumerate(order)]
+    return [replace(layer, level=k) for k, level in enumerate(order) for layer in level]
 
 
-def _fits(order: list[Layer]) -> bool:
-    return all(b.inputs == a.hidden for a, b in pairwise(order))
+def _follows(above: list[Layer], below: list[Layer]) -> bool:
+    given = sum(layer.hidden for layer in below)
+    return all(layer.inputs == given for layer in above)
 
 
-def _by_size(order: list[Layer]) -> list[Layer] | None:
-    """Return a chain through all layers, found by trying one after the other."""
+def _fits(order: list[list[Layer]]) -> bool:
+    return all(_follows(above, below) for below, above in pairwise(order))
+
+
+def _by_size(order: list[list[Layer]]) -> list[list[Layer]] | None:
+    """Return a chain through all levels, found by trying one after the other."""
     budget = [10_000]
 
-    def extended(chain: list[Layer]) -> list[Layer] | None:
+    def extended(chain: list[list[Layer]]) -> list[list[Layer]] | None:
         if len(chain) == len(order):
             return chain
         budget[0] -= 1
         if budget[0] < 0:
             return None
         for one in order:
-            if not any(one is c for c in chain) and (not chain or one.inputs == chain[-1].hidden):
+            if not any(one is c for c in chain) and (not chain or _follows(one, chain[-1])):
                 found = extended([*chain, one])
                 if found is not None:
                     return found

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 __all__ = ["grouped"]
 
 _OPTIMIZER = re.compile(
-    r"(^|[./])(optim|optimi[sz]er\w*|opt_state|(max_)?exp_avg\w*|momentum_buffer)([./]|$)",
+    r"(^|[./])(opt(im|imi[sz]er\w*|_state)?|(max_)?exp_avg\w*|momentum_buffer)([./]|$)",
     re.IGNORECASE,
 )
 
