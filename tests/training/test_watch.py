@@ -141,6 +141,8 @@ def test_between_uneven_looks_and_lags_the_nearest_is_drawn():
     lags = [0, 1, 1, 2]  # lags 0, 2, 4, 6, where 4 is as near to 2 as to 6
     np.testing.assert_array_equal(drawn, logs[np.ix_(looks, lags)].T)
     assert ax.get_xlim() == (-5, 45)
+    even = replace(found, update=np.array([0, 20, 40]), loss=np.zeros(0)).plot()
+    assert even.get_xticks().tolist() == [0, 20, 40]  # and none before the first update
     long = replace(found, update=np.array([0, 1, 10**6])).plot()
     assert long.images[0].get_array().shape[1] <= 2001
     with pytest.raises(UsageError, match="3 looks"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_watched"]
 
 _FAINTEST = math.log(1e-6)
+_TICKED = 8
 _COLUMNS = 2000
 
 
@@ -65,6 +66,8 @@ def plot_watched(ax: Axes, result: Watched) -> Axes:
     finite = logs[np.isfinite(logs)]
     top = max(0.0, float(finite.max(initial=0.0)))
     plot_heat(ax, grid, x="update", y="lag (steps)", log=True, limits=(_FAINTEST, top))
+    if len(looks) == len(result.update) <= _TICKED:  # a look has a place, its edges have none
+        ax.set_xticks(result.update)
     if not len(result.loss):
         return ax
     above = _above(ax)
