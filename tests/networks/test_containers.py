@@ -103,8 +103,9 @@ def part(field, value):
 
 def tensor(name, array, beside=None):
     dims = b"".join(part(1, size) for size in array.shape)
-    known = dims + part(2, 11) + part(8, name)
-    raw = array.astype("<f8").tobytes()
+    whole = array.dtype.kind == "i"
+    known = dims + part(2, 7 if whole else 11) + part(8, name)
+    raw = array.astype("<i8" if whole else "<f8").tobytes()
     if beside is None:
         return known + part(9, raw)
     path, offset = beside
@@ -180,6 +181,13 @@ def test_a_recurrence_in_a_loop_is_named_and_never_dropped(tmp_path):
         found = gf.read(path)
     assert any("over steps (Loop)" in one for one in found.skipped)
     assert len(found.layers) == 1
+
+
+def test_shapes_and_places_of_a_graph_are_not_told_as_weights(tmp_path):
+    arrays, lstm = recurrent()
+    beside = {"other": np.ones((2, 2)), "shape": np.array([1, 1, 3])}
+    path = model(tmp_path / "a.onnx", [lstm], arrays | beside)
+    assert gf.read(path).skipped == ("other",)
 
 
 @pytest.mark.parametrize("which", ["recurrent", "inputs", "both"])

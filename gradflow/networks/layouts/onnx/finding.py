@@ -65,7 +65,10 @@ def find(reading: Reading) -> Finding | None:
             f"{told[:300]} was not read, and the network has that recurrence too", warn=True
         )
     head = head_of(reading, graph, values, layers)
-    return Finding(layers=layers, used=values.used, head=head, skipped=skipped)
+    arrays = reading.contents.arrays
+    places = {n for n, one in arrays.items() if "int" in one.dtype and len(one.shape) < 2}
+    # whole numbers of a graph say shapes and places; they are no weights that were left out
+    return Finding(layers=layers, used=values.used | places, head=head, skipped=skipped)
 
 
 def _by_names(reading: Reading, told: str, weights: set[str]) -> Finding:
