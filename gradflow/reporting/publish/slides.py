@@ -69,7 +69,7 @@ def pictures(
 
 
 def _steps(figure: Figure, group: Sequence[Any], count: int) -> Iterator[int]:
-    """Hide what the panels of a slide show and bring it back bit by bit, counting from ``count``."""
+    """Hide what the panels of a slide show and bring it back bit by bit; yield their numbers."""
     layers = [(panel, _layers(panel)) for panel in group]
     for panel, parts in layers:
         panel.set_visible(False)
@@ -107,7 +107,7 @@ def _set_visible(parts: Sequence[Any], visible: bool) -> None:
 
 def _seen(figure: Figure) -> bytes:
     """Return the figure as a screen shows it."""
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return bytes(canvas.buffer_rgba())
 
