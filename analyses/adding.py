@@ -78,7 +78,7 @@ def main(out, quick=False, **look):
     with page("adding", out, quick, shape=(1, 2), **look) as sheet:
         left, right = sheet.axes
         plot_series(left, errors, x="cell", y="squared error held out", log=True)
-        left.set_xticks(across, [str(k + 1) for k in across])
+        left.set_xticks(across, labels, rotation=30, ha="right")
         left.set_xlim(-0.5, len(labels) - 0.3)
         plot_series(right, reaches, x="log10 of reach at half the lag", y="squared error", log=True)
         for ax in sheet.axes:
@@ -91,10 +91,8 @@ def main(out, quick=False, **look):
             caption=(
                 f"The adding problem, {hidden} units, Adam, {updates} updates of 16 sequences, "
                 f"clipped at 1, the best of rates {grid} for each of {seeds} seeds. Left: error "
-                "(median and range) of "
-                + ", ".join(f"{k + 1} {label}" for k, label in enumerate(labels))
-                + "; line: 1/6, of who always says 1. Right: the same errors against reach at half "
-                "the sequence after training."
+                "(median and range of the seeds); line: 1/6, of who always says 1. Right: the same "
+                "errors against reach at half the sequence after training."
             ),
             numbers=numbers,
         )

@@ -18,7 +18,7 @@ from gradflow.networks import read_sequence
 from gradflow.reporting import magnitude, page
 from gradflow.spectra import cross_entropy, log_clip_factor
 
-THRESHOLD, FAR = 10.0, 20
+THRESHOLD, FAR, SHOWN = 10.0, 20, (0.75, 1.55, 3.15)
 
 
 def components(gain, seed, text, hidden):
@@ -76,7 +76,7 @@ def main(out, quick=False, **look):
         curves.append(Series(label="", x=gains, y=cut, kind="points", style=style))
     lag, every = np.arange(steps), slice(None, None, steps // 10)
     lines = []
-    for style, gain in enumerate((gains[2], gains[gains.size // 3], gains[-1])):
+    for style, gain in enumerate(gains[np.searchsorted(gains, SHOWN)]):
         share, same = shares[gain]
         lines.append(Series(label=f"$g={gain:.1f}$", x=lag, y=np.log(share), style=style + 2))
         after = np.log(same)[every]
@@ -101,9 +101,9 @@ def main(out, quick=False, **look):
                 f"norm, and that of the part from lags over {FAR}, against the recurrent gain; "
                 f"markers: after norm clipping at {THRESHOLD:g} (line), which meets "
                 f"{numbers['gradients clipped, percent']:.0f} % of the gradients. Right: share of "
-                "each lag in the sum of the norms before (lines) and after clipping (markers): "
-                "the same to rounding. Vanishing is a matter of shares, and clipping has no hold "
-                "on them."
+                "each lag in the sum of the norms of one draw, before (lines) and after clipping "
+                "(markers): the same to rounding. Vanishing is a matter of shares, and clipping "
+                "has no hold on them."
             ),
             numbers=numbers,
         )

@@ -75,34 +75,29 @@ def main(out, quick=False, **look):
     for side, at in (("below 1", net.x < 1), ("above 3", net.x > 3)):
         rough = np.median(net.log_gradient[:, at]) / np.log(10)
         numbers[f"network: log10 median gradient, U {side}"] = rough
-    ws, bs = (np.linspace(*span, 41 if quick else 201) for span in (W, B))
+    ws = np.linspace(*W, 41 if quick else 201)
     # a grid whose lines follow the wall and crowd there
     edge = X0 - ws * (X0 - cliff[0]) / CUTS[0]
     bent = edge + 2 * beside[:, None] * np.where(beside[:, None] < 0, edge - B[0], B[1] - edge)
-    with page("error_surface", out, quick, shape=(2, 2), projections=("3d",), **look) as sheet:
-        solid, plan, cut, gains = sheet.axes
+    look |= {"shape": ("AAB", "AAC"), "projections": ("3d",), "aspect": 0.95}
+    with page("error_surface", out, quick, **look) as sheet:
+        solid, cut, gains = sheet.axes
         surface = Grid(ws + 0 * bent, bent, error(points(ws, bent))[0], "$E$")
         plot_surface(solid, surface, x="$w$", y="$b$", view=(32, 58))
-        solid.set(xticks=[4.5, 5.5], yticks=[-3, -2.2], zticks=[0, 0.2, 0.4])
-        flat = Grid(ws, bs, error(points(ws, bs[:, None]))[0], "error $E$")
-        plot_heat(plan, flat, x="weight $w$", y="bias $b$")
+        solid.set_box_aspect(None, zoom=1.2 if sheet.venue.height else 1)
+        solid.set(xticks=[4.5, 5.5], yticks=[-3, -2.2], zticks=[0, 0.2, 0.4], zlabel="")
+        solid.set_title("error $E$", loc="left")
         for i, color, stop in ((1, stroke(1).color, None), (0, INK, hit + 1)):
-            trace(plan, *down.path[:, i].T, color=color)
             trace(solid, *down.path[:stop, i].T, down.error[:stop, i], color=color)
-        plan.plot(ws, edge, color="white", linestyle=(0, (4, 2)))
-        plan.plot(*START, "o", color=INK, markeredgecolor="white", zorder=5)
-        plan.set(xlim=W, ylim=B)
-        plan.text(5.2, -2.03, f"thrown by {thrown:.0f}", color="white", ha="right", va="top")
-        plan.text(4.56, -2.73, "clipped", ha="center")
-        plan.text(5.42, -3.1, "cliff", ha="right")
-        cuts = [Series(label="", x=beside, y=log * np.log(10)) for log in steep]
+        over = {"zorder": 5, "bbox": {"fc": "white", "alpha": 0.8, "lw": 0, "pad": 1}}
+        solid.text(*down.path[hit, 0], 0.45, f"thrown by {thrown:.0f}", ha="center", **over)
+        solid.text(4.62, -2.3, 0.02, "clipped", color=stroke(1).color, **over)
+        along = zip(CUTS, steep, strict=True)
+        cuts = [Series(label=f"$w={w:g}$", x=beside, y=log * np.log(10)) for w, log in along]
         plot_series(cut, cuts, x="$b$ beside the cliff", y=r"$\|\nabla E\|$", log=True)
         cut.set_xscale("symlog", linthresh=near[0])
         cut.set_xticks([-1e-4, 0, 1e-4])
         cut.minorticks_off()
-        for i, w in enumerate(CUTS):
-            below = {"color": stroke(i).color, "ha": "center", "va": "top"}
-            cut.text(0, steep[i, near.size] - 0.3, f"$w={w:g}$", **below)
         net = Grid(net.x, net.y, net.log_gradient, r"$\|\nabla L\|$")
         plot_heat(gains, net, x="gain of $U$", y="gain of $W$", log=True)
         answer = (
@@ -110,9 +105,9 @@ def main(out, quick=False, **look):
             f"${thrown:.0f}$ away; clipped, descent goes on to an error of ${least:.1g}$."
         )
         caption = (
-            f"Error of a unit after 50 steps; from above, with {UPDATES} updates from the dot: "
+            f"Left: error of a unit after 50 steps, with {UPDATES} updates from ${START}$: "
             f"plain, thrown by ${thrown:.0f}$ to $E = {ends:.2g}$; clipped at ${CLIP}$, down to "
-            f"${least:.1g}$. Below: gradient across the cliff $b = x_0 - w\\sigma(x_0)$, where "
+            f"${least:.1g}$. Right: gradient across the cliff $b = x_0 - w\\sigma(x_0)$, where "
             f"$dx_{{50}}/dx_0$ is ${grown[1]:.6g}$ at $w = 5$, ${grown[2]:.9g}$ at $6$; of a rnn "
             f"by the gains of $U$ and $W$, in median $10^{{{rough:.1f}}}$ for $U$ above 3."
         )

@@ -89,7 +89,7 @@ def main(out, quick=False, **look):
         pairs = list(zip(left.get_lines(), middle.get_lines()[2:], strict=True))
         for _, dot in pairs[:2]:  # two points each, which the others would hide
             dot.set(zorder=4, markersize=5, markeredgewidth=1.2)
-        sheet.figure.legend(pairs, LABELS, loc="outside upper center", ncols=len(LABELS))
+        sheet.figure.legend(pairs, LABELS, loc="outside lower center", ncols=len(LABELS))
         low, high = rates.T
         found = [
             Series(label="", x=sizes, y=low, low=low, high=high, style=2),

@@ -74,12 +74,13 @@ def main(out, quick=False, **look):
             ax.patches[0].set(zorder=3)  # over the clouds
             ax.set(xlim=(-2.3, 2.3), ylim=(-2.3, 2.3), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
             ax.text(0.03, 1.0, name, transform=ax.transAxes, va="bottom")
-            if place % 3:
+            # on a page the panels share the names of their axes
+            if place % 3 and not sheet.venue.height:
                 ax.set(ylabel="", yticks=())
-            if place < 3:
+            if place < 3 and not sheet.venue.height:
                 ax.set(xlabel="", xticks=())
         named = panels[0].get_legend_handles_labels()
-        sheet.figure.legend(*named, loc="outside upper center", ncols=4, handletextpad=0.5)
+        sheet.figure.legend(*named, loc="outside lower center", ncols=4, handletextpad=0.5)
         top, bottom = sheet.axes[3], sheet.axes[7]
         plot_density(top, sigmas, laws, x="singular value", bins=24)
         top.get_legend().remove()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -27,6 +27,7 @@ def figure(
     venue: str = "neurips",
     format: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
     quick: bool = False,
+    steps: Annotated[bool, Parameter(negative=())] = False,
     out: Path | None = None,
     list: Annotated[bool, Parameter(name="--list", negative=())] = False,
     all: Annotated[bool, Parameter(name="--all", negative=())] = False,
@@ -45,6 +46,8 @@ def figure(
         pdf, svg, png (all three by default), or pgf where a TeX is installed; may be repeated.
     quick
         A smaller computation, for a first look.
+    steps
+        Also write NAME-step-01, -02, ...: the picture as it is built in a talk.
     out
         Folder to write into; reports/figures, or reports/gallery with --all.
     list
@@ -67,7 +70,8 @@ def figure(
         return
     formats = tuple(format or FORMATS)
     if name is not None:
-        _one(find_script(name), venue, formats, quick, out or Path("reports/figures"))
+        folder = out or Path("reports/figures")
+        _one(find_script(name), folder, venue=venue, formats=formats, quick=quick, steps=steps)
         return
     from gradflow.reporting.publish.gallery import write_gallery
 
@@ -79,14 +83,15 @@ def figure(
             venue=venue,
             formats=formats,
             quick=quick,
+            steps=steps,
             progress=advance,
         )
     print(f"gallery: {path}")
 
 
-def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out: Path) -> None:
+def _one(script: Script, out: Path, **look: Any) -> None:
     with _told():
-        numbers = script.run(out, quick=quick, venue=venue, formats=formats)
+        numbers = script.run(out, **look)
     rows = table("claim", "number")
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
@@ -96,8 +101,9 @@ def _one(script: Script, venue: str, formats: tuple[str, ...], quick: bool, out:
     console = output()
     console.print(plain_text(record["answer"]), markup=False)
     console.print(rows)
-    for kind in (*record["formats"], "tex", "json"):
-        console.print(str(out / f"{script.name}.{kind}"), soft_wrap=True, markup=False)
+    files = [f"{stem}.{kind}" for stem in record["pictures"] for kind in record["formats"]]
+    for file in (*files, f"{script.name}.tex", f"{script.name}.json"):
+        console.print(str(out / file), soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -5,11 +5,12 @@ import json
 import math
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 
 import pytest
 from matplotlib.figure import Figure
 
-from gradflow.reporting.publish.scripts import scripts
+from gradflow.reporting.publish.scripts import find_script, scripts
 from oracles.drawn import Drawn
 from oracles.legibility import complaints
 
@@ -56,14 +57,30 @@ def test_two_runs_give_the_same_bytes_and_touch_nothing_else(name, quick, tmp_pa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reader_has_no_complaint(name, quick):
-    assert complaints(quick(name).figures[0]) == []
+    assert quick(name).complaints == {name: []}
 
 
 @pytest.mark.parametrize("venue", ["icml", "slides"])
 @pytest.mark.parametrize("name", AGAIN)
 def test_a_reader_of_another_venue_has_no_complaint(name, venue, tmp_path):
     drawn = Drawn(name, tmp_path, venue=venue, formats=["png"])
-    assert complaints(drawn.figures[0]) == []
+    assert {picture: found for picture, found in drawn.complaints.items() if found} == {}
+    panels = len(drawn.figures[0].axes)
+    assert len(drawn.complaints) == 1 or (venue == "slides" and panels > 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_steps_of_a_talk_end_in_the_slides(name, tmp_path):
+    find_script(name).run(tmp_path, quick=True, venue="slides", formats=["png"], steps=True)
+    record = json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
+    bytes_of = {stem: (tmp_path / f"{stem}.png").read_bytes() for stem in record["pictures"]}
+    steps = [stem for stem in bytes_of if "-step-" in stem]
+    whole = [stem for stem in bytes_of if "-step-" not in stem]
+    assert steps == [f"{name}-step-{i + 1:02d}" for i in range(len(steps))]
+    assert len(steps) > len(whole)
+    assert all(bytes_of[a] != bytes_of[b] for a, b in pairwise(steps))
+    assert {bytes_of[stem] for stem in whole} <= {bytes_of[stem] for stem in steps}
 
 
 @pytest.mark.parametrize("name", NAMES)

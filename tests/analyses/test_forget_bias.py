@@ -10,6 +10,7 @@ import gradflow as gf
 from gradflow.cells.initializers import gaussian, orthogonal
 from gradflow.networks import read_sequence
 from gradflow.reporting.publish.scripts import find_script
+from oracles.drawn import script_module
 
 RECURRENT = ("U_i", "U_f", "U_o", "U_g")
 
@@ -30,13 +31,13 @@ class ByHand:
         self.init = {"hidden": hidden, "inputs": symbols, "rng": 0, "recurrent": orthogonal()}
         self.readout = gaussian().draw(np.random.default_rng(1), (symbols, hidden))
 
-    def lost(self, gain, **rule):
-        """Natural log of the gradient's norm over that at lag 0, (windows, lags)."""
+    def lost(self, gain, part="", **rule):
+        """Natural log of the gradient's norm over that at lag 0, (windows, lags); of c alone."""
         p = gf.cells.lstm.init(**self.init, **rule)
-        logs = [self._one(p, gain, x, y) for x, y in zip(self.x, self.targets, strict=True)]
+        logs = [self._one(p, gain, x, y, part) for x, y in zip(self.x, self.targets, strict=True)]
         return np.array(logs)
 
-    def _one(self, p, gain, x, target):
+    def _one(self, p, gain, x, target, part):
         n = self.hidden
         h, c, tape = np.zeros(n), np.zeros(n), []
         for row in x:
@@ -62,7 +63,7 @@ class ByHand:
             dc = d * f
             size = math.hypot(np.linalg.norm(dh), np.linalg.norm(dc))
             dh, dc, scale = dh / size, dc / size, scale + math.log(size)
-            logs.append(scale)
+            logs.append(scale + math.log(np.linalg.norm(dc)) if part else scale)
         return logs
 
 
@@ -110,6 +111,14 @@ def check(numbers, hand):
     wider = edge * 10 ** (0.3 if steps == 50 else 0.025)
     rate = proven_rate(60, wider, hand.hidden, w_norm, steps)
     assert rate is None or rate**steps < 0.01
+    script = script_module("forget_bias")
+    gains, biases = (
+        (script.TRIED[1:3], script.AT[2::2]) if steps == 50 else (script.TRIED, script.AT)
+    )
+    left = [hand.lost(10**g, forget_bias=float(b), part="c")[0, -1] for g in gains for b in biases]
+    held = [value >= math.log(0.01) for value in left]
+    assert numbers["points certified to keep 1 %"] == sum(held)
+    assert numbers["points certified to keep less"] == len(held) - sum(held)
     assert numbers["points proved, horizon within the run"] == 0
     assert -2 <= numbers["log10 least share of c left where proved"] <= 0
 

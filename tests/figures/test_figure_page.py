@@ -9,8 +9,10 @@ import pytest
 
 from gradflow.errors import UsageError
 from gradflow.figures import VENUES, Grid, Series, plot_heat, plot_series
+from gradflow.figures.look.style import INK
 from gradflow.reporting import page
 from gradflow.reporting.publish.formats import FORMATS, check_formats
+from gradflow.reporting.publish.slides import pictures
 from oracles.legibility import complaints
 
 X = np.arange(5.0)
@@ -41,6 +43,79 @@ def test_a_figure_is_as_wide_as_its_venue(tmp_path, venue, column, text):
     assert one.figure.get_figwidth() == pytest.approx(column, abs=1e-9)
     assert two.figure.get_figwidth() == pytest.approx(text, abs=1e-9)
     assert len(two.axes) == 2
+
+
+def test_letters_show_where_the_panels_stand(tmp_path):
+    sheet, _ = draw(tmp_path, shape=("AAB", "AAC"), formats=["png"])
+    large, top, bottom = (ax.get_position() for ax in sheet.axes)
+    assert large.width > 1.5 * top.width
+    assert large.height > 1.5 * top.height
+    assert top.y0 > bottom.y1
+    assert top.x0 > large.x1
+
+
+@pytest.mark.parametrize(
+    "shape", [("AB", "A"), ("AB", "BA"), ("",), ("A" * 51,), (1, 2, 3), (1, "A")]
+)
+def test_a_shape_that_is_none_is_refused(tmp_path, shape):
+    with pytest.raises(UsageError, match="page: shape"), page("five", tmp_path, shape=shape):
+        pytest.fail("the page opened")
+
+
+@pytest.mark.parametrize(
+    ("shape", "slides"),
+    [
+        ((1, 1), [(0,)]),
+        ((1, 2), [(0, 1)]),
+        ((1, 3), [(0, 1), (2,)]),
+        ((2, 2), [(0, 1), (2, 3)]),
+        (("AAB", "AAC"), [(0,), (1, 2)]),
+        (("AB", "AC", "DD"), [(0, 1), (2, 3)]),
+    ],
+)
+def test_a_slide_has_at_most_two_panels_and_the_question(tmp_path, shape, slides):
+    with page("five", tmp_path, shape=shape, venue="slides", question="Is it $y = 5$?") as sheet:
+        for ax in sheet.axes:
+            plot_series(ax, [Series(label="line", x=X, y=X)], x="x", y="y")
+        seen = []
+        groups = [[sheet.axes[i] for i in group] for group in sheet.groups]
+        for _ in pictures(sheet.figure, "five", groups, steps=False):
+            seen.append(tuple(i for i, ax in enumerate(sheet.axes) if ax.get_visible()))
+            assert complaints(sheet.figure) == []
+            assert sheet.figure.get_suptitle() == "Is it $y = 5$?"
+    assert seen == slides
+
+
+def test_the_question_is_no_title_in_a_paper(tmp_path):
+    sheet, _ = draw(tmp_path, question="Is it 5?", formats=["png"])
+    assert sheet.figure.get_suptitle() == ""
+
+
+def test_the_steps_show_one_colour_more_each_and_nothing_moves(tmp_path):
+    """Curve, band and name of a colour come together; ink comes with what stands before it."""
+    with page("built", tmp_path, shape=(1, 2), venue="slides", question="Why?") as sheet:
+        left, right = sheet.axes
+        curves = [Series(label=f"curve {i}", x=X, y=X * i, low=X, high=X * 4) for i in (1, 2)]
+        plot_series(left, curves, x="x", y="y")
+        left.axhline(3, color=INK)
+        plot_heat(right, Grid(X, X, np.outer(X, X), "q"), x="x", y="y")
+        seen, places = [], set()
+        for name in pictures(sheet.figure, "built", [sheet.axes], steps=True):
+            parts = [*left.lines, *left.collections, *left.texts]
+            bar = sheet.figure.axes[-1]
+            shown = sum(part.get_visible() for part in parts)
+            seen.append((name, shown, right.get_visible(), bar.get_visible()))
+            sheet.figure.draw_without_rendering()
+            places.add(str([ax.get_position() for ax in sheet.axes]))
+    whole = len(parts)
+    assert seen == [
+        ("built", whole, True, True),
+        ("built-step-01", 0, False, False),
+        ("built-step-02", 3, False, False),
+        ("built-step-03", whole, False, False),
+        ("built-step-04", whole, True, True),
+    ]
+    assert len(places) == 1
 
 
 def test_slides_are_sixteen_to_nine_in_large_type(tmp_path):
@@ -75,6 +150,7 @@ def test_what_is_written(tmp_path):
     assert record["numbers"] == {"five": 5.0}
     assert record["command"].startswith("gradflow figure five --venue neurips")
     assert record["command"].endswith("--quick")
+    assert record["pictures"] == ["five"]
     assert {"gradflow", "numpy", "matplotlib"} <= set(record["versions"])
     assert sheet.ax is sheet.axes[0]
 

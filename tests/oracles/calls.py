@@ -740,6 +740,8 @@ def valid(folder: Path):
             "projections": (),
             "venue": "icml",
             "formats": ("svg",),
+            "question": "Why?",
+            "steps": True,
         },
         "Page.publish": {"answer": "It is 1.", "caption": "It is 1.", "numbers": {"one": 1.0}},
     }

@@ -5,6 +5,7 @@ from unittest import mock
 
 from gradflow.reporting.publish import page as page_module
 from gradflow.reporting.publish.scripts import find_script
+from oracles.legibility import complaints
 
 
 def script_module(name):
@@ -16,16 +17,21 @@ def script_module(name):
 
 
 class Drawn:
-    """What a script left: its ``numbers``, its ``folder``, and the ``figures`` it wrote."""
+    """What a script left: its ``numbers``, its ``folder``, and the ``figures`` it wrote.
+
+    ``complaints`` are what a reader says of each of its pictures, by name.
+    """
 
     def __init__(self, name, folder, **look):
         self.folder = folder
-        self.figures = []
+        self.figures, self.complaints = [], {}
         encoded = page_module.encoded
 
-        def seen(figure, *args):
+        def seen(figure, name, kind):
             self.figures.append(figure)
-            return encoded(figure, *args)
+            if name not in self.complaints:
+                self.complaints[name] = complaints(figure)
+            return encoded(figure, name, kind)
 
         with mock.patch.object(page_module, "encoded", seen):
             self.numbers = find_script(name).run(folder, quick=True, **look)

@@ -36,7 +36,9 @@ class Entry:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all files of this figure."""
-        return tuple(f"{self.script.name}.{kind}" for kind in (*self.record["formats"], "tex"))
+        stems, kinds = self.record["pictures"], self.record["formats"]
+        pictures = [f"{stem}.{kind}" for stem in stems for kind in kinds]
+        return (*pictures, f"{self.script.name}.tex")
 
 
 def write_gallery(
@@ -46,6 +48,7 @@ def write_gallery(
     venue: str = "neurips",
     formats: Sequence[str] = FORMATS,
     quick: bool = False,
+    steps: bool = False,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Path:
     """Draw every script's figure into ``out`` and write ``index.html`` there; return its path.
@@ -56,7 +59,7 @@ def write_gallery(
         The scripts, in the order of the page.
     out
         A folder.
-    venue, formats, quick
+    venue, formats, quick, steps
         As in :func:`gradflow.reporting.publish.page`; one format must be one that a browser shows.
     progress
         Called with the name of each figure before it is drawn.
@@ -72,7 +75,7 @@ def write_gallery(
     entries = []
     for script in chosen:
         progress(script.name)
-        script.run(folder, quick=quick, venue=venue, formats=formats)
+        script.run(folder, quick=quick, venue=venue, formats=formats, steps=steps)
         record = json.loads((folder / f"{script.name}.json").read_text("utf-8"))
         entries.append(Entry(script, record))
     progress("index.html")

@@ -8,7 +8,8 @@ A script of `analyses/` draws on one page::
         return sheet.publish(answer=..., caption=..., numbers=numbers)
 
 which writes ``toy_power.pdf``, ``.svg`` and ``.png``, the caption as ``toy_power.tex`` and what it
-claims as ``toy_power.json``. The same figure gives the same bytes.
+claims as ``toy_power.json``. The same figure gives the same bytes. On slides a figure of more than
+two panels is several pictures.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from gradflow.arrays import whole_number
-from gradflow.errors import UsageError, shown
-from gradflow.figures.look.curves import settle_names
+from gradflow.errors import UsageError
 from gradflow.figures.look.style import paper_style
 from gradflow.figures.look.venues import Venue, find_venue
 from gradflow.files import require_folder, write_atomically
 from gradflow.given import choice, flag, mapping, real_number, several, text
 from gradflow.provenance import command, versions
+from gradflow.reporting.publish.arrangement import arrangement, slide_places, slides
 from gradflow.reporting.publish.caption import check_caption, latex_caption
 from gradflow.reporting.publish.formats import FORMATS, check_formats, encoded
+from gradflow.reporting.publish.slides import pictures, write_question
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,9 @@ class Page:
     formats: tuple[str, ...]
     figure: Figure
     axes: tuple[Any, ...]
+    groups: tuple[tuple[int, ...], ...]
+    question: str
+    steps: bool
 
     @property
     def ax(self) -> Axes:
@@ -86,10 +90,13 @@ class Page:
         }
         for what, said in (("answer", answer), ("caption", caption)):
             check_caption(f"figure {self.name}: its {what}", said)
-        settle_names(self.figure)
         files: dict[str, bytes] = {}
-        for kind in self.formats:
-            files |= encoded(self.figure, self.name, kind)
+        stems = []
+        groups = [[self.axes[i] for i in group] for group in self.groups]
+        for stem in pictures(self.figure, self.name, groups, steps=self.steps):
+            stems.append(stem)
+            for kind in self.formats:
+                files |= encoded(self.figure, stem, kind)
         files[f"{self.name}.tex"] = latex_caption(self.name, caption).encode()
         record = {
             "name": self.name,
@@ -99,6 +106,7 @@ class Page:
             "quick": self.quick,
             "venue": self.venue.name,
             "formats": self.formats,
+            "pictures": stems,
             "command": self._command(),
             "versions": versions(),
         }
@@ -117,18 +125,7 @@ class Page:
     def _command(self) -> str:
         formats = [w for kind in self.formats for w in ("--format", kind)]
         words = ["gradflow", "figure", self.name, "--venue", self.venue.name, *formats]
-        return command(*words, self.quick and "--quick")
-
-
-# More rows or columns are no figure.
-_MOST_PANELS = 50
-
-
-def _two(value: object, name: str) -> list[object]:
-    found = several(value, name, "two whole numbers")
-    if len(found) != 2:
-        raise UsageError(f"{name} is {shown(value)}; it must be two whole numbers.")
-    return found
+        return command(*words, self.quick and "--quick", self.steps and "--steps")
 
 
 @contextmanager
@@ -137,12 +134,14 @@ def page(
     out: str | Path,
     quick: bool = False,
     *,
-    shape: tuple[int, int] = (1, 1),
+    shape: tuple[int, int] | Sequence[str] = (1, 1),
     aspect: float | None = None,
     widths: Sequence[float] | None = None,
     projections: Sequence[str | None] = (),
     venue: str = "neurips",
     formats: Sequence[str] = FORMATS,
+    question: str = "",
+    steps: bool = False,
 ) -> Iterator[Page]:
     """Open a figure in the style of a venue.
 
@@ -154,9 +153,10 @@ def page(
         Folder to write into.
     quick : bool
         Whether the numbers come from a smaller computation; recorded beside them.
-    shape : tuple of int
-        Rows and columns of panels. A figure of one panel takes one column of the venue, any other
-        the whole width of its text.
+    shape : tuple of int, or sequence of str
+        Rows and columns of panels, or rows of letters that show where each panel stands: in
+        ``("AAB", "AAC")`` the first is large. A figure of one panel takes one column of the venue,
+        any other the whole width of its text.
     aspect : float, optional
         Height over width of one panel; golden by default. Slides are 16:9 whatever the panels.
     widths : sequence of float, optional
@@ -167,6 +167,11 @@ def page(
         One of ``gradflow.figures.VENUES``.
     formats : sequence of str
         Of ``"pdf"``, ``"svg"``, ``"png"``, and ``"pgf"`` where a TeX is installed.
+    question : str
+        What the figure answers: the title of every slide, and left out elsewhere.
+    steps : bool
+        Whether the pictures ``NAME-step-01``, ``-02``, ... are written besides, in each of which
+        one thing more is drawn, for a talk.
 
     Raises
     ------
@@ -178,10 +183,10 @@ def page(
     folder = require_folder(out)
     text(name, "page: name")
     quick = flag(quick, "page: quick")
-    rows, columns = (
-        whole_number(n, f"page: shape[{i}]", 1, _MOST_PANELS)
-        for i, n in enumerate(_two(shape, "page: shape"))
-    )
+    steps = flag(steps, "page: steps")
+    if text(question, "page: question"):
+        check_caption("page: question", question)
+    rows, columns, boxes = arrangement(shape)
     if aspect is not None:
         aspect = real_number(aspect, "page: aspect", 0.01, 100.0)
     if widths is not None:
@@ -195,16 +200,22 @@ def page(
     for kind in projections:
         if kind is not None:
             choice(kind, "page: an item of projections", ("3d", "polar"))
-    width = at.column if rows * columns == 1 else at.text
+    width = at.column if len(boxes) == 1 else at.text
     ratio = aspect if aspect is not None else _GOLDEN if columns == 1 else 0.85
     height = at.height or rows * width / columns * ratio
+    groups = (tuple(range(len(boxes))),) if at.height is None else slides(boxes)
     with paper_style(at):
         figure = Figure(figsize=(width, height), layout="constrained")
-        grid = figure.add_gridspec(rows, columns, width_ratios=widths)
-        places = [(row, column) for row in range(rows) for column in range(columns)]
+        if at.height is None:
+            grid = figure.add_gridspec(rows, columns, width_ratios=widths)
+            places = [grid[box.rows, box.columns] for box in boxes]
+        else:
+            places = slide_places(figure, boxes, groups, widths)
+            if question:
+                write_question(figure, question)
         kind_of = [*projections, *[None] * len(places)]
         axes = tuple(
-            figure.add_subplot(grid[place], projection=kind)
+            figure.add_subplot(place, projection=kind)
             for place, kind in zip(places, kind_of, strict=False)
         )
         yield Page(
@@ -215,4 +226,7 @@ def page(
             formats=kinds,
             figure=figure,
             axes=axes,
+            groups=groups,
+            question=question,
+            steps=steps,
         )

@@ -2,8 +2,8 @@
 
 A script opens with the question it answers, on one line, and the figure of the literature it
 corresponds to; it has a function ``main(out, quick=False, **look) -> dict[str, float]`` that writes
-into the folder ``out`` and returns the numbers it claims. ``look`` is the venue and the formats,
-handed on to :func:`gradflow.reporting.publish.page`.
+into the folder ``out`` and returns the numbers it claims. ``look`` is the venue, the formats and
+what slides need, handed on to :func:`gradflow.reporting.publish.page`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from gradflow.errors import GradflowError, InputError, UsageError, shown
 from gradflow.figures.look.venues import find_venue
 from gradflow.files import require_folder
-from gradflow.given import mapping, real_number
+from gradflow.given import flag, mapping, real_number
 from gradflow.prose import plain_text
 from gradflow.reporting.publish.formats import FORMATS, check_formats
 
@@ -46,8 +46,12 @@ class Script:
         quick: bool = False,
         venue: str = "neurips",
         formats: Sequence[str] = FORMATS,
+        steps: bool = False,
     ) -> dict[str, float]:
         """Run ``main`` of the script; return the numbers it claims.
+
+        On slides the script's question is their title; ``steps`` are the pictures of a talk, see
+        :func:`gradflow.reporting.publish.page`.
 
         Raises
         ------
@@ -57,12 +61,15 @@ class Script:
         InputError
             A script that has no ``main(out, quick, **look)``.
         """
-        find_venue(venue)
-        kinds = check_formats(formats)
+        look: dict[str, Any] = {"venue": venue, "formats": check_formats(formats)}
+        if find_venue(venue).height is not None:
+            look["question"] = self.question
+        if flag(steps, "run: steps"):
+            look["steps"] = True
         folder = require_folder(out)
-        main = self._main()
+        main = self._main(look)
         with self._speaking():
-            found: Mapping[str, float] = main(folder, quick=quick, venue=venue, formats=kinds)
+            found: Mapping[str, float] = main(folder, quick=quick, **look)
         for name, value in mapping(found, f"{self.path}: what main returns", "numbers").items():
             real_number(value, f"{self.path}: the number {name!r}", infinite=True)
         return dict(found)
@@ -86,7 +93,7 @@ class Script:
                 f"{self.path}{where}: the script raises {shown(error)}; mend it there."
             ) from error
 
-    def _main(self) -> Callable[..., Any]:
+    def _main(self, look: Mapping[str, Any]) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(f"gradflow_figure_{self.name}", self.path)
         assert spec is not None
         assert spec.loader is not None
@@ -97,7 +104,7 @@ class Script:
             spec.loader.exec_module(module)
         main: Any = getattr(module, "main", None)
         try:
-            inspect.signature(main).bind("out", quick=True, venue="", formats=())
+            inspect.signature(main).bind("out", quick=True, **look)
         except TypeError:
             raise InputError(
                 f"{self.path}: it has no main(out, quick=False, **look); a figure script needs "
