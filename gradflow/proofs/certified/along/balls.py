@@ -14,6 +14,7 @@ import numpy as np
 
 from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
+from gradflow.proofs.certified.along.pairs import two_sum
 from gradflow.proofs.certified.program.steps import Floats, Given, Operation
 from gradflow.proofs.weights.balls import UndecidedError, _function
 
@@ -40,6 +41,7 @@ class BallProgram:
         states = tuple(slot for slot, _ in program.states.values())
         clock = () if program.clock < 0 else (program.clock,)
         self.moving = program.varying((*states, *clock))
+        self.forward = frozenset(program.forward)
         self._still: dict[bytes, list[Vector]] = {}
         self._apart: dict[str, Any] = {}
 
@@ -47,8 +49,8 @@ class BallProgram:
         """Return the initial state, part by part, as exact balls."""
         return [exact(self.given.start[p]) for p in self.program.states]
 
-    def step(self, state: Sequence[Vector], t: int) -> list[Vector]:
-        """Return every slot of step ``t``, counted from 1."""
+    def step(self, state: Sequence[Vector], t: int, slopes: bool = True) -> list[Vector]:
+        """Return every slot of step ``t``, counted from 1, or only those that the state needs."""
         program = self.program
         slots = list(self._fixed(t))
         for vector, (slot, _) in zip(state, program.states.values(), strict=True):
@@ -56,7 +58,7 @@ class BallProgram:
         if program.clock >= 0:
             slots[program.clock] = [flint.arb(t)]
         for k, operation in enumerate(program.operations, len(program.leaves)):
-            if k in self.moving:
+            if k in self.moving and (slopes or k in self.forward):
                 slots[k] = self._value(operation, slots, program.sizes[k])
         return slots
 
@@ -211,6 +213,25 @@ def floats(vector: Vector) -> tuple[Floats, Floats]:
     if not (np.isfinite(middle).all() and np.isfinite(radius).all()):
         raise UndecidedError("a ball that is not finite")
     return middle, radius * (1 + 2.0**-40) + np.abs(middle) * 2.0**-51 + 2.0**-1000
+
+
+def pairs(vector: Vector) -> tuple[Floats, Floats, Floats]:
+    """Return midpoints as sums of two floats, and radii that hold what the sums lack.
+
+    The second float is that of an exact difference, within 2^-52 of it, so within 2^-104 of the
+    midpoint, or 2^-1074.
+    """
+    middles = [v.mid() for v in vector]
+    high = np.array([float(m) for m in middles])
+    if not np.isfinite(high).all():
+        raise UndecidedError("a ball that is not finite")
+    with flint.ctx.workprec(4096):
+        low = np.array([float(m - x) for m, x in zip(middles, high.tolist(), strict=True)])
+    radius = np.array([float(v.rad()) for v in vector])
+    if not np.isfinite(radius).all():
+        raise UndecidedError("a ball that is not finite")
+    high, low = two_sum(high, low)
+    return high, low, radius * (1 + 2.0**-40) + np.abs(high) * 2.0**-102 + 2.0**-1000
 
 
 def at_precision(bits: int) -> Any:

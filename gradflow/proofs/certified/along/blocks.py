@@ -15,6 +15,10 @@ without fused operations, ``|fl(x.y) - x.y| <= gamma_k |x|.|y|`` with ``gamma_k 
 A radius is itself a sum of non-negative products of at most k + 8 roundings, so the factor
 ``GUARD = 1 + 2^-40`` after each formula covers its own rounding for ``k < 8000``. Underflow loses
 at most 2^-1074 an operation, and ``TINY`` is added to every radius instead.
+
+Where a block has a ``low`` part, ``middle + low`` is a pair of about 100 bits (:mod:`.pairs`), and
+the share ``ROUNDING`` of the sizes, or what ``product`` loses, stands in the place of ``u`` and
+``gamma``.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradflow.proofs.certified.along.pairs import ROUNDING, added, lost, multiplied, product
 from gradflow.proofs.certified.program.steps import Floats
 
 U = 2.0**-53
@@ -37,36 +42,56 @@ class Block:
     middle: Floats
     radius: Floats
     diagonal: bool = False
+    low: Floats | None = None
 
     def __add__(self, other: Block) -> Block:
         """Return the sum."""
         a, b = self, other
         if a.diagonal != b.diagonal:
             a, b = a.full(), b.full()
-        middle = a.middle + b.middle
-        return _block(middle, a.radius + b.radius + U * np.abs(middle), a.diagonal)
+        if a.low is None or b.low is None:
+            middle, low = a.middle + b.middle, None
+            rounding = U * np.abs(middle)
+        else:
+            middle, low = added((a.middle, a.low), (b.middle, b.low))
+            rounding = ROUNDING * (np.abs(a.middle) + np.abs(b.middle))
+        return _block(middle, a.radius + b.radius + rounding, a.diagonal, low)
 
-    def rows_by(self, d: Floats, e: Floats) -> Block:
-        """Return ``diag(d +- e)`` times the block."""
+    def rows_by(self, d: Floats, e: Floats, f: Floats | None = None) -> Block:
+        """Return ``diag(d +- e)`` times the block; ``f`` is the low part of ``d`` for pairs."""
         if not self.diagonal:
             d, e = d[..., None], e[..., None]
-        middle = d * self.middle
+        if self.low is None or f is None:
+            middle, low = d * self.middle, None
+            rounding = U * np.abs(middle)
+        else:
+            f = f if self.diagonal else f[..., None]
+            middle, low = multiplied((d, f), (self.middle, self.low))
+            rounding = ROUNDING * np.abs(middle)
         size = np.abs(self.middle) + self.radius
-        return _block(
-            middle, np.abs(d) * self.radius + e * size + U * np.abs(middle), self.diagonal
-        )
+        radius = np.abs(d) * self.radius + e * size + rounding
+        return _block(middle, radius, self.diagonal, low)
 
     def mapped(self, matrix: Floats, apart: float = 0.0) -> Block:
         """Return a fixed matrix times the block, exact or within ``apart |matrix|`` of it."""
         size = np.abs(matrix)
         whole = np.abs(self.middle) + self.radius
+        pair = None if self.low is None else (self.middle, self.low)
+        given = (matrix, np.zeros_like(matrix))
         if self.diagonal:
-            middle = matrix * self.middle[..., None, :]
-            radius = size * (self.radius + apart * whole)[..., None, :] + U * np.abs(middle)
-            return _block(middle, radius)
+            middle, low = matrix * self.middle[..., None, :], None
+            rounding = U * np.abs(middle)
+            if pair is not None:
+                middle, low = multiplied(given, (pair[0][..., None, :], pair[1][..., None, :]))
+                rounding = ROUNDING * np.abs(middle)
+            radius = size * (self.radius + apart * whole)[..., None, :] + rounding
+            return _block(middle, radius, low=low)
+        radius = size @ (self.radius + apart * whole)
+        if pair is not None:
+            middle, low = product(given, pair)
+            return _block(middle, radius + lost(matrix, self.middle), low=low)
         gamma = 1.01 * matrix.shape[1] * U
-        radius = size @ (self.radius + apart * whole + gamma * np.abs(self.middle))
-        return _block(matrix @ self.middle, radius)
+        return _block(matrix @ self.middle, radius + size @ (gamma * np.abs(self.middle)))
 
     def full(self) -> Block:
         """Return a diagonal as a matrix."""
@@ -74,13 +99,16 @@ class Block:
             return self
         eye = np.eye(self.middle.shape[-1])
         middle, radius = self.middle[..., None] * eye, self.radius[..., None] * eye
-        return Block(middle, radius)
+        return Block(middle, radius, low=None if self.low is None else self.low[..., None] * eye)
 
 
-def _block(middle: Floats, radius: Floats, diagonal: bool = False) -> Block:
-    return Block(middle, radius * GUARD + TINY, diagonal)
+def _block(
+    middle: Floats, radius: Floats, diagonal: bool = False, low: Floats | None = None
+) -> Block:
+    return Block(middle, radius * GUARD + TINY, diagonal, low)
 
 
-def identity(size: int) -> Block:
+def identity(size: int, pairs: bool = False) -> Block:
     """Return the identity, exactly."""
-    return Block(np.ones((1, size)), np.zeros((1, size)), diagonal=True)
+    nothing = np.zeros((1, size))
+    return Block(np.ones((1, size)), nothing, diagonal=True, low=nothing if pairs else None)

@@ -84,16 +84,19 @@ def _box(network: Given, radius: float, start: float, share: float) -> Box | Non
             collect(slots)
         found = collect.done()
         with at_precision(_BITS):
-            after = balls.after(balls.step(centre, t))
+            after = balls.after(balls.step(centre, t, slopes=False))
             defect = max(float(x.rad()) for v in after for x in v)
             centre = [centres(v) for v in after]
-        a, e = (m[0] for m in jacobians(network, found, by_state, 1, share))
-        b, f = (m[0] for m in jacobians(network, found, program.inputs, 1, share))
+        by = jacobians(network, found, by_state, 1, apart=share)
+        a, e = by.middle[0], by.radius[0]
+        by = jacobians(network, found, program.inputs, 1, apart=share)
+        b, f = by.middle[0], by.radius[0]
         changes.append(e @ (np.abs(products[0]) + errors[0] + apart) * GUARD)
         source = e @ rho + f.sum(1) * radius + defect
         if weights:
-            by = (m[0] for m in jacobians(network, found, weights, 1, share))
-            source = source + sum(map(np.abs, by)) @ _changes(network, slots, weights, share)
+            by = jacobians(network, found, weights, 1, apart=share)
+            largest = np.abs(by.middle[0]) + by.radius[0]
+            source = source + largest @ _changes(network, slots, weights, share)
         sources.append(source * GUARD)
         inputs.append(b)
         sizes = np.abs(a)

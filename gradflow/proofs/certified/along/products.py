@@ -27,6 +27,7 @@ from gradflow.proofs.claims.claim import CERTIFIED
 from gradflow.spectra import Trajectory
 
 _BYTES = 2**26
+_WIDE = 1e-4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -41,7 +42,7 @@ class CertifiedProducts:
     >>> import gradflow as gf
     >>> run = gf.run("scalar", {"w": [0.5]}, state=[1.0], steps=7)
     >>> gf.certify(run)
-    <CertifiedProducts scalar: log |P(7, 0)| in [-4.852030266, -4.852030262], 192 bits>
+    <CertifiedProducts scalar: log |P(7, 0)| in [-4.852030266, -4.852030262], 256 bits>
     """
 
     given: Given
@@ -61,13 +62,29 @@ class CertifiedProducts:
         """Steps of the run."""
         return self.given.steps
 
+    @cached_property
+    def finer(self) -> Tree | None:
+        """The tree of pairs of floats, about 80 bits, made where 53 leave a window too wide.
+
+        ``None`` where a number is too large for it.
+        """
+        made = tree(_leaves(self.given, self.coefficients, pairs=True))
+        finite = all(np.isfinite(node.error) for nodes in made.levels for node in nodes)
+        return made if finite else None
+
+    def _values(self, t: int, k: int) -> tuple[Floats, Floats]:
+        found = _logs(self.tree.window(t, k))
+        if _wide(found) and self.finer is not None:
+            return _logs(self.finer.window(t, k))
+        return found
+
     def window(self, t: int, start: int) -> tuple[float, float]:
         r"""Return bounds of :math:`\log \|P(t, k)\|_2` for ``start = k``, ``0 <= k <= t <= T``."""
         stop = whole_number(t, "window: t", 0, self.steps)
         first = whole_number(start, "window: start", 0, stop)
         if first == stop:
             return 0.0, 0.0
-        low, high = _logs(self.tree.window(stop, first))
+        low, high = self._values(stop, first)
         return float(low[0]), float(high[0])
 
     @cached_property
@@ -90,11 +107,12 @@ class CertifiedProducts:
             whole_number(lag, "curve: a lag", 0, self.steps)
             for lag in several(lags, "curve: lags", "lags")
         ]
-        found = {0: (0.0, 0.0)}
-        for lag, node in self.tree.ending({lag for lag in wanted if lag}):
-            low, high = _logs(node)
-            found[lag] = (float(low[0]), float(high[0]))
-        ends = np.array([found[lag] for lag in wanted]).reshape(-1, 2)
+        found = {lag: _logs(node) for lag, node in self.tree.ending({k for k in wanted if k})}
+        wide = {lag for lag, values in found.items() if _wide(values)}
+        if wide and self.finer is not None:
+            found |= {lag: _logs(node) for lag, node in self.finer.ending(wide)}
+        norms = {lag: (low[0], high[0]) for lag, (low, high) in found.items()} | {0: (0.0, 0.0)}
+        ends = np.array([norms[lag] for lag in wanted]).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
     def singular_values(self, lag: int | None = None) -> tuple[Floats, Floats]:
@@ -105,7 +123,7 @@ class CertifiedProducts:
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)
         if not count:
             return np.zeros(self.given.program.width), np.zeros(self.given.program.width)
-        return _logs(self.tree.window(self.steps, self.steps - count))
+        return self._values(self.steps, self.steps - count)
 
     def at_least(self, part: str, lag: int | None = None) -> tuple[int, float]:
         r"""Return ``n`` and ``x``: n of the singular values of ``P(T, T - lag)`` are at least e^x.
@@ -125,8 +143,9 @@ class CertifiedProducts:
         if not count:
             return size, 0.0
         node = self.tree.window(self.steps, self.steps - count)
-        block = scaled(node.matrix[:, columns], node.error, node.exponent)
-        return size, float(_logs(block)[0][-1])
+        if _wide(_logs(node)) and self.finer is not None:
+            node = self.finer.window(self.steps, self.steps - count)
+        return size, float(_logs(node.columns(columns))[0][-1])
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -161,7 +180,7 @@ def enclosed_products(network: Given) -> CertifiedProducts:
     )
 
 
-def _leaves(network: Given, found: Coefficients) -> list[Node]:
+def _leaves(network: Given, found: Coefficients, pairs: bool = False) -> list[Node]:
     """Return the step Jacobians as nodes, made a few steps at a time to save memory."""
     program = network.program
     by = {p: slot for p, (slot, _) in program.states.items()}
@@ -169,13 +188,20 @@ def _leaves(network: Given, found: Coefficients) -> list[Node]:
     nodes = []
     for first in range(0, network.steps, chunk):
         stop = min(first + chunk, network.steps)
-        middle, radius = jacobians(network, found.part(first, stop), by, stop - first)
-        for a, r in zip(middle, radius, strict=True):
+        block = jacobians(network, found.part(first, stop), by, stop - first, pairs=pairs)
+        for i, r in enumerate(block.radius):
             largest = float(r.max(initial=0.0))
             shift = int(np.frexp(largest)[1]) if largest > 0 else 0
             error = float(np.ldexp(frobenius(np.ldexp(r, -shift)), shift))
-            nodes.append(scaled(a, error))
+            low = None if block.low is None else block.low[i]
+            nodes.append(scaled(block.middle[i], error, low=low))
     return nodes
+
+
+def _wide(values: tuple[Floats, Floats]) -> bool:
+    """Whether the log of a norm is not known to the digits that are promised."""
+    low, high = values
+    return bool(high[0] - low[0] > _WIDE)
 
 
 def _logs(node: Node) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -17,19 +18,22 @@ from gradflow.proofs.certified.program.steps import Floats, Given, Program, movi
 
 @dataclass(frozen=True, eq=False)
 class Coefficients:
-    """Values (steps, entries) of slots, with their errors; ``taken`` holds choices as 0 or 1."""
+    """Values (steps, entries) of slots: ``middle + low``, off by at most ``radius``.
+
+    ``taken`` holds choices as 0 or 1.
+    """
 
     middle: Mapping[int, Floats]
+    low: Mapping[int, Floats]
     radius: Mapping[int, Floats]
     taken: Mapping[int, Floats]
 
     def part(self, first: int, stop: int) -> Coefficients:
         """Return those of some steps, counted from 0."""
         cut = slice(first, stop)
-        middle, radius, taken = (
-            {k: a[cut] for k, a in m.items()} for m in (self.middle, self.radius, self.taken)
-        )
-        return Coefficients(middle, radius, taken)
+        kinds = (self.middle, self.low, self.radius, self.taken)
+        middle, low, radius, taken = ({k: a[cut] for k, a in kind.items()} for kind in kinds)
+        return Coefficients(middle, low, radius, taken)
 
 
 def wanted(program: Program, by: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -52,16 +56,23 @@ def wanted(program: Program, by: tuple[int, ...]) -> tuple[tuple[int, ...], tupl
 
 
 def jacobians(
-    given: Given, found: Coefficients, by: Mapping[str, int], steps: int, apart: float = 0.0
-) -> tuple[Floats, Floats]:
+    given: Given,
+    found: Coefficients,
+    by: Mapping[str, int],
+    steps: int,
+    *,
+    apart: float = 0.0,
+    pairs: bool = False,
+) -> Block:
     """Return the Jacobians (steps, d, width) of the new state by some slots, and their errors.
 
-    By what is added to the value of a slot. Matrices may be off by a share ``apart`` of each entry.
+    By what is added to the value of a slot. Matrices may be off by a share ``apart`` of each entry;
+    ``pairs`` keeps about 100 bits in place of 53.
     """
     program = given.program
     moved, first = program.dependent(tuple(by.values())), len(program.leaves)
     tangents: dict[int, dict[str, Block]] = {
-        slot: {name: identity(program.sizes[slot])} for name, slot in by.items()
+        slot: {name: identity(program.sizes[slot], pairs)} for name, slot in by.items()
     }
     for k in program.forward:
         if k in moved:
@@ -71,15 +82,17 @@ def jacobians(
     widths = [program.sizes[slot] for slot in by.values()]
     stops = np.cumsum([0, *widths])
     middle = np.zeros((steps, program.width, int(stops[-1])))
-    radius = np.zeros_like(middle)
+    radius, low = np.zeros_like(middle), np.zeros_like(middle) if pairs else None
     for part, (_, after) in program.states.items():
         rows = program.slices[part]
         for j, name in enumerate(by):
             if name in tangents.get(after, {}):
                 block = tangents[after][name].full()
-                middle[:, rows, stops[j] : stops[j + 1]] = block.middle
-                radius[:, rows, stops[j] : stops[j + 1]] = block.radius
-    return middle, radius
+                where = np.s_[:, rows, stops[j] : stops[j + 1]]
+                middle[where], radius[where] = block.middle, block.radius
+                if low is not None:
+                    low[where] = block.low
+    return Block(middle, radius, low=low)
 
 
 def _tangent(
@@ -109,25 +122,30 @@ def _tangent(
         case "scale":
             number = o.numbers[0]
             factor = float(number)
-            error = 0.0 if number == factor else abs(factor) * 2.0**-52
+            rest = float(number - Fraction(factor))
             shape = (1, program.sizes[k])
-            return _scaled(inner[0], np.full(shape, factor), np.full(shape, error))
+            error = np.full(shape, abs(rest) * 2.0**-52)
+            return _scaled(inner[0], np.full(shape, factor), error, np.full(shape, rest))
         case "choose":
             taken = found.taken[k]
             none = np.zeros_like(taken)
             pair = (taken, 1.0 - taken)
-            return _summed([_scaled(t, d, none) for t, d in zip(inner, pair, strict=True)])
+            return _summed([_scaled(t, d, none, none) for t, d in zip(inner, pair, strict=True)])
     by = o.operands[::-1] if kind == "mul" else program.slopes[k]
     return _summed(
         [
-            _scaled(t, found.middle[slot], found.radius[slot]) if t else {}
+            _scaled(t, found.middle[slot], found.radius[slot], found.low[slot]) if t else {}
             for t, slot in zip(inner, by, strict=True)
         ]
     )
 
 
-def _scaled(blocks: Mapping[str, Block], d: Floats, e: Floats) -> dict[str, Block]:
-    return {n: b.rows_by(d, e) for n, b in blocks.items()}
+def _scaled(blocks: Mapping[str, Block], d: Floats, e: Floats, low: Floats) -> dict[str, Block]:
+    """Return ``diag(d + low)`` times blocks, off by ``e``; of floats, ``low`` is an error too."""
+    return {
+        n: b.rows_by(d, e + np.abs(low)) if b.low is None else b.rows_by(d, e, low)
+        for n, b in blocks.items()
+    }
 
 
 def _summed(several: Iterable[Mapping[str, Block]]) -> dict[str, Block]:

@@ -1,13 +1,17 @@
 r"""A binary tree of certified products: every window of steps is a product of O(log T) nodes.
 
 A node is a float matrix ``A``, a power of two, and an error: the true product is ``2^x (A + E)``
-with ``|E|_2 <= e``. Let ``u = 2^-53``, ``gamma_k = k u / (1 - k u)``, and ``|.|_F`` the Frobenius
-norm. Every constant, with its reason (Higham, Accuracy and Stability of Numerical Algorithms):
+with ``|E|_2 <= e``. Where 53 bits are too few, nodes are pairs of float matrices, ``A + L`` in
+place of ``A`` (:mod:`.pairs`). Let ``u = 2^-53``, ``gamma_k = k u / (1 - k u)``, and ``|.|_F`` the
+Frobenius norm. Every constant, with its reason (Higham, Accuracy and Stability of Numerical
+Algorithms):
 
 * scaling by powers of two is exact, but for entries below 2^-1022, which lose at most 2^-1074;
 * ``A B`` by BLAS, in any order of summation, with or without fused operations, differs from the
   true product by at most ``gamma_k |A| |B|`` entry by entry (3.13), so by ``gamma_k |A|_F |B|_F``
   in norm; with the errors of the factors, ``e = |A| e_B + e_A (|B| + e_B) + gamma_k |A|_F |B|_F``;
+* of pairs, ``product`` loses at most ``lost_share`` of ``|A|_F |B|_F``; the norm
+  of ``A + L`` is at most ``|A| + |L|_F``, and its singular values are within ``|L|_F`` of ``A``'s;
 * ``|A|_F`` in floats is a sum of ``m`` squares and a root, off by a factor of ``1 +- (m + 4) u``:
   ``GUARD`` covers ``m`` up to 8 million entries, and with it the dozen roundings of each formula
   of this module, which adds, multiplies and takes roots of numbers that are not negative;
@@ -30,6 +34,7 @@ from math import log2
 
 import numpy as np
 
+from gradflow.proofs.certified.along.pairs import lost_share, product
 from gradflow.proofs.certified.program.steps import Floats
 
 U = 2.0**-53
@@ -59,16 +64,27 @@ def norm_above(matrix: Floats, squarings: int = 3) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A product of steps: ``2^exponent (matrix + E)`` with ``|E| <= error``."""
+    """A product of steps: ``2^exponent (matrix + low + E)`` with ``|E| <= error``."""
 
     matrix: Floats
     error: float
     exponent: int = 0
+    low: Floats | None = None
 
     @cached_property
     def norm(self) -> float:
-        """An upper bound of the norm of ``matrix``."""
-        return norm_above(self.matrix)
+        """An upper bound of the norm of ``matrix + low``."""
+        return norm_above(self.matrix) + self.rest
+
+    @cached_property
+    def rest(self) -> float:
+        """An upper bound of the norm of ``low``."""
+        return 0.0 if self.low is None else frobenius(self.low)
+
+    def columns(self, chosen: slice) -> Node:
+        """Return some columns of the product."""
+        low = None if self.low is None else self.low[:, chosen]
+        return scaled(self.matrix[:, chosen], self.error, self.exponent, low)
 
     @cached_property
     def log2_norm(self) -> float:
@@ -78,18 +94,25 @@ class Node:
     def after(self, first: Node) -> Node:
         """Return the product of this node, which comes later, and an earlier one."""
         a, b = self, first
-        rounding = gamma(a.matrix.shape[1]) * frobenius(a.matrix) * frobenius(b.matrix)
-        error = a.norm * b.error + a.error * (b.norm + b.error) + rounding + TINY
-        return scaled(a.matrix @ b.matrix, error * GUARD, a.exponent + b.exponent)
+        sizes = frobenius(a.matrix) * frobenius(b.matrix)
+        low: Floats | None = None
+        if a.low is None or b.low is None:
+            matrix, share = a.matrix @ b.matrix, gamma(a.matrix.shape[1])
+        else:
+            matrix, low = product((a.matrix, a.low), (b.matrix, b.low))
+            share = lost_share(a.matrix.shape[1])
+        error = a.norm * b.error + a.error * (b.norm + b.error) + share * sizes + TINY
+        return scaled(matrix, error * GUARD, a.exponent + b.exponent, low)
 
 
-def scaled(matrix: Floats, error: float, exponent: int = 0) -> Node:
+def scaled(matrix: Floats, error: float, exponent: int = 0, low: Floats | None = None) -> Node:
     """Return a node whose largest entry lies in [1/2, 1), or a matrix of zeros."""
     largest = float(np.abs(matrix).max(initial=0.0))
     shift = int(np.frexp(largest)[1]) if largest > 0 else 0
     with np.errstate(over="ignore"):  # an error without end is what it is then
         error = float(np.ldexp(error, -shift))
-    return Node(np.ldexp(matrix, -shift), error + TINY, exponent + shift)
+    low = None if low is None else np.ldexp(low, -shift)
+    return Node(np.ldexp(matrix, -shift), error + TINY, exponent + shift, low)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +225,7 @@ def singular_values(node: Node) -> tuple[Floats, Floats]:
         defects.append((frobenius(q.T @ q - np.eye(q.shape[1])) + gamma(k) * size**2) * GUARD)
     rest = frobenius(a - (u * s) @ vt)
     rest += 3 * gamma(k) * frobenius(u) * float(s.max(initial=0.0)) * frobenius(vt)
-    off = (rest + node.error) * GUARD + TINY
+    off = (rest + node.rest + node.error) * GUARD + TINY
     low, high = 1.0, 1.0
     for d in defects:
         low, high = low * max(0.0, 1 - d), high * (1 + d)

@@ -26,8 +26,8 @@ from gradflow.proofs.certified.along.balls import (
     BallProgram,
     at_precision,
     centres,
-    floats,
     holds,
+    pairs,
     power_of_two,
     widened,
 )
@@ -35,8 +35,10 @@ from gradflow.proofs.certified.along.tangents import Coefficients, wanted
 from gradflow.proofs.certified.program.steps import Floats, Given
 from gradflow.proofs.weights.balls import UndecidedError
 
-FIRST, LAST = 192, 1536
+FIRST, LAST = 256, 2048
 """Bits of the midpoints, doubled until the radius is proved."""
+_LEAST = 512
+"""The radius is ``2^(-0.4 bits)``, so that slopes have 100 bits, or this: floats hold it."""
 _BALLS = (256, 512, 1024, 2048, 4096)
 _WIDE = 80
 _SHARP = 2.0**-44
@@ -71,7 +73,7 @@ def tube(given: Given, grown: Callable[[Tube], tuple[float, Kept]], what: str) -
     program = BallProgram(given)
     bits = FIRST
     while bits <= LAST:
-        exponent = bits // 3
+        exponent = min(2 * bits // 5, _LEAST)
         try:
             found = _around(program, bits, exponent)
         except UndecidedError:
@@ -104,7 +106,7 @@ def _around(program: BallProgram, bits: int, exponent: int) -> Tube:
             around = [widened(v, radius) for v in state] if t > 1 else state
             collect(program.step(around, t))
         with at_precision(bits):
-            after = program.after(program.step(state, t))
+            after = program.after(program.step(state, t, slopes=False))
             largest = max(float(x.rad()) for v in after for x in v)
             defect = max(defect, largest * root * (1 + 2.0**-40))
             state = [centres(v) for v in after]
@@ -119,7 +121,7 @@ def _around(program: BallProgram, bits: int, exponent: int) -> Tube:
 
 
 def _plain(program: BallProgram, bits: int) -> Tube:
-    collect = Collector(program, least=2.0**-49)
+    collect = Collector(program, least=2.0**-90)
     with at_precision(bits):
         state = program.start()
         for t in range(1, program.given.steps + 1):
@@ -142,20 +144,20 @@ class Collector:
         self.values, self.choices = wanted(program.program, by)
         self.slopes = {s for slots in program.program.slopes.values() for s in slots}
         self.sharp = True
-        self.rows: dict[int, list[tuple[Floats, Floats]]] = {k: [] for k in self.values}
+        self.rows: dict[int, list[tuple[Floats, Floats, Floats]]] = {k: [] for k in self.values}
         self.taken: dict[int, list[Floats]] = {k: [] for k in self.choices}
 
     def __call__(self, slots: list[Any]) -> None:
         """Keep what is wanted of one step; raises ``UndecidedError`` where it is too wide."""
         for k in self.values:
-            middle, radius = floats(slots[k])
+            middle, low, radius = pairs(slots[k])
             if self.least is not None:
                 size = np.abs(middle).max(initial=0.0) + 2.0**-200
                 if (radius > self.least * size).any():
                     raise UndecidedError("balls too wide")
             if k in self.slopes:
                 self.sharp &= bool((radius <= _SHARP * (np.abs(middle) + 2.0**-400)).all())
-            self.rows[k].append((middle, radius))
+            self.rows[k].append((middle, low, radius))
         for k in self.choices:
             o = self.program.program.operations[k - len(self.program.program.leaves)]
             a, b = (slots[i] for i in o.operands[:2])
@@ -164,8 +166,9 @@ class Collector:
 
     def done(self) -> Coefficients:
         """Return what was collected."""
-        return Coefficients(
-            {k: np.array([m for m, _ in rows]) for k, rows in self.rows.items()},
-            {k: np.array([r for _, r in rows]) for k, rows in self.rows.items()},
-            {k: np.array(rows) for k, rows in self.taken.items()},
+        middle, low, radius = (
+            {k: np.array([row[i] for row in rows]) for k, rows in self.rows.items()}
+            for i in range(3)
         )
+        taken = {k: np.array(rows) for k, rows in self.taken.items()}
+        return Coefficients(middle, low, radius, taken)
