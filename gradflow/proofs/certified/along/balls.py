@@ -16,16 +16,28 @@ from gradflow.cells.language.functions import FUNCTIONS
 from gradflow.errors import UsageError
 from gradflow.proofs.certified.along.pairs import two_sum
 from gradflow.proofs.certified.program.steps import Floats, Given, Operation
-from gradflow.proofs.weights.balls import UndecidedError, _function
+from gradflow.proofs.weights.balls import UndecidedError, _function, hull
 
 Ball = Any
 Vector = list[Any]
+
+
+def _sigmoid_slope(x: Ball) -> Ball:
+    """Return ``e^-|x| / (1 + e^-|x|)^2``, which falls with ``|x|``, by its ends.
+
+    It keeps the digits that ``s (1 - s)`` loses where a unit is saturated.
+    """
+    ends = (x.abs_lower(), x.abs_upper())
+    falling = [(-end).exp() for end in ends]
+    return hull(*(e / (1 + e) ** 2 for e in falling))
+
 
 _BASIC: dict[str, Callable[[Ball], Ball]] = {
     "inverse": lambda x: 1 / x,
     "sqrt": lambda x: x.sqrt(),
     "log": lambda x: x.log(),
     "exp": lambda x: x.exp(),
+    "sigmoid slope": _sigmoid_slope,
 }
 _JUMPS = ("floor", "sign", "modulo")
 """Functions whose derivative says nothing across a jump."""

@@ -124,7 +124,10 @@ def _slopes(slots: Slots, slot: int, o: Operation, cell: Cell) -> tuple[int, ...
     if o.name == "inverse":
         return (slots.scale(slots.pair("mul", slot, slot, size), Fraction(-1), Fraction(0)),)
     if o.name in ("sigmoid", "tanh"):
-        return (_logistic(slots, slot, o, size),)
+        times = Fraction(2 if o.name == "tanh" else 1)
+        inner = slots.scale(o.operands[0], times, Fraction(0))
+        slope = slots.function("sigmoid slope", (inner,), size)
+        return (slots.scale(slope, times * times, Fraction(0)),)
     if o.name in ("sqrt", "log"):
         of = slot if o.name == "sqrt" else o.operands[0]
         inverse = slots.function("inverse", (of,), size)
@@ -140,19 +143,6 @@ def _slopes(slots: Slots, slot: int, o: Operation, cell: Cell) -> tuple[int, ...
         )
         for a in free
     )
-
-
-def _logistic(slots: Slots, slot: int, o: Operation, size: int) -> int:
-    """Return ``s' = e^-x s^2`` for the sigmoid s, and ``4 s'(2 x)``, the slope of tanh.
-
-    Where a unit is saturated this keeps the digits that ``s (1 - s)`` and ``1 - y^2`` lose.
-    """
-    double = Fraction(2 if o.name == "tanh" else 1)
-    falling = slots.function("exp", (slots.scale(o.operands[0], -double, Fraction(0)),), size)
-    if o.name == "tanh":
-        slot = slots.function("inverse", (slots.scale(falling, Fraction(1), Fraction(1)),), size)
-    slope = slots.pair("mul", slots.pair("mul", slot, slot, size), falling, size)
-    return slots.scale(slope, double * double, Fraction(0))
 
 
 def _factor(e: sp.Expr) -> tuple[Fraction, sp.Expr]:
