@@ -96,13 +96,13 @@ def _one(script: Script, out: Path, **look: Any) -> None:
     for key, value in numbers.items():
         rows.add_row(plain(key), f"{value:.12g}")
     from gradflow.prose import plain_text
+    from gradflow.reporting.publish.gallery import Entry
 
     record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
     console = output()
     console.print(plain_text(record["answer"]), markup=False)
     console.print(rows)
-    files = [f"{stem}.{kind}" for stem in record["pictures"] for kind in record["formats"]]
-    for file in (*files, f"{script.name}.tex", f"{script.name}.json"):
+    for file in (*Entry(script, record).files, f"{script.name}.json"):
         console.print(str(out / file), soft_wrap=True, markup=False)
 
 

@@ -102,6 +102,16 @@ def test_pairs_tell_the_same_norms_of_every_cell(name, monkeypatch):
             assert node.error <= 1e-17 or not node.matrix.any()
 
 
+def test_numbers_too_large_for_pairs_keep_the_tree_of_floats(monkeypatch):
+    run = gf.run("scalar", {"w": [-1e308]}, state=[1e-300], steps=1)
+    bounds = gf.certify(run).window(1, 0)
+    monkeypatch.setattr(products, "_WIDE", -1.0)
+    found = gf.certify(run)
+    assert found.finer is None
+    assert found.window(1, 0) == bounds
+    assert bounds[0] <= np.log(1e308) <= bounds[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("bias", [3.0, 5.0])
 def test_a_thousand_steps_of_32_units(bias):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,7 +15,12 @@ __all__ = ["ORTHOGONAL_MAPS", "TRANSPOSED", "Facts", "LeftOpen", "facts_of"]
 TRANSPOSED = ("recurrent", "inputs", "both")
 ORTHOGONAL_MAPS = ("default", "matrix_exp", "cayley", "householder")
 
-_CHOICES = {"transposed": TRANSPOSED, "orthogonal_map": ORTHOGONAL_MAPS}
+_CHOICES: Mapping[str, Collection[str]] = {
+    "nonlinearity": ACTIVATIONS,
+    "recurrent_activation": ACTIVATIONS,
+    "transposed": TRANSPOSED,
+    "orthogonal_map": ORTHOGONAL_MAPS,
+}
 _SAME = {"activation": "nonlinearity"}
 
 
@@ -121,11 +126,9 @@ def facts_of(said: Mapping[str, Any]) -> Facts:
                 raise UsageError(f"read: reset_after is {value!r}; pass True or False.")
         elif not isinstance(value, str):
             raise UsageError(f"read: {name} is {value!r}; pass a name.")
-        if word in ("nonlinearity", "recurrent_activation") and value not in ACTIVATIONS:
-            raise UsageError(f"read: {name} is {value!r}; known are {', '.join(ACTIVATIONS)}.")
-        for choice, values in _CHOICES.items():
-            if word == choice and value not in values:
-                raise UsageError(f"read: {word} is {value!r}; known are {', '.join(values)}.")
+        if word in _CHOICES and value not in _CHOICES[word]:
+            known_are = ", ".join(_CHOICES[word])
+            raise UsageError(f"read: {name} is {value!r}; known are {known_are}.")
         known[word] = value
     return Facts(**known)
 

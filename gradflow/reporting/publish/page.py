@@ -54,7 +54,6 @@ class Page:
     figure: Figure
     axes: tuple[Any, ...]
     groups: tuple[tuple[int, ...], ...]
-    question: str
     steps: bool
 
     @property
@@ -227,6 +226,5 @@ def page(
             figure=figure,
             axes=axes,
             groups=groups,
-            question=question,
             steps=steps,
         )

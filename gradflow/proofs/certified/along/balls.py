@@ -213,35 +213,20 @@ def widened(vector: Vector, radius: Ball) -> Vector:
     return [v + around for v in vector]
 
 
-def floats(vector: Vector) -> tuple[Floats, Floats]:
-    """Return midpoints rounded to floats, and radii that hold the rounding too.
-
-    A float is within one unit in its last place of the midpoint, 2^-52 of it, or 2^-1074; the
-    radius of a ball has 30 bits and is no float's trouble. 2^-51 and 2^-1000 leave room for the
-    rounding of this sum.
-    """
-    middle = np.array([float(v.mid()) for v in vector])
-    radius = np.array([float(v.rad()) for v in vector])
-    if not (np.isfinite(middle).all() and np.isfinite(radius).all()):
-        raise UndecidedError("a ball that is not finite")
-    return middle, radius * (1 + 2.0**-40) + np.abs(middle) * 2.0**-51 + 2.0**-1000
-
-
 def pairs(vector: Vector) -> tuple[Floats, Floats, Floats]:
     """Return midpoints as sums of two floats, and radii that hold what the sums lack.
 
-    The second float is that of an exact difference, within 2^-52 of it, so within 2^-104 of the
-    midpoint, or 2^-1074.
+    A float is within one unit in its last place of the midpoint, 2^-52 of it, or 2^-1074, and the
+    second one that of the exact difference, so within 2^-104 of the midpoint. The radius of a ball
+    has 30 bits and is no float's trouble. 2^-102 and 2^-1000 leave room for rounding this sum.
     """
     middles = [v.mid() for v in vector]
     high = np.array([float(m) for m in middles])
-    if not np.isfinite(high).all():
+    radius = np.array([float(v.rad()) for v in vector])
+    if not (np.isfinite(high).all() and np.isfinite(radius).all()):
         raise UndecidedError("a ball that is not finite")
     with flint.ctx.workprec(4096):
         low = np.array([float(m - x) for m, x in zip(middles, high.tolist(), strict=True)])
-    radius = np.array([float(v.rad()) for v in vector])
-    if not np.isfinite(radius).all():
-        raise UndecidedError("a ball that is not finite")
     high, low = two_sum(high, low)
     return high, low, radius * (1 + 2.0**-40) + np.abs(high) * 2.0**-102 + 2.0**-1000
 

@@ -76,22 +76,23 @@ class Block:
         """Return a fixed matrix times the block, exact or within ``apart |matrix|`` of it."""
         size = np.abs(matrix)
         whole = np.abs(self.middle) + self.radius
-        pair = None if self.low is None else (self.middle, self.low)
-        given = (matrix, np.zeros_like(matrix))
+        low: Floats | None
         if self.diagonal:
-            middle, low = matrix * self.middle[..., None, :], None
-            rounding = U * np.abs(middle)
-            if pair is not None:
-                middle, low = multiplied(given, (pair[0][..., None, :], pair[1][..., None, :]))
+            if self.low is None:
+                middle, low = matrix * self.middle[..., None, :], None
+                rounding = U * np.abs(middle)
+            else:
+                diagonal = (self.middle[..., None, :], self.low[..., None, :])
+                middle, low = multiplied((matrix, np.zeros_like(matrix)), diagonal)
                 rounding = ROUNDING * np.abs(middle)
             radius = size * (self.radius + apart * whole)[..., None, :] + rounding
             return _block(middle, radius, low=low)
         radius = size @ (self.radius + apart * whole)
-        if pair is not None:
-            middle, low = product(given, pair)
-            return _block(middle, radius + lost(matrix, self.middle), low=low)
-        gamma = 1.01 * matrix.shape[1] * U
-        return _block(matrix @ self.middle, radius + size @ (gamma * np.abs(self.middle)))
+        if self.low is None:
+            gamma = 1.01 * matrix.shape[1] * U
+            return _block(matrix @ self.middle, radius + size @ (gamma * np.abs(self.middle)))
+        middle, low = product((matrix, np.zeros_like(matrix)), (self.middle, self.low))
+        return _block(middle, radius + lost(matrix, self.middle), low=low)
 
     def full(self) -> Block:
         """Return a diagonal as a matrix."""

@@ -31,7 +31,7 @@ from gradflow.proofs.certified.along.balls import (
     Vector,
     at_precision,
     centres,
-    floats,
+    pairs,
 )
 from gradflow.proofs.certified.along.blocks import TINY
 from gradflow.proofs.certified.along.tangents import jacobians
@@ -137,7 +137,8 @@ def _changes(
             size = np.abs(np.ravel(network.arrays[name]))
         else:
             operation = program.operations[k - len(program.leaves)]
-            middle, radius = floats(slots[operation.operands[0]])
-            size = np.abs(network.matrices[operation.name]) @ (np.abs(middle) + radius)
+            high, low, radius = pairs(slots[operation.operands[0]])
+            largest = np.abs(high) + np.abs(low) + radius
+            size = np.abs(network.matrices[operation.name]) @ largest
         found.append(size * share * GUARD + TINY)
     return np.concatenate(found)

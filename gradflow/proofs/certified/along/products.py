@@ -68,15 +68,19 @@ class CertifiedProducts:
 
         ``None`` where a number is too large for it.
         """
-        made = tree(_leaves(self.given, self.coefficients, pairs=True))
+        with np.errstate(over="ignore", invalid="ignore"):
+            made = tree(_leaves(self.given, self.coefficients, pairs=True))
         finite = all(np.isfinite(node.error) for nodes in made.levels for node in nodes)
         return made if finite else None
 
-    def _values(self, t: int, k: int) -> tuple[Floats, Floats]:
-        found = _logs(self.tree.window(t, k))
-        if _wide(found) and self.finer is not None:
-            return _logs(self.finer.window(t, k))
-        return found
+    def _window(self, t: int, k: int) -> tuple[Node, tuple[Floats, Floats]]:
+        """Return ``P(t, k)`` from the tree that knows its norm, and its singular values' logs."""
+        node = self.tree.window(t, k)
+        values = _logs(node)
+        if _wide(values) and self.finer is not None:
+            node = self.finer.window(t, k)
+            values = _logs(node)
+        return node, values
 
     def window(self, t: int, start: int) -> tuple[float, float]:
         r"""Return bounds of :math:`\log \|P(t, k)\|_2` for ``start = k``, ``0 <= k <= t <= T``."""
@@ -84,7 +88,7 @@ class CertifiedProducts:
         first = whole_number(start, "window: start", 0, stop)
         if first == stop:
             return 0.0, 0.0
-        low, high = self._values(stop, first)
+        _, (low, high) = self._window(stop, first)
         return float(low[0]), float(high[0])
 
     @cached_property
@@ -123,7 +127,7 @@ class CertifiedProducts:
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)
         if not count:
             return np.zeros(self.given.program.width), np.zeros(self.given.program.width)
-        return self._values(self.steps, self.steps - count)
+        return self._window(self.steps, self.steps - count)[1]
 
     def at_least(self, part: str, lag: int | None = None) -> tuple[int, float]:
         r"""Return ``n`` and ``x``: n of the singular values of ``P(T, T - lag)`` are at least e^x.
@@ -142,9 +146,7 @@ class CertifiedProducts:
         count = self.steps if lag is None else whole_number(lag, "lag", 0, self.steps)
         if not count:
             return size, 0.0
-        node = self.tree.window(self.steps, self.steps - count)
-        if _wide(_logs(node)) and self.finer is not None:
-            node = self.finer.window(self.steps, self.steps - count)
+        node, _ = self._window(self.steps, self.steps - count)
         return size, float(_logs(node.columns(columns))[0][-1])
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ from gradflow.proofs.weights.balls import UndecidedError
 FIRST, LAST = 256, 2048
 """Bits of the midpoints, doubled until the radius is proved."""
 _LEAST = 512
-"""The radius is ``2^(-0.4 bits)``, so that slopes have 100 bits, or this: floats hold it."""
+"""The radius is ``2^(-0.4 bits)``, so that slopes have 100 bits, but at least 2^-512: a float."""
 _BALLS = (256, 512, 1024, 2048, 4096)
 _WIDE = 80
 _SHARP = 2.0**-44
