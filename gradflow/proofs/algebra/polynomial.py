@@ -8,7 +8,7 @@ re-checked with Python's integers alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -81,6 +81,10 @@ class Polynomial:
     def scaled(self, factor: Fraction) -> Polynomial:
         """Return a rational multiple."""
         return Polynomial.of({m: factor * c for m, c in self.terms})
+
+    def without(self, variables: Collection[Variable]) -> Polynomial:
+        """Return what is left where some variables are 0."""
+        return Polynomial.of({m: c for m, c in self.terms if not any(v in variables for v, _ in m)})
 
     def at(self, point: Mapping[Variable, Fraction]) -> Fraction:
         """Return the value at a rational point that covers every variable."""

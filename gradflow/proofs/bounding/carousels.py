@@ -27,6 +27,9 @@ from gradflow.proofs.bounding.gates import bound_diagonal
 from gradflow.proofs.bounding.norms import StepBound
 from gradflow.proofs.bounding.step import bounds, facts_of
 
+_NORMS = ("norm", "sup")
+"""Kinds of variables that are never below 0."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Carousel:
@@ -70,7 +73,8 @@ class Carousel:
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Everything the bound is stated in, slacks by their gates' least values."""
-        used = {v for p in (self.least, self.rest, self.b, self.g, self.d) for v in p.variables}
+        sizes = (self.b, self.g, self.d) if self.beside else ()
+        used = {v for p in (self.least, self.rest, *sizes) for v in p.variables}
         return tuple(sorted({("least", v[1]) if v[0] == "slack" else v for v in used}))
 
     @property
@@ -92,6 +96,29 @@ class Carousel:
         return self.least - self.rest
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """The parts that reach the carousel's; where there are none, no cone is needed."""
+        return tuple(p for p in self.cell.states if p != self.part) if self.b.terms else ()
+
+    @property
+    def nothing(self) -> tuple[Variable, ...]:
+        """The norms that are 0 where ``g`` is."""
+        alone = [m[0][0] for m, c in self.g.terms if c > 0 and len(m) == 1 and m[0][1] == 1]
+        return tuple(v for v in alone if v[0] in _NORMS)
+
+    @property
+    def rate_follows(self) -> bool:
+        """Whether ``a - b kappa >= 0`` follows from the condition of the cone.
+
+        It does where kappa > 0, for ``kappa (a - b kappa) >= g + d kappa >= 0``. Where kappa is 0
+        that says ``g = 0``, which is impossible or leaves an ``a`` that is no less than 0.
+        """
+        left = self.kept.without(self.nothing)
+        positive = all(c >= 0 for _, c in left.terms)
+        of_norms = all(kind in _NORMS for kind, _ in left.variables)
+        return self.g.coefficients.get((), Fraction(0)) > 0 or (positive and of_norms)
+
+    @property
     def possible(self) -> bool:
         """Whether some network satisfies the condition of the bound and keeps something by it."""
         for largest in (1, 10**6):
@@ -110,7 +137,7 @@ class Carousel:
         return best_cone(a, b, g, d) if a >= 0 else None
 
     def sizes(self, values: Mapping[Variable, Fraction]) -> tuple[Fraction, ...]:
-        """Return ``a, b, g, d`` at exact values; with one part the last three are 0.
+        """Return ``a, b, g, d`` at exact values; the last three are 0 where ``beside`` is empty.
 
         Raises ``UsageError`` where a value is missing.
         """
@@ -121,10 +148,9 @@ class Carousel:
         for kind, name in self.variables:
             if kind == "least":
                 point[("slack", name)] = 1 - Fraction(values[("least", name)])
-        a, b, g, d = (p.at(point) for p in (self.kept, self.b, self.g, self.d))
-        if len(self.cell.states) == 1:
-            b = g = d = Fraction(0)
-        return a, b, g, d
+        if not self.beside:
+            return self.kept.at(point), Fraction(0), Fraction(0), Fraction(0)
+        return tuple(p.at(point) for p in (self.kept, self.b, self.g, self.d))
 
 
 @lru_cache(maxsize=64)

@@ -506,6 +506,23 @@ Proof.
   apply Rle_trans with (kappa * ((a - b * kappa) * p T)); [|apply Rmult_le_compat_l; auto].
   pose proof (Rmult_le_compat_r (p T) _ _ (P T) C); lra.
 Qed.
+(* A start in the cone has 0 <= kappa unless it is 0, and then 0 <= a - b kappa but where kappa is 0. *)
+Theorem cone_kept (p q : nat -> R) a b g d kappa T :
+  0 <= b -> 0 <= g -> 0 <= d -> (kappa = 0 -> 0 <= a) -> g + d * kappa <= kappa * (a - b * kappa) ->
+  (forall t, 0 <= p t) -> 0 <= q 0%nat ->
+  (forall t, (t < T)%nat -> a * p t - b * q t <= p (S t)) -> (forall t, (t < T)%nat -> q (S t) <= g * p t + d * q t) ->
+  q 0%nat <= kappa * p 0%nat -> (a - b * kappa) ^ T * p 0%nat <= p T.
+Proof.
+  intros b0 g0 d0 A0 C P Q0 Hp Hq H0; pose proof (P 0%nat) as P0.
+  destruct (Rtotal_order kappa 0) as [K | [K | K]].
+  - replace (p 0%nat) with 0 by nra; rewrite Rmult_0_r; apply P.
+  - apply (cone p q a b g d kappa T); auto; rewrite ?K in *; lra.
+  - assert (R0 : 0 <= a - b * kappa).
+    { apply Rmult_le_reg_l with kappa; [exact K|]. rewrite Rmult_0_r.
+      apply Rle_trans with (g + d * kappa); [|exact C].
+      apply Rplus_le_le_0_compat; [exact g0 | apply Rmult_le_pos; lra]. }
+    apply (cone p q a b g d kappa T); auto; lra.
+Qed.
 (* Only the steps that are active count. *)
 Fixpoint count (act : nat -> bool) (T : nat) : nat :=
   match T with O => O | S t => ((if act t then 1 else 0) + count act t)%nat end.

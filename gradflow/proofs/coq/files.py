@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gradflow.cells import get
 from gradflow.cells.cell import Cell
 from gradflow.given import text
-from gradflow.proofs.algebra.polynomial import Polynomial, total
+from gradflow.proofs.algebra.polynomial import Polynomial, constant, total
 from gradflow.proofs.bounding.carousels import Carousel
 from gradflow.proofs.bounding.invariants import unit_invariants
 from gradflow.proofs.bounding.step import bounds, facts_of
@@ -77,7 +78,7 @@ def upper_file(cell: Cell) -> Script:
 def _upper(cell: Cell, title: str) -> tuple[Frame, Theorem]:
     terms = CoqTerms(cell)
     step = StepLemmas(terms=terms, facts=facts_of(cell))
-    rows(step)
+    rows(step, cell.states)
     rates = [step.poly(c) for c in _columns(cell)]
     one = len(rates) == 1
     rate = rates[0] if one else "k"
@@ -128,76 +129,112 @@ def lower_file(cell: Cell, found: Carousel) -> Script:
         facts=facts_of(cell, frozenset(found.step_least)),
         expressions=dict(found.expressions),
     )
-    rows(step)
+    rows(step, found.beside)
     low(step, found)
-    a = step.poly(found.kept)
-    here = step.norm(found.part, "(drun F dF t (s r) ds)")
-    lowest = f"pose proof {at_step(step, f'low_{found.part}')} as L."
-    size = terms.size(cell.spaces[found.part])
-    run = "(run F t (s r)) (drun F dF t (s r) ds)"
-    after = f"nrm {size} (t_{found.part}_next t {run})"
-    first, last = (step.norm(found.part, v) for v in ("ds", "w"))
+    theorem = _cone(step, found) if found.beside else _kept_alone(step, found)
     frame = framed(step, _recurrence(terms, "the product of T steps from below"))
-    curve = Premise(coq=_CURVE, binds=True)
-    others = [p for p in cell.states if p != found.part]
-    if not others:
-        theorem = Theorem(
-            name="lower",
-            premises=premises(step, [curve, Premise(coq=f"0 <= {a}", about=(("keeps", ""),))]),
-            conclusion=f"{_WITNESS}\n    /\\ {a} ^ T * {first} <= {last}",
-            proof=f"""Proof.
+    return script(frame, replace(theorem, premises=premises(step, theorem.premises)))
+
+
+def _kept_alone(step: StepLemmas, found: Carousel) -> Theorem:
+    """Return the lower bound where nothing but the carousel's part reaches that part."""
+    a = step.poly(found.kept)
+    here, after, first, last = _along(step, found)
+    positive = Premise(coq=f"0 <= {a}", about=(("keeps", ""),))
+    return Theorem(
+        name="lower",
+        premises=(Premise(coq=_CURVE, binds=True), positive),
+        conclusion=f"{_WITNESS}\n    /\\ {a} ^ T * {first} <= {last}",
+        proof=f"""Proof.
   intros T s r ds a0 {intros(step)}.
   exists (drun F dF T (s r) ds); split; [{_DERIVATIVE}|].
   apply (geometric_lower (fun t => {here}) {a} T); [exact a0 | intros t Ht].
-  {lowest}
+  pose proof {at_step(step, f"low_{found.part}")} as L.
   change ({a} * {here} <= {after}). lra.
 Qed.
 """,
-        )
-        return script(frame, theorem)
-    b, g, d = (step.poly(p) for p in (found.b, found.g, found.d))
+    )
+
+
+def _cone(step: StepLemmas, found: Carousel) -> Theorem:
+    """Return the lower bound in a cone about the carousel's part."""
+    terms, cell, others = step.terms, step.terms.cell, found.beside
+    a, b, g, d = (step.poly(p) for p in (found.kept, found.b, found.g, found.d))
+    here, after, first, last = _along(step, found)
 
     def rest(vector: str) -> str:
         return " + ".join(step.norm(p, vector) for p in others)
 
     beside = rest("(drun F dF t (s r) ds)")
+    run = "(run F t (s r)) (drun F dF t (s r) ds)"
     spaces = [(terms.size(cell.spaces[p]), p) for p in others]
     beyond = " + ".join(f"nrm {n} (t_{p}_next t {run})" for n, p in spaces)
     rows_beside = "\n    ".join(
         f"pose proof {at_step(step, f'row_{p}')} as U{k}." for k, p in enumerate(others)
     )
     cone = f"{g} + {d} * kappa <= kappa * ({a} - {b} * kappa)"
-    given = [
-        curve,
-        Premise(coq="(kappa : R)", binds=True),
-        Premise(coq="0 <= kappa", about=(("kappa", ""),)),
-        Premise(coq=f"0 <= {a} - {b} * kappa", about=(("rate", ""),)),
-        Premise(coq=cone, about=(("cone", ""),)),
-        Premise(coq=f"{rest('ds')} <= kappa * ({first})", about=(("start", ""),)),
-    ]
-    theorem = Theorem(
+    follows = found.rate_follows
+    rate = [] if follows else [Premise(coq=f"0 <= {a} - {b} * kappa", about=(("rate", ""),))]
+    return Theorem(
         name="lower",
-        premises=premises(step, given),
+        premises=(
+            Premise(coq=_CURVE, binds=True),
+            Premise(coq="(kappa : R)", binds=True),
+            *rate,
+            Premise(coq=cone, about=(("cone", ""),)),
+            Premise(coq=f"{rest('ds')} <= kappa * ({first})", about=(("start", ""),)),
+        ),
         conclusion=f"""{_WITNESS}
-    /\\ ({a} - {b} * kappa) ^ T * {first} <= {last}
-    /\\ {rest("w")} <= kappa * {last}""",
+    /\\ ({a} - {b} * kappa) ^ T * {first} <= {last}""",
         proof=f"""Proof.
-  intros T s r ds kappa k0 r0 C S0 {intros(step)}.
+  intros T s r ds kappa {"" if follows else "r0 "}C S0 {intros(step)}.
   exists (drun F dF T (s r) ds); split; [{_DERIVATIVE}|].
-  apply (cone (fun t => {here}) (fun t => {beside}) {a} {b} {g} {d} kappa T);
-    [exact k0 | nonneg | nonneg | exact r0 | exact C | intros; apply nrm_nonneg | | | exact S0];
+  assert (A0 : kappa = 0 -> 0 <= {a}).
+  {{ intros K; {_where_closed(step, found)} }}
+  apply (cone_kept (fun t => {here}) (fun t => {beside}) {a} {b} {g} {d} kappa T);
+    [nonneg | nonneg | nonneg | exact A0 | exact C | intros; apply nrm_nonneg
+    | repeat apply Rplus_le_le_0_compat; apply nrm_nonneg | | | exact S0];
     intros t Ht.
-  - {lowest} {_signs(step, [found.part], others)}
+  - pose proof {at_step(step, f"low_{found.part}")} as L. {_signs(step, [found.part], others)}
     change ({a} * {here} - {b} * ({beside}) <= {after}). lra.
   - {rows_beside} {_signs(step, others, others)}
     change ({beyond} <= {g} * {here} + {d} * ({beside})). lra.
 Qed.
 """,
     )
-    return script(frame, theorem)
 
 
-def _signs(step: StepLemmas, rows_of: list[str], others: list[str]) -> str:
+def _where_closed(step: StepLemmas, found: Carousel) -> str:
+    """Return tactics for ``0 <= a`` where kappa is 0, and with it ``g``."""
+    if not found.rate_follows:
+        return "rewrite K in r0; lra."
+    fixed = found.g.coefficients.get((), 0)
+    if fixed:
+        over = step.poly(found.g - constant(fixed))
+        return f"exfalso; assert (0 <= {over}) by nonneg; rewrite K in C; lra."
+    lines = []
+    for v in found.nothing:
+        rest = step.poly(Polynomial.of({m: c for m, c in found.g.terms if m != ((v, 1),)}))
+        lines.append(
+            f"assert ({step.name(v)} = 0) as E_{step.name(v)} "
+            f"by (assert (0 <= {rest}) by nonneg; rewrite K in C; "
+            f"apply Rle_antisym; [lra | nonneg])."
+        )
+    zeros = "".join(f"?E_{step.name(v)}, " for v in found.nothing).rstrip(", ")
+    left = step.poly(found.kept.without(found.nothing))
+    rewritten = f"rewrite {zeros}; " if zeros else ""
+    return f"{' '.join(lines)} {rewritten}assert (0 <= {left}) by nonneg; lra."
+
+
+def _along(step: StepLemmas, found: Carousel) -> tuple[str, str, str, str]:
+    """Return the norm of the carousel's part at step t, after it, at the start and at the end."""
+    size = step.terms.size(step.terms.cell.spaces[found.part])
+    after = f"nrm {size} (t_{found.part}_next t (run F t (s r)) (drun F dF t (s r) ds))"
+    here, first, last = (step.norm(found.part, v) for v in ("(drun F dF t (s r) ds)", "ds", "w"))
+    return here, after, first, last
+
+
+def _signs(step: StepLemmas, rows_of: Sequence[str], others: Sequence[str]) -> str:
     """Return tactics for a rest of several parts: no bound times another norm is below 0."""
     run = "(drun F dF t (s r) ds)"
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from gradflow.cells.language.program import Map
@@ -13,22 +14,29 @@ from gradflow.proofs.coq.scripts import Premise
 from gradflow.proofs.coq.terms import number
 
 
-def rows(step: StepLemmas) -> None:
-    """Prove the upper bound of every row of the step's tangent."""
-    for part in step.terms.cell.states:
+def rows(step: StepLemmas, parts: Sequence[str]) -> None:
+    """Prove the upper bound of the rows of some parts of the step's tangent."""
+    for part in parts:
         _row(step, part)
 
 
-def _row(step: StepLemmas, part: str) -> None:
+def _vectors(step: StepLemmas, part: str, but: int | None = None) -> None:
+    """Define the summands of a part's row, and bound each, but for one."""
     space = step.terms.cell.spaces[part]
-    size = step.terms.size(space)
     terms = step.summands(part)
     for k, (source, term, _) in enumerate(terms):
         tangent = f"(ds {step.terms.parts[symbol(source)]}%nat)"
         body = step.terms.term(term, tangent, "s", space)
         step.lemmas.append(f"Definition w_{part}_{k} (ds : state) : vec := fun i => {body}.")
     for k, (source, term, bound) in enumerate(terms):
-        _summand(step, part, k, source, term, bound)
+        if k != but:
+            _summand(step, part, k, source, term, bound)
+
+
+def _row(step: StepLemmas, part: str) -> None:
+    size = step.terms.size(step.terms.cell.spaces[part])
+    terms = step.summands(part)
+    _vectors(step, part)
     total = (
         " + ".join(f"{step.poly(b.bound)} * {step.norm(source, 'ds')}" for source, _, b in terms)
         or "0"
@@ -52,6 +60,7 @@ def low(step: StepLemmas, carousel: Carousel) -> None:
     terms = step.summands(part)
     keys = [(source, t.maps, t.path) for source, t, _ in terms]
     k = keys.index((part, (), carousel.term.path))
+    _vectors(step, part, but=k)
     (expression,) = carousel.term.diagonals
     body = step.terms.scalar(expression, "s", space)
     least = step.poly(carousel.least)

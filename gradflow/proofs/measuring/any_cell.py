@@ -51,7 +51,7 @@ def below(found: Carousel, run: Trajectory) -> Margin:
     exact = {name: Fraction(value) for name, value in values.items()}
     cone = found.cone(exact)
     a, b, g, d = map(float, found.sizes(exact))
-    if len(run.cell.states) == 1:
+    if not found.beside:
         condition = Condition(
             quantity="the least that a step keeps", value=a, need="at least", limit=0.0
         )

@@ -107,7 +107,10 @@ def lower(cell: Cell, found: Carousel) -> Claim:
     values |= {f"formula_{name}": formula.polynomial(p) for name, p in bounded.items()}
     values["part"] = prose.part(found.part)
     values |= {f"part_{time}": name_latex(found.part, time) for time in "tk"}
-    entry = "lower" if len(cell.states) == 1 else "lower_parts"
+    entry = "lower_parts" if found.beside else "lower" if len(cell.states) == 1 else "lower_alone"
+    along = "along" if found.beside else "kept"
+    rate = "rate_follows" if found.rate_follows else "rate_asked"
+    values |= {kind: filled(text, values) for kind, text in texts(SAID)[rate].items()}
     near = [{"kind": "diagonal", "diagonal": found.near_one.to_json()}] if found.near_one else []
     script = lower_file(cell, found)
     return Claim(
@@ -115,14 +118,19 @@ def lower(cell: Cell, found: Carousel) -> Claim:
         cell=cell.name,
         hypotheses=assumed(script.premises, prose, values),
         proof=(
-            *derivation(prose, found.step),
-            *(filled(line, values) for line in texts(SAID)["along"]["proof"]),
+            *derivation(prose, found.step if found.beside else _row(found)),
+            *(filled(line, values) for line in texts(SAID)[along]["proof"]),
         ),
         evidence=(evidence.step(found.step), *near),
         script=script,
         measure=partial(any_cell.below, found),
         **told(texts(SAID)[entry], values),
     )
+
+
+def _row(found: Carousel) -> StepBound:
+    """Return the bounds of the carousel's row alone."""
+    return replace(found.step, blocks=tuple(b for b in found.step.blocks if b.out == found.part))
 
 
 def of_a_run(premise: Premise) -> Premise:

@@ -72,7 +72,7 @@ SURVIVORS = Statement(
             "v": np.array([0.0, 0.0, 1.0]),
         },
     },
-    needless={"no unit sits": "there is no derivative, so no product to speak of"},
+    meaning={"no unit sits": "there is no derivative, so no product to speak of"},
 )
 
 
@@ -122,7 +122,7 @@ UNREAD = Statement(
         "every singular value": lambda i, rng: {"U": np.diag([3.0, 3.0, 1.0]), "v": np.eye(3)[0]},
         "no inactive unit": lambda i, rng: {"b": np.array([9.0, 9.0, -9.0]), "v": np.eye(3)[2]},
     },
-    needless={
+    meaning={
         "no unit sits": "there is no derivative, so no product to speak of",
         "dh_t is the derivative": "it says what a letter stands for",
     },
@@ -156,7 +156,7 @@ IDENTITY = Statement(
     conclusion=zero_or_one,
     bolder=lambda i: close(relu(i), np.eye(3)),
     breaks={"U = I": lambda i, rng: {"U": i.U + 0.3 * rng.standard_normal((3, 3))}},
-    needless={"no pre-activation": "there is no derivative, so no product to speak of"},
+    meaning={"no pre-activation": "there is no derivative, so no product to speak of"},
 )
 
 

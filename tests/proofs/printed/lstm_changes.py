@@ -64,9 +64,6 @@ OPEN = Statement(
     draw=draw_open,
     hypotheses={
         "b is": lambda i: abs(i.b - share(i)) < EPS,
-        "0 <= l": lambda i: 0 <= i.l <= 1,
-        "kappa >= 0": lambda i: i.kappa >= 0,
-        "l - b kappa": lambda i: at_most(0, i.l - i.b * i.kappa),
         "1 + (b": narrow,
         "f_t >= l": lambda i: at_most(i.l, values_along(lstm(i))["f"].min()),
         "|c_t| <= C": lambda i: at_most(np.abs(lstm(i).states["c"][:-1]).max(), i.C),
@@ -78,16 +75,10 @@ OPEN = Statement(
     bolder=lambda i: opened(changed(i, b=0.0, l=1.0)),
     breaks={
         "b is": lambda i, rng: {"b": -0.3 / i.kappa},
-        "0 <= l": lambda i, rng: {"l": -1.0, "params": without_maps(i), "b": 0.0, "kappa": 0.0},
         "1 + (b": lambda i, rng: {"kappa": 0.0},
         "f_t >= l": lambda i, rng: shut(i),
         "|c_t| <= C": lambda i, rng: steep(i),
         "the change starts": lambda i, rng: {"v": np.array([900.0, 900.0, 1.0, 0.0])},
-    },
-    needless={
-        "0 <= l": "below 0 it makes l - b kappa negative, which another hypothesis forbids",
-        "kappa >= 0": "a start in the cone has kappa >= 0, unless the change is 0",
-        "l - b kappa": "kappa (l - b kappa) is at least 1, and kappa at least 0",
     },
 )
 

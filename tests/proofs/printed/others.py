@@ -68,7 +68,7 @@ FEW = Statement(
         "|W_H|": lambda i, rng: quiet(i, k=0.01, steps=6),
         "every unit has": lambda i, rng: quiet(i, period=np.ones(3), p=3.0, steps=2),
     },
-    needless={"the period p": "a unit of period 0 never ticks: T/p is not defined"},
+    meaning={"the period p": "a unit of period 0 never ticks: T/p is not defined"},
 )
 
 
@@ -110,7 +110,7 @@ MODULES = Statement(
         "|W_(H,pp)|": lambda i, rng: {"k": i.k / 99, "x": np.zeros(3), "steps": 2},
         "the change": lambda i, rng: {"p": 1.0, "v": np.ones(3), "k": size(i.W), "W": i.W + 0.1},
     },
-    needless={
+    meaning={
         "the period p": "a unit of period 0 never ticks: T/p is not defined",
         "a unit reads": "the declared mask sees to it; Coq has any matrix",
         "unit i ticks": "it says what a period is",

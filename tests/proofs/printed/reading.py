@@ -26,6 +26,7 @@ FUNCTIONS = {"sigmoid": sigma, "tanh": np.tanh, "relu": lambda a: np.maximum(a, 
 CONE = "the change at k starts in the cone"
 COMPARED = re.compile(r"(.+) (<=|>=) (.+)")
 BLOCK = re.compile(r"\|d(\w+)'/d(\w+)\| <= ([^;:]+)")
+ALONE = re.compile(r"\|d(\w+)_t\| >= \((.+)\)\^\(t-k\) \|d\w+_k\|, where .+ >= 0, whatever")
 PART = re.compile(r"\|d(\w+)_t\| >= ")
 
 
@@ -159,6 +160,10 @@ class Read:
         ):
             least = np.linalg.svd(whole, compute_uv=False).min()
             return at_most(number(match[1], i.said) ** steps, least)
+        if match := ALONE.match(words):
+            last, first = whole[run.parts[match[1]]], run.parts[match[1]]
+            at_once = number(match[2], i.said) ** steps * np.linalg.norm(i.v[first])
+            return at_most(at_once, np.linalg.norm(last @ i.v))
         if words.startswith("with N the matrix"):
             return self._rows(i, whole)
         rate = re.search(r">= \((a - b kappa)\)\^\(t-k\)", words)[1]

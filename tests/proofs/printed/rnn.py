@@ -177,7 +177,6 @@ def held(i):
 RADIUS = Statement(
     draw=draw_held,
     hypotheses={
-        "two units": lambda i: len(i.U) == 2,
         "U = ": lambda i: close(i.U, SHEAR) and close(i.U @ i.U, 0),
         "the inputs hold": lambda i: close(i.held, HELD) and close(1 - i.held**2, [1, 0.25]),
         "the gradient starts": lambda i: close(i.v, [4, 1]),
@@ -189,7 +188,6 @@ RADIUS = Statement(
         "the inputs hold": lambda i, rng: {"held": np.array([0.0, rng.uniform(0, 0.8)])},
         "the gradient starts": lambda i, rng: {"v": rng.standard_normal(2)},
     },
-    needless={"two units": "the matrix has two rows, so it is part of 'U ='"},
 )
 STATEMENTS = {
     "rnn.vanishing": VANISHING,

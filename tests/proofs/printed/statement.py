@@ -15,8 +15,9 @@ class Statement:
     """What is printed: ``draw(rng)`` makes an instance in which every hypothesis holds.
 
     ``hypotheses`` are predicates by the beginning of their sentence; ``breaks`` changes an instance
-    so that only that one fails; ``needless`` says why breaking one need not matter. ``bolder``
-    concludes more than is printed, which some draw must refute.
+    so that only that one fails; ``meaning`` names those that nothing can break, since they say what
+    a word stands for or when the statement has a sense, and why. ``bolder`` concludes more than is
+    printed, which some draw must refute.
     """
 
     draw: object
@@ -24,7 +25,7 @@ class Statement:
     bolder: object
     hypotheses: dict = field(default_factory=dict)
     breaks: dict = field(default_factory=dict)
-    needless: dict = field(default_factory=dict)
+    meaning: dict = field(default_factory=dict)
 
 
 def changed(instance, **change):

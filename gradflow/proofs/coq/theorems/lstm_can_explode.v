@@ -1,5 +1,5 @@
 Proof.
-  intros [Hn Ug] (Ui & Uf & Uo) HW (Bi & Bf & Bo & Bg) T s r ds (h0 & c0) H (dh & dc).
+  intros [Hn Ug] HW (Bi & Bf & Bo & Bg) T s r ds (h0 & c0) H (dh & dc).
   assert (Wi := fun t => proj1 (HW t)). assert (Wf := fun t => proj1 (proj2 (HW t))).
   assert (Wo := fun t => proj1 (proj2 (proj2 (HW t)))). assert (Wg := fun t => proj2 (proj2 (proj2 (HW t)))).
   exists (drun F dF T (s r) ds); split;
@@ -19,8 +19,8 @@ Proof.
   induction T as [|t [IH JH]]; [simpl; lra|].
   destruct (Z t) as [hz cz]; destruct (G t _ hz cz) as (A & B & C & E & K); split.
   - change (t_h_next t (run F t (s r)) (drun F dF t (s r) ds) 0%nat = 2 ^ S t).
-    unfold t_h_next; rewrite Hn, !mat_one, A, B, C, E, K, tanh_zero, Ui, Uf, Uo, Ug, IH, JH, cz.
+    unfold t_h_next; rewrite Hn, !mat_one, A, B, C, E, K, tanh_zero, Ug, IH, JH, cz.
     simpl; field.
   - change (t_c_next t (run F t (s r)) (drun F dF t (s r) ds) 0%nat = 2 ^ S t * 2).
-    unfold t_c_next; rewrite Hn, !mat_one, A, B, E, Ui, Uf, Ug, IH, JH, cz. simpl; field.
+    unfold t_c_next; rewrite Hn, !mat_one, A, B, E, Ug, IH, JH, cz. simpl; field.
 Qed.

@@ -1,5 +1,5 @@
 Proof.
-  intros Hn HU T s r ds A H (d0 & d1); split.
+  intros [Hn HU] T s r ds A H (d0 & d1); split.
   { intros x i; unfold mat; rewrite Hn; simpl; rewrite !HU; simpl; ring. }
   exists (drun F dF T (s r) ds); split;
     [apply (run_derivative size F dF smooth dF_correct); [intros; exact Logic.I | exact H]|]; clear H.
