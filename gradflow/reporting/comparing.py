@@ -22,6 +22,7 @@ from gradflow.reporting.document.blocks import (
     Drawing,
     Drawings,
     Numbers,
+    Paragraph,
     Report,
     Table,
 )
@@ -67,7 +68,12 @@ def lay_out_comparison(found: Comparison, provenance: Mapping[str, str]) -> Repo
     """Lay out the report of a comparison."""
     blocks: list[Block] = [
         comparison_answer(found),
-        Details("Side by side", [_table(found), _all_numbers(found)], _span(found), open=True),
+        Details(
+            "Side by side",
+            [_table(found), *_missing(found), _all_numbers(found)],
+            _span(found),
+            open=True,
+        ),
         Details("Decay, one scale", [_panels(found)], "median and 80 % of runs", open=True),
     ]
     cards = [
@@ -116,6 +122,7 @@ def _table(found: Comparison) -> Table:
         f"Left after {in_steps(found.need)}",
         "Leading exponent, nats a step",
         f"Directions kept over {found.need}",
+        f"Norm of P over {found.need}, certified, one run",
         "Parameters",
         "Multiplications a step",
     ]
@@ -131,15 +138,34 @@ def _table(found: Comparison) -> Table:
             spread = f" ({ranged(number)})" if number.between else ""
             of = f" of {one.width}" if name == "directions" else ""
             told.append(f"{value_of(number)}{of}{spread}")
+        certain = numbers.get("certified_product")
+        told.append("no number" if certain is None else ranged(certain))
         counts = [f"{one.parameters():,}", f"{one.multiplications():,}"]
         rows.append([called_in(one), *told, *counts])
     note = (
         f"{_alike(found)}orted by reach. In brackets: where 80 % of the runs lie (horizon of the "
         "loss, what is left), or all seeds, first window. Kept: singular values of the product of "
-        "at least 0.01. A horizon is the lag "
-        "from which on less than 1 % is left."
+        "at least 0.01. A horizon is the lag from which on less than 1 % is left. Certified: real "
+        "arithmetic lies between the two ends, for the first window of the first seed, or the "
+        "first sequence."
     )
     return Table(header, rows, note=note)
+
+
+def _missing(found: Comparison) -> list[Block]:
+    """Return why numbers of the table are missing, a sentence each."""
+    told = {
+        "lyapunov": "leading exponent",
+        "product": "horizon of P and directions",
+        "certified_product": "certified norm of P",
+    }
+    lines = [
+        f"{called_in(one)} has no {words}: {one.reasons[name].rstrip('.')}."
+        for one in found.cells
+        for name, words in told.items()
+        if name in one.reasons
+    ]
+    return [Paragraph(" ".join(lines))] if lines else []
 
 
 def _alike(found: Comparison) -> str:

@@ -34,6 +34,8 @@ class Number:
         What the spread is over, in words: ``"8 seeds"``.
     good
         What would be good, in words.
+    level
+        ``"CERTIFIED"`` where ``between`` encloses what real arithmetic gives; else empty.
     """
 
     value: float
@@ -44,6 +46,7 @@ class Number:
     between: tuple[float, float] | None = None
     over: str = ""
     good: str = ""
+    level: str = ""
 
 
 def plain_numbers(numbers: Mapping[str, Number]) -> dict[str, float]:

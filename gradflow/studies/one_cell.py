@@ -21,7 +21,9 @@ from gradflow.errors import PrecisionError
 from gradflow.given import function
 from gradflow.memory import FLOAT, require
 from gradflow.spectra import Decay, LyapunovSpectrum, ParameterGradient, PathDecay, SingularValues
+from gradflow.studies.certified import Enclosed, certified_number, certified_of, first_run
 from gradflow.studies.headline import Number, plain_numbers
+from gradflow.studies.measures import MEASURES
 from gradflow.studies.seeds.decays import Decays
 from gradflow.studies.seeds.dials import dials
 from gradflow.studies.seeds.drawing import Question, changed, references
@@ -29,7 +31,7 @@ from gradflow.studies.seeds.numbers import Verdict, seed_numbers, verdict
 from gradflow.studies.seeds.seeds import Seeds, measure_seeds
 from gradflow.studies.setup import Setup
 
-__all__ = ["MEASURES", "NEED", "SEEDS", "STAGES", "Measure", "Progress", "Study", "study"]
+__all__ = ["NEED", "SEEDS", "STAGES", "Progress", "Study", "study"]
 
 SEEDS = 8
 """So many draws of the weights are measured."""
@@ -55,6 +57,8 @@ class Study:
     changes
         The same cell with other initial weights, by what ``--init`` says; empty where what is left
         at the lag needed is enough.
+    certified
+        The norm of the product of the first window of the first seed, between two ends.
     gradient
         :math:`\partial L/\partial s_k` against lag, over all windows of the first seed.
     product
@@ -76,6 +80,7 @@ class Study:
     references: Mapping[str, Decays]
     changes: Mapping[str, Decays]
     dials: Mapping[str, Mapping[float, Decays]]
+    certified: Enclosed
     gradient: Decay
     product: Decay
     paths: PathDecay
@@ -98,7 +103,9 @@ class Study:
 
     def headline(self) -> dict[str, Number]:
         """Return the headline numbers by name, in the order in which they are told."""
-        return seed_numbers(self.seeds, self.setup.cell.states[0])
+        told = seed_numbers(self.seeds, self.setup.cell.states[0])
+        run = first_run(self.seeds.decays)
+        return told | certified_number(self.certified, self.need, run)
 
     def numbers(self) -> dict[str, float]:
         """Return the values of the headline numbers by name, and the ends of their spreads."""
@@ -115,58 +122,6 @@ class Study:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """One measurement: its name in words, and what takes it.
-
-    ``spoilt`` says that rounding may leave no number to give; the reason is then kept instead.
-    """
-
-    words: str
-    of: Callable[[Setup], Any]
-    spoilt: bool = False
-
-
-def _singular_values(ran: Setup) -> SingularValues:
-    lags = np.unique(np.linspace(1, ran.trajectory.steps, 13).round())
-    return ran.trajectory.singular_values([int(n) for n in lags])
-
-
-def _eigenvalues(ran: Setup) -> dict[str, NDArray[np.complex128]]:
-    run = ran.trajectory
-    return {"first step": run.eigenvalues(1), "last step": run.eigenvalues(run.steps)}
-
-
-def _part_only(ran: Setup) -> LyapunovSpectrum | None:
-    first, *others = ran.cell.states
-    return ran.trajectory.lyapunov(part=first) if others else None
-
-
-# A parameter's gradient is told lag by lag so far; what lies further back is in its sum.
-_LAGS_TOLD = 101
-
-MEASURES: Mapping[str, Measure] = {
-    "gradient": Measure(
-        words="gradient against lag", of=lambda ran: ran.runs.gradient_decay(ran.loss.gradient)
-    ),
-    "product": Measure(words="product against lag", of=lambda ran: ran.trajectory.decay()),
-    "paths": Measure(words="paths", of=lambda ran: ran.trajectory.paths(ran.loss.first)),
-    "by_parameter": Measure(
-        words="parameter gradient by lag",
-        of=lambda ran: ran.trajectory.parameter_gradient(
-            ran.loss.first, min(_LAGS_TOLD, ran.trajectory.steps)
-        ),
-    ),
-    "singular_values": Measure(words="singular values", of=_singular_values, spoilt=True),
-    "eigenvalues": Measure(words="eigenvalues", of=_eigenvalues),
-    "lyapunov": Measure(
-        words="Lyapunov spectrum", of=lambda ran: ran.trajectory.lyapunov(), spoilt=True
-    ),
-    "part_only": Measure(words="Lyapunov spectrum of one part", of=_part_only, spoilt=True),
-}
-"""What is measured of what was run, by the field of `Study` that holds it."""
-
-
 def _require_room(ran: Setup) -> None:
     """Raise ``UsageError`` at once if what is measured last would take too much memory."""
     run = ran.trajectory
@@ -179,8 +134,9 @@ def _require_room(ran: Setup) -> None:
     )
 
 
-_FIRST, _SEEDS, _BESIDE, _CHANGED, _TURNED = (
+_FIRST, _CERTIFIED, _SEEDS, _BESIDE, _CHANGED, _TURNED = (
     "running the cell",
+    "certified product",
     "every draw of the weights",
     "other cells beside it",
     "other initial weights",
@@ -189,6 +145,7 @@ _FIRST, _SEEDS, _BESIDE, _CHANGED, _TURNED = (
 STAGES = (
     _FIRST,
     *(measure.words for measure in MEASURES.values()),
+    _CERTIFIED,
     _SEEDS,
     _BESIDE,
     _CHANGED,
@@ -271,6 +228,8 @@ def study(
             if not measure.spoilt:
                 raise
             found[field], refused[field] = None, str(error)
+    progress(_CERTIFIED)
+    certain = certified_of(ran.trajectory, lag)
     progress(_SEEDS)
     drawn = [ran, *(asked.one(other) for other in asked.seeds[1:])]
     several = measure_seeds(cell.name, drawn, asked.seeds, need=lag, drawn=asked.drawn(drawn))
@@ -286,6 +245,7 @@ def study(
         references=beside,
         changes=others,
         dials=dials(asked) if several.decays.drawn else {},
+        certified=certain,
         refused=refused,
         **found,
     )

@@ -14,6 +14,7 @@ from gradflow.given import real_number
 from gradflow.studies.headline import Number
 
 __all__ = [
+    "enclosure",
     "in_steps",
     "magnitude",
     "number_row",
@@ -60,6 +61,45 @@ def magnitude(log: float, digits: int = 2) -> str:
     return (
         f"$10^{{{power}}}$" if mantissa == 1 else rf"${mantissa:.{digits}g} \times 10^{{{power}}}$"
     )
+
+
+def enclosure(low: float, high: float) -> tuple[str, str]:
+    r"""Return two numbers with these natural logarithms, rounded outward, as far as they differ.
+
+    The digits are those that tell the ends apart, at most 12, and fewer where the logarithm itself
+    has no more; a unit of the last is added outward, for the exponential is rounded too.
+
+    >>> enclosure(math.log(0.01640124), math.log(0.01640129))
+    ('0.01640123', '0.01640131')
+    >>> enclosure(-1000.0, -1000.0 + 1e-6)
+    ('$5.0759587 \\times 10^{-435}$', '$5.0759641 \\times 10^{-435}$')
+    >>> enclosure(-math.inf, -math.inf), enclosure(-math.inf, math.log(2e-9))
+    (('exactly 0', 'exactly 0'), ('0', '$2.02 \\times 10^{-9}$'))
+    """
+    if high == -math.inf:
+        return "exactly 0", "exactly 0"
+    if high == math.inf:
+        return ("0" if low == -math.inf else _outward(low, 3, -1)), "∞"
+    if low == -math.inf:
+        return "0", _outward(high, 3, 1)
+    gap = max(high - low, 1e-12)
+    known = 12 - math.ceil(math.log10(max(1.0, abs(low), abs(high))))
+    digits = max(3, min(math.ceil(-math.log10(gap)) + 1, known))
+    return _outward(low, digits, -1), _outward(high, digits, 1)
+
+
+def _outward(log: float, digits: int, side: int) -> str:
+    """Return ``exp(log)`` in so many digits, down for side -1 and up for side 1."""
+    decades = log / math.log(10)
+    power = math.floor(decades)
+    scale = 10 ** (digits - 1)
+    units = (math.floor(side * 10 ** (decades - power) * scale) + 2) * side
+    if abs(units) >= 10 * scale:
+        units, power = units // 10 + (side > 0), power + 1
+    if _is_moderate(log):
+        return f"{units * 10.0 ** (power - digits + 1):.{max(0, digits - 1 - power)}f}"
+    whole, rest = divmod(units, scale)
+    return rf"${whole}.{rest:0{digits - 1}d} \times 10^{{{power}}}$"
 
 
 def _is_moderate(log: float) -> bool:
@@ -122,6 +162,8 @@ def ranged(number: Number) -> str:
     """Return the spread of a number: from where to where, or that all are the same."""
     if number.between is None:
         return ""
+    if number.level and number.unit == "log10":
+        return " to ".join(enclosure(*(end * math.log(10) for end in number.between)))
     low, high = (value_of(number, end) for end in number.between)
     return f"{low} to {high}" if low != high else f"all {low}"
 

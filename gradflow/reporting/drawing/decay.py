@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.reporting.document.numbers import in_steps, reach
 from gradflow.reporting.drawing.frame import Frame, apart, round_steps
 from gradflow.reporting.drawing.scene import Anchor, Area, Dot, Label, Line, Mark, Scene
+from gradflow.studies.certified import Enclosed
 from gradflow.studies.headline import TOLERANCE, Number
 from gradflow.studies.seeds.decays import Decays
 
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 _LN10 = math.log(10)
 _LEVEL = math.log10(TOLERANCE)
 _DEEPEST = -8
+CERTAIN = "|P|"
+"""The name of a certified curve."""
 _MOST_TICKS, _MOST_TICKS_OF_PANEL = 6, 5
 # Letters of a name for which there is room at the right, and for which a wide drawing makes it.
 _MOST, _LONG = 9, 14
@@ -35,10 +38,12 @@ def draw_decay(
     narrow: bool,
     spread: str = "in 80 % of runs",
     heights: tuple[float, float] | None = None,
+    certain: Enclosed | None = None,
 ) -> Scene:
     """Draw the median and the band of a cell, the medians of others, and the horizon on 1 %.
 
-    ``spread`` says what the ends of the horizon are, ``heights`` the powers of ten of the scale.
+    ``spread`` says what the ends of the horizon are, ``heights`` the powers of ten of the scale,
+    and ``certain`` the norm of the product of one run, which no loss of it exceeds.
     """
     frame = decay_frame(found, beside=bool(beside), narrow=narrow)
     if heights is not None:
@@ -57,6 +62,13 @@ def draw_decay(
             for piece in frame.curve(range(other.steps + 1), curve)
         ]
         _place(name, curve, frame, ends, leaving)
+    if certain is not None and len(certain.lags):
+        most = certain.high / _LN10
+        marks += [
+            Line(points=piece, tone="subject", width=1.4, dashed=True, name="certified")
+            for piece in frame.curve(certain.lags, most)
+        ]
+        _place(CERTAIN, most, frame, ends, leaving, certain.lags)
     middle = found.curve() / _LN10
     marks += [Line(points=piece, tone="subject", width=2.4) for piece in frame.curve(lags, middle)]
     _place(found.name, middle, frame, ends, leaving)
@@ -146,6 +158,7 @@ def _place(
     frame: Frame,
     ends: list[tuple[str, float]],
     leaving: list[tuple[str, float]],
+    lags: Sequence[int] = (),
 ) -> None:
     """Note where the name of a curve stands: at its end, or where it leaves the frame."""
     low, high = frame.y
@@ -153,7 +166,8 @@ def _place(
         ends.append((name, frame.down(float(curve[-1]))))
         return
     gone = np.flatnonzero((curve < low) | (curve > high))
-    x = frame.across(float(gone[0])) if len(gone) else frame.left
+    first = int(gone[0]) if len(gone) else 0
+    x = frame.across(float(lags[first] if lags else first)) if len(gone) else frame.left
     leaving.append((name, x))
 
 
@@ -194,7 +208,7 @@ def _name(name: str, at: tuple[float, float], subject: str, most: int, start: bo
     return Label(
         at=at,
         text=shown,
-        tone="subject" if mine else "reference",
+        tone="subject" if mine or name == CERTAIN else "reference",
         bold=mine,
         anchor="start" if start else "end",
     )

@@ -83,6 +83,7 @@ def number_data(number: Number) -> dict[str, Any]:
         "spread": None if number.between is None else {"low": _finite(low), "high": _finite(high)},
         "over": number.over,
         "good": number.good,
+        "level": number.level,
     }
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
-from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import in_steps, magnitude, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
 from gradflow.reporting.drawing.decay import decay_series, draw_decay
+from gradflow.studies.certified import first_run
 from gradflow.studies.one_cell import Study
 from gradflow.studies.seeds.quantiles import quantile
 
@@ -31,7 +32,10 @@ def _drawing(study: Study) -> Drawing:
     found, horizon = study.seeds.decays, study.headline()["horizon"]
     named = replace(found, name=called(study.setup.cell))
     beside = {called(name): other for name, other in study.references.items()}
-    wide, narrow = (draw_decay(named, beside, horizon, narrow=n) for n in (False, True))
+    certain = study.certified
+    wide, narrow = (
+        draw_decay(named, beside, horizon, narrow=n, certain=certain) for n in (False, True)
+    )
     lines = (
         f"Line: median of {runs_of(found)}; band: where 80 % of them lie. "
         if (found.runs > 1)
@@ -49,7 +53,8 @@ def _drawing(study: Study) -> Drawing:
         title=_title(study),
         caption=(
             f"{lines}{grey}Ring and bar on the line of 1 %: the horizon, its median and where it "
-            "lies in 80 % of the runs; it is the lag from which on a run stays under 1 %."
+            "lies in 80 % of the runs; it is the lag from which on a run stays under 1 %. "
+            f"{_certified(study)}"
         ),
         series={
             "lag": list(range(found.steps + 1)),
@@ -58,7 +63,30 @@ def _drawing(study: Study) -> Drawing:
                 f"log10_{name}": (other.curve() / math.log(10)).tolist()
                 for name, other in study.references.items()
             },
+            **(
+                {
+                    "certified_lag": list(certain.lags),
+                    "log10_certified_low": (certain.low / math.log(10)).tolist(),
+                    "log10_certified_high": (certain.high / math.log(10)).tolist(),
+                }
+                if certain.lags
+                else {}
+            ),
         },
+    )
+
+
+def _certified(study: Study) -> str:
+    """Return what the dashed line is, or why there is none."""
+    found = study.certified
+    if found.reason:
+        return f"No product is certified: {found.reason.rstrip('.')}."
+    within = f"within {magnitude(math.log(found.width), 1)} of" if found.width > 0 else "on"
+    run = first_run(study.seeds.decays)
+    return (
+        rf"Dashed: $\lVert P \rVert_2$ of {run}, which the gradient of no loss exceeds "
+        f"in that run. CERTIFIED: at the {len(found.lags)} lags drawn the logarithm "
+        f"in real arithmetic lies {within} the line."
     )
 
 

@@ -16,6 +16,7 @@ from gradflow.errors import UsageError, shown
 from gradflow.given import function, mapping, several
 from gradflow.networks import Network, read
 from gradflow.networks.formats import names_weights
+from gradflow.studies.certified import Enclosed, certified_number, certified_of, first_run
 from gradflow.studies.comparison.networks import ComparedNetwork, measure_network
 from gradflow.studies.headline import Number
 from gradflow.studies.one_cell import NEED, SEEDS, Progress
@@ -43,11 +44,14 @@ class Compared:
         What was run with the first seed.
     seeds
         What was measured for every seed.
+    certified
+        The norm of the product of the first window of the first seed, between two ends.
     """
 
     name: str
     setup: Setup
     seeds: Seeds
+    certified: Enclosed
 
     @property
     def cell(self) -> Cell:
@@ -76,7 +80,17 @@ class Compared:
 
     def numbers(self) -> dict[str, Number]:
         """Return its headline numbers by name."""
-        return seed_numbers(self.seeds, self.cell.states[0])
+        told = seed_numbers(self.seeds, self.cell.states[0])
+        run = first_run(self.decays)
+        return told | certified_number(self.certified, self.seeds.need, run)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Name of a number to the reason why there is none."""
+        found = {"certified_product": self.certified.reason}
+        if np.isnan(self.seeds.exponents).all():
+            found["lyapunov"] = "rounding leaves none, whatever the seed"
+        return {name: told for name, told in found.items() if told}
 
     def parameters(self) -> int:
         """Return the number of its trainable numbers."""
@@ -183,7 +197,8 @@ def comparison(
         )
         ran = question.set_up()
         measured = measure_seeds(name, ran, question.seeds, need=lag, drawn=question.drawn(ran))
-        found.append(Compared(name=name, setup=ran[0], seeds=measured))
+        certain = certified_of(ran[0].trajectory, lag)
+        found.append(Compared(name=name, setup=ran[0], seeds=measured, certified=certain))
     ordered = sorted(found, key=_reach, reverse=True)
     return Comparison(cells=tuple(ordered), need=lag, steps=steps)
 

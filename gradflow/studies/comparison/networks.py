@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.errors import UsageError
+from gradflow.errors import GradflowError, UsageError
 from gradflow.jacobians.blocks import counted
 from gradflow.networks import Network, read_sequence
 from gradflow.spectra.decay.reading import relative_logs
+from gradflow.studies.certified import Enclosed, certified_number, enclosed
 from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.subject.making import subjects_of
 from gradflow.studies.diagnosis.subject.subject import Subject
@@ -23,6 +25,8 @@ __all__ = ["ComparedNetwork", "measure_network"]
 Floats = NDArray[np.float64]
 
 _WINDOWS = 8
+_ALLOWED = 3.0  # seconds
+_WIDEST = 1024
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +47,13 @@ class ComparedNetwork:
         The lag that is asked about.
     source
         Where the input came from, in words.
+    certified
+        The norm of the product of the first sequence, between two ends.
+    exponent
+        Its leading Lyapunov exponent and the standard error of it, nats a step; ``None`` where
+        there is no number.
+    reasons
+        Name of a number to the reason why there is none.
     """
 
     name: str
@@ -51,6 +62,9 @@ class ComparedNetwork:
     decays: Decays
     need: int
     source: str
+    certified: Enclosed
+    exponent: tuple[float, float] | None
+    reasons: Mapping[str, str]
 
     @property
     def width(self) -> int:
@@ -77,7 +91,7 @@ class ComparedNetwork:
                 "",
             ),
         }
-        return decay_numbers(self.decays, self.need) | {
+        found = decay_numbers(self.decays, self.need) | {
             name: Number(
                 value=found.median,
                 label=label,
@@ -89,6 +103,17 @@ class ComparedNetwork:
             for name, (found, label, unit) in several.items()
             if found is not None
         }
+        if self.exponent is not None:
+            found["lyapunov"] = Number(
+                value=self.exponent[0],
+                label="Leading Lyapunov exponent, whole state",
+                unit="nats per step",
+                error=self.exponent[1],
+                over="first sequence",
+                good="near 0",
+            )
+        run = "the first sequence" if self.decays.runs > 1 else "this run"
+        return found | certified_number(self.certified, self.need, run)
 
     def parameters(self) -> int:
         """Return the number of its trainable numbers."""
@@ -135,6 +160,10 @@ def measure_network(
         seed=seed,
     )
     reach = reach_of(subject, need)
+    call = "gf.certify(gf.compare(...).comparison.cells[...].subject.single(0))"
+    certain = enclosed(subject.single(0), [need], allowed=_ALLOWED, otherwise=call)
+    exponent, reason = _exponent(subject)
+    reasons = {**reach.reasons, "lyapunov": reason, "certified_product": certain.reason}
     return ComparedNetwork(
         name=name,
         subject=subject,
@@ -147,7 +176,22 @@ def measure_network(
         ),
         need=need,
         source=source,
+        certified=certain,
+        exponent=exponent,
+        reasons={name: told for name, told in reasons.items() if told},
     )
+
+
+def _exponent(subject: Subject) -> tuple[tuple[float, float] | None, str]:
+    """Return the leading exponent of the first sequence with its error, or why there is none."""
+    run = subject.single(0)
+    if run.width > _WIDEST:
+        return None, f"the state has {run.width} entries, and at most {_WIDEST} are taken here"
+    try:
+        found = run.lyapunov(leading=1)
+    except GradflowError as error:
+        return None, str(error)
+    return (float(found.exponents[0]), float(found.stderr[0])), ""
 
 
 def _windows(name: str, wide: int, input: str | None, steps: int, seed: int) -> tuple[Floats, str]:
