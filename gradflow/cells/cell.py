@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gradflow.cells.breaking import aligned_rows
 from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared, read
 from gradflow.cells.language.defined import Call
@@ -271,9 +272,7 @@ class Cell:
 
         Functions of the cell's own follow below.
         """
-        shown = (*self.equation_rows(), *self.definition_rows())
-        rows = [f"{left} &= {right}" for left, right in shown]
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return aligned_rows([*self.equation_rows(), *self.definition_rows()])
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"

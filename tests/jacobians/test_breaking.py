@@ -7,9 +7,9 @@ import pytest
 import sympy as sp
 
 import gradflow as gf
+from gradflow.cells.breaking import TEXT_WIDTH, broken, estimated_width, factors_apart
 from gradflow.cells.library import LIBRARY
 from gradflow.jacobians import bptt, jacobian
-from gradflow.jacobians.print.breaking import TEXT_WIDTH, broken, estimated_width, factors_apart
 from gradflow.jacobians.print.expression_latex import ExpressionLatex
 from gradflow.jacobians.print.factors import Column, Diagonal, Row
 from gradflow.jacobians.print.wide import pieces, vector_latex

@@ -10,24 +10,28 @@ import pytest
 
 import gradflow as gf
 from gradflow.cells import get
+from gradflow.cells.breaking import estimated_width
 from gradflow.cells.library import LIBRARY
 from gradflow.jacobians import bptt, jacobian
-from gradflow.jacobians.print.breaking import estimated_width
+from gradflow.proofs.theorems import theorems
 from gradflow.reporting.render.latex import display
+from proofs.user_cells import USER_CELLS
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a TeX"),
 ]
 DECLARED = ("cifg", "ln_rnn", "two_timescales", "ln_lstm")
-PLAIN = "\\documentclass{{article}}\n\\usepackage{{amsmath}}\n\\begin{{document}}\n{}\n"
+PLAIN = "\\documentclass{{article}}\n\\usepackage{{amsmath,amsthm}}\n"
+PLAIN += "\\newtheorem{{theorem}}{{Theorem}}\n\\begin{{document}}\n{}\n"
 PLAIN += "\\end{{document}}\n"
 OVERFULL = re.compile(r"Overfull \\hbox \(([\d.]+)pt too wide\)")
 
 
-def complaints(folder, *fragments):
+def complaints(folder, *fragments, columns=1):
     """Return the errors, and by how many points lines are too wide, over 1 pt."""
-    (folder / "a.tex").write_text(PLAIN.format("\n\n".join(fragments)), "ascii")
+    page = PLAIN.replace("{{article}}", "[twocolumn]{{article}}") if columns == 2 else PLAIN
+    (folder / "a.tex").write_text(page.format("\n\n".join(fragments)), "ascii")
     command = ["pdflatex", "-interaction=nonstopmode", "a.tex"]
     said = subprocess.run(command, cwd=folder, capture_output=True, timeout=300).stdout
     text = said.decode("latin-1")
@@ -61,6 +65,33 @@ def test_fragments_of_the_library_compile_as_pasted(tmp_path):
 def test_fragments_of_cells_of_ones_own_compile_as_pasted(tmp_path):
     pasted = [text for cell in declared() for text in fragments(cell)]
     assert complaints(tmp_path, *pasted) == ([], [])
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_theorems_of_all_cells_fit_a_page_and_a_column(tmp_path, columns):
+    cells = [*map(get, LIBRARY), *declared(), *USER_CELLS]
+    pasted = [claim.latex() for cell in cells for claim in theorems(cell)]
+    assert len(pasted) > 50
+    assert complaints(tmp_path, *pasted, columns=columns) == ([], [])
+
+
+def long_sums():
+    """Ten terms side by side, inside a function, inside two, and beside a fraction."""
+    terms = [f"U_{k} @ h" for k in range(10)]
+    for name, equation in {
+        "apart": " + ".join(f"tanh({term})" for term in terms),
+        "inside": f"tanh({' - '.join(terms)})",
+        "deeper": f"h / 2 + tanh(sigmoid({' + '.join(terms)}) * h + {terms[0]})",
+    }.items():
+        maps = " ".join(f"U_{k}" for k in range(10))
+        yield gf.Cell(name=name, state="h", maps=maps, equations=f"h_next = {equation}")
+
+
+def test_very_long_sums_go_on_in_the_next_line(tmp_path):
+    pasted = [text for cell in long_sums() for text in fragments(cell)]
+    assert complaints(tmp_path, *pasted) == ([], [])
+    whole = [cell.latex().replace("\\\\\n&\\quad {}", " ") for cell in long_sums()]
+    assert complaints(tmp_path, *map(display, whole))[1]  # planted: in one line they do not fit
 
 
 def test_the_widths_that_lines_are_broken_by_are_those_of_tex(tmp_path):

@@ -6,24 +6,28 @@ from collections.abc import Container, Iterable, Sequence
 
 import sympy as sp
 
+from gradflow.cells.breaking import (
+    INDENT,
+    TEXT_WIDTH,
+    aligned_rows,
+    broken,
+    estimated_width,
+    factors_apart,
+)
 from gradflow.cells.cell import Cell
 from gradflow.cells.language.program import Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.cells.language.syntax import names_in, symbol
 from gradflow.cells.typeset import name_latex, time_index
 from gradflow.jacobians.derive import reads
-from gradflow.jacobians.print.breaking import (
-    INDENT,
-    TEXT_WIDTH,
-    broken,
-    estimated_width,
-    factors_apart,
-)
 from gradflow.jacobians.print.expression_latex import ExpressionLatex, generated, map_latex
 from gradflow.jacobians.print.factors import Factor, factors
 from gradflow.jacobians.print.signed import Signed, in_sum
 from gradflow.jacobians.print.wide import vector_latex
 from gradflow.jacobians.terms import Term
+
+_WHERE = 40.0
+"""Points of the word before the equations of names."""
 
 
 def part_latex(cell: Cell, name: str, new: bool) -> str:
@@ -168,15 +172,15 @@ def where_latex(cell: Cell, terms: Iterable[Term]) -> str:
     inner, functions = behind(cell, used | {slope.argument.name for slope in slopes})
     used |= inner
     functions |= {slope.function for slope in slopes}
-    rows = [f"{left} &= {right}" for left, right in reversed(cell.definition_rows(functions))]
+    rows = list(reversed(cell.definition_rows(functions)))
     for line, (left, right) in reversed(list(zip(cell.lines, cell.equation_rows(), strict=True))):
         if line.target in used:
             used |= set(names_in(line.tree))
-            rows.append(f"{left} &= {right}")
+            rows.append((left, right))
     if not rows:
         return ""
-    body = " \\\\\n".join(reversed(rows))
-    return f"\\text{{where}} \\quad\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+    body = aligned_rows(rows[::-1], before=_WHERE)
+    return f"\\text{{where}} \\quad\n{body}"
 
 
 def behind(cell: Cell, names: set[str]) -> tuple[set[str], set[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gradflow.jacobians.print.breaking import INDENT, TEXT_WIDTH, estimated_width
+from gradflow.cells.breaking import INDENT, TEXT_WIDTH, estimated_width
 from gradflow.jacobians.print.expression_latex import ExpressionLatex, split_fraction
 from gradflow.jacobians.print.factors import Column, Diagonal, Row
 

@@ -41,7 +41,8 @@ def environment(
         lines += [r"\begin{proof}", r"\sloppy\raggedright"]
         lines += [rf"{latex_text(text)}\par" for text in proof[:-1]]
         lines += [f"{latex_text(proof[-1])}.", r"\end{proof}"]
-    return "\n".join(lines)
+    # between the factors of a product TeX breaks only where it is told that it may
+    return "\n".join(lines).replace(r" \, ", r" \,\allowbreak ")
 
 
 def sentence(text: str) -> str:
