@@ -114,11 +114,12 @@ class Study:
     def __repr__(self) -> str:
         """Return one line with cell, steps, seeds, verdict and horizon."""
         ran, reach = self.setup, self.headline()["horizon"]
-        told = f"{reach.value:g} steps" if math.isfinite(reach.value) else "not reached"
+        lag = f"{reach.value:g} step{'s' * (reach.value != 1)}"
+        told = lag if math.isfinite(reach.value) else "not reached"
         return (
             f"Study({ran.cell.name}, {ran.trajectory.steps} steps, "
             f"{len(self.seeds.decays.seeds)} seeds: {self.verdict.word.lower()} for a need of "
-            f"{self.need} steps, horizon {told})"
+            f"{self.need} step{'s' * (self.need != 1)}, horizon {told})"
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 import gradflow as gf
 from gradflow.reporting.document.numbers import value_of
 from gradflow.studies.seeds.numbers import decay_numbers
+from reporting.odd_cells import long_name, no_way, own_sizes
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -19,7 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="needs Chromium to look at a page"),
 ]
-LONG = "cell_of_eighty_letters_" + "x" * 57
 # reads the boxes of a page; what stands in a scroller of its own may be wider
 READ = """<script>setTimeout(() => {
   const width = document.documentElement.clientWidth, bad = [];
@@ -97,47 +97,16 @@ def grows(path):
     gf.report("rnn", path, seeds=2, init={"recurrent": gain})
 
 
-def no_way(path):
-    cell = gf.Cell(
-        name="no_way",
-        state="h c",
-        inputs="x",
-        maps="W",
-        equations="h_next = W @ x\nc_next = 0.5 * c",
-    )
-    gf.report(cell, path, hidden=3, steps=20, seeds=2)
+def no_path(path):
+    gf.report(no_way, path, hidden=3, steps=20, seeds=2)
 
 
-def long_name(path):
-    cell = gf.Cell(
-        name=LONG,
-        title=LONG,
-        state="h",
-        inputs="x",
-        maps="W U",
-        vectors="b",
-        equations="h_next = tanh(W @ x + U @ h + b)",
-    )
-    gf.report(cell, path, hidden=3, steps=20, seeds=2)
+def eighty_letters(path):
+    gf.report(long_name, path, hidden=3, steps=20, seeds=2)
 
 
-def own_sizes(path):
-    cell = gf.Cell(
-        name="selective_space",
-        title="Channels that read and write a state of slots, and choose how much",
-        state="s[slots] h[channel]",
-        inputs="x",
-        maps="W[channel,input] B[slots,channel] C[channel,slots] D[slots,channel]",
-        vectors="a[slots] b[slots]",
-        equations="""
-            u = silu(W @ x)
-            step_size = softplus(D @ u + b)
-            s_next = exp(-step_size * exp(a)) * s + step_size * (B @ u)
-            h_next = C @ s_next
-        """,
-        defaults={"a": -2.0, "b": -1.0},
-    )
-    gf.report(cell, path, init={"slots": 6, "channel": 9}, steps=60, seeds=2)
+def selective(path):
+    gf.report(own_sizes, path, init={"slots": 6, "channel": 9}, steps=60, seeds=2)
 
 
 def stack(path):
@@ -146,13 +115,13 @@ def stack(path):
 
 
 CASES = {
-    "own sizes": own_sizes,
+    "own sizes": selective,
     "stack": stack,
     "lstm": lambda path: gf.report("lstm", path, seeds=2),
     "one unit": one_unit,
     "grows": grows,
-    "no way": no_way,
-    "long name": long_name,
+    "no way": no_path,
+    "long name": eighty_letters,
 }
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import gradflow as gf
 from gradflow.errors import UsageError
 from gradflow.prose import plain_text, split_inline
 from gradflow.reporting.build import lay_out
-from gradflow.reporting.document.blocks import Drawing, flat
-from gradflow.reporting.document.numbers import ranged, value_of
+from gradflow.reporting.comparing import lay_out_comparison
+from gradflow.reporting.diagnosed import lay_out_diagnosis
+from gradflow.reporting.document.blocks import Drawing, Numbers, flat
+from gradflow.reporting.document.numbers import in_steps, ranged, value_of
 from gradflow.reporting.drawing.decay import decay_frame
 from gradflow.reporting.drawing.scene import Dot, Label, Line
 from gradflow.reporting.render.data import report_data, schema
@@ -24,7 +27,9 @@ from gradflow.reporting.render.latex import unicode_latex
 from gradflow.reporting.sections import all_numbers
 from gradflow.reporting.sections.answer import answer
 from gradflow.studies import study
+from gradflow.studies.comparison.comparing import comparison
 from oracles.json_schema import faults
+from reporting.odd_cells import long_name, no_way, own_sizes
 
 CELLS = {
     "lstm": {"hidden": 4, "steps": 40, "seeds": 3},
@@ -32,22 +37,28 @@ CELLS = {
     "rnn": {"hidden": 1, "steps": 20, "seeds": 2},
     "scalar": {"steps": 30, "seeds": 1},
     "gru": {"hidden": 3, "steps": 20, "seeds": 1, "need": 5},
+    long_name: {"hidden": 3, "steps": 20, "seeds": 2},
+    no_way: {"hidden": 3, "steps": 20, "seeds": 2},
+    own_sizes: {"init": {"slots": 4, "channel": 5}, "steps": 30, "seeds": 2},
 }
+KINDS = [kind for kind in FORMATS if kind != "pdf"]
 
 
-@pytest.fixture(scope="module", params=CELLS)
+@pytest.fixture(scope="module", params=CELLS, ids=lambda c: getattr(c, "name", c))
 def measured(request):
     return study(request.param, **CELLS[request.param])
 
 
 @pytest.fixture(scope="module")
 def written(measured):
-    made = {"Command": "gradflow report <x> $5"}
-    laid_out = lay_out(measured, made)
+    return forms(lay_out(measured, {"Command": "gradflow report <x> $5"}))
+
+
+def forms(report):
+    """Every format but the PDF of one report."""
     return {
-        kind: next(iter(rendered(laid_out, Path(f"r.{kind}"), kind, "gf.report()").values()))
-        for kind in FORMATS
-        if kind != "pdf"
+        kind: next(iter(rendered(report, Path(f"r.{kind}"), kind, "gf.report()").values()))
+        for kind in KINDS
     }
 
 
@@ -80,28 +91,65 @@ def test_the_json_has_every_number_with_its_spread(measured, written):
         assert (told["spread"] is None) == (number.between is None)
 
 
-def test_every_format_tells_the_same_numbers(measured, written):
+def missing(written, numbers):
+    """The numbers that a format does not tell, value or spread, with the format."""
+
     def markdown(text):
         return "".join(f"$`{s.content}`$" if s.math else s.content for s in split_inline(text))
 
     page = re.sub(r"<[^>]*>", "", written["html"].partition("<main>")[2])
-    texts = {
+    book = "\n".join(cell["source"] for cell in json.loads(written["ipynb"])["cells"])
+    told = {
         "html": (
             re.sub(r"\s+", "", unescape(page)),
             lambda t: re.sub(r"[\s^{}]", "", plain_text(t)),
         ),
         "tex": (written["tex"], unicode_latex),
         "md": (written["md"], markdown),
-        "ipynb": (json.loads(written["ipynb"]), lambda t: t),
+        "ipynb": (book, lambda t: t),
     }
-    book = "\n".join(cell["source"] for cell in texts["ipynb"][0]["cells"])
-    texts["ipynb"] = (book, texts["ipynb"][1])
-    for number in all_numbers(measured).values():
-        for text in (value_of(number), ranged(number)):
-            for kind, (whole, written_as) in texts.items():
-                if kind == "html" and "$" in text:
-                    continue  # MathML has no carets
-                assert written_as(text) in whole, (kind, text)
+    return [
+        (kind, text)
+        for number in numbers
+        for text in (value_of(number), ranged(number))
+        for kind, (whole, written_as) in told.items()
+        # MathML has no carets
+        if not (kind == "html" and "$" in text) and written_as(text) not in whole
+    ]
+
+
+def test_every_format_tells_the_same_numbers(measured, written):
+    numbers = list(all_numbers(measured).values())
+    assert missing(written, numbers) == []
+    changed = replace(numbers[0], value=123456789.0)
+    assert {kind for kind, _ in missing(written, [changed])} == {"html", "tex", "md", "ipynb"}
+
+
+@pytest.fixture(scope="module", params=["comparison", "diagnosis", "stack"])
+def other(request):
+    """Reports that are not of one cell."""
+    if request.param == "comparison":
+        found = comparison(["lstm", "irnn", long_name, no_way], hidden=3, steps=20, seeds=2)
+        return lay_out_comparison(found, {})
+    if request.param == "diagnosis":
+        network = gf.stack("gru", 1, hidden=4, inputs=3, rng=0)
+    else:
+        network = gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
+    return lay_out_diagnosis(gf.diagnose(network, need=20), {})
+
+
+def test_other_reports_tell_the_same_numbers_in_every_format(other):
+    written = forms(other)
+    numbers = [
+        number
+        for block in flat(other.blocks)
+        if isinstance(block, Numbers)
+        for number in block.numbers.values()
+    ]
+    assert len(numbers) >= 3
+    assert missing(written, numbers) == []
+    assert faults(json.loads(written["json"]), schema()) == []
+    assert [fault for kind in KINDS for fault in wrong_words(written[kind], drawn=True)] == []
 
 
 def test_the_number_drawn_is_the_number_printed(measured):
@@ -119,7 +167,7 @@ def test_the_number_drawn_is_the_number_printed(measured):
             continue
         (ring,), (label,) = rings, told
         assert ring.at == (frame.across(horizon.value), frame.down(-2))
-        assert label.text.startswith(f"{value_of(horizon)} steps")
+        assert label.text.startswith(in_steps(value_of(horizon)))
         if horizon.between:
             ends = [frame.across(min(end, steps)) for end in horizon.between]
             assert [x for x, _ in bars[0].points] == ends
@@ -134,12 +182,52 @@ def test_the_words_are_held_to_the_numbers(measured, written):
     assert ("random weights" in said) == drawn
     count = len(measured.seeds.decays.seeds)
     assert f"{count} seed" in said
-    # no headline without its spread, or the sentence that there is none
+    assert not without_spread(said)
+    assert [fault for kind in KINDS for fault in wrong_words(written[kind], drawn=drawn)] == []
+
+
+_TRAINED = re.compile(r".{0,12}\btrained")
+_BOUND = re.compile(r'\["[\w.]+\.upper", [^\]]*\]')
+
+
+def wrong_words(text, *, drawn):
+    """What a report says that its numbers do not: trained weights, a bound that is none."""
+    told = _TRAINED.findall(text) if drawn else []
+    said = [before for before in told if not before.endswith(("not trained", "not\u00a0trained"))]
+    for row in _BOUND.findall(text):
+        measured, bound = map(unescape, json.loads(row)[2:4])
+        if "says nothing" not in bound and _number(bound) > 1e6 * _number(measured):
+            said.append(row)
+    return said
+
+
+def _number(text):
+    """The first number of a cell of a table, written out or as a power of ten."""
+    found = re.search(r"(\d[\d.]*)(?: \\times 10\^\{(-?\d+)\})?", text)
+    return float(found[1]) * 10.0 ** int(found[2] or 0) if found else 0.0
+
+
+def test_planted_wrong_words_are_found():
+    assert wrong_words("LSTM 8, trained weights: it reaches 5 steps.", drawn=True)
+    assert wrong_words("LSTM 8, trained weights: it reaches 5 steps.", drawn=False) == []
+    assert wrong_words("random weights, not trained", drawn=True) == []
+    useless = ["lstm.upper", "PROVED", "0.0016", r"$3.0 \times 10^{123}$"]
+    assert wrong_words(json.dumps(useless), drawn=True)
+    assert wrong_words(json.dumps([*useless[:3], "3e123, which says nothing"]), drawn=True) == []
+    assert wrong_words(json.dumps([*useless[:3], "0.5"]), drawn=True) == []
+
+
+def test_planted_a_headline_without_spread_is_found(measured):
+    said = plain_text(answer(measured).text)
+    bare = re.sub(r"\([^()]*\)", "", said)
+    assert without_spread(bare) or "exactly zero" in bare
+    assert not without_spread(said)
+
+
+def without_spread(said):
+    """Whether a headline has neither its spread nor the sentence that there is none."""
     spread = re.search(r"\(.* (to|same) .*over.*\)|without a spread|all .* in 80", said)
-    assert spread, said
-    for kind in ("html", "tex", "md"):
-        told = re.findall(r".{0,12}\btrained", written[kind])
-        assert all(before.endswith("not trained") for before in told), told
+    return spread is None
 
 
 def test_a_bound_that_says_nothing_is_not_printed_as_if_it_did():
