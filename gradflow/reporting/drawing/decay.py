@@ -146,8 +146,8 @@ def _interval(frame: Frame, horizon: Number, steps: int, spread: str) -> list[Ma
     at = (x - 8, y - 14.0) if right else (x + 4, y - 14.0)
     told = f"{in_steps(reach(horizon.value, steps))}"
     if spread and horizon.between:
-        ends = [reach(low, steps), reach(high, steps)]
-        both = f"all {ends[0]}" if ends[0] == ends[1] else " to ".join(ends)
+        lags = [reach(low, steps), reach(high, steps)]
+        both = f"all {lags[0]}" if lags[0] == lags[1] else " to ".join(lags)
         told += f" ({both} {spread})"
     anchor: Anchor = "end" if right else "start"
     marks.append(Label(at=at, text=told, tone="subject", bold=True, anchor=anchor, name="told"))
