@@ -10,6 +10,8 @@ The command line prints the sentence and exits with the class's `exit_code`; any
 a defect of gradflow itself.
 """
 
+import difflib
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "NotFiniteError",
     "PrecisionError",
     "UsageError",
+    "close_to",
     "shown",
 ]
 
@@ -50,6 +53,16 @@ class InputError(GradflowError, ValueError):
     """A file that cannot be read or understood."""
 
     exit_code: ClassVar[int] = 3
+
+
+def close_to(name: str, known: Iterable[str]) -> str:
+    """Return the question which of the known names was meant, where one is near; else nothing.
+
+    >>> close_to("lstmm", ["lstm", "gru"]), close_to("x", ["lstm"])
+    ("did you mean 'lstm'? ", '')
+    """
+    near = difflib.get_close_matches(str(name), list(known), 1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def shown(value: Any) -> str:

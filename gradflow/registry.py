@@ -7,7 +7,6 @@ by an entry point of the kind's group, or by `Registry.register`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from gradflow.errors import GradflowError, InputError, UsageError
+from gradflow.errors import GradflowError, InputError, UsageError, close_to
 
 __all__ = ["Registry", "located"]
 
@@ -103,8 +102,7 @@ class Registry(Generic[T]):
                     f"{type(error).__name__}: {error}"
                 ) from None
             return self._checked(loaded, name)
-        near = difflib.get_close_matches(str(name), self.names(), 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = close_to(name, self.names())
         end = f"; {self.advice}" if self.advice else ""
         raise UsageError(
             f"unknown {self.kind} {name!r}: {hint}known are {', '.join(self.names())}{end}."

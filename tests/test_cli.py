@@ -1,6 +1,7 @@
 """The command line: what it prints, where it writes, and how it refuses."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 import gradflow as gf
 from gradflow import cli
-from gradflow.cli.console import folded
+from gradflow.cli.console import folded, print_json
 from gradflow.reporting.publish.scripts import find_script, scripts
 
 REPORT = ["report", "lstm", "--hidden", "4", "--steps", "12", "--seeds", "2"]
@@ -319,6 +320,85 @@ def test_an_interrupt_is_exit_130(monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
+def test_an_interrupt_of_a_process_is_told(tmp_path):
+    """The library that reads the words would swallow it without a word."""
+    code = (
+        "import gradflow.cli as cli, gradflow.cli.cell.listing as listing\n"
+        "import gradflow.cells as cells\n"
+        "def stop(): raise KeyboardInterrupt\n"
+        "cells.names = stop\n"
+        "cli.main(['cells'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (130, "")
+    assert ran.stderr == "gradflow: interrupted\n"
+
+
+def test_a_stdout_that_was_closed_before_the_start_is_no_fault():
+    words = [sys.executable, "-m", "gradflow", "cells"]
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *words], stderr=subprocess.PIPE, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cells"],
+        ["cells", "gru"],
+        ["derive", "scalar"],
+        ["run", "scalar", "--steps", "5"],
+        ["theory", "rnn"],
+        ["theorem", "scalar.lower"],
+        ["prove", "scalar"],
+        ["figure", "--list"],
+        ["figure", "toy_power", "--quick", "--format", "png", "--out", "{folder}"],
+    ],
+    ids=" ".join,
+)
+def test_json_is_alone_on_stdout_in_every_command(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gradflow.proofs.coq.check.available", lambda: False)
+    words = [str(word).format(folder=tmp_path) for word in words]
+    assert ask([*words, "--json", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)
+    assert said.err == ""
+
+
+def test_verify_answers_in_json_and_by_its_code(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gradflow.proofs.coq.check.available", lambda: False)
+    assert ask(["prove", "scalar", "--out", tmp_path / "b", "--quiet"]) == 0
+    capsys.readouterr()
+    assert ask(["verify", tmp_path / "b", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert not told["failed"]
+    assert {one["name"] for one in told["bundles"]} >= {"scalar.lower", "scalar.upper"}
+    file = tmp_path / "b" / "scalar.lower" / "claim.json"
+    file.write_text(file.read_text("utf-8").replace("every", "some"), "utf-8")
+    assert ask(["verify", tmp_path / "b", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["failed"]
+
+
+def test_what_is_infinite_is_null_in_json(capsys):
+    print_json({"a": math.inf, "b": [math.nan, 1.0], "c": {"d": -math.inf}, "e": (2, "x")})
+    expected = {"a": None, "b": [None, 1.0], "c": {"d": None}, "e": [2, "x"]}
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["report", "lstm", "--init", "forgetbias=3"], "forget_bias"),
+        (["theorem", "scalar.lowr"], "scalar.lower"),
+        (["figure", "toypower"], "toy_power"),
+    ],
+)
+def test_a_misspelt_word_is_asked_about(words, meant, capsys):
+    assert ask(words) == 2
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
 def test_as_a_process():
     command = [sys.executable, "-m", "gradflow"]
     good = subprocess.run([*command, "derive", "scalar"], capture_output=True, text=True)
@@ -380,7 +460,7 @@ def test_all_figures_make_a_gallery(tmp_path, capsys, monkeypatch):
     [
         ([], 2, "name one figure, or pass --list or --all"),
         (["toy_power", "--all"], 2, "name one figure"),
-        (["toy_powr"], 2, "not known; choose one of"),
+        (["toy_powr"], 2, "not known; did you mean 'toy_power'? choose one of"),
         (["toy_power", "--venue", "nature"], 2, "choose one of neurips"),
         (["toy_power", "--format", "eps"], 2, "choose of pdf, svg, png"),
         (["toy_power", "--out", "{file}/x"], 2, "cannot be written"),

@@ -13,7 +13,7 @@ from gradflow.cells.declaration import Declaration
 from gradflow.cells.declared import Declared
 from gradflow.cells.initializers import RULES, Initializer, constant, gaussian, glorot
 from gradflow.cells.sized import Sized
-from gradflow.errors import UsageError, shown
+from gradflow.errors import UsageError, close_to, shown
 from gradflow.memory import FLOAT, require
 
 Array = NDArray[np.float64]
@@ -68,8 +68,11 @@ def initialize(
     names = (*declared.parameters, *declared.constant_names)
     for name in choices:
         if name not in names:
-            allowed = ", ".join([*map(_keyword, declared.sizes), *names])
-            raise UsageError(f"{place}: init got {name!r}; allowed are {allowed}.")
+            of_gates = ("forget_bias", "chrono") if declaration.forget_bias else ()
+            sizes_known = map(_keyword, declared.sizes)
+            allowed = [*sizes_known, *names, "recurrent", "input_maps", *of_gates]
+            hint = close_to(name, allowed)
+            raise UsageError(f"{place}: init got {name!r}; {hint}allowed are {', '.join(allowed)}.")
     if forget_bias is not None or chrono is not None:
         choices |= _memory_choices(declaration, forget_bias, chrono, choices)
     recurrent_maps = declared.recurrent_maps()

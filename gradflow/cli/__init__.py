@@ -1,8 +1,8 @@
 """ASK: the command line, ``gradflow cells | derive | run | report | theory | prove ...``.
 
 Exit codes: 0 done, 1 a check failed, or whoever reads the output has left (without a word),
-2 bad usage, 3 a file or the output that cannot be read or written, as on a full disk, 130
-interrupted.
+2 bad usage, such as an --out where nothing can be written, 3 an input that cannot be read or an
+output that breaks off, as on a full disk, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradflow.cli import diagnose, figure, theorems, theory, watch
 from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
 from gradflow.cli.pages import compare, report
-from gradflow.cli.speaking import complain, place_of, silence, speakable
+from gradflow.cli.speaking import complain, is_terminal, place_of, silence, speakable
 from gradflow.errors import GradflowError, shown
 
 app = App(
@@ -29,7 +29,8 @@ app = App(
     version=__version__,
     version_flags=["--version"],
     # boxes are for eyes: a pipe gets plain lines
-    help_formatter="default" if sys.stdout.isatty() else "plain",
+    help_formatter="default" if is_terminal() else "plain",
+    suppress_keyboard_interrupt=False,
 )
 
 app.command(listing.cells)

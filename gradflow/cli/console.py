@@ -6,8 +6,8 @@ On a terminal lines fold at its width; anywhere else, such as in a pipe, a line 
 from __future__ import annotations
 
 import json
+import math
 import os
-import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gradflow.cli.speaking import unicode_output
+from gradflow.cli.speaking import is_terminal, unicode_output
 
 __all__ = [
     "Manner",
@@ -64,7 +64,7 @@ def take_manner(arguments: list[str]) -> list[str]:
 
 def output() -> Console:
     """Return the console of stdout."""
-    whole = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    whole = not is_terminal() and "COLUMNS" not in os.environ
     width = _WHOLE if whole else None
     return Console(width=width, no_color=not manner().color, highlight=manner().color)
 
@@ -94,8 +94,17 @@ def plain(text: str) -> str:
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print data on stdout, in letters that it can hold."""
-    print(json.dumps(data, indent=2, ensure_ascii=not unicode_output(), allow_nan=False))
+    """Print data on stdout, in letters that it can hold; what is infinite or unknown is null."""
+    shown = _finite(data)
+    print(json.dumps(shown, indent=2, ensure_ascii=not unicode_output(), allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 @contextmanager
@@ -106,7 +115,9 @@ def progress(stages: int) -> Iterator[Callable[[str], None]]:
         return
     console = Console(stderr=True, no_color=not manner().color)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    # a bar that nobody sees would leave an empty line
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("starting", total=stages)
 
         def advance(stage: str) -> None:

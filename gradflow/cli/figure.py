@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, progress, table
+from gradflow.cli.console import manner, output, plain, print_json, progress, table
 
 if TYPE_CHECKING:
     from gradflow.reporting.publish.scripts import Script
@@ -31,6 +31,7 @@ def figure(
     out: Path | None = None,
     list: Annotated[bool, Parameter(name="--list", negative=())] = False,
     all: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Draw a figure of the field: the picture, its caption and the numbers it claims.
 
@@ -54,6 +55,8 @@ def figure(
         Show the figures and the question that each answers.
     all
         Draw every figure and write a gallery, index.html.
+    json_
+        Print the answer, the numbers and the files as JSON.
     """
     from gradflow.errors import UsageError
     from gradflow.prose import plain_text
@@ -62,6 +65,10 @@ def figure(
 
     if (name is not None) + list + all != 1:
         raise UsageError("figure: name one figure, or pass --list or --all.")
+    if list and json_:
+        questions = {script.name: plain_text(script.question) for script in scripts()}
+        print_json({"figures": questions})
+        return
     if list:
         rows = table("figure", "question")
         for script in scripts():
@@ -71,7 +78,8 @@ def figure(
     formats = tuple(format or FORMATS)
     if name is not None:
         folder = out or Path("reports/figures")
-        _one(find_script(name), folder, venue=venue, formats=formats, quick=quick, steps=steps)
+        look = {"venue": venue, "formats": formats, "quick": quick, "steps": steps}
+        _one(find_script(name), folder, json_, **look)
         return
     from gradflow.reporting.publish.gallery import write_gallery
 
@@ -86,10 +94,13 @@ def figure(
             steps=steps,
             progress=advance,
         )
-    print(f"gallery: {path}")
+    if json_:
+        print_json({"gallery": str(path)})
+    else:
+        print(f"gallery: {path}")
 
 
-def _one(script: Script, out: Path, **look: Any) -> None:
+def _one(script: Script, out: Path, as_json: bool, **look: Any) -> None:
     with _told():
         numbers = script.run(out, **look)
     rows = table("claim", "number")
@@ -99,11 +110,16 @@ def _one(script: Script, out: Path, **look: Any) -> None:
     from gradflow.reporting.publish.gallery import Entry
 
     record = json.loads((out / f"{script.name}.json").read_text("utf-8"))
+    files = [str(out / file) for file in (*Entry(script, record).files, f"{script.name}.json")]
+    if as_json:
+        answer = {"answer": plain_text(record["answer"]), "numbers": record["numbers"]}
+        print_json({**answer, "files": files})
+        return
     console = output()
     console.print(plain_text(record["answer"]), markup=False)
     console.print(rows)
-    for file in (*Entry(script, record).files, f"{script.name}.json"):
-        console.print(str(out / file), soft_wrap=True, markup=False)
+    for file in files:
+        console.print(file, soft_wrap=True, markup=False)
 
 
 @contextmanager

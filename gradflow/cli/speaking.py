@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 from contextlib import suppress
@@ -10,14 +11,24 @@ from traceback import extract_tb
 
 from rich.console import Console
 
-__all__ = ["complain", "place_of", "silence", "speakable", "unicode_output"]
+__all__ = ["complain", "is_terminal", "place_of", "silence", "speakable", "unicode_output"]
 
 
 def speakable() -> None:
-    """Print a question mark for a letter that the terminal's encoding lacks, and go on."""
+    """Print a question mark for a letter that the terminal's encoding lacks, and go on.
+
+    A stdout that was closed before the start swallows what is printed.
+    """
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def is_terminal() -> bool:
+    """Whether someone looks at stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def unicode_output() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, progress, table
-from gradflow.cli.speaking import unicode_output
+from gradflow.cli.console import manner, output, plain, print_json, progress, table
+from gradflow.errors import close_to
 
 if TYPE_CHECKING:
     from gradflow.cells.cell import Cell
@@ -27,6 +26,7 @@ def prove(
     params: Path | None = None,
     out: Path | None = None,
     all: Annotated[bool, Parameter(name="--all")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """State and prove the theorems about a cell: gradient bounds from above and from below.
 
@@ -45,12 +45,14 @@ def prove(
         Folder for one bundle a claim, which `gradflow verify` re-checks.
     all
         Every cell of the library.
+    json_
+        Print the claims as JSON.
     """
     from gradflow.cells import LIBRARY, get
     from gradflow.errors import UsageError
     from gradflow.networks.params import read_params
+    from gradflow.proofs import card, write
     from gradflow.proofs import prove as prove_cell
-    from gradflow.proofs import write
     from gradflow.proofs.claims.claim import NOT_PROVED, REFUTED
     from gradflow.prose import ascii_text
 
@@ -79,10 +81,13 @@ def prove(
             if out is not None:
                 write(claim, out)
     seconds = time.perf_counter() - started
-    output().print(rows)
-    for reason in missing:
-        output().print(plain(ascii_text(reason)))
-    if out is not None:
+    if json_:
+        print_json({"claims": [card(claim).to_json() for claim in found], "not stated": missing})
+    else:
+        output().print(rows)
+        for reason in missing:
+            output().print(plain(ascii_text(reason)))
+    if out is not None and not json_:
         print(f"bundles: {out}")
     if not manner().quiet:
         print(f"{len(found)} claims in {seconds:.1f} s", file=sys.stderr)
@@ -107,6 +112,7 @@ def theorem(
     *,
     format: Literal["text", "tex", "md", "json", "bib"] = "text",
     params: Path | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Show one theorem: what it says, what it assumes, its level, and where it comes from.
 
@@ -122,6 +128,8 @@ def theorem(
     params
         A .npz file with the cell's arrays by name, and its input if you like: adds what the
         theorem says of them, or the value of the condition that they miss.
+    json_
+        The same as --format json.
     """
     from gradflow.cells import get
     from gradflow.errors import UsageError
@@ -142,14 +150,16 @@ def theorem(
     claims = {claim.name: claim for claim in stated}
     claim = claims.get(f"{cell.name}.{which}")
     if claim is None:
+        hint = close_to(f"{cell.name}.{which}", [*claims])
         known = ", ".join(claims)
-        raise UsageError(f"theorem: there is no {cell.name}.{which}; there are {known}.")
+        raise UsageError(f"theorem: there is no {cell.name}.{which}; {hint}there are {known}.")
+    format = "json" if json_ else format
     if format == "bib":
         print(bibtex(claim))
         return
     found = card(claim)
     if format == "json":
-        print(json.dumps(found.to_json(), indent=2, ensure_ascii=not unicode_output()))
+        print_json(found.to_json())
     elif format == "tex":
         print(found.latex(), end="")
     elif format == "md":
@@ -165,6 +175,7 @@ def verify(
     solvers: bool = False,
     cell: str | None = None,
     seconds: float = 9.0,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Re-check bundles that `gradflow prove --out` wrote.
 
@@ -182,6 +193,8 @@ def verify(
         A cell whose own theorems you vouch for, as FILE.py:NAME; the file is run.
     seconds
         How long one bundle may be worked on.
+    json_
+        Print the verdicts as JSON.
     """
     from gradflow.proofs import verify as verify_bundles
 
@@ -194,11 +207,18 @@ def verify(
 
     rows = table("claim", "level", "digest", "note")
     failed = False
+    verdicts = []
     for result in verify_bundles(folder, solvers=solvers, known=known, seconds=seconds):
         said = ", ".join(f"{name} {answer}" for name, answer in result.solvers.items())
         note = "; ".join(text for text in (result.note, said) if text)
         rows.add_row(plain(result.name), result.level, result.digest, plain(note))
         failed = failed or result.failed
-    output().print(rows)
+        verdicts.append(
+            {"name": result.name, "level": result.level, "digest": result.digest, "note": note}
+        )
+    if json_:
+        print_json({"bundles": verdicts, "failed": failed})
+    else:
+        output().print(rows)
     if failed:
         sys.exit(1)

@@ -22,6 +22,7 @@ def derive(
     format: Literal["text", "latex", "json"] = "text",
     only: Part | None = None,
     standalone: Annotated[bool, Parameter(negative="")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Derive the step Jacobian and the BPTT gradient of a cell.
 
@@ -39,10 +40,13 @@ def derive(
         backpropagation through time.
     standalone
         A whole LaTeX document, which compiles by itself.
+    json_
+        The same as --format json.
     """
     from gradflow.cells import get
     from gradflow.jacobians import bptt, jacobian
 
+    format = "json" if json_ else format
     if standalone and format != "latex":
         raise UsageError(f"derive: --standalone is for --format latex, and this is {format}.")
     found = get(cell)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gradflow.errors import InputError, UsageError
+from gradflow.errors import InputError, UsageError, close_to
 from gradflow.networks.layouts.making.kinds import ACTIVATIONS
 
 __all__ = ["ORTHOGONAL_MAPS", "TRANSPOSED", "Facts", "LeftOpen", "facts_of"]
@@ -116,8 +115,7 @@ def facts_of(said: Mapping[str, Any]) -> Facts:
     for name, value in said.items():
         word = _SAME.get(name, name)
         if word not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = close_to(name, names)
             raise UsageError(f"read: unknown fact {name!r}: {hint}known are {', '.join(names)}.")
         if value is None:
             continue

@@ -19,7 +19,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from gradflow.errors import GradflowError, InputError, UsageError, shown
+from gradflow.errors import GradflowError, InputError, UsageError, close_to, shown
 from gradflow.figures.look.venues import find_venue
 from gradflow.files import require_folder
 from gradflow.given import flag, mapping, real_number
@@ -137,8 +137,8 @@ def find_script(name: str) -> Script:
     known = {script.name: script for script in scripts()}
     if name not in known:
         raise UsageError(
-            f"figure {name!r} is not known; choose one of {', '.join(known)}, or name a "
-            "script FILE.py."
+            f"figure {name!r} is not known; {close_to(name, known)}choose one of "
+            f"{', '.join(known)}, or name a script FILE.py."
         )
     return known[name]
 
