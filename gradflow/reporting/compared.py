@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 from gradflow.jacobians.blocks import counted
+from gradflow.networks import Network
+from gradflow.networks.formats import names_weights
 from gradflow.reporting.document.blocks import Answer, Judged
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import in_steps, ranged, value_of
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
-from gradflow.studies.comparison.comparing import Compared, Comparison
+from gradflow.studies.comparison.comparing import Asked, Compared, Comparison
 from gradflow.studies.comparison.networks import ComparedNetwork
 
-__all__ = ["One", "called_in", "comparison_answer", "reach_of", "runs_each"]
+__all__ = ["One", "call_of", "called_in", "comparison_answer", "reach_of", "runs_each"]
 
 One = Compared | ComparedNetwork
 """One of those compared: a cell over seeds, or a network with its weights over sequences."""
@@ -91,3 +96,22 @@ def reach_of(one: One) -> str:
     differs = horizon.between is not None and horizon.between[0] != horizon.between[1]
     spread = f" ({ranged(horizon)} in 80\u00a0% of runs)" if differs else ""
     return f"{in_steps(value_of(horizon))}{spread}"
+
+
+def call_of(cells: Sequence[Asked], target: Path, options: Mapping[str, object]) -> str:
+    """Return the call in Python that makes the comparison again."""
+    told = ", ".join(map(_named, cells))
+    given = "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
+    return f"gf.compare([{told}], {target.name!r}{given})"
+
+
+def _named(one: Asked) -> str:
+    """Return what was asked for as Python writes it: a network by its file, a cell by its name."""
+    if isinstance(one, tuple):
+        cell, init = one
+        return f"({_named(cell)}, {dict(init)!r})"
+    if isinstance(one, (str, Path)):
+        return repr(str(one))
+    if isinstance(one, Network):
+        return repr(one.source) if names_weights(one.source) else "network"
+    return repr(one.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from gradflow.given import path, text
 from gradflow.reporting.compared import (
     One,
+    call_of,
     called_in,
     comparison_answer,
     reach_of,
@@ -269,8 +270,8 @@ def compare(
         need=need,
         progress=progress,
     )
-    names = [one.name for one in found.cells]
-    call = f"gf.compare({names!r}, {target.name!r}, steps={steps}, seed={seed}, seeds={seeds})"
+    options = {"hidden": hidden, "steps": steps, "input": input, "need": need}
+    call = call_of(cells, target, {**options, "seed": seed, "seeds": seeds})
     provenance = {
         "Command": command or call,
         "Seeds": seeds_from(seed, seeds),

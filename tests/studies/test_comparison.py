@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -196,3 +198,19 @@ def test_an_input_of_another_width_and_both_directions_are_refused(tmp_path):
         comparison([FILE], steps=12, input=str(tmp_path / "x.npy"))
     with pytest.raises(UsageError, match="both ends"):
         comparison(["tests/networks/files/bigru.safetensors"], steps=12)
+
+
+def test_the_call_that_is_printed_makes_the_same_page(tmp_path, monkeypatch):
+    """Cells with choices, options, and a file of weights, from the folder that it was made in."""
+    monkeypatch.chdir(tmp_path)
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    torch.save(torch.nn.GRU(4, 3).state_dict(), "mine.pt")
+    asked = ["irnn", ("lstm", {"forget_bias": 3.0}), "mine.pt"]
+    first = gf.compare(asked, "a.html", hidden=3, steps=20, seeds=2, need=7)
+    page = first.path.read_text("utf-8")
+    (call,) = set(re.findall(r"gf\.compare\(.*?\)(?=<)", unescape(page)))
+    assert "need=7" in call
+    first.path.unlink()
+    exec(call, {"gf": gf})
+    assert (tmp_path / "a.html").read_text("utf-8") == page
