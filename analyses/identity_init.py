@@ -87,6 +87,8 @@ def main(out, quick=False, **look):
         plot_eigenvalues(middle, spectra)
         middle.get_legend().remove()
         pairs = list(zip(left.get_lines(), middle.get_lines()[2:], strict=True))
+        for (line, _), label in zip(pairs, LABELS, strict=True):
+            line.set_label(label)
         for _, dot in pairs[:2]:  # two points each, which the others would hide
             dot.set(zorder=4, markersize=5, markeredgewidth=1.2)
         sheet.figure.legend(pairs, LABELS, loc="outside lower center", ncols=len(LABELS))

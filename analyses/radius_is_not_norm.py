@@ -93,9 +93,14 @@ def main(out, quick=False, **look):
             Series(label="", x=lags, y=powers.log_norm, style=0),
         ]
         plot_series(right, [*curves, law], x="lag $t-k$", y=r"$\Vert P(t,k)\Vert_2$", log=True)
-        right.text(0.05, 0.85, r"$\mathrm{tanh}' = (1, 1/4)$", transform=right.transAxes)
+        right.texts[0].remove()  # "exactly 0" beside its cross would lie on the other curve
+        there, here = (line.get_color() for line in right.lines[:2])
+        right.text(
+            0.05, 0.85, r"$\mathrm{tanh}' = (1, 1/4)$", transform=right.transAxes, color=there
+        )
         right.text(0.57, 0.45, "$(3/2)^{t-k}$", transform=right.transAxes)
-        right.text(0.3, 0.2, r"$\mathrm{tanh}' = (1, 1)$:", transform=right.transAxes)
+        ends = "$\\mathrm{tanh}' = (1, 1)$:\nexactly 0"
+        right.text(0.36, 0.05, ends, transform=right.transAxes, color=here)
         return sheet.publish(
             answer=(
                 f"No: with spectral radius {radius:.1f} the product of Jacobians first grows to "

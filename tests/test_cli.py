@@ -148,15 +148,30 @@ def test_report_writes_one_page_and_prints_the_numbers(tmp_path, capsys, monkeyp
     assert [p.name for p in out.parent.iterdir()] == ["lstm.html"]
 
 
-def test_a_stack_is_reported_of_one_draw(tmp_path, capsys):
+def test_a_stack_is_reported_over_seeds(tmp_path, capsys):
     page = tmp_path / "stack.json"
-    words = ["report", "gru", "--layers", "2", "--hidden", "3", "--need", "5"]
+    words = ["report", "gru", "--layers", "2", "--hidden", "3", "--need", "5", "--out", page]
+    assert ask(words) == 0
+    start = "gru, 2 layers of 3 units, random weights, 8 seeds: 1\u00a0% of the gradient reaches"
+    assert capsys.readouterr().out.startswith(start)
+    written = json.loads(page.read_text("utf-8"))
+    assert written["provenance"]["Weights"] == "random weights, seeds 0 to 7; not trained"
+    assert written["numbers"]["horizon_by_seed"]["over"].startswith("8 seeds")
+    assert ask([*words, "--seeds", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["draws"]["seeds"] == [0, 1]
+    assert told["draws"]["runs"] == 10
+
+
+def test_a_stack_is_reported_of_one_draw_where_asked(tmp_path, capsys):
+    page = tmp_path / "stack.json"
+    words = ["report", "gru", "--layers", "2", "--hidden", "3", "--need", "5", "--seeds", "1"]
     assert ask([*words, "--out", page]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("gru, 2 layers, random weights: at lag 5 the gradient")
     assert "layer 2: gru, 3 inputs, 3 units" in shown
     written = json.loads(page.read_text("utf-8"))
-    again = "gradflow report gru --hidden 3 --layers 2 --seed 0 --need 5"
+    again = "gradflow report gru --hidden 3 --layers 2 --seed 0 --seeds 1 --need 5"
     assert written["provenance"]["Command"] == again
     assert written["provenance"]["Weights"] == "random weights, one draw"
     lines = tmp_path / "text.txt"
@@ -247,8 +262,8 @@ def test_an_input_that_cannot_be_read_is_exit_3(tmp_path, capsys, which):
         (["derive", "gruu"], "did you mean 'gru'"),
         (["report", "lstm", "--hidden", "0"], "at least 1"),
         (["report", "lstm", "--layers", "0"], "from 1 to 1000"),
-        (["report", "lstm", "--layers", "2", "--seeds", "3"], "of one draw"),
-        (["report", "lstm", "--layers", "2", "--steps", "30"], "of one draw"),
+        (["report", "lstm", "--layers", "2", "--seeds", "0"], "at least 1"),
+        (["report", "lstm", "--layers", "2", "--steps", "30"], "twice the lag"),
         (["report", "scrn", "--layers", "2", "--out", "r.docx"], "html, pdf"),
         (["report", "lstm", "--steps", "0"], "at least 1"),
         (["report", "lstm", "--steps", "-3"], "at least 1"),

@@ -24,6 +24,7 @@ import pytest
 import gradflow as gf
 from gradflow.cells.library.rnn import rnn_with
 from gradflow.spectra import Loss, error_surface
+from gradflow.studies.diagnosis.draws import diagnose_draws
 from oracles.calls import watched
 from oracles.runs import work
 
@@ -126,6 +127,10 @@ def results():
         "network": gf.read(WEIGHTS),
         "watched": watched(),
         "diagnosis": gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3),
+        "draws": diagnose_draws(
+            gf.diagnose(gf.stack("rnn", 1, hidden=2, inputs=1, rng=0), need=3),
+            {1: gf.stack("rnn", 1, hidden=2, inputs=1, rng=1)},
+        ),
         "course": gf.studies.course([gf.stack("rnn", 1, hidden=2, inputs=1, rng=0)] * 2, need=3),
         "fault": gf.locate("scalar", {"w": 1e300}, state=[1e10], steps=3),
         "branch": gf.continue_fixed_points(rnn_with("sigmoid"), one, "b", (-4, -1)),

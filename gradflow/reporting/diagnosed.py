@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradflow.given import instance, path, text
 from gradflow.jacobians.blocks import counted
+from gradflow.reporting.document.answering import Measured, answer_of
 from gradflow.reporting.document.blocks import Answer, Block, Details, Heading, Judged, Report
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import in_steps, number_row, ranged, value_of
-from gradflow.reporting.document.words import tools
+from gradflow.reporting.document.words import seeds_from, seeds_of, tools
 from gradflow.reporting.network.measured import network_numbers, spread_number
 from gradflow.reporting.network.reach import reach_section
 from gradflow.reporting.network.tables import (
@@ -23,6 +24,7 @@ from gradflow.reporting.network.tables import (
     training_section,
 )
 from gradflow.reporting.render.formats import format_of, write_report
+from gradflow.studies.diagnosis.draws import Draws
 from gradflow.studies.diagnosis.record import Diagnosis
 
 __all__ = ["DiagnosisWritten", "diagnosis_answer", "lay_out_diagnosis", "report_diagnosis"]
@@ -34,6 +36,7 @@ class DiagnosisWritten:
 
     path: Path
     diagnosis: Diagnosis
+    draws: Draws | None = None
 
     def __repr__(self) -> str:
         """Return one line with the file and the verdict."""
@@ -42,23 +45,23 @@ class DiagnosisWritten:
     def _repr_html_(self) -> str:
         from gradflow.reporting.render.html import card_html
 
-        numbers = network_numbers(self.diagnosis).values()
+        numbers = network_numbers(self.diagnosis, self.draws).values()
         return card_html(
-            diagnosis_answer(self.diagnosis),
+            diagnosis_answer(self.diagnosis, self.draws),
             [number_row(number)[:3] for number in numbers],
             self.path,
         )
 
 
 def report_diagnosis(
-    found: Diagnosis, out: str | Path, *, format: str | None = None, command: str = ""
+    found: Diagnosis | Draws, out: str | Path, *, format: str | None = None, command: str = ""
 ) -> DiagnosisWritten:
     """Write the report of a diagnosis: of a file of weights, a stack, a torch module.
 
     Parameters
     ----------
     found
-        What ``gradflow.diagnose`` returned.
+        What ``gradflow.diagnose`` returned, or ``diagnose_draws`` of several draws of the weights.
     out
         File to write; its ending says the format, as in :func:`gradflow.report`.
     format, command
@@ -79,6 +82,7 @@ def report_diagnosis(
     >>> written.path.name
     'stack.html'
     """
+    found, draws = (found.first, found) if isinstance(found, Draws) else (found, None)
     instance(found, "report_diagnosis: found", Diagnosis, "gradflow.diagnose")
     command, target = text(command, "report: command"), path(out, "report: out")
     kind = format_of(target, format)
@@ -87,49 +91,57 @@ def report_diagnosis(
     )
     provenance = {
         "Command": command or again,
-        "Weights": weights_of(found),
+        "Weights": weights_of(found, draws),
         "Input": found.subject.data,
         "Seed": f"{found.seed}, of what is made up",
         **tools(),
     }
-    write_report(lay_out_diagnosis(found, provenance), target, kind, f"# {again}")
-    return DiagnosisWritten(target, found)
+    write_report(lay_out_diagnosis(found, provenance, draws), target, kind, f"# {again}")
+    return DiagnosisWritten(target, found, draws)
 
 
-def lay_out_diagnosis(found: Diagnosis, provenance: Mapping[str, str]) -> Report:
+def lay_out_diagnosis(
+    found: Diagnosis, provenance: Mapping[str, str], draws: Draws | None = None
+) -> Report:
     """Lay out the report of a diagnosis; one part a direction where it reads from both ends."""
-    blocks: list[Block] = [diagnosis_answer(found)]
+    blocks: list[Block] = [diagnosis_answer(found, draws)]
     if not found.ways:
-        blocks += _sections(found, "")
+        blocks += _sections(found, draws, "")
     for way in found.ways:
         source = way.network.source
-        blocks += [Heading(source), *_sections(way, f"{source}: ")]
+        blocks += [Heading(source), *_sections(way, None, f"{source}: ")]
     title = f"Does the gradient survive? {found.network.source}"
     return Report(title, "", blocks, provenance)
 
 
-def _sections(found: Diagnosis, prefix: str) -> Iterator[Details]:
-    yield reach_section(found)
-    if not found.good:
-        yield remedies_section(found)
-    yield summary_section(found, prefix)
-    if found.paths:
-        yield paths_section(found)
-    yield layers_section(found)
+def _sections(found: Diagnosis, draws: Draws | None, prefix: str) -> Iterator[Details]:
+    yield reach_section(found, draws)
+    first = [] if found.good else [remedies_section(found)]
+    last = [paths_section(found)] if found.paths else []
+    last.append(layers_section(found))
     if found.training is not None:
-        yield training_section(found)
+        last.append(training_section(found))
+    own = "" if draws is None else f", seed {found.seed}"
+    yield from (replace(section, answer=f"{section.answer}{own}") for section in first)
+    yield summary_section(network_numbers(found, draws), prefix)
+    yield from (replace(section, answer=f"{section.answer}{own}") for section in last)
     yield read_section(found)
 
 
-def weights_of(found: Diagnosis) -> str:
+def weights_of(found: Diagnosis, draws: Draws | None = None) -> str:
     """Return where the weights come from."""
+    if draws is not None:
+        seeds = draws.decays.seeds
+        return f"random weights, seeds {seeds_from(seeds[0], len(seeds))}; not trained"
     if found.network.drawn:
         return "random weights, one draw"
     return f"as in {found.network.source}"
 
 
-def diagnosis_answer(found: Diagnosis) -> Answer:
+def diagnosis_answer(found: Diagnosis, draws: Draws | None = None) -> Answer:
     """Return the answer in one sentence, with its spread over sequences and the best remedy."""
+    if draws is not None:
+        return _answer_of_draws(draws)
     numbers = network_numbers(found)
     horizon, left = numbers["horizon"], numbers[f"left_{found.need}"]
     which = ", the worst direction of the last layer" if found.ways else ""
@@ -166,6 +178,25 @@ def diagnosis_answer(found: Diagnosis) -> Answer:
             chips=chips,
         ),
     )
+
+
+def _answer_of_draws(draws: Draws) -> Answer:
+    found, decays = draws.first, draws.decays
+    seeds, units = seeds_of(decays), found.network.layers[0].hidden
+    measured = Measured(
+        subject=f"{found.network.source} of {counted(units, 'unit')}, random weights, {seeds}",
+        decays=decays,
+        verdict=draws.verdict,
+        numbers=draws.numbers(),
+        need=draws.need,
+        width=found.subject.run.width,
+        window="sequence",
+    )
+    over = counted(decays.runs // len(decays.seeds), "sequence")
+    chips = ["random weights, not trained", f"{seeds} × {over}", found.subject.data]
+    told = _remedy(found)
+    remedy = f"{told.rstrip('.')}, seed {found.seed}." if told else ""
+    return answer_of(measured, remedy=remedy, chips=chips)
 
 
 def _remedy(found: Diagnosis) -> str:

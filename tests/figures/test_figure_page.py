@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from gradflow.errors import UsageError
 from gradflow.figures import VENUES, Grid, Series, plot_heat, plot_series
@@ -116,6 +117,32 @@ def test_the_steps_show_one_colour_more_each_and_nothing_moves(tmp_path):
         ("built-step-04", whole, True, True),
     ]
     assert len(places) == 1
+
+
+def test_a_legend_of_the_figure_names_what_is_shown(tmp_path):
+    names = ("left", "right", "nowhere")
+    with page("built", tmp_path, shape=(1, 3), venue="slides") as sheet:
+        one, two, three = sheet.axes
+        lines = one.plot(X, X, color="C0", label="left"), two.plot(X, -X, color="C1", label="right")
+        three.plot(X, X, color="C2")
+        pairs = [(a, *two.plot(X[:2], X[:2], "o", color="C1")) for (a,) in lines]
+        sheet.figure.legend([*pairs, *lines[0]], names, loc="outside lower center")
+        seen, groups = {}, [[one, two], [three]]
+        for name in pictures(sheet.figure, "built", groups, steps=True):
+            (legend,) = sheet.figure.legends
+            texts = [t.get_text() for t in legend.get_texts() if t.get_visible()]
+            drawn = sum(line.get_visible() for line in legend.findobj(Line2D))
+            assert drawn == sum({"left": 2, "right": 2, "nowhere": 1}[text] for text in texts)
+            seen[name] = texts
+    assert seen == {
+        "built": [*names],
+        "built-step-01": ["nowhere"],
+        "built-step-02": ["left", "nowhere"],
+        "built-step-03": [*names],
+        "built-2": ["nowhere"],
+        "built-step-04": ["nowhere"],
+        "built-step-05": ["nowhere"],
+    }
 
 
 def test_slides_are_sixteen_to_nine_in_large_type(tmp_path):

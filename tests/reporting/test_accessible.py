@@ -16,6 +16,7 @@ from gradflow.reporting.render.html import render_html, style
 from gradflow.reporting.render.markdown import render_markdown
 from gradflow.studies import study
 from gradflow.studies.comparison.comparing import comparison
+from gradflow.studies.diagnosis.draws import diagnose_draws
 from oracles.accessible import contrast, findings, palettes
 
 SMALL = {"hidden": 3, "steps": 12, "seeds": 2}
@@ -28,7 +29,14 @@ PAGES = {
     "diagnosed": lambda: lay_out_diagnosis(
         gf.diagnose(gf.stack("gru", hidden=3, inputs=2, rng=0), need=6), {"Command": "c"}
     ),
+    "drawn": lambda: lay_out_draws(),
 }
+
+
+def lay_out_draws():
+    one, two = (gf.stack("gru", 2, hidden=3, inputs=2, rng=seed) for seed in (0, 1))
+    draws = diagnose_draws(gf.diagnose(one, need=6), {1: two})
+    return lay_out_diagnosis(draws.first, {"Command": "c"}, draws)
 
 
 @pytest.fixture(scope="module", params=list(PAGES))

@@ -11,7 +11,9 @@ import pytest
 
 import gradflow as gf
 from gradflow.reporting.document.numbers import value_of
+from gradflow.studies.diagnosis.draws import diagnose_draws
 from gradflow.studies.seeds.numbers import decay_numbers
+from oracles.in_browser import AUDIT, BOXES
 from reporting.odd_cells import long_name, no_way, own_sizes
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -20,47 +22,14 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="needs Chromium to look at a page"),
 ]
-# reads the boxes of a page; what stands in a scroller of its own may be wider
-READ = """<script>setTimeout(() => {
-  const width = document.documentElement.clientWidth, bad = [];
-  const own = e => e.closest(".scroll, thead, pre, p:has(math)");
-  if (document.documentElement.scrollWidth > width) bad.push("the page scrolls");
-  for (const e of document.querySelectorAll("body *:not(script):not(style)")) {
-    const box = e.getBoundingClientRect();
-    if (!box.width || e.closest("svg") || own(e) || !e.checkVisibility()) continue;
-    if (box.right > width + 1 || box.left < -1)
-      bad.push("outside: " + e.tagName + " " + e.textContent.slice(0, 50));
-  }
-  const texts = [...document.querySelectorAll("svg text")]
-    .filter(t => t.getBoundingClientRect().width);
-  const boxes = texts.map(t => [t, t.getBoundingClientRect(), t.ownerSVGElement]);
-  for (const [t, box, svg] of boxes) {
-    const frame = svg.getBoundingClientRect();
-    if (box.right > frame.right + 2 || box.left < frame.left - 2 || box.bottom > frame.bottom + 2)
-      bad.push("beyond its drawing: " + t.textContent);
-    if (parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a < 11.5)
-      bad.push("small: " + t.textContent);
-  }
-  for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
-    if (boxes[i][2] !== boxes[j][2]) continue;
-    const a = boxes[i][1], b = boxes[j][1];
-    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
-        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3)
-      bad.push("over one another: " + boxes[i][0].textContent + " / " + boxes[j][0].textContent);
-  }
-  const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
-  if (new Set(ids).size < ids.length) bad.push("an id stands twice");
-  for (const r of performance.getEntriesByType("resource")) bad.push("loads " + r.name);
-  parent.postMessage(JSON.stringify([width, bad]), "*");
-}, 400)</script>"""
 FRAME = """<body><iframe src="page.html" style="width:{}px;height:900px;border:0"></iframe><script>
 onmessage = e => {{ const p = document.createElement("pre"); p.id = "found";
   p.textContent = e.data; document.body.append(p); }}</script>"""
 
 
-def seen(page, width, folder, dark=False):
-    """Return what is wrong with a page of so many pixels, as the browser sees it."""
-    (folder / "page.html").write_text(page.replace("</body>", READ + "</body>"), "utf-8")
+def seen(page, width, folder, dark=False, ask=BOXES):
+    """Return what a script says of a page of so many pixels; what is wrong with it by default."""
+    (folder / "page.html").write_text(page.replace("</body>", ask + "</body>"), "utf-8")
     (folder / "frame.html").write_text(FRAME.format(width), "utf-8")
     words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     words += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000"]
@@ -110,7 +79,10 @@ def selective(path):
 
 
 def stack(path):
-    found = gf.diagnose(gf.stack("lstm", 2, hidden=6, inputs=3, rng=0, forget_bias=0.0), need=60)
+    one, two = (
+        gf.stack("lstm", 2, hidden=6, inputs=3, rng=seed, forget_bias=0.0) for seed in range(2)
+    )
+    found = diagnose_draws(gf.diagnose(one, need=60), {1: two})
     gf.reporting.report_diagnosis(found, path)
 
 
@@ -141,6 +113,28 @@ def test_the_reading_sees_what_is_wrong(tmp_path):
         assert word in bad, (word, bad)
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_unfolded_all_is_dark_enough_and_reached_by_keys(page, width, dark, tmp_path):
+    """What an audit by axe-core calls serious; it was run once and found one thing, mended."""
+    assert seen(page, width, tmp_path, dark, ask=AUDIT) == []
+
+
+def test_the_audit_sees_what_is_wrong(tmp_path):
+    pale = '<p style="color:#999;background:#fff">pale</p><h1 style="color:#888">large</h1>'
+    wide = '<div style="overflow-x:auto;width:90px"><pre style="width:200px">wide</pre></div>'
+    keys = '<input type="range"><b tabindex="3">first</b>'
+    fine = '<div style="overflow-x:auto;width:90px" tabindex="0"><pre>as wide as that</pre>'
+    bad = seen(f"<html><body>{pale}{wide}{keys}{fine}</body></html>", 390, tmp_path, ask=AUDIT)
+    assert bad == [
+        "pale, 2.85: pale",
+        "no key reaches: DIV wide",
+        "its own place in the order of keys: B",
+        "an input has no name",
+        "an input says only its place",
+    ]
+
+
 SLIDE = """<script>setTimeout(() => {
   const lag = document.querySelector("figure.drawing input");
   lag.value = 5;
@@ -150,10 +144,9 @@ SLIDE = """<script>setTimeout(() => {
 }, 200)</script>"""
 
 
-def test_the_slider_reads_the_numbers_of_the_curve(tmp_path, monkeypatch):
+def test_the_slider_reads_the_numbers_of_the_curve(tmp_path):
     written = gf.report("lstm", tmp_path / "r.html", hidden=4, steps=40, seeds=2)
-    monkeypatch.setitem(seen.__globals__, "READ", SLIDE)
-    (told,) = seen(written.path.read_text("utf-8"), 1280, tmp_path)
+    (told,) = seen(written.path.read_text("utf-8"), 1280, tmp_path, ask=SLIDE)
     decays = written.study.seeds.decays
     number = re.match(r"5 steps back: ([\d.]+) left \(80\u00a0% of runs: ([\d.]+) to", told)
     assert number, told
@@ -172,10 +165,9 @@ TURN = """<script>setTimeout(() => {
 }, 200)</script>"""
 
 
-def test_the_dial_shows_the_drawing_of_its_value(tmp_path, monkeypatch):
+def test_the_dial_shows_the_drawing_of_its_value(tmp_path):
     written = gf.report("lstm", tmp_path / "r.html", hidden=4, steps=40, seeds=2)
-    monkeypatch.setitem(seen.__globals__, "READ", TURN)
-    shown, told, heard = seen(written.path.read_text("utf-8"), 1280, tmp_path)
+    shown, told, heard = seen(written.path.read_text("utf-8"), 1280, tmp_path, ask=TURN)
     assert shown == [place == 3 for place in range(5)]
     found = list(written.study.dials["forget bias"].values())[3]
     assert found.name == "3"
@@ -207,14 +199,12 @@ def on_paper(page):
     return page.replace("@media print {", "@media all {")
 
 
-def test_on_paper_nothing_is_over_the_margin_and_folded_stays_folded(page, tmp_path, monkeypatch):
-    monkeypatch.setitem(seen.__globals__, "READ", PRINTED)
-    assert seen(on_paper(page), SHEET, tmp_path) == []
+def test_on_paper_nothing_is_over_the_margin_and_folded_stays_folded(page, tmp_path):
+    assert seen(on_paper(page), SHEET, tmp_path, ask=PRINTED) == []
 
 
-def test_the_reading_of_paper_sees_what_is_wrong(tmp_path, monkeypatch):
-    monkeypatch.setitem(seen.__globals__, "READ", PRINTED)
+def test_the_reading_of_paper_sees_what_is_wrong(tmp_path):
     wrong = '<table style="width:900px"><tr><td>wide</td></tr></table><button>b</button>'
-    bad = " ".join(seen(f"<html><body>{wrong}</body></html>", SHEET, tmp_path))
+    bad = " ".join(seen(f"<html><body>{wrong}</body></html>", SHEET, tmp_path, ask=PRINTED))
     assert "over the margin: TABLE" in bad
     assert "a control is printed" in bad

@@ -5,6 +5,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gradflow as gf
@@ -14,6 +15,7 @@ from gradflow.prose import plain_text
 from gradflow.reporting import SECTIONS, Answer, Block, Details, Heading, Paragraph, Section
 from gradflow.reporting import sections as folder
 from gradflow.reporting.build import STAGES, lay_out
+from gradflow.reporting.document.blocks import Drawing
 from gradflow.reporting.document.numbers import (
     magnitude,
     number_row,
@@ -22,6 +24,7 @@ from gradflow.reporting.document.numbers import (
     signed,
     value_of,
 )
+from gradflow.reporting.drawing.scene import Dot
 from gradflow.reporting.publish.scripts import find_script
 from gradflow.reporting.sections import all_numbers
 from gradflow.studies import Number, Study, study
@@ -200,3 +203,18 @@ def test_the_public_names_are_those_a_user_calls():
     plumbing = {"require_folder", "write_atomically", "check_formats", "find_venue", "encoded"}
     assert not plumbing & {*dir(reporting), *gf.figures.__all__}
     assert all(getattr(reporting, name) is not None for name in reporting.__all__)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "irnn", "clockwork"])
+def test_as_many_directions_are_drawn_over_one_percent_as_are_told(cell):
+    found = study(cell, hidden=8, steps=40, seeds=5)
+    (section,) = next(one for one in SECTIONS if one.name == "directions").blocks(found)
+    drawing = next(b for b in section.blocks if isinstance(b, Drawing))
+    rates = np.array(drawing.series["log_sigma_a_step"])
+    count = found.headline()["directions"].value
+    assert int((rates * found.need >= np.log(0.01)).sum()) == count
+    assert drawing.title.startswith(f"{count:.0f} of ")
+    zeros = int(np.isneginf(rates).sum())
+    assert sum(isinstance(m, Dot) and m.hollow for m in drawing.wide.marks) == zeros
+    words = [getattr(mark, "text", "") for mark in drawing.wide.marks]
+    assert (f"exactly 0: {zeros}" in words) == (zeros > 0)

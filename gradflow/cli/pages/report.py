@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, progress, table
+from gradflow.cli.console import output, plain, print_json, progress
 
 __all__ = ["report"]
 
@@ -41,8 +41,8 @@ def report(
         Number of units of the size `hidden`, and of all other sizes that --init and the input do
         not state; 32 by default.
     layers
-        More than one: a stack of so many layers of the cell, of one draw, on made-up input by
-        default; its page is that of `gradflow diagnose`.
+        More than one: a stack of so many layers of the cell, on made-up input by default; its page
+        is that of `gradflow diagnose`, with the spread over seeds.
     steps
         Number of steps; 200 by default, of a stack twice the lag needed.
     input
@@ -66,11 +66,11 @@ def report(
         Print the numbers as JSON.
     """
     from gradflow.cli.choices import read_choices
+    from gradflow.cli.pages.answered import print_answer
     from gradflow.errors import UsageError
     from gradflow.prose import plain_text
     from gradflow.reporting.build import STAGES
     from gradflow.reporting.build import report as write
-    from gradflow.reporting.document.numbers import number_row
     from gradflow.reporting.render.data import number_data
     from gradflow.reporting.sections import all_numbers
     from gradflow.reporting.sections.answer import answer
@@ -79,10 +79,10 @@ def report(
     path = out or Path("reports") / f"{_page_name(cell)}.{format or 'html'}"
     choices = read_choices(init)
     if layers != 1:
-        if steps is not None or seeds is not None:
+        if steps is not None:
             raise UsageError(
-                "report: a stack (--layers) is reported of one draw, over twice the lag needed; "
-                "leave --steps and --seeds out, and say --need and --seed."
+                "report: a stack (--layers) is reported over twice the lag needed; leave --steps "
+                "out, and say --need."
             )
         from gradflow.cli.pages.stacked import report_stack
 
@@ -93,11 +93,12 @@ def report(
             input=input,
             init=choices,
             seed=seed,
+            seeds=SEEDS if seeds is None else seeds,
             need=100 if need is None else need,
             out=path,
             format=format,
             json=json_,
-            command=_command(cell, hidden, layers, None, input, init, seed, None, need),
+            command=_command(cell, hidden, layers, None, input, init, seed, seeds, need),
         )
         return
     steps, seeds = 200 if steps is None else steps, SEEDS if seeds is None else seeds
@@ -122,17 +123,8 @@ def report(
         told = {"verdict": plain_text(said.text), "file": str(written.path)}
         print_json({**told, "numbers": numbers})
         return
+    print_answer(said, all_numbers(written.study).values())
     console = output()
-    console.print(plain(plain_text(said.text)), soft_wrap=True)
-    if said.judged is not None:
-        beside = f"{said.judged.word} {said.judged.note}. {said.judged.remedy}".strip()
-        console.print(plain(plain_text(beside)), soft_wrap=True)
-    rows = table("number", "value", "spread", "over")
-    for number in all_numbers(written.study).values():
-        label, value, spread, unit, _, over = number_row(number)
-        told_value = f"{value} {unit}".strip()
-        rows.add_row(*(plain(plain_text(text)) for text in (label, told_value, spread, over)))
-    console.print(rows)
     ran = written.study.setup
     console.print(f"sizes: {plain(ran.told_sizes())}", soft_wrap=True)
     console.print(f"input: {plain(ran.source)}", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.numbers import in_steps
+from gradflow.studies.diagnosis.draws import Draws
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.headline import Number
@@ -11,8 +12,10 @@ from gradflow.studies.headline import Number
 __all__ = ["network_numbers", "spread_number"]
 
 
-def network_numbers(found: Diagnosis) -> dict[str, Number]:
-    """Return horizons, what is left, and the directions kept, by name."""
+def network_numbers(found: Diagnosis, draws: Draws | None = None) -> dict[str, Number]:
+    """Return horizons, what is left, and the directions kept, by name; over draws if given."""
+    if draws is not None:
+        return draws.numbers()
     reach, need = found.reach, found.need
     missing = f"over\u00a0{found.subject.losses.longest}"
     numbers = {

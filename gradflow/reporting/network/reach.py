@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
+from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph
 from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.drawing.decay import decay_series, draw_decay
 from gradflow.reporting.network.measured import network_numbers
-from gradflow.spectra.decay.reading import relative_logs
+from gradflow.studies.diagnosis.draws import Draws, decays_of
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.telling.numbers import growth_words
-from gradflow.studies.seeds.decays import Decays
 
 __all__ = ["reach_section"]
 
 
-def reach_section(found: Diagnosis) -> Details:
+def reach_section(found: Diagnosis, draws: Draws | None) -> Details:
     """Return the figure of the decay, and what was certified of the product."""
-    horizon = network_numbers(found)["horizon"]
-    blocks: list[Block] = [_drawing(found)]
+    horizon = network_numbers(found, draws)["horizon"]
+    blocks: list[Block] = [_drawing(found, draws)]
+    seed = "" if draws is None else f", seed {found.seed}"
     if found.growth is not None:
         told = growth_words(found.growth, len(found.subject.lengths))
-        blocks.append(Paragraph(f"{told[0].upper()}{told[1:]}."))
+        blocks.append(Paragraph(f"{told[0].upper()}{told[1:]}{seed}."))
     if found.band is not None:
         low, high = (power_of_ten(end * math.log(10)) for end in found.band)
         ends = low if low == high else f"between {low} and {high}"
         blocks.append(
             Paragraph(
-                "Certified for the first sequence: the norm of the product of "
+                f"Certified for the first sequence{seed}: the norm of the product of "
                 f"{in_steps(found.need)} is {ends}, to the digits shown."
             )
         )
@@ -38,36 +37,31 @@ def reach_section(found: Diagnosis) -> Details:
     return Details("How far back", blocks, f"{in_steps(value_of(horizon))}{spread}", open=True)
 
 
-def _decays(found: Diagnosis) -> Decays:
-    """Return the decay of the sequences that are long enough, over the lags that all have."""
-    subject = found.subject
-    chosen = subject.long_enough(found.need)
-    lags = int(np.min(subject.losses.last[chosen])) + 1
-    return Decays(
-        name="network",
-        seeds=(found.seed,),
-        drawn=found.network.drawn,
-        log_relative=relative_logs(found.reach.gradient.log_norm[chosen, :lags])[None],
-    )
-
-
-def _drawing(found: Diagnosis) -> Drawing:
-    decays, horizon = _decays(found), network_numbers(found)["horizon"]
-    spread = f"over {decays.runs} sequences"
+def _drawing(found: Diagnosis, draws: Draws | None) -> Drawing:
+    if draws is None:
+        decays = decays_of(found.subject, found.reach, found.need, found.seed)
+        runs, one = f"{decays.runs} sequences", "sequence"
+        ends, spread = "its median, least and greatest value", f"over {runs}"
+    else:
+        decays, one = draws.decays, "run"
+        count, over = len(decays.seeds), counted(decays.runs // len(decays.seeds), "sequence")
+        runs = f"{decays.runs} runs, {count} seeds of the weights \u00d7 {over}"
+        ends, spread = "its median and where it lies in 80\u00a0% of the runs", "in 80 % of runs"
+    horizon = network_numbers(found, draws)["horizon"]
     wide, narrow = (draw_decay(decays, {}, horizon, narrow=n, spread=spread) for n in (False, True))
     several = decays.runs > 1
     if horizon.value <= decays.steps:
-        half = "Half of the sequences lose" if several else "The sequence loses"
+        half = f"Half of the {one}s lose" if several else f"The {one} loses"
         title = f"{half} 99 % of the gradient within {in_steps(value_of(horizon))}."
     else:
         end = power_of_ten(float(decays.curve()[-1]))
-        of = " in the median sequence" if several else ""
+        of = f" in the median {one}" if several else ""
         title = f"Of the gradient {end} is left after {in_steps(decays.steps)}{of}."
     lines = (
-        f"Line: median of {decays.runs} sequences; band: where 80 % of them lie. Ring and bar on "
-        "the line of 1 %: the horizon, its median, least and greatest value. "
+        f"Line: median of {runs}; band: where 80 % of them lie. Ring and bar on the line of 1 %: "
+        f"the horizon, {ends}. "
         if several
-        else "One sequence. Ring on the line of 1 %: the horizon. "
+        else f"One {one}. Ring on the line of 1 %: the horizon. "
     )
     return Drawing(
         wide=wide,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from gradflow.cells.typeset import name_latex
 from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Block, Details, Numbers, Table
 from gradflow.reporting.document.numbers import in_steps, power_of_ten, signed
-from gradflow.reporting.network.measured import network_numbers
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
 from gradflow.studies.diagnosis.measures.spread import Spread, short
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.remedies import Remedy
 from gradflow.studies.diagnosis.telling.numbers import percent
 from gradflow.studies.diagnosis.telling.unread import grouped
+from gradflow.studies.headline import Number
 
 __all__ = [
     "layers_section",
@@ -56,9 +57,9 @@ def _directions(found: Spread | None) -> str:
     return "" if found is None else short(found, lambda v: f"{v:.0f}")
 
 
-def summary_section(found: Diagnosis, prefix: str) -> Details:
+def summary_section(numbers: Mapping[str, Number], prefix: str) -> Details:
     """Return the headline numbers; ``prefix`` tells those of several directions apart."""
-    numbers = {f"{prefix}{name}": number for name, number in network_numbers(found).items()}
+    numbers = {f"{prefix}{name}": number for name, number in numbers.items()}
     told = f"{len(numbers)} numbers with their spread"
     return Details("Summary", [Numbers(numbers)], told, open=True)
 

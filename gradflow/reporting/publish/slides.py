@@ -13,6 +13,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.offsetbox import HPacker, OffsetBox
+from matplotlib.text import Text
 
 from gradflow.figures.look.curves import settle_names
 from gradflow.figures.look.style import INK, QUIET, math_text
@@ -80,6 +82,7 @@ def _steps(figure: Figure, group: Sequence[Any], count: int) -> Iterator[int]:
         empty: list[list[Any]] = [] if place else [[]]
         for layer in [*empty, *parts]:
             _set_visible(layer, True)
+            _show_entries(figure)
             if any(getattr(one, "colorbar", None) is not None for one in layer):
                 _set_visible(_bars(panel), True)
             seen, before = before, _seen(figure)
@@ -93,11 +96,29 @@ def _settle(figure: Figure, panels: Sequence[Any], group: Sequence[Any]) -> None
     for panel in panels:
         panel.set_in_layout(panel in group)
         _set_visible([panel, *_bars(panel)], panel in group)
+    _show_entries(figure)
+    for legend in figure.legends:
+        legend.set_in_layout(any(text.get_visible() for text in legend.get_texts()))
     figure.set_layout_engine("constrained")
     settle_names(figure)
     # names that moved leave other room
     settle_names(figure)
     figure.set_layout_engine("none")
+
+
+def _show_entries(figure: Figure) -> None:
+    """Show of the legends of the whole figure the entries that a curve shown has as its name."""
+    seen: dict[str, bool] = {}
+    for panel in figure.axes:
+        for curve, name in zip(*panel.get_legend_handles_labels(), strict=True):
+            shown = panel.get_visible() and getattr(curve, "get_visible", lambda: True)()
+            seen[name] = seen.get(name, False) or shown
+    for legend in figure.legends:
+        for entry in legend.findobj(HPacker):
+            names = entry.findobj(Text)
+            if len(names) == 1:  # what is drawn is hidden and not its box, so that nothing moves
+                parts = entry.findobj(lambda one: not isinstance(one, OffsetBox))
+                _set_visible(parts, seen.get(names[0].get_text(), True))
 
 
 def _set_visible(parts: Sequence[Any], visible: bool) -> None:

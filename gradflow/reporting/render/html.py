@@ -66,10 +66,21 @@ def _series(block: Drawing) -> str:
 
 
 def _prose(text: str) -> str:
-    return "".join(
-        latex_to_mathml(span.content, display=False) if span.math else escape(span.content)
-        for span in split_inline(text)
-    )
+    """Set a text; a formula stays on one line with the brackets and commas that touch it."""
+    words: list[list[str]] = [[]]
+    for span in split_inline(text):
+        if span.math:
+            words[-1].append(latex_to_mathml(span.content, display=False))
+            continue
+        first, *rest = (escape(word) for word in span.content.split(" "))
+        words[-1] += [first] if first else []
+        words += [[word] if word else [] for word in rest]
+    return " ".join(_word(parts) for parts in words)
+
+
+def _word(parts: Sequence[str]) -> str:
+    word = "".join(parts)
+    return f'<span class="joined">{word}</span>' if len(parts) > 1 else word
 
 
 def card_html(answer: Answer, rows: Sequence[Sequence[str]], path: Path) -> str:

@@ -1,10 +1,17 @@
-// The page is complete without this: it copies formulas, turns dials, and reads a curve where one points.
+// The page is complete without this: it copies formulas, turns dials, reads a curve where one points,
+// and lets the keys reach a line that is wider than its column.
 for (const part of document.querySelectorAll(".skip")) part.hidden = false;
 for (const button of document.querySelectorAll("button[data-tex]"))
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.tex);
     button.textContent = "copied";
   });
+const wide = new ResizeObserver(found => {
+  for (const { target } of found)
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+});
+for (const line of document.querySelectorAll("details.sub p")) wide.observe(line);
 const said = power => {
   if (power === null) return "exactly 0";
   if (power >= -3 && power < 5) return String(Number((10 ** power).toPrecision(2)));
@@ -30,6 +37,7 @@ for (const figure of document.querySelectorAll("figure.drawing")) {
     }
     lag.value = step;
     told.textContent = `${step} steps back: ${said(median[step])} left (80\u00a0% of runs: ${said(low[step])} to ${said(high[step])})`;
+    lag.setAttribute("aria-valuetext", told.textContent);
   };
   lag.addEventListener("input", () => read(Number(lag.value)));
   for (const { svg, ends: [left, right] } of drawings)

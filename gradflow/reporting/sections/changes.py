@@ -24,10 +24,10 @@ def _blocks(study: Study) -> list[Block]:
     header = [
         "Initial weights",
         "Horizon, steps",
-        "in 80 % of runs",
+        "in 80\u00a0% of runs",
         f"Runs that reach {study.need}",
         f"Left after {in_steps(study.need)}",
-        f"at most, after {found.steps}, in 90 %",
+        f"at most, after {found.steps}, in 90\u00a0%",
     ]
     note = (
         f"Each row: {runs_of(found)}, the same seeds and input. This is what the gradient would do "

@@ -65,7 +65,7 @@ def _drawing(study: Study, name: str, curves: Mapping[float, Decays]) -> Drawing
         choices.append(Choice(wide=wide, narrow=narrow, said=said))
     here = study.seeds.decays.log_relative
     own = [k for k, one in enumerate(curves.values()) if np.array_equal(one.log_relative, here)]
-    chosen = own[0] if own else 0
+    chosen = own[0] if own else (len(curves) - 1) // 2
     which = "as the cell has it" if own else "not what the cell has"
     best = max(curves, key=lambda value: curves[value].reached(study.need))
     reached = curves[best].reached(study.need)
@@ -94,10 +94,10 @@ def _table(study: Study, name: str, curves: Mapping[float, Decays]) -> Details:
     header = [
         name.capitalize(),
         "Horizon, steps",
-        "in 80 % of runs",
+        "in 80\u00a0% of runs",
         f"Runs that reach {study.need}",
         f"Left after {in_steps(study.need)}",
-        "in 80 % of runs",
+        "in 80\u00a0% of runs",
     ]
     rows = []
     for value, found in curves.items():

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 
+from gradflow.jacobians.blocks import counted
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
 from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, signed
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.drawing.directions import SHOWN, draw_directions
+from gradflow.studies.headline import Number
 from gradflow.studies.one_cell import Study
+from gradflow.studies.seeds.quantiles import quantile
 
 __all__ = ["SECTION"]
 
@@ -26,53 +29,60 @@ def _blocks(study: Study) -> list[Block]:
         Paragraph(f"No number is given for the {_REFUSED[field]}: {why}")
         for field, why in study.refused.items()
     ]
-    values = study.singular_values
+    several = study.seeds.log_sigma
+    several = several[~np.isnan(several).any(axis=-1)]
     answer = ""
-    if values is not None and len(values.lag):
-        log_sigma, lag = np.asarray(values.log_sigma[-1]), int(values.lag[-1])
+    kept = study.headline().get("directions")
+    if kept is not None:
         exponents = None if study.lyapunov is None else np.asarray(study.lyapunov.exponents)
-        blocks.append(_drawing(study, log_sigma, exponents, lag))
-        kept = study.headline().get("directions")
-        if kept is not None:
-            answer = f"{kept.value:.0f} of {study.seeds.width} kept over {in_steps(study.need)}"
+        blocks.append(_drawing(study, kept, several, exponents))
+        answer = f"{kept.value:.0f} of {study.seeds.width} kept over {in_steps(study.need)}"
     blocks.append(_eigenvalues(study))
     return [Details("Which directions", blocks, answer, open=True)]
 
 
 def _drawing(
-    study: Study, log_sigma: np.ndarray, exponents: np.ndarray | None, lag: int
+    study: Study, kept: Number, log_sigma: np.ndarray, exponents: np.ndarray | None
 ) -> Drawing:
+    """Draw what is counted: the dots over 1 % are as many as the median over seeds."""
+    lag, width = study.need, study.seeds.width
     wide, narrow = (draw_directions(log_sigma, exponents, lag, narrow=n) for n in (False, True))
-    zero = int(np.isneginf(log_sigma).sum())
+    middle = quantile(log_sigma, 0.5)
     below = ""
-    rest = log_sigma[SHOWN:]
-    if len(rest) and np.isfinite(rest).any():
-        most = power_of_ten(float(rest[np.isfinite(rest)].max()))
+    rest = middle[SHOWN:]
+    if len(rest):
+        most = power_of_ten(float(rest.max()))
         below = f" {len(rest)} more directions lie below, at most {most} of them left."
-    kept = study.headline().get("directions")
-    spread = f" ({ranged(kept)} over seeds)" if kept is not None and kept.between else ""
-    title = (
-        "Singular values of the product, a step"
-        if kept is None
-        else (
-            f"{kept.value:.0f} of {study.seeds.width} directions{spread} keep 1 % over "
-            f"{in_steps(study.need)}."
-        )
+    spread = f" ({ranged(kept)} over seeds)" if kept.between else ""
+    count = len(log_sigma)
+    dots = (
+        f"Dots: log of the singular values of the product of {in_steps(lag)}, a step, median of "
+        f"{counted(count, 'seed')}; lines through them: least to greatest; first window. Bars: "
+        "Lyapunov exponents of the first seed. "
+        if count > 1
+        else f"Dots: log of the singular values of the product of {in_steps(lag)}, a step; bars: "
+        "Lyapunov exponents; one seed, first window. "
     )
     return Drawing(
         wide=wide,
         narrow=narrow,
-        title=title,
+        title=(
+            f"{kept.value:.0f} of {width} directions{spread} "
+            f"{'keeps' if kept.value == 1 else 'keep'} 1 % over {in_steps(lag)}."
+        ),
         caption=(
-            f"Dots: log of the singular values of the product of {in_steps(lag)}, a step; bars: "
-            "Lyapunov exponents; nats a step, first seed, first window. "
-            f"{zero} of {len(log_sigma)} singular values are exactly 0.{below} Logarithms are "
-            "kept, so nothing underflows."
+            f"{dots}Nats a step. {int(np.isneginf(middle).sum())} of {width} are exactly 0.{below} "
+            "Logarithms are kept, so nothing underflows."
         ),
         series={
-            "log_sigma_a_step": [float(v) / lag for v in log_sigma],
-            **({} if exponents is None else {"exponents": exponents.tolist()}),
-        },
+            f"log_sigma_a_step{name}": [float(v) / lag for v in values]
+            for name, values in (
+                ("", middle),
+                ("_low", log_sigma.min(axis=0)),
+                ("_high", log_sigma.max(axis=0)),
+            )
+        }
+        | ({} if exponents is None else {"exponents": exponents.tolist()}),
     )
 
 

@@ -12,6 +12,7 @@ from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragrap
 from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, seeds_of
+from gradflow.reporting.drawing.factors import draw_factors
 from gradflow.reporting.drawing.shares import draw_shares, grouped
 from gradflow.studies.one_cell import Study
 from gradflow.studies.seeds.quantiles import quantile
@@ -28,6 +29,12 @@ def _blocks(study: Study) -> list[Block]:
         blocks += [_drawing(study), Paragraph(_ways(study))]
         first, share = next(iter(grouped(study.seeds.shares).items()))
         answer = f"{100 * _mean(share):.0f} % takes the path {first}"
+    elif study.seeds.map:
+        blocks += [_factors(study), Paragraph(_one_path(study))]
+        left, by = _slopes_and_map(study)
+        answer = f"the slopes leave {left}, the map gives {by}"
+    else:
+        blocks.append(Paragraph("A step has one path, which the derivation below shows."))
     if study.seeds.stays is not None:
         blocks.append(Paragraph(_stays(study)))
     numbers = study.headline()
@@ -65,6 +72,46 @@ def _drawing(study: Study) -> Drawing:
     )
 
 
+def _slopes_and_map(study: Study) -> tuple[str, str]:
+    numbers = study.headline()
+    return value_of(numbers["factor_slopes"]), value_of(numbers["factor_map"])
+
+
+def _factors(study: Study) -> Drawing:
+    """Draw the geometric means over seeds, for those multiply to the mean of the gradient."""
+    name = study.seeds.map
+    slopes, given = (logs.mean(axis=0) / math.log(10) for logs in study.seeds.factors)
+    curves = {"slopes": slopes, f"map {name}": given, "both": slopes + given}
+    wide, narrow = (draw_factors(curves, narrow=n) for n in (False, True))
+    left, by = _slopes_and_map(study)
+    return Drawing(
+        wide=wide,
+        narrow=narrow,
+        title=(
+            f"Over {in_steps(study.seeds.decays.steps)} the slopes leave {left}, and the map "
+            f"${name_latex(name)}$ multiplies by {by}."
+        ),
+        caption=(
+            "The norm of the gradient after each of the two factors of a step over that before "
+            f"it, multiplied up; geometric mean of {seeds_of(study.seeds.decays)}, first window. "
+            "Both together are the gradient."
+        ),
+        series={f"log10_{key.split()[0]}": curve.tolist() for key, curve in curves.items()},
+    )
+
+
+def _one_path(study: Study) -> str:
+    numbers, name = study.headline(), name_latex(study.seeds.map)
+    left, by = numbers["factor_slopes"], numbers["factor_map"]
+    over = " over seeds" if left.between else ""
+    return (
+        f"A step has one path: a diagonal of slopes times the map ${name}$. The slopes leave "
+        f"{value_of(left)}{f' ({ranged(left)}{over})' if over else ''} and the map multiplies by "
+        f"{value_of(by)}{f' ({ranged(by)}{over})' if over else ''}; the gradient survives where "
+        "the second makes up for the first."
+    )
+
+
 def _ways(study: Study) -> str:
     means = [
         f"{100 * _mean(share):.0f} % through {path}"
@@ -78,7 +125,14 @@ def _ways(study: Study) -> str:
 
 def _stays(study: Study) -> str:
     assert study.seeds.stays is not None
-    stays = np.sort(study.seeds.stays)
+    stays, steps = np.sort(study.seeds.stays), in_steps(study.seeds.decays.steps)
+    if np.isneginf(stays).all():
+        seeds = f" in any of {seeds_of(study.seeds.decays)}" if len(stays) > 1 else ""
+        return (
+            f"Nothing stays in the carousel over all {steps}{seeds}, first window: at some of them "
+            "its factor is exactly 0, for each unit that the loss reads. There the gradient takes "
+            "another path, and the decay falls by a step."
+        )
     middle = float(quantile(stays, 0.5))
     spread = (
         f" ({power_of_ten(float(stays[0]))} to {power_of_ten(float(stays[-1]))} over seeds)"
@@ -87,7 +141,7 @@ def _stays(study: Study) -> str:
     )
     return (
         f"What never leaves the carousel is {power_of_ten(middle)} of the gradient after "
-        f"{in_steps(study.seeds.decays.steps)}{spread}, first window."
+        f"{steps}{spread}, first window."
     )
 
 

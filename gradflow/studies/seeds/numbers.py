@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.cells.typeset import name_latex
+from gradflow.jacobians.blocks import counted
 from gradflow.spectra.decay.reading import asymptote, half_life
 from gradflow.studies.headline import Number
 from gradflow.studies.seeds.decays import GROWN, Decays
@@ -191,9 +193,30 @@ def seed_numbers(found: Seeds, part: str) -> dict[str, Number]:
             over=first,
             unit="share",
         )
-    return decay_numbers(found.decays, found.need) | {
-        name: number for name, number in several.items() if number is not None
+    told = {name: number for name, number in several.items() if number is not None}
+    return decay_numbers(found.decays, found.need) | told | _factors(found, first)
+
+
+def _factors(found: Seeds, first: str) -> dict[str, Number]:
+    """Return what slopes and map do to the gradient; geometric means, which multiply to its own."""
+    if not found.map:
+        return {}
+    steps = counted(found.decays.steps, "step")
+    labels = {
+        "factor_slopes": f"What the slopes of the units leave over {steps}",
+        "factor_map": f"What the map ${name_latex(found.map)}$ multiplies by over {steps}",
     }
+    numbers = {}
+    for (name, label), logs in zip(labels.items(), found.factors[..., -1] / _LN10, strict=True):
+        several = len(logs) > 1
+        numbers[name] = Number(
+            value=float(logs.mean()),
+            label=label,
+            unit="log10",
+            between=(float(logs.min()), float(logs.max())) if several else None,
+            over=f"geometric mean of {len(logs)} seeds{first}" if several else f"1 seed{first}",
+        )
+    return numbers
 
 
 Word = Literal["Enough", "Depends", "Not enough", "Grows", "Nothing arrives"]

@@ -14,6 +14,7 @@ from gradflow.spectra import LyapunovSpectrum
 from gradflow.spectra.decay.reading import under_from
 from gradflow.studies.headline import TOLERANCE
 from gradflow.studies.seeds.decays import Decays, decays
+from gradflow.studies.seeds.factors import factors, one_map
 from gradflow.studies.setup import Setup
 
 __all__ = ["Seeds", "measure_seeds"]
@@ -35,6 +36,11 @@ class Seeds:
         Entries of the state.
     shares
         Path to (seeds, lags): its share in the sum of the norms of all paths, lags from 1 on.
+    map
+        The one map of a cell whose step Jacobian is slopes times it; empty for others.
+    factors
+        (2, seeds, lags) natural logs, lags from 0 on: what these slopes leave of the gradient, and
+        what the map multiplies it by; together the gradient. Empty for others.
     stays
         (seeds,) log of what never leaves the carousel over all lags, relative to the gradient at
         lag 0; ``None`` for a cell without one.
@@ -55,6 +61,8 @@ class Seeds:
     need: int
     width: int
     shares: Mapping[str, Floats]
+    map: str
+    factors: Floats
     stays: Floats | None
     log_sigma: Floats
     product: Floats
@@ -115,11 +123,15 @@ def measure_seeds(
         if len(one.cell.states) > 1:
             alone.append(_leading(one, one.cell.states[0])[0])
     leading = np.array(exponents)
+    name_of_map = one_map(ran[0].cell) or ""
+    taken = [factors(one, name_of_map) for one in ran] if name_of_map else []
     return Seeds(
         decays=found,
         need=need,
         width=ran[0].trajectory.width,
         shares={path: np.stack(rows) for path, rows in shares.items()},
+        map=name_of_map,
+        factors=np.stack(taken, axis=1) if taken else np.zeros((2, 0, 0)),
         stays=np.array(stays) if stays else None,
         log_sigma=np.stack(sigma),
         product=np.stack(product),

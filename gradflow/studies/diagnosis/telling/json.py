@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gradflow.studies.diagnosis.draws import Draws
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
 from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.record import Diagnosis
 from gradflow.studies.diagnosis.remedies import Remedy
+from gradflow.studies.headline import plain_numbers
 
-__all__ = ["as_json"]
+__all__ = ["as_json", "draws_as_json"]
 
 
 def as_json(found: Diagnosis) -> dict[str, Any]:
@@ -43,6 +45,21 @@ def as_json(found: Diagnosis) -> dict[str, Any]:
         "remedies": [_remedy(one) for one in found.remedies],
         "left_out": dict(found.left_out),
         "ways": [as_json(way) for way in found.ways],
+    }
+
+
+def draws_as_json(found: Draws) -> dict[str, Any]:
+    """Return what was measured over draws of the weights: seeds, verdict, and every number.
+
+    A number's spread has its name with ``_low`` and ``_high``.
+    """
+    verdict = found.verdict
+    return {
+        "seeds": list(found.decays.seeds),
+        "verdict": verdict.word,
+        "reached": verdict.reached,
+        "runs": verdict.runs,
+        "numbers": {n: _number(value) for n, value in plain_numbers(found.numbers()).items()},
     }
 
 
