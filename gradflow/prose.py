@@ -17,6 +17,7 @@ __all__ = [
     "latex_text",
     "number_text",
     "plain_text",
+    "raised_html",
     "split_inline",
     "table_html",
 ]
@@ -160,6 +161,15 @@ def number_text(value: float, form: str) -> str:
     return format(value, form).replace("-", "−")
 
 
+def raised_html(text: str) -> str:
+    """Return text for a notebook, its powers of ten raised.
+
+    >>> raised_html("a < 10^-6.4")
+    'a &lt; 10<sup>−6.4</sup>'
+    """
+    return _POWER.sub(lambda m: f"10<sup>{m[1].replace('-', '−')}</sup>", escape(text))
+
+
 def table_html(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     """Return a table for a notebook, its words at the left and powers of ten raised.
 
@@ -171,8 +181,7 @@ def table_html(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
 
 
 def _row_html(kind: str, row: Sequence[str]) -> str:
-    told = (_POWER.sub(lambda m: f"10<sup>{m[1].replace('-', '−')}</sup>", escape(c)) for c in row)
-    cells = (f'<{kind} style="text-align: left">{text}</{kind}>' for text in told)
+    cells = (f'<{kind} style="text-align: left">{raised_html(text)}</{kind}>' for text in row)
     return f"<tr>{''.join(cells)}</tr>"
 
 

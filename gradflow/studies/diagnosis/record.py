@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 
 from gradflow.networks import Network
-from gradflow.prose import table_html
+from gradflow.prose import raised_html, table_html
 from gradflow.studies.diagnosis.measures.band import Band
 from gradflow.studies.diagnosis.measures.growth import Growth
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
@@ -132,4 +131,4 @@ class Diagnosis:
         if reach.directions is not None:
             rows.append((f"directions usable over {self.need} steps", str(reach.directions)))
         rows += [(f"left with {one.name}", one.left) for one in self.remedies]
-        return f"<b>{escape(self.verdict)}</b>{table_html(rows)}"
+        return f"<b>{raised_html(self.verdict)}</b>{table_html(rows)}"
