@@ -53,11 +53,11 @@ class Theorems(SphinxDirective):
         more += ["", f"*{level}:* {meaning}.", "", f"`gradflow theorem {claim.name} --format tex`"]
         badge = f'<p class="level {level.lower()}">{escape(level)}</p>'
         count = len(claim.hypotheses)
-        assumed = f"{count} assumption{'s' * (count != 1)}, level, LaTeX"
+        assumed = f"{count} assumption{'s' * (count != 1)}, " if count else ""
         card = nodes.container(classes=["card"], ids=[claim.name.replace(".", "-")])
         card += nodes.raw("", badge, format="html")
         card += self.parse_text_to_nodes("\n\n".join(says))
-        card += nodes.raw("", f"<details><summary>{assumed}</summary>", format="html")
+        card += nodes.raw("", f"<details><summary>{assumed}level, LaTeX</summary>", format="html")
         card += self.parse_text_to_nodes("\n".join(more))
         card += nodes.raw("", "</details>", format="html")
         return [card]
