@@ -12,7 +12,9 @@ from sphinx.util.docutils import SphinxDirective
 
 
 # what Sphinx writes of NDArray[np.float64] and its like
-_ARRAY = re.compile(r"(?:numpy\.)?ndarray\[tuple\[(?:typing\.)?Any, \.\.\.\], (?:numpy\.)?dtype\[[\w.]+\]\]")
+_ARRAY = re.compile(
+    r"(?:numpy\.)?ndarray\[tuple\[(?:typing\.)?Any, \.\.\.\], (?:numpy\.)?dtype\[[\w.]+\]\]"
+)
 
 
 def entries(floor):
@@ -24,7 +26,9 @@ def entries(floor):
     face, rest = [], []
     for name in gradflow.__all__:
         value = getattr(gradflow, name)
-        if not inspect.ismodule(value) and getattr(value, "__module__", "").startswith(module.__name__):
+        if not inspect.ismodule(value) and getattr(value, "__module__", "").startswith(
+            module.__name__
+        ):
             face.append((_kind(value), f"gradflow.{name}"))
     for name in module.__all__:
         value = getattr(module, name)

@@ -46,7 +46,11 @@ class Theorems(SphinxDirective):
 
     def _card(self, claim, level, meaning):
         title = f"{sentence(claim.title or claim.name)}"
-        says = [f"**{title}** `{claim.name}`", f"{sentence(claim.words)}.", f"$$ {claim.formula} $$"]
+        says = [
+            f"**{title}** `{claim.name}`",
+            f"{sentence(claim.words)}.",
+            f"$$ {claim.formula} $$",
+        ]
         more = [f"- {text}" for text in claim.hypotheses]
         more += ["", f"*Not true:* {claim.false}."] if claim.false else []
         more += ["", f"*Left out:* {claim.scope}."] if claim.scope else []
