@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gradflow import __version__  # noqa: E402
+from gradflow import __version__
 
 project = "gradflow"
 copyright = "the gradflow authors, Apache-2.0"

@@ -1,1 +1,1 @@
-"""What the pages of the site can ask for beyond Markdown: formulas, public names, cards, figures."""
+"""What pages of the site ask for beyond Markdown: formulas, public names, cards, figures."""

@@ -7,9 +7,9 @@ import importlib
 import inspect
 import re
 
-import gradflow
 from sphinx.util.docutils import SphinxDirective
 
+import gradflow
 
 # what Sphinx writes of NDArray[np.float64] and its like
 _ARRAY = re.compile(
@@ -54,9 +54,9 @@ class Public(SphinxDirective):
     def run(self):
         """Return the entries."""
         floor = self.arguments[0]
-        groups = zip((f"{floor} in gradflow", f"More in gradflow.{floor}"), entries(floor))
+        titles = (f"{floor} in gradflow", f"More in gradflow.{floor}")
         lines = []
-        for title, found in groups:
+        for title, found in zip(titles, entries(floor), strict=True):
             if not found:
                 continue
             lines += [title, "-" * len(title), "", ".. autosummary::", "   :nosignatures:", ""]

@@ -123,6 +123,12 @@ class Network:
         Names of the arrays and layers that were not read.
     drawn : bool
         Whether the weights were freshly drawn, by ``gradflow.stack``.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
+    <Network lstm, 2 layers: 2 layers (lstm), 3 inputs, 4 units>
     """
 
     source: str
