@@ -1,38 +1,38 @@
 """The site: `make docs` builds it from the pages beside this file, without a network."""
 
-from html import escape
+import sys
+from pathlib import Path
 
-from docutils import nodes
+sys.path.insert(0, str(Path(__file__).parent))
 
 from gradflow import __version__
-from gradflow.errors import UsageError
-from gradflow.reporting.render.mathml import latex_to_mathml
 
 project = "gradflow"
+copyright = "the gradflow authors, Apache-2.0"
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "directives.formulas",
+    "directives.public",
+    "directives.theorems",
+    "directives.gallery",
+]
+myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_block"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "gradflow"
 html_math_renderer = "mathml"
-exclude_patterns = ["gallery"]
+html_static_path = ["look"]
+html_css_files = ["site.css"]
+html_copy_source = False
 master_doc = "index"
 autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
 suppress_warnings = ["myst.xref_missing", "toc.not_included"]
-
-
-def _formula(self, node, display):
-    """Set a formula as the reports do; what cannot be set stands as it was written."""
-    latex = node.astext()
-    try:
-        self.body.append(latex_to_mathml(latex, display=display))
-    except UsageError:
-        self.body.append(f"<code>{escape(latex)}</code>")
-    raise nodes.SkipNode
-
-
-def setup(app):
-    """Set mathematics as MathML, which needs no script and no network."""
-    inline, display = (lambda s, n: _formula(s, n, False)), (lambda s, n: _formula(s, n, True))
-    app.add_html_math_renderer("mathml", (inline, None), (display, None))

@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from gradflow.errors import UsageError
 
-__all__ = ["Span", "ascii_text", "latex_text", "number_text", "plain_text", "split_inline"]
+__all__ = [
+    "Span",
+    "ascii_text",
+    "latex_text",
+    "number_text",
+    "plain_text",
+    "raised_html",
+    "split_inline",
+    "table_html",
+]
 
 _SIGNS = {
     "times": "×",
@@ -69,6 +79,7 @@ _SIMPLE = re.compile(r"-?\w+(\([^()]*\))?|.")
 _WHOLE = re.compile(r"[\w|.]+")
 _MATH = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 _ESCAPES = str.maketrans({s: f"\\{s}" for s in "%&#_$"})
+_POWER = re.compile(r"10\^(-?[\d.]*\d)")
 _TOKEN = re.compile(r"\\\$|\$")
 
 
@@ -148,6 +159,30 @@ def number_text(value: float, form: str) -> str:
     ('−0.029', '179')
     """
     return format(value, form).replace("-", "−")
+
+
+def raised_html(text: str) -> str:
+    """Return text for a notebook, its powers of ten raised.
+
+    >>> raised_html("a < 10^-6.4")
+    'a &lt; 10<sup>−6.4</sup>'
+    """
+    return _POWER.sub(lambda m: f"10<sup>{m[1].replace('-', '−')}</sup>", escape(text))
+
+
+def table_html(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Return a table for a notebook, its words at the left and powers of ten raised.
+
+    >>> table_html([["10^-6.4"]])
+    '<table><tr><td style="text-align: left">10<sup>−6.4</sup></td></tr></table>'
+    """
+    lines = [("th", head)] * bool(head) + [("td", row) for row in rows]
+    return f"<table>{''.join(_row_html(kind, row) for kind, row in lines)}</table>"
+
+
+def _row_html(kind: str, row: Sequence[str]) -> str:
+    cells = (f'<{kind} style="text-align: left">{raised_html(text)}</{kind}>' for text in row)
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def latex_text(text: str, signs: Mapping[str, str] | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gradflow.cells.cell import Cell
 from gradflow.ensembles.theory import MeanField, mean_field
 from gradflow.errors import UsageError, shown
 from gradflow.given import flag, generator, mapping, real_number, text
+from gradflow.prose import number_text, table_html
 
 _WHERE = "critical"
 _FINE = 1e-12
@@ -36,6 +38,12 @@ class Critical:
             f"<Critical {self.name} of {self.at.cell.name}: {self.value:.6g} +- {self.error:.1g}, "
             f"{self.at.method}>"
         )
+
+    def _repr_html_(self) -> str:
+        head = (self.name, "error", "by")
+        row = (number_text(self.value, ".6g"), f"{self.error:.1g}", self.at.method)
+        of = f"Critical {self.name} of {self.at.cell.name}"
+        return f"<b>{escape(of)}</b>{table_html([row], head)}"
 
 
 def critical(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from gradflow.ensembles.laws import InputLaw, Laws, read_laws
 from gradflow.ensembles.sampling import Sampled, Sampling, sample
 from gradflow.errors import UsageError
 from gradflow.given import choice, flag, generator
-from gradflow.prose import number_text
+from gradflow.prose import number_text, table_html
 
 __all__ = ["MeanField", "closed", "mean_field"]
 
@@ -80,6 +81,16 @@ class MeanField:
             f"<MeanField {self.cell.name}, {weights} weights: exponent {self.exponent:.4g} "
             f"+- {self.error:.1g} nats a step, {self.method}>"
         )
+
+    def _repr_html_(self) -> str:
+        head = "weights", "exponent, nats a step", "error", "by"
+        row = (
+            "tied" if self.tied else "fresh",
+            number_text(self.exponent, ".4g"),
+            f"{self.error:.1g}",
+            self.method,
+        )
+        return f"<b>Mean field of {escape(self.cell.name)}</b>{table_html([row], head)}"
 
     @property
     def chi(self) -> float:

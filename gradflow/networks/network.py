@@ -17,6 +17,7 @@ from gradflow.given import several
 from gradflow.jacobians.blocks import counted
 from gradflow.networks.between import Between
 from gradflow.networks.joined import NetworkTrajectory, joined
+from gradflow.prose import table_html
 from gradflow.spectra.running import run as run_cell
 from gradflow.spectra.trajectory import Trajectory
 
@@ -122,6 +123,12 @@ class Network:
         Names of the arrays and layers that were not read.
     drawn : bool
         Whether the weights were freshly drawn, by ``gradflow.stack``.
+
+    Examples
+    --------
+    >>> import gradflow as gf
+    >>> gf.stack("lstm", 2, hidden=4, inputs=3, rng=0)
+    <Network lstm, 2 layers: 2 layers (lstm), 3 inputs, 4 units>
     """
 
     source: str
@@ -147,16 +154,12 @@ class Network:
         )
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{layer.level + 1}</td><td>{html.escape(layer.name)}</td>"
-            f"<td>{layer.kind}</td><td>{layer.inputs}</td><td>{layer.hidden}</td>"
-            f"<td>{layer.direction}</td></tr>"
-            for layer in self.layers
-        )
-        heads = "".join(
-            f"<th>{w}</th>" for w in ("layer", "name", "kind", "inputs", "units", "way")
-        )
-        return f"<b>{html.escape(self.source)}</b><table><tr>{heads}</tr>{rows}</table>"
+        rows = [
+            [str(k.level + 1), k.name, k.kind, str(k.inputs), str(k.hidden), k.direction]
+            for k in self.layers
+        ]
+        head = ("layer", "name", "kind", "inputs", "units", "way")
+        return f"<b>{html.escape(self.source)}</b>{table_html(rows, head)}"
 
     def run(
         self,

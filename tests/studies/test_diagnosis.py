@@ -303,8 +303,11 @@ def test_clipping_and_html(found, network):
     assert clip.effect.startswith("shortens 4 of 4")
     longer = next(r for r in found.remedies if r.name.startswith("truncation"))
     assert longer.name == f"truncation to windows of {NEED + 1} steps"
-    assert "<table>" in found._repr_html_()
-    assert "<td>lstm</td>" in network._repr_html_()
+    shown = found._repr_html_()
+    assert all(f"left with {one.name}<" in shown for one in found.remedies)
+    assert "^" not in shown
+    assert ">lstm</td>" in network._repr_html_()
+    assert repr(clip) == f"<Remedy {clip.name}: {power(clip.log10_left.median)}>"
 
 
 def test_the_command_takes_sequences_targets_and_a_loss_at_every_step(file, tmp_path, capsys):

@@ -1,18 +1,18 @@
-"""docs/networks.md: its blocks are run, and the numbers it tells are those that come out."""
+"""docs/forgets.md and networks.md: blocks are run, and the numbers told are those that come out."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.slow
-def test_the_page_tells_what_its_blocks_give(tmp_path, monkeypatch):
+def test_the_pages_tell_what_their_blocks_give(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
-    text = PAGE.read_text("utf-8")
+    text = "".join((DOCS / page).read_text("utf-8") for page in ("forgets.md", "networks.md"))
     told = {}
     exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.S)), told)
     found, again = told["found"], told["again"]
@@ -36,8 +36,6 @@ def test_the_page_tells_what_its_blocks_give(tmp_path, monkeypatch):
     assert again.good
     assert again.reach.log10_left.median > -1
     assert told["module"].bias_ih_l0[24:48].tolist() == [5.0] * 24
-    course = told["course"]
-    assert min(one.reach.log10_left.median for one in course.found) > -1
     each = told["each"]
     assert each.subject.losses.last.tolist() == [40, 40, 40, 40, 30, 30]
     assert each.reach.log10_left.count == 6

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -29,6 +30,9 @@ from gradflow.reporting.render.scene_svg import scene_svg
 __all__ = ["card_html", "render_html", "style", "template"]
 
 _FONT = "fonts/stix-two-math-subset.woff2"
+_SHOWN = 6
+_RAISED = re.compile(r"([_^])(−?\w+)")
+_TAGS = {"_": "sub", "^": "sup"}
 
 
 def render_html(report: Report) -> str:
@@ -86,24 +90,40 @@ def _word(parts: Sequence[str]) -> str:
 def card_html(answer: Answer, rows: Sequence[Sequence[str]], path: Path) -> str:
     """Return what a notebook shows of a page that was written: answer, numbers, and where it lies.
 
-    A row is a name, a value and its spread.
+    A row is a name, a value and its spread; those after the sixth are folded. Notebooks take style
+    sheets and MathML out of what others ran, so colours stand at their elements, none of them for
+    text or ground, which are the notebook's own, and formulas are plain signs.
     """
-    return template("card.html").render(answer=answer, rows=rows, path=path)
+    return template("card.html").render(answer=answer, rows=rows, path=path, shown=_SHOWN)
+
+
+def _notebook(text: str) -> str:
+    return "".join(
+        _RAISED.sub(
+            lambda m: f"<{_TAGS[m[1]]}>{m[2]}</{_TAGS[m[1]]}>",
+            escape(plain_text(f"${span.content}$")).replace("-", "−"),
+        )
+        if span.math
+        else escape(span.content)
+        for span in split_inline(text)
+    )
 
 
 @cache
 def template(name: str) -> Template:
     """Return the template ``name`` of this folder.
 
-    Its filters are ``prose`` and ``display``, which set formulas and escape the rest, ``plain`` for
-    text without formulas, ``scene`` for drawings, ``readable`` and ``series`` for
-    what one can point at, and ``kind``, the name of a block's class.
+    Its filters are ``prose`` and ``display``, which set formulas and escape the rest, ``notebook``,
+    which does so without MathML, ``plain`` for text without formulas, ``scene`` for drawings,
+    ``readable`` and ``series`` for what one can point at, and ``kind``, the name of a block's
+    class.
     """
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.filters |= {
         "prose": _prose,
+        "notebook": _notebook,
         "display": lambda latex: latex_to_mathml(latex, display=True),
         "plain": plain_text,
         "readable": _readable,

@@ -90,6 +90,14 @@ class ParameterGradient:
         (..., lags) natural log of the factor taken out, so that no contribution underflows.
     log_norm
         Parameter to (..., lags): natural log of the Frobenius norm of ``C_lag``.
+
+    Examples
+    --------
+    >>> import gradflow as gf, numpy as np
+    >>> run = gf.run("scalar", {"w": np.array([0.5])}, state=np.ones(1), steps=3)
+    >>> found = run.parameter_gradient([1.0])  # d(w^3)/dw = 3 w^2
+    >>> found.total["w"]
+    array([0.75])
     """
 
     total: Mapping[str, Floats]

@@ -53,6 +53,14 @@ class Decay(Drawable):
         State part to (..., lags): log norm of that part of the gradient alone.
     by_unit
         (..., lags, d) log of the absolute gradient of each unit, or ``None`` for a matrix norm.
+
+    Examples
+    --------
+    >>> import gradflow as gf, numpy as np
+    >>> run = gf.run("scalar", {"w": np.array([0.9])}, state=np.ones(1), steps=100)
+    >>> decay = run.decay()
+    >>> decay.horizon(), round(decay.half_life(), 2)
+    (44, 6.58)
     """
 
     drawn_by: ClassVar[str] = "decay:plot_decay"

@@ -37,6 +37,15 @@ class PathDecay(Drawable):
         (..., T) log norm of the gradient that, from lag 1 on, never leaves the carousel: all paths
         of the last step, then only those from a part to itself without a linear map. ``None`` where
         the cell has no such path.
+
+    Examples
+    --------
+    >>> import gradflow as gf, numpy as np
+    >>> params = gf.cells.lstm.init(hidden=4, inputs=2, rng=0, forget_bias=3)
+    >>> run = gf.run("lstm", params, np.ones((50, 2)))
+    >>> shares = run.paths(np.ones(8)).share()
+    >>> list(shares), round(float(sum(share[-1] for share in shares.values())), 6)
+    (['i', 'f', 'o', 'g', 'c to h', 'carousel'], 1.0)
     """
 
     drawn_by: ClassVar[str] = "paths:plot_paths"

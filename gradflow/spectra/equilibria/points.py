@@ -71,6 +71,10 @@ class FixedPoints(Drawable):
         (``"unsettled"``: at a kink of the speed, or descending still).
     period : int
         Number of steps of the map F.
+
+    Examples
+    --------
+    See :func:`gradflow.fixed_points`.
     """
 
     drawn_by: ClassVar[str] = "fixed_points:plot_fixed_points"

@@ -62,6 +62,10 @@ class ErrorSurface(Drawable):
         (ny, nx, 2) that gradient as a unit vector, the slope by x first; zeros where it is zero.
     label
         What the error is, as the loss calls it.
+
+    Examples
+    --------
+    See :func:`gradflow.spectra.error_surface`.
     """
 
     drawn_by: ClassVar[str] = "error_surface:plot_error_surface"

@@ -47,6 +47,13 @@ class LyapunovSpectrum(Drawable):
     spread : float
         Nats by which the columns had spread, at most, when a triangular factor was taken out.
         Rounding costs each growth rate about ``exp(spread)`` rounding units, at 18 nats 7e-9.
+
+    Examples
+    --------
+    >>> import gradflow as gf, numpy as np
+    >>> run = gf.run("scalar", {"w": np.array([0.9])}, state=np.ones(1), steps=100)
+    >>> run.lyapunov().exponents.round(4)  # log 0.9
+    array([-0.1054])
     """
 
     drawn_by: ClassVar[str] = "lyapunov:plot_lyapunov"

@@ -70,6 +70,14 @@ class SingularValues(Drawable):
     error : (..., m, d)
         What each log may be off by, in nats: a bound to first order of what rounding has cost, or
         the error of longer arithmetic. 0 for an exact zero.
+
+    Examples
+    --------
+    >>> import gradflow as gf, numpy as np
+    >>> run = gf.run("scalar", {"w": np.array([0.9])}, state=np.ones(1), steps=1000)
+    >>> run.singular_values(lags=[10, 1000]).log_sigma.round(2)
+    array([[  -1.05],
+           [-105.36]])
     """
 
     drawn_by: ClassVar[str] = "singular_values:plot_singular_values"

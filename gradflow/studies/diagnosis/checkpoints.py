@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import os
 import textwrap
@@ -13,6 +12,7 @@ from typing import Any
 from gradflow.errors import UsageError
 from gradflow.given import several
 from gradflow.networks import Network
+from gradflow.prose import table_html
 from gradflow.studies.diagnosis.diagnosis import diagnose
 from gradflow.studies.diagnosis.measures.spread import short
 from gradflow.studies.diagnosis.record import Diagnosis
@@ -57,11 +57,7 @@ class Course:
         return len(self.found)
 
     def _repr_html_(self) -> str:
-        rows = [_COLUMNS, *self.rows()]
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-        )
-        return f"<table>{body}</table>"
+        return table_html(self.rows(), _COLUMNS)
 
 
 def course(

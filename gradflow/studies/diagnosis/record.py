@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from gradflow.networks import Network
+from gradflow.prose import raised_html, table_html
 from gradflow.studies.diagnosis.measures.band import Band
 from gradflow.studies.diagnosis.measures.growth import Growth
 from gradflow.studies.diagnosis.measures.layers import LayerFindings
@@ -16,6 +16,7 @@ from gradflow.studies.diagnosis.measures.spread import Spread
 from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.remedies import Remedy, remedies, remedies_of_training
 from gradflow.studies.diagnosis.subject import Subject
+from gradflow.studies.diagnosis.telling.numbers import power
 
 __all__ = ["Diagnosis"]
 
@@ -120,13 +121,14 @@ class Diagnosis:
         return f"<Diagnosis {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        rows = [(name.replace("_", " "), f"{value:.4g}") for name, value in self.numbers().items()]
-        rows += [
-            (one.name, one.reason if one.log10_left is None else f"10^({one.log10_left})")
-            for one in self.remedies
+        reach = self.reach
+        rows = [
+            (f"left at lag {self.need}", power(reach.log10_left.median)),
+            ("horizon of the loss, steps", str(reach.loss_horizon)),
         ]
-        body = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
-            for name, value in rows
-        )
-        return f"<b>{html.escape(self.verdict)}</b><table>{body}</table>"
+        if reach.product_horizon is not None:
+            rows.append(("horizon of the product, steps", str(reach.product_horizon)))
+        if reach.directions is not None:
+            rows.append((f"directions usable over {self.need} steps", str(reach.directions)))
+        rows += [(f"left with {one.name}", one.left) for one in self.remedies]
+        return f"<b>{raised_html(self.verdict)}</b>{table_html(rows)}"

@@ -22,7 +22,7 @@ from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.measures.spread import Spread, told
 from gradflow.studies.diagnosis.measures.training import Training
 from gradflow.studies.diagnosis.subject import Subject
-from gradflow.studies.diagnosis.telling.numbers import factor, percent
+from gradflow.studies.diagnosis.telling.numbers import factor, percent, power
 
 __all__ = ["Remedy", "remedies", "remedies_of_training"]
 
@@ -56,6 +56,15 @@ class Remedy:
     network: Network
     effect: str = ""
     reason: str = ""
+
+    @property
+    def left(self) -> str:
+        """What is left at the lag needed, the median of the sequences, or why that is not known."""
+        return self.reason if self.log10_left is None else power(self.log10_left.median)
+
+    def __repr__(self) -> str:
+        """Return one line with the change and what is left."""
+        return f"<Remedy {self.name}: {self.left}>"
 
 
 def remedies(subject: Subject, need: int, seed: int) -> Iterator[Remedy]:

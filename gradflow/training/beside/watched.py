@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.drawable import Drawable
+from gradflow.prose import table_html
 from gradflow.training.beside.reaching import Look
 from gradflow.training.loop.record import jumps_of
 
 __all__ = ["Watched", "recorded"]
 
 Floats = NDArray[np.float64]
+_FORMS = ("d", ".2f", ".0f", ".3f", "d", "d")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,6 +98,21 @@ class Watched(Drawable):
             f"<Watched {len(self.update)} looks, {len(self.loss)} updates: log10 reach at lag "
             f"{self.lags[middle]} {ends[0]:.2f} to {ends[1]:.2f}, {len(self.jumps())} jumps>"
         )
+
+    def _repr_html_(self) -> str:
+        middle = len(self.lags) // 2
+        head = ("update", f"log10 reach at lag {self.lags[middle]}", "directions", "exponent")
+        logs = np.median(self.reach[:, :, middle], axis=1) / math.log(10)
+        columns = (self.update, logs, self.directions, self.exponent, self.dead, self.saturated)
+        rows = [
+            [
+                format(value, form).replace("-", "−")
+                for value, form in zip(look, _FORMS, strict=True)
+            ]
+            for look in zip(*columns, strict=True)
+        ]
+        fault = f"<p><b>{escape(self.fault)}</b></p>" if self.fault else ""
+        return table_html(rows, (*head, "dead", "saturated")) + fault
 
 
 def recorded(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.given import real_number
+from gradflow.jacobians.blocks import counted
+from gradflow.prose import table_html
 from gradflow.training.beside.reaching import Look
 from gradflow.training.tasks.task import Task
 
@@ -103,6 +106,16 @@ class Training:
         done = int(self.update[-1])
         best = ", ".join(f"{value:.3g}" for value in self.best())
         return (
-            f"<Training {self.cell} on {self.task.name}: {len(self.seeds)} networks, {done} "
-            f"updates, {self.task.measure} {best}>"
+            f"<Training {self.cell} on {self.task.name}: "
+            f"{counted(len(self.seeds), 'network')}, {done} updates, {self.task.measure} {best}>"
         )
+
+    def _repr_html_(self) -> str:
+        head = ("seed", "rate", "clip", "updates", f"{self.task.measure} held out")
+        rows = [
+            (str(seed), f"{rate:g}", f"{clip:g}", str(self.update[-1]), f"{measure:.3g}")
+            for seed, rate, clip, measure in zip(
+                self.seeds, self.rates, self.clips, self.measure[:, -1], strict=True
+            )
+        ]
+        return f"<b>{escape(self.cell)} on {escape(self.task.name)}</b>{table_html(rows, head)}"
