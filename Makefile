@@ -57,7 +57,7 @@ figures: $(CORE)
 	@$(BIN)/gradflow figure --all --out reports/gallery
 
 docs: $(DOCS)
-	@$(BIN)/python -m sphinx -q -b html docs reports/site
+	@$(BIN)/python -m sphinx -q -E -b html docs reports/site
 
 test: lint
 	@$(PYTEST) -m "not slow"

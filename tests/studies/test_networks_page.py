@@ -19,7 +19,7 @@ def test_the_pages_tell_what_their_blocks_give(tmp_path, monkeypatch):
     # another build of torch rounds otherwise and trains to other weights, so ranges are asked for
     assert told["right"] < 0.2
     assert told["better"] > 0.35
-    power = float(re.search(r"10\^(-[0-9.]+) times that at lag 0", text)[1])
+    power = float(re.search(r"10\^\{(-[0-9.]+)\}\$ times that at lag 0", text)[1])
     assert found.reach.log10_left.median == pytest.approx(power, abs=3)
     steps = int(re.search(r"under 1 % for\s+good after (\d+) steps", text)[1])
     assert abs(found.reach.loss_horizon.median - steps) <= 1
