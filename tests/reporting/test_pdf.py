@@ -92,3 +92,11 @@ def test_a_report_is_a_pdf(tmp_path):
     for name in ("lstm", "scalar"):
         written = gf.report(name, tmp_path / f"{name}.pdf", hidden=4, steps=30, seeds=2)
         assert written.path.read_bytes().startswith(b"%PDF")
+
+
+def test_a_word_that_no_line_holds_may_break_at_every_letter():
+    source = typst_source(Report("n" * 80, "", [Paragraph(f"a {'x' * 41}, {'x' * 40}")], {}))
+    assert source.count("n\u200b") == 79  # in the heading, and not in the name of the document
+    assert source.count("x\u200b") == 41
+    assert f" {'x' * 40}" in source
+    assert render_pdf(Report("n" * 80, "", [Paragraph("x")], {})).startswith(b"%PDF")

@@ -15,6 +15,7 @@ from gradflow.studies.headline import Number
 
 __all__ = [
     "enclosure",
+    "from_to",
     "in_steps",
     "magnitude",
     "number_row",
@@ -41,6 +42,16 @@ def power_of_ten(log: float) -> str:
         return f"{math.exp(log):.3g}"
     mantissa, power = _scientific(log, 2)
     return rf"${mantissa:.1f} \times 10^{{{power}}}$"
+
+
+def from_to(low: float, high: float) -> str:
+    """Return from where to where sizes with these natural logarithms go, or that all are one.
+
+    >>> from_to(math.log(0.01), math.log(0.02)), from_to(-math.inf, -math.inf)
+    ('0.01 to 0.02', 'all exactly 0')
+    """
+    ends = power_of_ten(low), power_of_ten(high)
+    return " to ".join(ends) if ends[0] != ends[1] else f"all {ends[0]}"
 
 
 def magnitude(log: float, digits: int = 2) -> str:

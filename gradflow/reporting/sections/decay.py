@@ -8,7 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
-from gradflow.reporting.document.numbers import in_steps, magnitude, power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import (
+    from_to,
+    in_steps,
+    magnitude,
+    power_of_ten,
+    ranged,
+    value_of,
+)
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
 from gradflow.reporting.drawing.decay import decay_series, draw_decay
@@ -114,9 +121,9 @@ def _by_lag(study: Study) -> Details:
         [
             str(lag),
             power_of_ten(float(middle[lag])),
-            f"{power_of_ten(float(low[lag]))} to {power_of_ten(float(high[lag]))}",
+            from_to(float(low[lag]), float(high[lag])),
             power_of_ten(float(median[lag])),
-            f"{power_of_ten(float(product[0, lag]))} to {power_of_ten(float(product[-1, lag]))}",
+            from_to(float(product[0, lag]), float(product[-1, lag])),
         ]
         for lag in lags
     ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Table
 from gradflow.reporting.document.figures import Choice
-from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import from_to, in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import runs_of
 from gradflow.reporting.drawing.decay import decay_range, draw_decay
@@ -103,7 +103,6 @@ def _table(study: Study, name: str, curves: Mapping[float, Decays]) -> Details:
     for value, found in curves.items():
         horizon, logs = _horizon(study, found), found.at(study.need).ravel()
         low, high = found.band()
-        ends = [power_of_ten(float(end[study.need])) for end in (low, high)]
         rows.append(
             [
                 _told(value),
@@ -111,7 +110,7 @@ def _table(study: Study, name: str, curves: Mapping[float, Decays]) -> Details:
                 ranged(horizon),
                 f"{found.reached(study.need)} of {found.runs}",
                 power_of_ten(float(quantile(logs, 0.5))),
-                f"{ends[0]} to {ends[1]}",
+                from_to(float(low[study.need]), float(high[study.need])),
             ]
         )
     return Details(f"Every {name}", [Table(header, rows)])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gradflow.cells.typeset import name_latex
 from gradflow.reporting.document.blocks import Block, Details, Drawing, Paragraph, Table
-from gradflow.reporting.document.numbers import in_steps, power_of_ten, ranged, value_of
+from gradflow.reporting.document.numbers import from_to, in_steps, power_of_ten, ranged, value_of
 from gradflow.reporting.document.section import Section
 from gradflow.reporting.document.words import called, seeds_of
 from gradflow.reporting.drawing.factors import draw_factors
@@ -134,11 +134,7 @@ def _stays(study: Study) -> str:
             "another path, and the decay falls by a step."
         )
     middle = float(quantile(stays, 0.5))
-    spread = (
-        f" ({power_of_ten(float(stays[0]))} to {power_of_ten(float(stays[-1]))} over seeds)"
-        if len(stays) > 1
-        else ""
-    )
+    spread = f" ({from_to(float(stays[0]), float(stays[-1]))} over seeds)" if len(stays) > 1 else ""
     return (
         f"What never leaves the carousel is {power_of_ten(middle)} of the gradient after "
         f"{steps}{spread}, first window."

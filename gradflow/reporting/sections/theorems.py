@@ -69,9 +69,11 @@ def _details(shown: Card) -> Details:
     if claim.hypotheses:
         blocks.append(Paragraph("Assumes: " + "; ".join(claim.hypotheses) + "."))
     if shown.on_this_run:
-        bar = claim.margin.bar() if claim.margin else ""
-        blocks.append(Paragraph(f"On this run it {shown.on_this_run}.{bar and f' {bar}.'}"))
-    blocks.append(Paragraph("Proof: " + "; ".join(claim.proof) + "."))
+        share = claim.margin.share if claim.margin else None
+        part = "" if share is None else f" The bound accounts for {share:.0%} of what was measured."
+        blocks.append(Paragraph(f"On this run it {shown.on_this_run}.{part}"))
+    steps = (" ".join(step.split()) for step in claim.proof)  # on a terminal they are columns
+    blocks.append(Paragraph("Proof: " + "; ".join(steps) + "."))
     if claim.false:
         blocks.append(Paragraph(f"Not true: {claim.false}."))
     if claim.scope:

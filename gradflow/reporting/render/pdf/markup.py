@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gradflow.prose import split_inline
@@ -27,6 +28,7 @@ from gradflow.reporting.render.scene_svg import path_colours
 
 __all__ = ["typst_source"]
 
+_LONG = re.compile(r"\S{41,}")
 _START = """#set page(paper: "a4", margin: 20mm, numbering: "1")
 #set text(font: "New Computer Modern", size: 10pt)
 #set par(justify: false)
@@ -93,7 +95,8 @@ def _parts(block: Block, level: int) -> list[str]:
         case Details():
             inside = [part for one in block.blocks for part in _parts(one, level + 1)]
             head = f"#heading(level: {level})[{_prose(block.title)}]"
-            return [head, *_small(block.answer), *inside] if inside else []
+            answer = [f"#block(sticky: true)[{part}]" for part in _small(block.answer)]
+            return [head, *answer, *inside] if inside else []
 
 
 def _answer(block: Answer) -> list[str]:
@@ -128,6 +131,11 @@ def _table(block: Table) -> str:
 
 def _prose(text: str) -> str:
     return "".join(
-        latex_to_typst(s.content, display=False) if s.math else f"#{string(s.content)};"
+        latex_to_typst(s.content, display=False) if s.math else f"#{string(_broken(s.content))};"
         for s in split_inline(text)
     )
+
+
+def _broken(text: str) -> str:
+    """Return text whose longest words, which no line holds, may break at every letter."""
+    return _LONG.sub(lambda word: "\u200b".join(word[0]), text)
