@@ -86,7 +86,7 @@ def test_what_is_no_figure_script_is_refused(tmp_path, text, complaint):
 def test_a_file_that_is_not_there_and_an_unknown_name(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         find_script(str(tmp_path / "none.py"))
-    with pytest.raises(UsageError, match="'toy_powre' is not known; did you mean 'toy_power'\?"):
+    with pytest.raises(UsageError, match=r"'toy_powre' is not known; did you mean 'toy_power'\?"):
         find_script("toy_powre")
 
 
