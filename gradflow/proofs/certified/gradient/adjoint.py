@@ -51,6 +51,18 @@ class Adjoints:
     kinks: int = 0
 
 
+class LostError(UndecidedError):
+    """A state is enclosed no better than by [-1, 1] from the step ``lost`` on.
+
+    Its radius would square from step to step, and the numbers with it.
+    """
+
+    def __init__(self, lost: int) -> None:
+        """Keep the step."""
+        super().__init__(f"step {lost}")
+        self.lost = lost
+
+
 @dataclass(eq=False, kw_only=True)
 class _Pass:
     line: Straight
@@ -190,6 +202,8 @@ class _Pass:
         for t in range(self.steps):
             tape.append(self.step(state, t))
             state = [tape[-1][self.line.after[p]] for p in parts]
+            if any(r > max(abs(c), self.scale.one) for v in state for c, r in v):
+                raise LostError(t + 1)
         back: list[Vector | None] = [None] * len(parts)
         rows: list[dict[str, tuple[int, int]]] = [{} for _ in range(self.steps + 1)]
         uses = Uses(self.found, self.scale, self.steps, self.columns)
