@@ -21,13 +21,8 @@ def check(numbers, steps):
         assert side * (numbers[f"log10 bound, {name}"] - found[name]) >= -1e-9
     kept = [found[f"LSTM {bias}"] for bias in "013"]  # a larger bias of the gate keeps more
     assert kept == sorted(kept)
-    # no bound of the context can lie below its exact rate, and the IRNN's theorem is 1
-    assert numbers["most growth a step by the theorem, SCRN"] >= 0.95
-    assert numbers["most growth a step by the theorem, IRNN"] == pytest.approx(1.0, abs=1e-12)
     assert found["IRNN"] <= 0
     assert min(found[name] for name in ("IRNN", "GRU 5", "clock")) > -1
-    for name in ("RNN", "LSTM 0", "LSTM 1", "LSTM 3", "GRU 5", "clock"):
-        assert numbers[f"most growth a step by the theorem, {name}"] > 1
 
 
 def test_every_bound_is_respected_and_cells_keep_their_order(quick):

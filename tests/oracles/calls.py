@@ -409,6 +409,7 @@ def valid(folder: Path):
             "run": ran,
             "loss": gf.proofs.Loss(kind="linear", weight=np.ones(2), part="h"),
             "digits": 3,
+            "seconds": 60.0,
         },
         "CertifiedProducts.window": {"t": 3, "start": 1},
         "CertifiedProducts.curve": {"lags": [1, 2]},

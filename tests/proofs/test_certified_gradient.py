@@ -8,6 +8,7 @@ import gradflow as gf
 from gradflow.errors import PrecisionError, UsageError
 from gradflow.proofs import Loss
 from gradflow.proofs.certified.gradient import whole
+from gradflow.proofs.certified.gradient.certified import certify_gradient
 from gradflow.proofs.certified.gradient.loss import part_read, targets_of
 from oracles.runs import random_run
 
@@ -224,3 +225,55 @@ def test_precision_that_does_not_suffice_is_said(monkeypatch):
     run, rng = random_run("rnn", 30)
     with pytest.raises(PrecisionError, match="96 bits do not give 40 digits"):
         gf.certify(run, losses(run, rng)[0], digits=40)
+
+
+def wide(steps):
+    """A run whose whole-number balls grow by several bits a step, and a loss."""
+    rng = np.random.default_rng(0)
+    params = dict(gf.cells.lstm.init(hidden=16, inputs=2, rng=0, forget_bias=2.0))
+    params |= {name: 6 * value for name, value in params.items() if name.startswith("U")}
+    run = gf.run("lstm", params, rng.standard_normal((steps, 2)), backend="numpy")
+    return run, Loss(kind="linear", weight=rng.standard_normal(16))
+
+
+def test_a_state_that_is_lost_ends_the_pass_before_its_radius_squares():
+    run, loss = wide(50)
+    plain = whole.rounded
+
+    def watched(j, b):
+        # a radius of the unit has 80 bits, a product of two of them twice as many
+        assert b[1].bit_length() < 3 * 80
+        return plain(j, b)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole, "rounded", watched)
+        with pytest.raises(PrecisionError):
+            certify_gradient(run, loss, bits=(80, 56))
+
+
+def test_where_states_are_lost_at_first_the_gradient_is_that_of_autograd():
+    run, loss = wide(50)
+    found = gf.certify(run, loss)
+    assert found.bits[0] > 80
+    by_state, _ = by_torch(run, loss)
+    logs = np.log(by_state)[::-1]
+    # floats lose what the steps amplify
+    assert (found.lower - 1e-6 <= logs).all() and (logs <= found.upper + 1e-6).all()
+
+
+def test_a_large_state_is_not_lost():
+    run = gf.run("scalar", {"w": [3.0]}, state=[1.0], steps=200)
+    found = gf.certify(run, Loss(kind="linear", weight=[1.0]))
+    assert found.upper[-1] == pytest.approx(200 * np.log(3))
+
+
+def test_what_takes_too_long_is_refused_before_the_work():
+    run, loss = wide(50)
+    with pytest.raises(
+        UsageError, match=r"50 steps at 80 bits takes about 0 s, and 0 s are allowed"
+    ):
+        gf.certify(run, loss, seconds=0.0)
+    big = gf.run("rnn", gf.cells.rnn.init(hidden=300, inputs=1, rng=0), np.ones((400, 1)))
+    with pytest.raises(UsageError, match="give seconds=") as refused:
+        gf.certify(big, Loss(kind="linear", weight=np.ones(300)))
+    assert str(refused.value).endswith("fewer steps or fewer units.")

@@ -136,6 +136,7 @@ _TABLE = (
         range="unit",
         increasing=True,
         rest=((1, sigmoid_rest),),
+        balls="sigmoid",
         log=lambda a: -softplus(-a),
         coq="sigmoid",
     ),

@@ -258,6 +258,7 @@ _OWN: dict[str, Callable[..., Ball]] = {
     "absolute": abs,
     "maximum": lambda a, b: a.max(b),
     "minimum": lambda a, b: a.min(b),
+    "sigmoid": lambda a: 1 / (1 + (-a).exp()),
 }
 
 
