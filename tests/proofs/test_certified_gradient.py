@@ -258,7 +258,8 @@ def test_where_states_are_lost_at_first_the_gradient_is_that_of_autograd():
     by_state, _ = by_torch(run, loss)
     logs = np.log(by_state)[::-1]
     # floats lose what the steps amplify
-    assert (found.lower - 1e-6 <= logs).all() and (logs <= found.upper + 1e-6).all()
+    assert (found.lower - 1e-6 <= logs).all()
+    assert (logs <= found.upper + 1e-6).all()
 
 
 def test_a_large_state_is_not_lost():
