@@ -5,6 +5,7 @@ The pictures and what they claim lie beside the pages, `gallery/` and `lecture/`
 """
 
 import json
+from base64 import b64encode
 from html import escape
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def record(script):
 def notebook(script):
     """Return the notebook of a script: the question, the script, and the call that draws it."""
     folder, found = record(script)
-    picture = (DOCS / folder / f"{script.name}.svg").read_text("utf-8")
+    picture = (DOCS / folder / f"{script.name}.svg").read_bytes()
     code = script.source.split('"""', 2)[2].strip()
     draw = [
         "from IPython.display import SVG",
@@ -37,19 +38,15 @@ def notebook(script):
         'numbers = main("figures", quick=True, formats=["svg"])',
         f'SVG("figures/{script.name}.svg")',
     ]
-    shown = {
-        "output_type": "display_data",
-        "metadata": {},
-        "data": {"image/svg+xml": picture},
-    }
+    shown = f"![{script.name}](data:image/svg+xml;base64,{b64encode(picture).decode('ascii')})"
     cells = [
-        {"cell_type": "markdown", "source": f"# {script.question}\n\n{found['answer']}"},
+        {"cell_type": "markdown", "source": f"# {script.question}\n\n{found['answer']}\n\n{shown}"},
         {"cell_type": "markdown", "source": script.about},
         {"cell_type": "code", "source": code, "outputs": [], "execution_count": None},
         {
             "cell_type": "code",
             "source": "\n".join(draw),
-            "outputs": [shown],
+            "outputs": [],
             "execution_count": None,
         },
     ]

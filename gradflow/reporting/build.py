@@ -141,9 +141,11 @@ def report(
     )
     progress(_LAST)
     chosen = ", ".join(f"{name}={value}" for name, value in (init or {}).items())
+    choices = {"input": input, "init": dict(init) if init else None}
+    given = "".join(f"{name}={value!r}, " for name, value in choices.items() if value)
     call = (
-        f"gf.report({found.name!r}, {target.name!r}, hidden={hidden}, steps={steps}, seed={seed}, "
-        f"seeds={seeds}, need={measured.need})"
+        f"gf.report({found.name!r}, {target.name!r}, hidden={hidden}, steps={steps}, {given}"
+        f"seed={seed}, seeds={seeds}, need={measured.need})"
     )
     provenance = {
         "Command": command or call,

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from base64 import b64decode
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -266,11 +267,23 @@ def test_the_notebook_is_one(written):
     ids = [cell["id"] for cell in book["cells"]]
     assert len(set(ids)) == len(ids)
     assert {cell["cell_type"] for cell in book["cells"]} == {"markdown", "code"}
-    assert any(
-        "image/svg+xml" in out["data"] for c in book["cells"] for out in c.get("outputs", ())
-    )
+    drawings = re.findall(r"\]\(data:image/svg\+xml;base64,(\S+)\)", str(book["cells"]))
+    assert len(drawings) >= 2
+    assert all(b64decode(one).startswith(b"<svg") for one in drawings)
     for cell in book["cells"]:
         compile(cell["source"], "cell", "exec") if cell["cell_type"] == "code" else None
+
+
+def test_the_call_of_a_notebook_writes_it_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gf.report("lstm", "a.ipynb", hidden=3, steps=12, need=6, seeds=2, init={"forget_bias": 3})
+    pair = ["rnn", ("lstm", {"forget_bias": 3})]
+    gf.compare(pair, "b.ipynb", hidden=3, steps=12, need=6, seeds=2)
+    for name in ("a.ipynb", "b.ipynb"):
+        first = Path(name).read_bytes()
+        code = [c for c in json.loads(first)["cells"] if c["cell_type"] == "code"]
+        exec(code[-1]["source"], {})
+        assert Path(name).read_bytes() == first
 
 
 def test_latex_is_balanced_and_its_formulas_are_those_of_the_cell(measured, written):

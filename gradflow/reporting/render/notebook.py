@@ -1,11 +1,18 @@
-"""A report as a notebook: its text in cells, its drawings as outputs, and the call to repeat it."""
+"""A report as a notebook: its text and its drawings in cells, and the call to repeat it.
+
+Drawings stand in the text as data: an output of SVG is not shown before a notebook is trusted, and
+is gone when all cells are run.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
+from gradflow.prose import plain_text
 from gradflow.reporting.document.blocks import Block, Details, Report
 from gradflow.reporting.render.markdown import NOTEBOOK, block_markdown
 from gradflow.reporting.render.pictures import drawn
@@ -45,10 +52,16 @@ def _cells(block: Block, level: int) -> Iterator[dict[str, Any]]:
         yield _text(block_markdown(block, level, NOTEBOOK))
         return
     title = getattr(block, "title", "") or getattr(block, "alt", "")
-    yield _text([f"**{title}**"])
-    yield _code(["# drawn by gradflow"], svgs)
-    if caption := getattr(block, "caption", ""):
-        yield _text([caption])
+    shown = [f"![{_named(title)}]({_address(svg)})" for svg in svgs]
+    yield _text([f"**{title}**", *shown, getattr(block, "caption", "")])
+
+
+def _named(title: str) -> str:
+    return re.sub(r"[\[\]\s]+", " ", plain_text(title))
+
+
+def _address(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode('ascii')}"
 
 
 def _text(parts: list[str]) -> dict[str, Any]:
@@ -56,15 +69,11 @@ def _text(parts: list[str]) -> dict[str, Any]:
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def _code(lines: list[str], svgs: list[str] | None = None) -> dict[str, Any]:
-    outputs = [
-        {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": svg}}
-        for svg in svgs or []
-    ]
+def _code(lines: list[str]) -> dict[str, Any]:
     return {
         "cell_type": "code",
         "metadata": {},
         "execution_count": None,
         "source": "\n".join(lines),
-        "outputs": outputs,
+        "outputs": [],
     }
