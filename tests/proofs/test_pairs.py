@@ -65,6 +65,31 @@ def test_zeros_and_the_smallest_numbers():
     assert np.abs(high + low - small).max() <= pairs.lost(small, one).max() + 2.0**-1000
 
 
+@pytest.mark.parametrize("kinds", [(0, 1), (1, 0), (2, 2)])
+def test_rows_from_the_smallest_to_the_largest_numbers(kinds):
+    """A bound that underflows before it meets a large factor says 0 of what is lost."""
+    rng = np.random.default_rng(5)
+    exponents = {0: (-1060, -1000), 1: (400, 1000), 2: (-1000, 500)}
+
+    def scaled_rows(kind):
+        spread = rng.integers(*exponents[kind], (6, 1))
+        return pairs.two_sum(np.ldexp(rng.standard_normal((6, 5)), spread), np.zeros((6, 5)))
+
+    least, found_losses = Q(2) ** -900, 0
+    for _ in range(20):
+        a = scaled_rows(kinds[0])
+        b = tuple(part.T.copy() for part in scaled_rows(kinds[1]))
+        bound = pairs.lost(a[0], b[0])
+        found, left, right = exact(pairs.product(a, b)), exact(a), list(zip(*exact(b), strict=True))
+        for i, row in enumerate(left):
+            for j, column in enumerate(right):
+                off = abs(sum(x * y for x, y in zip(row, column, strict=True)) - found[i][j])
+                assert off <= Q(bound[i, j]) + least
+                found_losses += off > least
+    # planted: what was lost is more than nothing, so that a bound of 0 would be found out
+    assert found_losses > 0
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_sums_and_products_entry_by_entry(sign):
     rng = np.random.default_rng(1)
@@ -110,6 +135,34 @@ def test_numbers_too_large_for_pairs_keep_the_tree_of_floats(monkeypatch):
     assert found.finer is None
     assert found.window(1, 0) == bounds
     assert bounds[0] <= np.log(1e308) <= bounds[1]
+
+
+@pytest.mark.parametrize("large", [1e308, -1.7e308])
+def test_a_product_that_floats_do_not_hold_has_no_pairs(large):
+    cell = gf.Cell(
+        name="maps",
+        state="h",
+        maps="U[hidden,hidden] V[hidden,hidden]",
+        equations="h_next = U @ (V @ h)",
+    )
+    found = gf.certify(gf.run(cell, {"U": [[large]], "V": [[1 / large]]}, state=[1e-300], steps=1))
+    low, high = found.window(1, 0)
+    assert found.finer is None
+    # the truth is within a rounding of 0
+    assert low <= -1e-15
+    assert high >= 1e-15
+
+
+def test_a_number_whose_second_float_underflows():
+    cell = gf.Cell(name="least", state="h", maps="U", equations="h_next = 1.1e-307 * (U @ h)")
+    network = products.given(gf.run(cell, {"U": [[1e300]]}, state=[1.0], steps=1), "test")
+    found = products.certify_products(gf.run(cell, {"U": [[1e300]]}, state=[1.0], steps=1))
+    by = {"h": network.program.states["h"][0]}
+    block = products.jacobians(network, found.coefficients, by, 1, pairs=True)
+    truth = Q("1.1e-307") * Q(1e300)
+    off = abs(Q(block.middle[0, 0, 0]) + Q(block.low[0, 0, 0]) - truth)
+    # 2^-1075 of the number's second float, times 1e300
+    assert 0 < off <= Q(block.radius[0, 0, 0])
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def lost(a: Floats, b: Floats) -> Floats:
     """Return bounds of the error of every entry of :func:`product`, of factors' high parts."""
     rows = np.abs(a).max(-1, keepdims=True, initial=SMALL)
     columns = np.abs(b).max(-2, keepdims=True, initial=SMALL)
-    found: Floats = lost_share(a.shape[-1]) * rows * columns
+    found: Floats = lost_share(a.shape[-1]) * (rows * columns)  # a share of SMALL is no float
     return found
 
 

@@ -70,7 +70,8 @@ class CertifiedProducts:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             made = tree(_leaves(self.given, self.coefficients, pairs=True))
-        finite = all(np.isfinite(node.error) for nodes in made.levels for node in nodes)
+        nodes = [node for level in made.levels for node in level]
+        finite = all(np.isfinite(n.error) and np.isfinite(n.matrix).all() for n in nodes)
         return made if finite else None
 
     def _window(self, t: int, k: int) -> tuple[Node, tuple[Floats, Floats]]:

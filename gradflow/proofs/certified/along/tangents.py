@@ -124,7 +124,8 @@ def _tangent(
             factor = float(number)
             rest = float(number - Fraction(factor))
             shape = (1, program.sizes[k])
-            error = np.full(shape, abs(rest) * 2.0**-52)
+            # the rest itself is rounded, by up to 2^-1075 where it is below 2^-1022
+            error = np.full(shape, abs(rest) * 2.0**-52 + 2.0**-1074 * (number != factor))
             return _scaled(inner[0], np.full(shape, factor), error, np.full(shape, rest))
         case "choose":
             taken = found.taken[k]
