@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, progress, table
+from gradflow.cli.console import output, plain, print_json, progress, print_table, table
 
 __all__ = ["compare"]
 
@@ -99,7 +99,7 @@ def compare(
         told = [number_row(numbers[n]) if n in numbers else ("", "", "") for n in names]
         values = [told[0][1], told[0][2], *(row[1] for row in told[1:])]
         rows.add_row(plain(one.name), *(plain(plain_text(value)) for value in values))
-    console.print(rows)
+    print_table(rows)
     for claim in claims_about(found):
         console.print(plain(f"{claim.seen}: {claim.title}. {claim.evidence}"), soft_wrap=True)
     console.print(f"report: {plain(str(path))}", soft_wrap=True)
