@@ -86,7 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
     except UnusedCliTokensError as error:
         command = " ".join(["gradflow", *(error.command_chain or ())])
         words = " ".join(error.unused_tokens or ())
-        complain(f"{command} has no place for {shown(words)}; `{command} --help` says what it takes.")
+        complain(
+            f"{command} has no place for {shown(words)}; `{command} --help` says what it takes."
+        )
         sys.exit(2)
     except CycloptsError as error:
         complain(str(error))

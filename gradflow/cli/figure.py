@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, print_json, progress, print_table, table
+from gradflow.cli.console import manner, output, plain, print_json, print_table, progress, table
 
 if TYPE_CHECKING:
     from gradflow.reporting.publish.scripts import Script

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, print_json, progress, print_table, table
+from gradflow.cli.console import manner, output, plain, print_json, print_table, progress, table
 from gradflow.errors import close_to
 
 if TYPE_CHECKING:

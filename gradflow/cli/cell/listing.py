@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, print_table, table
+from gradflow.cli.console import plain, print_json, print_table, table
 from gradflow.errors import GradflowError
 
 __all__ = ["cells"]
