@@ -58,10 +58,14 @@ class InputError(GradflowError, ValueError):
 def close_to(name: str, known: Iterable[str]) -> str:
     """Return the question which of the known names was meant, where one is near; else nothing.
 
-    >>> close_to("lstmm", ["lstm", "gru"]), close_to("x", ["lstm"])
+    >>> close_to("LSTMM", ["lstm", "gru"]), close_to("x", ["lstm"])
     ("did you mean 'lstm'? ", '')
     """
-    near = difflib.get_close_matches(str(name), list(known), 1)
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, 1)
+    if not near:  # LSMT is as near to lstm as lsmt is
+        folded = {one.casefold(): one for one in names}
+        near = [folded[k] for k in difflib.get_close_matches(str(name).casefold(), folded, 1)]
     return f"did you mean {near[0]!r}? " if near else ""
 
 

@@ -531,7 +531,8 @@ def test_a_missing_file_of_weights_is_no_unknown_cell(tmp_path, capsys):
     assert "no such file" in sentence
     code, sentence = refused(["report", "epoch1.pt"], capsys)
     assert code == 2
-    assert "a file of weights is read by gradflow diagnose" in sentence
+    assert "`gradflow diagnose epoch1.pt --out epoch1.html`" in sentence
+    assert "no file of that name" in sentence
 
 
 def test_a_diagnosis_whose_report_cannot_be_written_prints_nothing(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 
 from gradflow.cells.cell import Cell
@@ -64,9 +65,12 @@ def get(cell: Cell | str) -> Cell:
     if ".py" in cell:
         return _from_file(cell)
     if Path(cell).suffix and cell not in CELLS:
+        there = "" if Path(cell).exists() else ", and there is no file of that name"
+        file, page = shlex.quote(cell), shlex.quote(f"{Path(cell).stem}.html")
         raise UsageError(
-            f"unknown cell {cell!r}: a file of weights is read by gradflow diagnose and gradflow "
-            f"compare, and {_YOURS}."
+            f"unknown cell {cell!r}{there}: the report of a file of weights is written by "
+            f"`gradflow diagnose {file} --out {page}`, `gradflow compare lstm {file}` sets it "
+            f"beside a cell, and {_YOURS}."
         )
     # people write LSTM for lstm; a cell of their own by that very name comes first
     return CELLS.get(cell if cell in CELLS else cell.lower() if cell.lower() in CELLS else cell)

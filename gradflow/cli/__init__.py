@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from gradflow import __version__
 from gradflow.cli import diagnose, figure, theorems, theory, watch
@@ -18,6 +18,7 @@ from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
 from gradflow.cli.pages import compare, report
 from gradflow.cli.speaking import complain, is_terminal, place_of, silence, speakable
+from gradflow.cli.wholes import converted
 from gradflow.errors import GradflowError, shown
 
 app = App(
@@ -31,6 +32,7 @@ app = App(
     # boxes are for eyes: a pipe gets plain lines
     help_formatter="default" if is_terminal() else "plain",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(converter=converted),
 )
 
 app.command(listing.cells)
@@ -47,6 +49,12 @@ app.command(theorems.theorem)
 app.command(theorems.verify)
 
 
+_ZSH = """
+(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit; }}
+compdef {name} gradflow
+"""
+
+
 @app.command
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print what makes a shell complete the words of gradflow.
@@ -58,7 +66,11 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     shell
         Which one.
     """
-    print(app.generate_completion(shell=shell))
+    script = app.generate_completion(shell=shell)
+    if shell == "zsh":  # by itself it is for a folder of $fpath, and eval would register nothing
+        name = script.partition("() {")[0].split()[-1]
+        script += _ZSH.format(name=name)
+    print(script)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -71,6 +83,13 @@ def main(arguments: list[str] | None = None) -> None:
             print_error=False,
         )
         sys.stdout.flush()
+    except UnusedCliTokensError as error:
+        command = " ".join(["gradflow", *(error.command_chain or ())])
+        words = " ".join(error.unused_tokens or ())
+        complain(
+            f"{command} has no place for {shown(words)}; `{command} --help` says what it takes."
+        )
+        sys.exit(2)
     except CycloptsError as error:
         complain(str(error))
         sys.exit(2)

@@ -27,6 +27,7 @@ __all__ = [
     "output",
     "plain",
     "print_json",
+    "print_table",
     "progress",
     "table",
     "take_manner",
@@ -75,6 +76,18 @@ def table(*columns: str) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column in ("level", "digest"))
     return made
+
+
+def print_table(rows: Table) -> None:
+    """Print a table; where nobody looks, lines end with their last letter and no blanks."""
+    console = output()
+    if console.is_terminal:
+        console.print(rows)
+        return
+    with console.capture() as held:
+        console.print(rows)
+    for line in held.get().splitlines():
+        print(line.rstrip())
 
 
 def folded(line: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, print_json, progress, table
+from gradflow.cli.console import manner, output, plain, print_json, print_table, progress, table
 
 if TYPE_CHECKING:
     from gradflow.reporting.publish.scripts import Script
@@ -73,7 +73,7 @@ def figure(
         rows = table("figure", "question")
         for script in scripts():
             rows.add_row(script.name, plain(plain_text(script.question)))
-        output().print(rows)
+        print_table(rows)
         return
     formats = tuple(format or FORMATS)
     if name is not None:
@@ -117,7 +117,7 @@ def _one(script: Script, out: Path, as_json: bool, **look: Any) -> None:
         return
     console = output()
     console.print(plain_text(record["answer"]), markup=False)
-    console.print(rows)
+    print_table(rows)
     for file in files:
         console.print(file, soft_wrap=True, markup=False)
 

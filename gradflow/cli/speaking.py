@@ -14,8 +14,39 @@ from rich.console import Console
 __all__ = ["complain", "is_terminal", "place_of", "silence", "speakable", "unicode_output"]
 
 
+_NEAREST = "gradflow.nearest"
+_SIGNS = {
+    "\u00a0": " ",
+    "\u2212": "-",
+    "\u2013": "-",
+    "\u00d7": "x",
+    "\u00b7": "*",
+    "\u2016": "|",
+    "\u2019": "'",
+    "\u2264": "<=",
+    "\u2265": ">=",
+    "\u2248": "~",
+    "\u00b1": "+-",
+    "\u2192": "->",
+    "\u221e": "inf",
+}
+"""Letters that gradflow prints, and what they are on a keyboard."""
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_SIGNS.get(sign, "?") for sign in lacking), error.end
+
+
+codecs.register_error(_NEAREST, _nearest)
+
+
 def speakable() -> None:
-    """Print a question mark for a letter that the terminal's encoding lacks, and go on.
+    """Print the nearest sign of a keyboard for a letter that the terminal's encoding lacks.
+
+    What has none there is a question mark.
 
     A stdout that was closed before the start swallows what is printed.
     """
@@ -23,7 +54,7 @@ def speakable() -> None:
         sys.stdout = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=_NEAREST)
 
 
 def is_terminal() -> bool:

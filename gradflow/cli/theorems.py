@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import manner, output, plain, print_json, progress, table
+from gradflow.cli.console import manner, output, plain, print_json, print_table, progress, table
 from gradflow.errors import close_to
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def prove(
     if json_:
         print_json({"claims": [card(claim).to_json() for claim in found], "not stated": missing})
     else:
-        output().print(rows)
+        print_table(rows)
         for reason in missing:
             output().print(plain(ascii_text(reason)))
     if out is not None and not json_:
@@ -219,6 +219,6 @@ def verify(
     if json_:
         print_json({"bundles": verdicts, "failed": failed})
     else:
-        output().print(rows)
+        print_table(rows)
     if failed:
         sys.exit(1)

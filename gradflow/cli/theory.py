@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, table
+from gradflow.cli.console import output, plain, print_json, print_table, table
 
 if TYPE_CHECKING:
     from gradflow.ensembles import MeanField
@@ -86,7 +86,7 @@ def theory(
         rows.add_row("tied" if told.tied else "fresh", *numbers, squares, told.method)
     console = output()
     console.print(f"{plain(found.title or found.name)}: units to infinity, nats per step\n")
-    console.print(rows)
+    print_table(rows)
     for statement in statements:
         console.print(
             f"\n{statement.name} ({statement.level}, fresh weights): "

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gradflow.cells import LIBRARY, get
+from gradflow.cells.cell import Cell
+from gradflow.cells.initializers import Initializer
 from gradflow.jacobians.blocks import counted
 from gradflow.networks import Network
-from gradflow.networks.formats import names_weights
+from gradflow.provenance import command
 from gradflow.reporting.document.blocks import Answer, Judged
 from gradflow.reporting.document.cards import Tone
 from gradflow.reporting.document.numbers import in_steps, ranged, value_of
@@ -15,7 +18,16 @@ from gradflow.reporting.document.words import called, origin, runs_of, seeds_of
 from gradflow.studies.comparison.comparing import Asked, Compared, Comparison
 from gradflow.studies.comparison.networks import ComparedNetwork
 
-__all__ = ["One", "call_of", "called_in", "comparison_answer", "reach_of", "runs_each"]
+__all__ = [
+    "One",
+    "call_of",
+    "called_in",
+    "command_of",
+    "comparison_answer",
+    "reach_of",
+    "reasons_of",
+    "runs_each",
+]
 
 One = Compared | ComparedNetwork
 """One of those compared: a cell over seeds, or a network with its weights over sequences."""
@@ -113,6 +125,48 @@ def _named(one: Asked) -> str:
         return f"({_named(cell)}, {dict(init)!r})"
     if isinstance(one, (str, Path)):
         return repr(str(one))
-    if isinstance(one, Network):
-        return repr(one.source) if names_weights(one.source) else "network"
-    return repr(one.name)
+    return "network" if isinstance(one, Network) else repr(one.name)
+
+
+def command_of(cells: Sequence[Asked], target: Path, options: Mapping[str, object]) -> str:
+    """Return the command for a shell that makes the comparison again, or nothing.
+
+    A network in memory, a cell in memory and choices that are arrays have no name in a shell.
+    """
+    words = [_word(one) for one in cells]
+    if None in words:
+        return ""
+    given = [w for name, v in options.items() if v is not None for w in (f"--{name}", v)]
+    return command("gradflow", "compare", *words, *given, "--out", target)
+
+
+def _word(one: Asked) -> str | None:
+    """Return the word of a command line for one of those compared; ``None`` where there is none."""
+    cell, init = one if isinstance(one, tuple) else (one, {})
+    if isinstance(cell, Cell):
+        cell = cell.name if cell.name in LIBRARY and get(cell.name) is cell else None
+    if not isinstance(cell, (str, Path)):
+        return None
+    told = [f"{name}={value}" for name, value in init.items() if _is_said(value)]
+    if len(told) < len(init):
+        return None
+    return f"{cell}:{','.join(told)}" if told else str(cell)
+
+
+def _is_said(value: object) -> bool:
+    return isinstance(value, (int, float, Initializer)) and not isinstance(value, bool)
+
+
+def reasons_of(found: Comparison) -> list[str]:
+    """Return why numbers of the table are missing, a sentence each."""
+    told = {
+        "lyapunov": "leading exponent",
+        "product": "horizon of P and directions",
+        "certified_product": "certified norm of P",
+    }
+    return [
+        f"{called_in(one)} has no {words}: {one.reasons[name].rstrip('.')}."
+        for one in found.cells
+        for name, words in told.items()
+        if name in one.reasons
+    ]

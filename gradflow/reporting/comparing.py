@@ -11,8 +11,10 @@ from gradflow.reporting.compared import (
     One,
     call_of,
     called_in,
+    command_of,
     comparison_answer,
     reach_of,
+    reasons_of,
     runs_each,
 )
 from gradflow.reporting.document.blocks import (
@@ -154,18 +156,7 @@ def _table(found: Comparison) -> Table:
 
 
 def _missing(found: Comparison) -> list[Block]:
-    """Return why numbers of the table are missing, a sentence each."""
-    told = {
-        "lyapunov": "leading exponent",
-        "product": "horizon of P and directions",
-        "certified_product": "certified norm of P",
-    }
-    lines = [
-        f"{called_in(one)} has no {words}: {one.reasons[name].rstrip('.')}."
-        for one in found.cells
-        for name, words in told.items()
-        if name in one.reasons
-    ]
+    lines = reasons_of(found)
     return [Paragraph(" ".join(lines))] if lines else []
 
 
@@ -271,9 +262,10 @@ def compare(
         progress=progress,
     )
     options = {"hidden": hidden, "steps": steps, "input": input, "need": need}
-    call = call_of(cells, target, {**options, "seed": seed, "seeds": seeds})
+    options = {**options, "seed": seed, "seeds": seeds}
+    call = call_of(cells, target, options)
     provenance = {
-        "Command": command or call,
+        "Command": command or command_of(cells, target, {**options, "format": format}) or call,
         "Seeds": seeds_from(seed, seeds),
         **tools(),
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, table
+from gradflow.cli.console import plain, print_json, print_table, table
 from gradflow.errors import GradflowError
 
 __all__ = ["cells"]
@@ -45,7 +45,7 @@ def cells(
             rows.add_row(plain(known), "cannot be loaded", "", plain(str(error)))
             continue
         rows.add_row(plain(known), plain(cell.title), " ".join(cell.states), plain(cell.reference))
-    output().print(rows)
+    print_table(rows)
 
 
 def _data(name: str) -> dict[str, object]:

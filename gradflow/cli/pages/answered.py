@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradflow.cli.console import output, plain, table
+from gradflow.cli.console import output, plain, print_table, table
 from gradflow.prose import plain_text
 from gradflow.reporting.document.blocks import Answer
 from gradflow.reporting.document.numbers import number_row
@@ -25,4 +25,4 @@ def print_answer(said: Answer, numbers: Iterable[Number]) -> None:
         label, value, spread, unit, _, over = number_row(number)
         told = f"{value} {unit}".strip()
         rows.add_row(*(plain(plain_text(text)) for text in (label, told, spread, over)))
-    console.print(rows)
+    print_table(rows)

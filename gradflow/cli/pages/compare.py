@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import output, plain, print_json, progress, table
+from gradflow.cli.console import output, plain, print_json, print_table, progress, table
+from gradflow.cli.speaking import complain
 
 __all__ = ["compare"]
 
@@ -48,7 +50,7 @@ def compare(
     from gradflow.errors import UsageError
     from gradflow.prose import plain_text
     from gradflow.provenance import command
-    from gradflow.reporting.compared import comparison_answer
+    from gradflow.reporting.compared import comparison_answer, reasons_of
     from gradflow.reporting.comparing import compare as write
     from gradflow.reporting.document.numbers import number_row
     from gradflow.reporting.render.data import number_data
@@ -57,13 +59,12 @@ def compare(
     if not cells:
         raise UsageError("compare: name the cells, for instance lstm gru rnn.")
     path = out or Path("reports") / f"compare.{format or 'html'}"
-    words: list[Any] = ["gradflow", "compare", *cells, "--steps", steps, "--seed", seed]
-    words += ["--seeds", seeds]
-    words += ["--hidden", hidden] if hidden is not None else []
-    words += ["--input", input] if input else []
-    words += ["--need", need] if need is not None else []
+    options = {"hidden": hidden, "steps": steps, "input": input, "need": need}
+    options = {**options, "seed": seed, "seeds": seeds, "format": format}
+    words = [w for name, v in options.items() if v is not None for w in (f"--{name}", v)]
     asked = [_asked(one) for one in cells]
-    with progress(len(asked)) as advance:
+    with progress(len(asked)) as advance, warnings.catch_warnings(record=True) as assumed:
+        warnings.simplefilter("always", UserWarning)
         written = write(
             asked,
             path,
@@ -74,9 +75,11 @@ def compare(
             seeds=seeds,
             need=need,
             format=format,
-            command=command(*words),
+            command=command("gradflow", "compare", *cells, *words, "--out", path),
             progress=advance,
         )
+    for sentence in dict.fromkeys(str(one.message) for one in assumed):
+        complain(sentence)
     found = written.comparison
     if json_:
         print_json(
@@ -86,6 +89,7 @@ def compare(
                     one.name: {k: number_data(n) for k, n in one.numbers().items()}
                     for one in found.cells
                 },
+                "missing": reasons_of(found),
                 "claims": {claim.title: claim.seen for claim in claims_about(found)},
             }
         )
@@ -96,10 +100,12 @@ def compare(
     for one in found.cells:
         numbers = one.numbers()
         names = ("horizon", f"left_{found.need}", "lyapunov", "directions")
-        told = [number_row(numbers[n]) if n in numbers else ("", "", "") for n in names]
+        told = [number_row(numbers[n]) if n in numbers else ("", "none", "") for n in names]
         values = [told[0][1], told[0][2], *(row[1] for row in told[1:])]
         rows.add_row(plain(one.name), *(plain(plain_text(value)) for value in values))
-    console.print(rows)
+    print_table(rows)
+    for reason in reasons_of(found):
+        console.print(plain(plain_text(reason)), soft_wrap=True)
     for claim in claims_about(found):
         console.print(plain(f"{claim.seen}: {claim.title}. {claim.evidence}"), soft_wrap=True)
     console.print(f"report: {plain(str(path))}", soft_wrap=True)

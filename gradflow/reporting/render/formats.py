@@ -71,7 +71,7 @@ def format_of(path: Path, format: str | None) -> str:
     if ending not in FORMATS:
         raise UsageError(
             f"report: out is {shown(str(path))}, and its ending says no format; end it with one of "
-            f"{known}, or say format=."
+            f"{known}, or name the format (--format; in Python format=)."
         )
     return ending
 
