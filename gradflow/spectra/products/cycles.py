@@ -1,9 +1,9 @@
 """Eigenvalues of a product by sweeps of orthogonal iteration around its cycle of factors.
 
-``P Q = Q' R_n ... R_1``: the frame Q' of a sweep is the first one of the next, and
+``P Q = Q' R_n...R_1``: the frame Q' of a sweep is the first one of the next, and
 ``X = Q^T Q'`` becomes upper triangular in blocks, as fast as the moduli of the eigenvalues differ,
 which over a long product is after two or three sweeps. The eigenvalues are those of the diagonal
-blocks of ``X R_n ... R_1``: sums of logs where a block is one number, the trace of the scaled
+blocks of ``X R_n...R_1``: sums of logs where a block is one number, the trace of the scaled
 product and the determinant of the diagonals where it is a pair, so that both roots keep their
 digits, and LAPACK's where moduli are nearly equal. Hessenberg form and shifts are not needed.
 
@@ -58,7 +58,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Swept:
-    """``chain Q = frame R_n ... R_1``; R_k is ``2^exponents[k]`` times triangle k, upper part."""
+    """``chain Q = frame R_n...R_1``; R_k is ``2^exponents[k]`` times triangle k, upper part."""
 
     frame: Frame
     triangles: list[Floats]
@@ -66,7 +66,7 @@ class Swept:
 
 
 def cycle_eigenvalues(steps: Sequence[Floats], seed: int) -> tuple[Floats, Floats] | None:
-    """``(log |lambda|, phase)`` (n,) of ``J_T ... J_1``, steps (n_t, n_{t-1}) with n_T = n_0 least.
+    """``(log |lambda|, phase)`` (n,) of ``J_T...J_1``, steps (n_t, n_{t-1}) with n_T = n_0 least.
 
     None if a step has lost a rank to rounding. The first frame is random, by `seed`.
     """
@@ -229,7 +229,7 @@ def _diagonal_logs(swept: Swept) -> Floats:
 
 
 def _block(swept: Swept, x: Floats, logs: Floats, block: slice) -> tuple[Floats, Floats]:
-    """``(log |lambda|, phase)`` of one diagonal block of ``x R_n ... R_1``."""
+    """``(log |lambda|, phase)`` of one diagonal block of ``x R_n...R_1``."""
     corner = x[block, block]
     signs = np.sign([t.diagonal()[block] for t in swept.triangles]).prod(axis=0)
     size = block.stop - block.start

@@ -26,7 +26,7 @@ _DEPENDENT = -60.0
 
 
 def formed(steps: Floats) -> tuple[Floats, Floats]:
-    """``J_T ... J_1`` (n, d, d) of steps (n, T, d, d), and its error (n,) in the Frobenius norm.
+    """``J_T...J_1`` (n, d, d) of steps (n, T, d, d), and its error (n,) in the Frobenius norm.
 
     The error is NaN where a norm is out of range.
     """

@@ -1,6 +1,6 @@
 """Eigenvalues of a long product of step Jacobians, as log-magnitude and phase.
 
-The eigenvalues of ``P = J_T ... J_1`` are the multipliers of a trajectory that closes after T
+The eigenvalues of ``P = J_T...J_1`` are the multipliers of a trajectory that closes after T
 steps, or of one period of a periodic cell. P is never formed.
 
 1. Coordinates fall into sets within which each reaches each (strongly connected components of the
@@ -99,7 +99,7 @@ class ProductEigenvalues:
 
 
 def product_eigenvalues(jacobians: ArrayLike) -> ProductEigenvalues:
-    """Eigenvalues of ``P(T, 0) = J_T ... J_1``: (..., T, d, d) -> log_abs (..., d) and phase.
+    """Eigenvalues of ``P(T, 0) = J_T...J_1``: (..., T, d, d) -> log_abs (..., d) and phase.
 
     Leading axes are products of their own. For T = 0 the product is the identity. Logs are to 1e-9
     of themselves, or judged by longer arithmetic, or come with the error that says otherwise; see

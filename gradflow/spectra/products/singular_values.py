@@ -1,6 +1,6 @@
 """All singular values of a long product of step Jacobians, each to about nine digits of its log.
 
-Formed as a matrix, ``P = J_T ... J_1`` keeps its leading singular value only: the others drown in
+Formed as a matrix, ``P = J_T...J_1`` keeps its leading singular value only: the others drown in
 its rounding errors, and after some hundred steps they are wrong by a factor e^1000. Here P is never
 formed, but for a few steps whose own error bound allows it (`direct`).
 
@@ -107,7 +107,7 @@ class SingularValues(Drawable):
 
 
 def singular_values(jacobians: ArrayLike, lags: Sequence[int] | None = None) -> SingularValues:
-    """Singular values of ``P(T, T - lag) = J_T ... J_{T-lag+1}`` for several lags.
+    """Singular values of ``P(T, T - lag) = J_T...J_{T-lag+1}`` for several lags.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _not_formed(
 
 
 def product_log_singular_values(jacobians: ArrayLike) -> Floats:
-    """Natural logs of the singular values of ``P(T, 0) = J_T ... J_1``: (..., T, d, d) -> (..., d).
+    """Natural logs of the singular values of ``P(T, 0) = J_T...J_1``: (..., T, d, d) -> (..., d).
 
     Descending; all 0 for T = 0, where P is the identity; ``-inf`` where the product is exactly
     singular. `singular_values` has the error of each as well.
@@ -200,7 +200,7 @@ def product_log_singular_values(jacobians: ArrayLike) -> Floats:
 
 
 def _of_one(factors: Floats, counts: Sequence[int], doubt: float) -> Found:
-    """Log sigma and error (m, d) of ``F_1 ... F_k`` for ascending counts k >= 1, the last all."""
+    """Log sigma and error (m, d) of ``F_1...F_k`` for ascending counts k >= 1, the last all."""
     each = [_of_part(part_of(factors, part), counts, doubt) for part in connected_parts(factors)]
     logs = np.concatenate([found[0] for found in each], axis=1)
     errors = np.concatenate([found[1] for found in each], axis=1)
