@@ -61,6 +61,10 @@ def _named(title: str) -> str:
 
 
 def _address(svg: str) -> str:
+    # the ink is for white, and an image does not know whether the notebook around it is dark
+    svg = re.sub(
+        r"<svg[^>]*>", r'\g<0><rect width="100%" height="100%" fill="#fff"/>', svg, count=1
+    )
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode('ascii')}"
 
 
