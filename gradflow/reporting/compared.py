@@ -143,8 +143,8 @@ def command_of(cells: Sequence[Asked], target: Path, options: Mapping[str, objec
 def _word(one: Asked) -> str | None:
     """Return the word of a command line for one of those compared; ``None`` where there is none."""
     cell, init = one if isinstance(one, tuple) else (one, {})
-    if isinstance(cell, Cell):
-        cell = cell.name if cell.name in LIBRARY and get(cell.name) is cell else None
+    if isinstance(cell, Cell) and cell.name in LIBRARY and get(cell.name) is cell:
+        cell = cell.name
     if not isinstance(cell, (str, Path)):
         return None
     told = [f"{name}={value}" for name, value in init.items() if _is_said(value)]
