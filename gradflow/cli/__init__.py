@@ -17,7 +17,7 @@ from gradflow.cli import diagnose, figure, theorems, theory, watch
 from gradflow.cli.cell import derive, listing, run
 from gradflow.cli.console import take_manner
 from gradflow.cli.pages import compare, report
-from gradflow.cli.speaking import complain, is_terminal, place_of, silence, speakable
+from gradflow.cli.speaking import complain, help_console, is_terminal, place_of, silence, speakable
 from gradflow.cli.wholes import converted
 from gradflow.errors import GradflowError, shown
 
@@ -30,6 +30,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
     # boxes are for eyes: a pipe gets plain lines
+    console=help_console(),
     help_formatter="default" if is_terminal() else "plain",
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(converter=converted),

@@ -48,7 +48,9 @@ def diagnose(
     """Diagnose a trained network from its file of weights.
 
     gradflow diagnose model.pt --input data.npy --need 100 --fail-if "horizon<100"
+
     gradflow diagnose epoch1.pt epoch5.pt epoch20.pt --input data.npy --need 100
+
     gradflow diagnose model.pt --input data.npy --out model.html
 
     Parameters

@@ -5,13 +5,23 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 from traceback import extract_tb
+from typing import IO, cast
 
 from rich.console import Console
 
-__all__ = ["complain", "is_terminal", "place_of", "silence", "speakable", "unicode_output"]
+__all__ = [
+    "complain",
+    "help_console",
+    "is_terminal",
+    "place_of",
+    "silence",
+    "speakable",
+    "unicode_output",
+]
 
 
 _NEAREST = "gradflow.nearest"
@@ -60,6 +70,21 @@ def speakable() -> None:
 def is_terminal() -> bool:
     """Whether someone looks at stdout."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+class _Whole:
+    """Stdout as it is when written to, without blanks at the ends of lines."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(re.sub(r" +(?=\n)", "", text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def help_console() -> Console | None:
+    """Return what help is printed on where nobody looks: its lines stay whole."""
+    return None if is_terminal() else Console(file=cast(IO[str], _Whole()), width=2000)
 
 
 def unicode_output() -> bool:

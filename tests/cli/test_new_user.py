@@ -94,7 +94,20 @@ def test_the_reason_for_a_missing_exponent_is_told(tmp_path, monkeypatch, capsys
     assert "rnn is assumed" in beside  # a sentence, and no warning of Python
     assert "UserWarning" not in beside
     done([*words, "--json"])
-    assert json.loads(capsys.readouterr().out)["missing"] == [f"wide.npz (npz) {reason}"]
+    found = json.loads(capsys.readouterr().out)
+    assert found["missing"] == [f"wide.npz (npz) {reason}"]
+    verdict = found["verdicts"]["wide.npz (npz)"]
+    assert (found["need"], verdict["runs"]) == (8, 8)
+    assert f"{verdict['word']}, {verdict['reached']} of 8" in told
+
+
+def test_help_in_a_pipe_keeps_its_lines_and_each_example_its_own(capsys):
+    done(["report", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "gradflow report lstm --need 100 --out lstm.html" in lines
+    assert "gradflow report lstm --layers 2 --out stack.html" in lines
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert max(map(len, lines)) > 100  # nothing is folded
 
 
 SHELLS = {

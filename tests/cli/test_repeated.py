@@ -55,7 +55,7 @@ def test_what_python_prints_is_a_command_that_repeats_it(tmp_path, monkeypatch):
 
 
 def test_what_no_shell_can_name_has_no_command():
-    other = gf.Cell(name="mine", state="h", maps="U", equations="h' = tanh(U h)")
+    other = gf.Cell(name="mine", state="h", maps="U", equations="h_next = tanh(U @ h)")
     network = gf.stack("rnn", 1, hidden=2, inputs=1, rng=0)
     for one in (network, other, ("rnn", {"U": [[0.5]]})):
         assert command_of([one], Path("c.html"), {}) == ""

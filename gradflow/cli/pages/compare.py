@@ -31,6 +31,7 @@ def compare(
     """Compare cells: how far each hands the gradient on, and what is said of them.
 
     gradflow compare lstm lstm:forget_bias=3 gru irnn rnn clockwork scrn
+
     gradflow compare lstm epoch1.pt epoch20.pt
 
     Parameters
@@ -89,6 +90,12 @@ def compare(
                     one.name: {k: number_data(n) for k, n in one.numbers().items()}
                     for one in found.cells
                 },
+                "need": found.need,
+                "verdicts": {
+                    one.name: {"word": v.word, "reached": v.reached, "runs": v.runs}
+                    for one in found.cells
+                    for v in [one.verdict]
+                },
                 "missing": reasons_of(found),
                 "claims": {claim.title: claim.seen for claim in claims_about(found)},
             }
@@ -96,13 +103,19 @@ def compare(
         return
     console = output()
     console.print(plain(plain_text(comparison_answer(found).text)), soft_wrap=True)
-    rows = table("cell", "horizon", "spread", "left", "exponent", "directions kept")
+    judged = {
+        one.name: f"{v.word}, {v.reached} of {v.runs}" for one in found.cells for v in [one.verdict]
+    }
+    enough = f"for {found.need} steps"
+    rows = table("cell", "horizon", "spread", "left", "exponent", "directions kept", enough)
     for one in found.cells:
         numbers = one.numbers()
         names = ("horizon", f"left_{found.need}", "lyapunov", "directions")
         told = [number_row(numbers[n]) if n in numbers else ("", "none", "") for n in names]
         values = [told[0][1], told[0][2], *(row[1] for row in told[1:])]
-        rows.add_row(plain(one.name), *(plain(plain_text(value)) for value in values))
+        rows.add_row(
+            plain(one.name), *(plain(plain_text(value)) for value in values), judged[one.name]
+        )
     print_table(rows)
     for reason in reasons_of(found):
         console.print(plain(plain_text(reason)), soft_wrap=True)

@@ -31,6 +31,7 @@ def report(
     """Run a cell on an input and write its analytic report.
 
     gradflow report lstm --need 100 --out lstm.html
+
     gradflow report lstm --layers 2 --out stack.html
 
     Parameters
