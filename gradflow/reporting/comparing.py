@@ -251,6 +251,7 @@ def compare(
     """
     command, target = text(command, "compare: command"), path(out, "compare: out")
     kind = format_of(target, format)
+    input = None if input is None else str(path(input, "compare: input"))
     found = comparison(
         cells,
         hidden=hidden,
