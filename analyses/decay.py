@@ -26,7 +26,7 @@ CELLS = (
     ("SCRN", 5, "scrn", {}, ""),
     ("LSTM 1", 2, "lstm", {"forget_bias": 1.0}, "h"),
     ("RNN", 4, "rnn", {}, "h"),
-    ("LSTM 0", 1, "lstm", {"forget_bias": 0.0}, "h"),
+    ("LSTM 0", (1, 2), "lstm", {"forget_bias": 0.0}, "h"),
 )
 # what is drawn of the certified singular values: side, which one, where its name stands
 CERTIFIED = {

@@ -92,7 +92,7 @@ def _certified(study: Study) -> str:
     ends = study.headline()["certified_product"]
     run = first_run(study.seeds.decays)
     return (
-        rf"Dashed: $\lVert P \rVert_2$ of {run}, which the gradient of no loss exceeds "
+        rf"Broken line, |P|: $\lVert P \rVert_2$ of {run}, which the gradient of no loss exceeds "
         f"in that run. CERTIFIED for that run alone, not for the spread: over "
         f"{in_steps(study.need)} it is {ranged(ends)}, and at the {len(found.lags)} lags drawn its "
         f"logarithm in real arithmetic lies {within} the line, which is wider than both ends."
