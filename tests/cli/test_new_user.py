@@ -83,6 +83,7 @@ def test_a_terminal_without_unicode_gets_signs_of_a_keyboard():
 
 def test_the_reason_for_a_missing_exponent_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # by which a table would be folded
     monkeypatch.setattr("gradflow.studies.comparison.networks._WIDEST", 2)
     weights = gf.stack("rnn", 1, hidden=3, inputs=1, rng=0).layers[0].params
     np.savez("wide.npz", **weights)

@@ -274,7 +274,10 @@ def test_a_card_tells_the_run_in_every_format():
     ("name", "says"),
     [
         ("lstm", "'lstm' names no theorem; pass CELL.THEOREM"),
-        ("lstm.nope", "there is no lstm.nope; there are lstm.upper, lstm.lower, "),
+        (
+            "lstm.nope",
+            "there is no lstm.nope; did you mean 'lstm.open'? there are lstm.upper, lstm.lower, ",
+        ),
         ("nope.upper", "nope"),
         ("mine.py:light", "'mine.py:light' names no theorem"),
     ],

@@ -2,8 +2,8 @@
 
 import json
 import math
-import re
-from html import unescape
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 import gradflow as gf
 from gradflow import cli
 from gradflow.errors import UsageError
+from gradflow.reporting.compared import call_of, command_of
 from gradflow.reporting.comparing import lay_out_comparison
 from gradflow.reporting.document.blocks import Cards, Drawing, Drawings, Table, flat
 from gradflow.studies import study
@@ -200,17 +201,31 @@ def test_an_input_of_another_width_and_both_directions_are_refused(tmp_path):
         comparison(["tests/networks/files/bigru.safetensors"], steps=12)
 
 
-def test_the_call_that_is_printed_makes_the_same_page(tmp_path, monkeypatch):
+def test_the_command_that_is_printed_makes_the_same_page(tmp_path, monkeypatch, capsys):
     """Cells with choices, options, and a file of weights, from the folder that it was made in."""
     monkeypatch.chdir(tmp_path)
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     torch.save(torch.nn.GRU(4, 3).state_dict(), "mine.pt")
     asked = ["irnn", ("lstm", {"forget_bias": 3.0}), "mine.pt"]
-    first = gf.compare(asked, "a.html", hidden=3, steps=20, seeds=2, need=7)
-    page = first.path.read_text("utf-8")
-    (call,) = set(re.findall(r"gf\.compare\(.*?\)(?=<)", unescape(page)))
-    assert "need=7" in call
+    first = gf.compare(asked, "a.json", hidden=3, steps=20, seeds=2, need=7)
+    page = json.loads(first.path.read_text("utf-8"))
+    words = shlex.split(page["provenance"]["Command"])
+    assert words[:3] == ["gradflow", "compare", "irnn"]
+    assert "--need" in words
     first.path.unlink()
-    exec(call, {"gf": gf})
-    assert (tmp_path / "a.html").read_text("utf-8") == page
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words[1:], "--quiet"])
+    assert not stop.value.code
+    again = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert again["numbers"] == page["numbers"]
+    assert again["blocks"] == page["blocks"]
+
+
+def test_the_call_of_what_has_no_word_in_a_shell_is_python():
+    own = gf.Cell(name="own", state="h", maps="U", equations="h_next = tanh(U @ h)")
+    call = call_of([own, ("rnn", {"U": 2.0})], Path("a.html"), {"steps": 5, "need": None})
+    assert call == "gf.compare(['own', ('rnn', {'U': 2.0})], 'a.html', steps=5)"
+    assert command_of([own, "rnn"], Path("a.html"), {"steps": 5}) == ""
+    told = command_of(["rnn", ("lstm", {"forget_bias": 3.0})], Path("a.html"), {"steps": 5})
+    assert told == "gradflow compare rnn lstm:forget_bias=3.0 --steps 5 --out a.html"

@@ -369,7 +369,7 @@ def test_the_certified_band_holds_the_product():
     told = re.search(r"product is between 10\^(\S+) and 10\^(\S+)", text)
     assert float(told[1]) <= low
     assert float(told[2]) >= high
-    wide = gf.diagnose(gf.stack("gru", 1, hidden=40, inputs=2, rng=0), need=100)
+    wide = gf.diagnose(gf.stack("gru", 1, hidden=160, inputs=2, rng=0), need=100)
     assert wide.band is None
     assert "gf.certify" in wide.left_out["certified band of the product"]
 

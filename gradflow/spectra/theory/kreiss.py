@@ -102,7 +102,7 @@ def kreiss_constant(matrix: ArrayLike, tolerance: float = 1e-6) -> KreissConstan
     Examples
     --------
     >>> kreiss_constant([[0.5, 8.0], [0.0, 0.5]])  # its powers grow to 8 before they shrink
-    <KreissConstant 4.063 at z = 1.516+0j, at most 4.063>
+    <KreissConstant 4.06... at z = 1.516+0j, at most 4.06...>
     """
     where = "kreiss_constant"
     a = _square(matrix, where)
