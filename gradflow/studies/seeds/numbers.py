@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -178,11 +178,14 @@ def seed_numbers(found: Seeds, part: str) -> dict[str, Number]:
             over=first,
             good="many",
         ),
-        "directions_zero": of_seeds(
+        "directions_zero": _upper(
             found.vanished,
-            f"Directions of which exactly nothing is left there, of {found.width}",
-            over=first,
-            good="0",
+            of_seeds(
+                found.vanished,
+                f"Directions of which exactly nothing is left there, of {found.width}",
+                over=first,
+                good="0",
+            ),
         ),
         "loss": of_seeds(found.losses, "Loss", over=""),
     }
@@ -217,6 +220,13 @@ def _factors(found: Seeds, first: str) -> dict[str, Number]:
             over=f"geometric mean of {len(logs)} seeds{first}" if several else f"1 seed{first}",
         )
     return numbers
+
+
+def _upper(values: Floats, number: Number | None) -> Number | None:
+    """Return a number with the upper median: what is not among those kept is then counted."""
+    if number is None:
+        return None
+    return replace(number, value=-float(quantile(-values[~np.isnan(values)], 0.5)))
 
 
 Word = Literal["Enough", "Depends", "Not enough", "Grows", "Nothing arrives"]
