@@ -33,7 +33,8 @@ def test_both_together_are_the_gradient(cell):
     mean = found.seeds.decays.log_relative[:, 0, -1].mean() / math.log(10)
     assert both == pytest.approx(mean, abs=1e-9)
     low, high = numbers["factor_slopes"].between
-    assert low < numbers["factor_slopes"].value < high
+    # an IRNN of another text may lose all in one draw, and its mean is then exactly 0
+    assert low <= numbers["factor_slopes"].value <= high
 
 
 def test_slopes_are_those_of_the_states():
