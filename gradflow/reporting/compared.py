@@ -46,8 +46,8 @@ def comparison_answer(found: Comparison) -> Answer:
     last = found.cells[-1]
     first = found.cells[0]
     drawn = _whose(found)
-    *before, after = ["", *map(called_in, far)]
-    names = f"{', '.join(before[1:])} and {after}" if before[1:] else after
+    called_far = [called_in(one) for one in far]
+    names = " and ".join(filter(None, [", ".join(called_far[:-1]), *called_far[-1:]]))
     passing = (
         f"{names} {'hands' if len(far) == 1 else 'hand'} 1\u00a0% of the gradient on over all "
         f"{in_steps(found.steps)}"

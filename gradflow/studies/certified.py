@@ -18,14 +18,15 @@ from gradflow.studies.seeds.decays import Decays
 if TYPE_CHECKING:
     from gradflow.networks.joined import NetworkTrajectory
 
-__all__ = ["Enclosed", "certified_number", "certified_of", "enclosed", "first_run"]
+__all__ = ["ALLOWED", "Enclosed", "certified_number", "certified_of", "enclosed", "first_run"]
 
 Floats = NDArray[np.float64]
 # Measured on one core, cells of 8 to 320 states: seconds a step, for d^2 and for d^3 numbers.
 _STEP, _SQUARE, _CUBE = 3e-3, 6e-7, 1e-9
 _LN10 = math.log(10)
 _DRAWN = 101
-_ALLOWED = 3.0  # seconds
+ALLOWED = 3.0
+"""So many seconds a certificate may take beside what else is measured of a run."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,7 +64,7 @@ def certified_of(run: Trajectory, need: int) -> Enclosed:
     """Enclose the product of a run of a study, where it costs no more than the study itself."""
     lags = sorted({*np.linspace(0, run.steps, _DRAWN).round().astype(int).tolist(), need})
     call = "gf.certify(study.setup.trajectory)"
-    return enclosed(run, lags, allowed=_ALLOWED, otherwise=call)
+    return enclosed(run, lags, allowed=ALLOWED, otherwise=call)
 
 
 def first_run(found: Decays) -> str:

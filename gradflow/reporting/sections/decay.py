@@ -84,7 +84,7 @@ def _drawing(study: Study) -> Drawing:
 
 
 def _certified(study: Study) -> str:
-    """Return what the dashed line is, or why there is none."""
+    """Return what the broken line is, or why there is none."""
     found = study.certified
     if found.reason:
         return f"No product is certified: {found.reason.rstrip('.')}."

@@ -12,7 +12,7 @@ from gradflow.errors import GradflowError, UsageError
 from gradflow.jacobians.blocks import counted
 from gradflow.networks import Network, read_sequence
 from gradflow.spectra.decay.reading import relative_logs
-from gradflow.studies.certified import Enclosed, certified_number, enclosed
+from gradflow.studies.certified import ALLOWED, Enclosed, certified_number, enclosed
 from gradflow.studies.diagnosis.measures.reach import Reach, reach_of
 from gradflow.studies.diagnosis.subject.making import subjects_of
 from gradflow.studies.diagnosis.subject.subject import Subject
@@ -25,7 +25,6 @@ __all__ = ["ComparedNetwork", "measure_network"]
 Floats = NDArray[np.float64]
 
 _WINDOWS = 8
-_ALLOWED = 3.0  # seconds
 _WIDEST = 1024
 
 
@@ -161,7 +160,7 @@ def measure_network(
     )
     reach = reach_of(subject, need)
     call = "gf.certify(gf.compare(...).comparison.cells[...].subject.single(0))"
-    certain = enclosed(subject.single(0), [need], allowed=_ALLOWED, otherwise=call)
+    certain = enclosed(subject.single(0), [need], allowed=ALLOWED, otherwise=call)
     exponent, reason = _exponent(subject)
     reasons = {**reach.reasons, "lyapunov": reason, "certified_product": certain.reason}
     return ComparedNetwork(
