@@ -71,7 +71,7 @@ Proof.
   destruct c; try exact G. destruct r; try exact G. apply (rnd_0 k j); assumption.
 Qed.
 (* A ball of scale j times a ball of scale k, of scale k; the first factor should be the shorter one. *)
-Definition bmul (j : Z) (a b : ball) : ball :=
+Definition bprod (j : Z) (a b : ball) : ball :=
   rnd j (Ball (bc a * bc b) (Z.abs (bc a) * br b + br a * (Z.abs (bc b) + br b))).
 Lemma mul_real a b c d r s : Rabs (a - c) <= r -> Rabs (b - d) <= s ->
   Rabs (a * b - c * d) <= Rabs c * s + r * (Rabs d + s).
@@ -84,7 +84,7 @@ Proof.
   - apply Rmult_le_compat_l; [apply Rabs_pos | exact B].
   - apply Rmult_le_compat; auto using Rabs_pos.
 Qed.
-Lemma bmul_ok j k a b x y : (0 <= j)%Z -> (0 <= k)%Z -> inb j a x -> inb k b y -> inb k (bmul j a b) (x * y).
+Lemma bprod_ok j k a b x y : (0 <= j)%Z -> (0 <= k)%Z -> inb j a x -> inb k b y -> inb k (bprod j a b) (x * y).
 Proof.
   intros Hj Hk A B; apply rnd_ok; auto; unfold inb in *; simpl.
   rewrite P2_add, plus_IZR, !mult_IZR, plus_IZR, !abs_IZR by assumption.
@@ -296,26 +296,57 @@ Proof.
     rewrite <- ln_Rinv by lra. apply f_equal. field.
   - apply mktab_ok; lia.
 Qed.
+(* Rows of W against v, each with a number that is added; the transpose of W against a, added to what is there. *)
+Fixpoint dotrow (w : list Z) (v : list ball) (c r : Z) : ball :=
+  match w, v with x :: w, b :: v => dotrow w v (c + x * bc b) (r + Z.abs x * br b) | _, _ => Ball c r end.
+Fixpoint map2 {A B D} (f : A -> B -> D) (l : list A) (k : list B) : list D :=
+  match l, k with a :: l, b :: k => f a b :: map2 f l k | _, _ => [] end.
+Fixpoint axpy (w : list Z) (a : ball) (acc : list ball) : list ball :=
+  match w, acc with x :: w, b :: acc => Ball (bc b + x * bc a) (br b + Z.abs x * br a) :: axpy w a acc | _, _ => acc end.
+Fixpoint tmv (W : list (list Z)) (a acc : list ball) : list ball :=
+  match W, a with w :: W, b :: a => tmv W a (axpy w b acc) | _, _ => acc end.
+(* How the whole numbers are worked out. All that is asked of an engine is that it gives what plain Z gives; the one
+   below is plain Z itself, NumGrad63.v has one on the 63-bit integers of Coq's kernel. *)
+Record engine := Engine {
+  e_mul : Z -> Z -> Z;
+  e_ball : Z -> ball -> ball -> ball;
+  e_rows : list (list Z) -> list ball -> list Z -> list ball;
+  e_cols : list (list Z) -> list ball -> list ball -> list ball;
+  e_exp : Z -> Z -> Z * Z * ball }.
+Definition dots (W : list (list Z)) (v : list ball) (k : list Z) : list ball := map2 (fun w z => dotrow w v z 0) W k.
+Definition engine_ok (C : ctx) (E : engine) :=
+  (forall a b, e_mul E a b = (a * b)%Z) /\ (forall j a b, e_ball E j a b = bprod j a b) /\
+  (forall W v k, e_rows E W v k = dots W v k) /\ (forall W a acc, e_cols E W a acc = tmv W a acc) /\
+  (forall rem cnt, e_exp E rem cnt = factors (tbl C) rem cnt (Ball (one C) 0)).
+Definition plain (C : ctx) : engine := Engine Z.mul bprod dots tmv (fun rem cnt => factors (tbl C) rem cnt (Ball (one C) 0)).
+Lemma plain_ok C : engine_ok C (plain C).
+Proof. repeat split. Qed.
 (* The losses still to be paid from state s after k steps on, when d steps remain. *)
 Fixpoint total (net : nat -> state -> state) (paid : nat -> state -> R) (d k : nat) (s : state) : R :=
   match d with O => paid k s | S d => paid k s + total net paid d (S k) (net k s) end.
 Section Ctx.
 Variable C : ctx.
+Variable eng : engine.
 Notation pp := (p C).
 Notation S_ := (P2 pp).
+Definition bmul : Z -> ball -> ball -> ball := e_ball eng.
 (* exp (- c / S), c >= 0 *)
 Definition expneg (c : Z) : ball :=
   let k := (Z.shiftr c (pp - 16) / 45425 + 1)%Z in
-  let '(rem, cnt, v) := factors (tbl C) (k * bc (ln2 C) - c)%Z (k * br (ln2 C))%Z (Ball (one C) 0) in
+  let '(rem, cnt, v) := e_exp eng (k * bc (ln2 C) - c)%Z (k * br (ln2 C))%Z in
   if (Z.shiftr (Z.abs rem + cnt) (h C) =? 0)%Z then rnd k (bmul pp (Ball (one C + rem) (cnt + 1)) v)
   else Ball 0 (one C).
 Hypothesis HC : ctx_ok C.
+Hypothesis HEng : engine_ok C eng.
+Lemma bmul_ok j k a b x y : (0 <= j)%Z -> (0 <= k)%Z -> inb j a x -> inb k b y -> inb k (bmul j a b) (x * y).
+Proof. unfold bmul. destruct HEng as (_ & -> & _). apply bprod_ok. Qed.
+Lemma mul_eq a b : e_mul eng a b = (a * b)%Z. Proof. apply HEng. Qed.
 Lemma p0 : (0 <= pp)%Z. Proof. destruct HC; lia. Qed.
 Lemma S0 : 0 < S_. Proof. apply P2_pos, p0. Qed.
 Lemma one_S : IZR (one C) = S_. Proof. destruct HC as (_ & -> & _). reflexivity. Qed.
 Lemma expneg_ok c : (0 <= c)%Z -> inb pp (expneg c) (exp (- (IZR c / S_))).
 Proof.
-  intros Hc. pose proof p0 as Hp. pose proof S0 as HS. unfold expneg.
+  intros Hc. pose proof p0 as Hp. pose proof S0 as HS. unfold expneg. destruct HEng as (_ & _ & _ & _ & ->).
   set (k := (Z.shiftr c (pp - 16) / 45425 + 1)%Z).
   assert (Hk : (0 <= k)%Z).
   { unfold k. destruct HC as (P32 & _). assert (0 <= Z.shiftr c (pp - 16))%Z by (apply Z.shiftr_nonneg; exact Hc).
@@ -373,20 +404,20 @@ Definition recip (d : Z) : Z :=
   let step (s : Z * Z) (l : Z) :=
     let '(m, s) := s in  (* s = 2^m / d roughly *)
     let t := Z.shiftl s (l - m) in
-    let r := (Z.shiftl 1 (2 * l) - t * Z.shiftr d (pp - l))%Z in
-    (l, t + Z.shiftr (s * Z.shiftr r l) m)%Z in
+    let r := (Z.shiftl 1 (2 * l) - e_mul eng t (Z.shiftr d (pp - l)))%Z in
+    (l, t + Z.shiftr (e_mul eng s (Z.shiftr r l)) m)%Z in
   snd (fold_left step (filter (fun l => Z.ltb 24 l && Z.leb l pp)%bool (levels 6 pp)) (24%Z, (Z.shiftl 1 48 / Z.shiftr d (pp - 24))%Z)).
 (* sigmoid (c / S) for c >= 0 *)
 Definition sigpos (c : Z) : ball :=
   let e := expneg c in
   let d := (one C + bc e)%Z in
   let s := recip d in
-  Ball s (Z.shiftr (Z.abs (Z.shiftl (one C) pp - s * d) + Z.abs s * br e) pp + 1).
+  Ball s (Z.shiftr (Z.abs (Z.shiftl (one C) pp - e_mul eng s d) + Z.abs s * br e) pp + 1).
 Lemma sigpos_ok c : (0 <= c)%Z -> inb pp (sigpos c) (sigmoid (IZR c / S_)).
 Proof.
   intros Hc. pose proof p0 as Hp. pose proof S0 as HS. unfold sigpos.
   pose proof (expneg_ok c Hc) as E. set (e := expneg c) in *. clearbody e.
-  set (s := recip (one C + bc e)). clearbody s. unfold inb; cbn [bc br].
+  rewrite mul_eq. set (s := recip (one C + bc e)). clearbody s. unfold inb; cbn [bc br].
   unfold sigmoid. set (x := exp (- (IZR c / S_))) in *. assert (X : 0 < x) by apply exp_pos. clearbody x.
   rewrite plus_IZR. set (N := (Z.abs (Z.shiftl (one C) pp - s * (one C + bc e)) + Z.abs s * br e)%Z).
   pose proof (shr N pp Hp) as [_ Q]. left. eapply Rle_lt_trans; [|exact Q]. clear Q.
@@ -742,8 +773,6 @@ Proof.
 Qed.
 Lemma b0_ok k : inb k b0 0.
 Proof. unfold inb, b0; cbn [bc br]. rewrite Rmult_0_l, Rminus_0_r, Rabs_R0; lra. Qed.
-Fixpoint dotrow (w : list Z) (v : list ball) (c r : Z) : ball :=
-  match w, v with x :: w, b :: v => dotrow w v (c + x * bc b) (r + Z.abs x * br b) | _, _ => Ball c r end.
 Lemma dotrow_ok : forall v w x c r y, (forall i, (i < length v)%nat -> inb pp (nth i v b0) (x i)) -> inb (pp + q) (Ball c r) y ->
   inb (pp + q) (dotrow w v c r) (y + sum (length v) (fun j => wR w j * x j)).
 Proof.
@@ -759,8 +788,6 @@ Proof.
         apply badd_ok; [exact Hy | apply wball; [exact Hp | apply (Hv 0%nat); simpl; lia]].
       * unfold wR; simpl. ring.
 Qed.
-Fixpoint map2 {A B D} (f : A -> B -> D) (l : list A) (k : list B) : list D :=
-  match l, k with a :: l, b :: k => f a b :: map2 f l k | _, _ => [] end.
 Lemma map2_length {A B D} (f : A -> B -> D) l : forall k, length l = length k -> length (map2 f l k) = length k.
 Proof. induction l as [|a l IH]; intros [|b k]; simpl; intros; try lia. rewrite IH; lia. Qed.
 Lemma map2_nth {A B D} (f : A -> B -> D) da db dd l : forall k i, (i < length l)%nat -> (i < length k)%nat -> nth i (map2 f l k) dd = f (nth i l da) (nth i k db).
@@ -803,7 +830,11 @@ Proof.
 Qed.
 (* W v + k, a row at a time; rows and columns beyond those of W are zero. *)
 Definition baff (W : list (list Z)) (k : list Z) (v : list ball) : list ball :=
-  map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) (fit [] W) k.
+  map (rnd q) (e_rows eng (fit [] W) v (map (fun z => Z.shiftl z (pp - q)) k)).
+Lemma rows_eq W v k : map (rnd q) (e_rows eng W v (map (fun z => Z.shiftl z (pp - q)) k)) = map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) W k.
+Proof. destruct HEng as (_ & _ & -> & _). unfold dots. revert k; induction W as [|w W IH]; intros [|z k]; cbn [map map2]; [..| rewrite IH]; reflexivity. Qed.
+Lemma baff_eq W k v : baff W k v = map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) (fit [] W) k.
+Proof. apply rows_eq. Qed.
 Lemma kball z : inb (pp + q) (Ball (Z.shiftl z (pp - q)) 0) (IZR z / P2 (q + q)).
 Proof.
   unfold inb; cbn [bc br]. rewrite shl by lia. rewrite !P2_add by lia. pose proof (P2_pos q ltac:(lia)).
@@ -812,13 +843,11 @@ Proof.
 Qed.
 Lemma baff_ok W k v x : length k = n -> inv v x -> inv (baff W k v) (fun i => mat n (matR W) x i + kR k i).
 Proof.
-  intros Hk [Hl Hv]. pose proof p0 as Hp. split; [unfold baff; rewrite map2_length; rewrite ?fit_length; congruence|]. intros i Hi.
-  unfold baff. rewrite (map2_nth _ [] 0%Z) by (rewrite ?fit_length; lia). apply rnd_ok; [exact Hp | lia |]. rewrite fit_nth by exact Hi.
+  intros Hk [Hl Hv]. pose proof p0 as Hp. rewrite baff_eq. split; [rewrite map2_length; rewrite ?fit_length; congruence|]. intros i Hi.
+  rewrite (map2_nth _ [] 0%Z) by (rewrite ?fit_length; lia). apply rnd_ok; [exact Hp | lia |]. rewrite fit_nth by exact Hi.
   eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR k i)); [intros; apply Hv; lia | apply kball]|].
   rewrite Hl. unfold mat, matR. ring.
 Qed.
-Fixpoint axpy (w : list Z) (a : ball) (acc : list ball) : list ball :=
-  match w, acc with x :: w, b :: acc => Ball (bc b + x * bc a) (br b + Z.abs x * br a) :: axpy w a acc | _, _ => acc end.
 Lemma axpy_length a : forall acc w, length (axpy w a acc) = length acc.
 Proof. induction acc as [|b acc IH]; intros [|x w]; simpl; auto. Qed.
 Lemma axpy_ok a z : inb pp a z -> forall acc w y, (forall j, (j < length acc)%nat -> inb (pp + q) (nth j acc b0) (y j)) ->
@@ -832,8 +861,6 @@ Proof.
       apply badd_ok; [apply (Hy 0%nat); simpl; lia | apply wball; assumption].
     + apply (IH w (fun j => y (S j))); [intros i Hi; apply (Hy (S i)); simpl; lia | simpl in Hj; lia].
 Qed.
-Fixpoint tmv (W : list (list Z)) (a acc : list ball) : list ball :=
-  match W, a with w :: W, b :: a => tmv W a (axpy w b acc) | _, _ => acc end.
 Lemma tmv_length a : forall W acc, length (tmv W a acc) = length acc.
 Proof. induction a as [|b a IH]; intros [|w W] acc; simpl; auto. rewrite IH, axpy_length; reflexivity. Qed.
 Lemma tmv_ok : forall a W x acc y, (forall i, (i < length a)%nat -> inb pp (nth i a b0) (x i)) ->
@@ -850,11 +877,12 @@ Proof.
       * rewrite axpy_length; exact Hj.
       * unfold matR; simpl. ring.
 Qed.
-Definition btaff (W : list (list Z)) (a : list ball) : list ball := map (rnd q) (tmv W a (repeat b0 n)).
+Definition btaff (W : list (list Z)) (a : list ball) : list ball := map (rnd q) (e_cols eng W a (repeat b0 n)).
 Lemma btaff_ok W a x k : length a = k -> (forall i, (i < k)%nat -> inb pp (nth i a b0) (x i)) -> inv (btaff W a) (fun j => sum k (fun i => matR W i j * x i)).
 Proof.
-  intros Hl Ha. pose proof p0 as Hp. split; [unfold btaff; rewrite map_length, tmv_length, repeat_length; reflexivity|].
-  intros i Hi. unfold btaff. rewrite (nth_indep _ b0 (rnd q b0)) by (rewrite map_length, tmv_length, repeat_length; exact Hi).
+  intros Hl Ha. pose proof p0 as Hp. assert (Q : btaff W a = map (rnd q) (tmv W a (repeat b0 n))) by (unfold btaff; destruct HEng as (_ & _ & _ & -> & _); reflexivity).
+  rewrite Q. split; [rewrite map_length, tmv_length, repeat_length; reflexivity|].
+  intros i Hi. rewrite (nth_indep _ b0 (rnd q b0)) by (rewrite map_length, tmv_length, repeat_length; exact Hi).
   rewrite map_nth. apply rnd_ok; [exact Hp | lia |].
   eapply inb_eq; [apply (tmv_ok a W x (repeat b0 n) (fun _ => 0))|].
   - intros; apply Ha; lia.
@@ -1295,7 +1323,7 @@ Definition bexp (M : Z) (b : ball) : ball := let e := expneg (M - bc b) in Ball 
 Definition okdiv (d : ball) : bool := Z.leb (one C) (2 * (bc d - br d)).
 Definition brecip (d : ball) : ball :=
   let s := recip (bc d) in Ball s (2 * (Z.shiftr (Z.abs (Z.shiftl (one C) pp - s * bc d) + Z.abs s * br d) pp + 1)).
-Definition bscores (V : list (list Z)) (b : list Z) (v : list ball) : list ball := map2 (fun w z => rnd q (dotrow w v (Z.shiftl z (pp - q)) 0)) V b.
+Definition bscores (V : list (list Z)) (b : list Z) (v : list ball) : list ball := map (rnd q) (e_rows eng V v (map (fun z => Z.shiftl z (pp - q)) b)).
 Definition bmax (l : list ball) : Z := fold_right (fun b m => Z.max (bc b) m) (match l with b :: _ => bc b | [] => 0%Z end) l.
 Definition bsum (l : list ball) : ball := fold_right (fun b s => badd s b) b0 l.
 Definition bexact (y : Z) : ball := Ball (Z.shiftl y (pp - q)) 0.
@@ -1310,7 +1338,7 @@ Definition bdloss (K : nat) (kd : kind) (l : list ball) : list ball :=
     else repeat (Ball 0 (one C)) K
   end.
 Definition bdlossV (lo : loss) (v : list ball) : list ball :=
-  match lo with Head V b kd => map (rnd q) (tmv V (bdloss (length V) kd (bscores V b v)) (repeat b0 n)) end.
+  match lo with Head V b kd => btaff V (bdloss (length V) kd (bscores V b v)) end.
 Lemma one_ok : inb pp (Ball (one C) 0) 1.
 Proof. unfold inb; cbn [bc br]; rewrite one_S, Rmult_1_l, Rminus_diag_eq, Rabs_R0 by reflexivity; lra. Qed.
 Lemma onem_ok : inb m onem 1.
@@ -1563,9 +1591,9 @@ Lemma bdloss_ok V b kd v x : okloss (Head V b kd) = true -> inv v x ->
   length (bdloss (length V) kd (bscores V b v)) = length V /\ forall k, (k < length V)%nat -> inb pp (nth k (bdloss (length V) kd (bscores V b v)) b0) (dloss (length V) kd (score n V b x) k).
 Proof.
   intros K [Hl Hv]. pose proof p0 as Hp. pose proof S0 as HS. cbn [okloss] in K. rewrite Bool.andb_true_iff, Nat.eqb_eq in K. destruct K as [Hb K].
-  set (l := bscores V b v). assert (Ll : length l = length V) by (unfold l, bscores; rewrite map2_length; lia).
+  set (l := bscores V b v). assert (Ll : length l = length V) by (unfold l, bscores; rewrite rows_eq, map2_length; lia).
   assert (Sc : forall k, (k < length V)%nat -> inb pp (nth k l b0) (score n V b x k)).
-  { intros k Hk. unfold l, bscores. rewrite (map2_nth _ [] 0%Z) by lia. apply rnd_ok; [exact Hp | lia |].
+  { intros k Hk. unfold l, bscores. rewrite rows_eq, (map2_nth _ [] 0%Z) by lia. apply rnd_ok; [exact Hp | lia |].
     eapply inb_eq; [apply (dotrow_ok v _ x _ _ (kR b k)); [intros; apply Hv; lia | apply kball]|]. rewrite Hl. unfold score, mat, matR. ring. }
   clearbody l. destruct kd as [|y|y|y]; cbn [bdloss dloss].
   - split; [rewrite map_length; exact Ll|]. intros k Hk. rewrite (nth_indep _ b0 (Ball (one C) 0)) by (rewrite map_length; lia).

@@ -34,8 +34,17 @@ Ltac same := match goal with
   end.""".format(inside="\n".join(map(_INSIDE.format, _FUNCTIONS)))
 
 
-def proof(plan: Layout, *, arrays: bool) -> str:
-    """Return the text of the proof file."""
+_ENGINES = {
+    False: """Definition eng : engine := plain C.
+Lemma eng_ok : engine_ok C eng. Proof. apply plain_ok. Qed.""",
+    True: """Definition L63 : logs := Eval vm_compute in logs_of C.
+Definition eng : engine := fast C L63.
+Lemma eng_ok : engine_ok C eng. Proof. apply fast_ok; vm_compute; reflexivity. Qed.""",
+}
+
+
+def proof(plan: Layout, *, arrays: bool, machine: bool = False) -> str:
+    """Return the text of the proof file; with ``machine`` on the kernel's 63-bit integers."""
     gradient, parts = plan.gradient, plan.parts
     scored = gradient.scored
     kind = KINDS[scored.kind]
@@ -51,6 +60,7 @@ def proof(plan: Layout, *, arrays: bool) -> str:
     each = " | ".join(["reflexivity"] * len(parts))
     lines = [
         HEADER.format(title="The proof; what is stated stands in Statement.v."),
+        *(["Require Import NumGrad63."] if machine else []),
         "Require Import Statement.",
         f"Definition ops (t : nat) : list op := [{'; '.join(plan.operations())}].",
         f"Definition head (y : {type_}) : loss := Head z_V z_c {head}.",
@@ -59,6 +69,7 @@ def proof(plan: Layout, *, arrays: bool) -> str:
         "Definition C : ctx := Eval vm_compute in mkctx prec.",
         f"""Lemma C_ok : ctx_ok C.
 Proof. assert (E : C = mkctx prec) by (vm_compute; reflexivity). rewrite E. apply mkctx_ok. unfold prec; lia. Qed.
+{_ENGINES[machine]}
 Lemma Hq : (0 <= q <= p C)%Z. Proof. change (p C) with prec. unfold q, prec; lia. Qed.
 Lemma Hm : (0 <= m <= p C)%Z. Proof. change (p C) with prec. unfold m, prec; lia. Qed.
 Lemma Hq0 : (0 <= q)%Z. Proof. unfold q; lia. Qed.
@@ -73,7 +84,7 @@ Lemma pay_ok t e s : (t <= T)%nat -> held sizes e s -> fold_right (fun l x => lo
 Proof. intros _ H. unfold pays, paid. {cases}. Qed.""",
         _step(plan),
         f"""Lemma okn : oknet n T sizes z0 lags = true. Proof. vm_compute; reflexivity. Qed.
-Lemma checked : check C q m n tables shapes (rest ops pays {plan.read} T 0) (benv C q n z0) (marks sizes ops pays {plan.read} lags) grads = true.
+Lemma checked : check C eng q m n tables shapes (rest ops pays {plan.read} T 0) (benv C q n z0) (marks sizes ops pays {plan.read} lags) grads = true.
 Proof. vm_cast_no_check (eq_refl true). Qed.""",
         _theorem(plan, arrays=arrays),
     ]
@@ -154,7 +165,7 @@ def _walk(plan: Layout, given: Mapping[str, str]) -> list[str]:
 
 def _theorem(plan: Layout, *, arrays: bool) -> str:
     given = (
-        f"C C_ok q Hq m Hm n tables shapes T sizes ops pays z0 net paid s0 {plan.read} "
+        f"C eng C_ok eng_ok q Hq m Hm n tables shapes T sizes ops pays z0 net paid s0 {plan.read} "
         "step_ok pay_ok start lags grads"
     )
     state = f"exact (by_state {given} okn checked)"
