@@ -424,6 +424,7 @@ def valid(folder: Path):
             ),
             "seconds": 0.0,
             "arrays": False,
+            "machine_integers": False,
         },
         "gf.mean_field": {**theory, "method": "auto", "sizes": {"hidden": 4}},
         "gf.critical": {**theory, "name": "U", "between": (0.5, 3.0), "gains": {"W": 1.0}},

@@ -14,7 +14,8 @@ from gradflow.proofs import Loss, verify, write
 from gradflow.proofs.certified.gradient import replay
 from gradflow.proofs.certified.program.stacked import as_one
 from gradflow.proofs.certified.program.sums import with_maps
-from gradflow.proofs.certified.theorem.claim import gradient_claim, seconds_of_coq
+from gradflow.proofs.certified.theorem.claim import gradient_claim
+from gradflow.proofs.certified.theorem.cost import seconds_of_coq
 from gradflow.proofs.claims import evidence
 
 COQ = pytest.mark.skipif(shutil.which("coqc") is None, reason="needs coq")

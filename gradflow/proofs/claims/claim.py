@@ -27,7 +27,7 @@ NOT_PROVED = "not proved (script)"
 """Printed where Coq rejects the script of a proof, which says nothing against the statement."""
 
 MEANING = {
-    PROVED: "Coq accepted the file, and it rests on no axiom but those of the real numbers",
+    PROVED: "Coq accepted the file, and its axioms are those of the real numbers",
     CERTIFIED: "exact arithmetic, re-checked without SymPy",
     CORROBORATED: "two independent solvers agree",
     OBSERVED: "floating point",
@@ -127,14 +127,14 @@ class Claim:
 
     @cached_property
     def verdict(self) -> tuple[str, str]:
-        """Level and the reason why it is no higher. Runs Coq where it is installed."""
+        """Level, and why it is no higher or what it rests on. Runs Coq where it is installed."""
         level, why = self.without_coq()
         if level == REFUTED or not self.script:
             return level, why
         if not coq_check.available():
             return level, "install the system package coq to reach PROVED"
         answer = coq_check.check(coq_check.shared_workshop(), self.script)
-        return (PROVED, "") if answer.proved else (NOT_PROVED, answer.reason)
+        return PROVED if answer.proved else NOT_PROVED, answer.reason
 
     @property
     def level(self) -> str:

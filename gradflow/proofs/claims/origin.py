@@ -112,7 +112,7 @@ def _gradient(claim: Claim, proof: str) -> Origin:
         return Origin("a claim about a gradient rests on one piece of evidence of that kind")
     from gradflow.proofs.certified.theorem.claim import gradient_again
 
-    found = gradient_again(cell, claim.evidence[0], script=claim.script is not None)
+    found = gradient_again(cell, claim.evidence[0], claim.script)
     made, read = stated(found), stated(claim) | {"scope": ""}
     odd = _difference(read, made | {"scope": ""})
     if odd:

@@ -131,7 +131,9 @@ def _judged(said: Mapping[str, Any], *, coq: bool, solvers: bool, seconds: float
     left = None if said["own_proof"] else max(_LEAST, seconds - said["used"])
     script = Script(**said["script"])
     verdict = coq_check.check(coq_check.shared_workshop(), script, seconds=left)
-    return result(PROVED, said["scope"]) if verdict.proved else result(NOT_PROVED, verdict.reason)
+    if not verdict.proved:
+        return result(NOT_PROVED, verdict.reason)
+    return result(PROVED, "; ".join(filter(None, (said["scope"], verdict.reason))))
 
 
 class _Worker:

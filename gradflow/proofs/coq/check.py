@@ -21,12 +21,12 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from gradflow.proofs.coq.rules import forbidden
+from gradflow.proofs.coq.rules import forbidden, on_machine_integers
 from gradflow.proofs.coq.scripts import Script
 from gradflow.proofs.limits import limited
 
-LIBRARY, NUMERIC = "GradFlow", "NumGrad"
-ALLOWED = frozenset(
+LIBRARY, NUMERIC, MACHINE = "GradFlow", "NumGrad", "NumGrad63"
+REALS = frozenset(
     {
         "ClassicalDedekindReals.sig_forall_dec",
         "ClassicalDedekindReals.sig_not_dec",
@@ -35,6 +35,15 @@ ALLOWED = frozenset(
     }
 )
 """The axioms by which Coq's standard library makes the real numbers."""
+_OPERATIONS = ("add", "sub", "mul", "lsl", "lsr", "land", "lor", "eqb", "ltb", "leb")
+_LAWS = ("add_spec", "sub_spec", "mul_spec", "lsl_spec", "lsr_spec", "land_spec", "lor_spec")
+MACHINE_INTEGERS = frozenset(
+    {f"PrimInt63.{x}" for x in ("int", *_OPERATIONS)}
+    | {f"Uint63.{x}" for x in (*_LAWS, "of_to_Z", "eqb_correct", "eqb_refl")}
+    | {f"Uint63.{x}" for x in ("ltb_spec", "leb_spec")}
+)
+"""The 63-bit integers of Coq's kernel, and what Coq's standard library assumes of them."""
+ALSO = "it also rests on the axioms of the 63-bit integers of Coq's kernel"
 
 PREFIX = "GradFlowSeal"
 LIMIT, MEMORY, FILES = 300.0, 2**30, 2**26
@@ -59,7 +68,7 @@ _REJECTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of checking a file: ``proved``, and why not in one sentence."""
+    """What came of checking a file: ``proved``, and why not, or on what besides the reals."""
 
     proved: bool
     reason: str = ""
@@ -128,7 +137,8 @@ def check(folder: Path, script: Script, *, seconds: float | None = None) -> Verd
         seconds, memory = (COMPUTED, ROOM) if numeric else (LIMIT, MEMORY)
     with tempfile.TemporaryDirectory(prefix="one-", dir=folder) as name:
         place = Path(name)
-        for library in (LIBRARY, NUMERIC) if numeric else (LIBRARY,):
+        machine = (MACHINE,) if on_machine_integers(script.proof) else ()
+        for library in (LIBRARY, NUMERIC, *machine) if numeric else (LIBRARY,):
             _compile(folder, library)
             (place / f"{library}.vo").symlink_to(folder / f"{library}.vo")
         final = _FINAL.format(theorem=script.theorem)
@@ -146,10 +156,10 @@ def check(folder: Path, script: Script, *, seconds: float | None = None) -> Verd
                 said = " ".join(answer.stderr.split())[:300] or "coqc failed"
                 return Verdict(False, _REJECTED[file].format(said=said))
             printed = answer.stdout
-    odd = sorted(assumptions(printed) - ALLOWED)
-    if odd:
+    rests = assumptions(printed)
+    if odd := sorted(rests - REALS - (MACHINE_INTEGERS if machine else set())):
         return Verdict(False, f"the theorem rests on {', '.join(odd)}, which is not allowed")
-    return Verdict(True)
+    return Verdict(True, ALSO if rests & MACHINE_INTEGERS else "")
 
 
 def assumptions(answer: str) -> set[str]:

@@ -23,13 +23,19 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 _COMPUTED = frozenset({"vm_cast_no_check", "Ltac"})
+_MACHINE = "Require Import NumGrad63.\n"
 _NUMERIC = """Require Import Reals Lra Lia GradFlow.
 Require Import ZArith List NumGrad.
 Import ListNotations.
 Open Scope R_scope.
 
-Require Import Statement.
+{machine}Require Import Statement.
 """
+
+
+def on_machine_integers(proof: str) -> bool:
+    """Whether a proof about given numbers computes on the 63-bit integers of Coq's kernel."""
+    return _NUMERIC.format(machine=_MACHINE) in proof
 
 
 def forbidden(proof: str, theorem: str, *, numeric: bool = False) -> str:
@@ -43,7 +49,8 @@ def forbidden(proof: str, theorem: str, *, numeric: bool = False) -> str:
     if not _NAME.fullmatch(theorem):
         return theorem[:40] or "no theorem"
     if numeric:
-        proof = proof.replace(_NUMERIC, _REQUIRE + "\n", 1)
+        begin = _NUMERIC.format(machine=_MACHINE if on_machine_integers(proof) else "")
+        proof = proof.replace(begin, _REQUIRE + "\n", 1)
     found = next(
         (m for m in _FORBIDDEN.finditer(proof) if not (numeric and m[0] in _COMPUTED)), None
     )

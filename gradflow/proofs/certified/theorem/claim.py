@@ -17,32 +17,40 @@ from gradflow.proofs.certified.gradient.certified import CertifiedGradient, cert
 from gradflow.proofs.certified.gradient.loss import Loss
 from gradflow.proofs.certified.program.stacked import as_one, part_of
 from gradflow.proofs.certified.program.sums import with_maps
+from gradflow.proofs.certified.theorem.cost import seconds_of_coq
 from gradflow.proofs.certified.theorem.layout import layout
 from gradflow.proofs.certified.theorem.proof import THEOREM, proof
 from gradflow.proofs.certified.theorem.statement import HEADER, definitions
 from gradflow.proofs.claims.claim import Claim
 from gradflow.proofs.claims.seal import plain_declaration
+from gradflow.proofs.coq.rules import on_machine_integers
 from gradflow.proofs.coq.scripts import Script
 from gradflow.proofs.coq.terms import NotExportedError
 from gradflow.spectra import run as run_cell
 
 _DIGITS = 10
-_WORK = {"sigmoid": 1, "tanh": 1, "exp": 1, "log": 24, "sqrt": 0.5, "inverse": 0.5}
-"""What a function of one unit takes, in sigmoids."""
 
 
 def gradient_claim(
-    found: CertifiedGradient, *, arrays: bool = False, seconds: float = 600.0
+    found: CertifiedGradient,
+    *,
+    arrays: bool = False,
+    seconds: float = 600.0,
+    machine_integers: bool = False,
 ) -> Claim:
     """Return the statement about every lag, with a Coq theorem if that takes no longer.
 
     With ``arrays`` also about the gradient by every array of weights. ``seconds`` of work of Coq
     are allowed; :func:`seconds_of_coq` estimates what it takes. Without the theorem the claim is
-    CERTIFIED, and its scope says why. Stacked layers are written as one cell, and means and sums
-    over units as constant maps of ones; ``UsageError`` where layers cannot be.
+    CERTIFIED, and its scope says why. With ``machine_integers`` Coq works the numbers out on the
+    63-bit integers of its kernel, several times as fast, and the theorem rests also on what Coq's
+    library assumes of those (:data:`gradflow.proofs.coq.check.MACHINE_INTEGERS`). Stacked layers
+    are written as one cell, and means and sums over units as constant maps of ones; ``UsageError``
+    where layers cannot be.
     """
     instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
     flag(arrays, "gradient_claim: arrays")
+    machine = flag(machine_integers, "gradient_claim: machine_integers")
     allowed = real_number(seconds, "gradient_claim: seconds", least=-1.0)
     one, scope = as_one(found.run), ""
     if any(line.kind in ("sum", "spread") for line in found.line.lines):
@@ -55,12 +63,15 @@ def gradient_claim(
         loss = replace(found.loss, part=part)
         found = certify_gradient(one, loss, bits=found.bits, parameters=arrays)
     script = None
-    cost = seconds_of_coq(found, arrays=arrays)
+    cost = seconds_of_coq(found, arrays=arrays, machine_integers=machine)
     if not scope and cost > allowed:
         scope = f"Coq would take about {cost:.0f} s, and {allowed:.0f} s are allowed"
+        less = seconds_of_coq(found, arrays=arrays, machine_integers=True)
+        if less < cost:
+            scope += f"; with machine_integers=True about {less:.0f} s"
     if not scope:
         try:
-            script = _script(one.cell, found, arrays=arrays)
+            script = _script(one.cell, found, arrays=arrays, machine=machine)
         except UsageError as error:
             scope = _plain(error)
         except NotExportedError as error:
@@ -90,35 +101,13 @@ def _plain(error: Exception) -> str:
     return str(error).rstrip(".")
 
 
-def _script(cell: Cell, found: CertifiedGradient, *, arrays: bool) -> Script:
+def _script(cell: Cell, found: CertifiedGradient, *, arrays: bool, machine: bool) -> Script:
     plan = layout(found, cell)
     title = f"Cell {cell.name}: the gradient of one loss of one network along one input."
     stated = definitions(plan, list(range(found.steps + 1)), arrays=arrays)
     statement = f"{HEADER.format(title=title)}{stated}\nDefinition claim : Prop := stated.\n"
-    return Script(theorem=THEOREM, statement=statement, proof=proof(plan, arrays=arrays))
-
-
-def seconds_of_coq(found: CertifiedGradient, *, arrays: bool = False) -> float:
-    """Return about how many seconds Coq works on the theorem.
-
-    From measured costs of its integers: 75 us for a weight of 24 bits times 128 bits, 1.9 ms for a
-    sigmoid of 128 bits, 0.4 ms for a product of two such numbers; a logarithm takes two dozen
-    exponentials, a root or a quotient less than one. Around them stand 6 s, and what grows with the
-    square of the operations of a step: that they are what the equations say.
-    """
-    p, q = found.bits[0] / 128, found.numbers.q
-    weights = sum(
-        len(found.numbers.matrices[one.matrix]) * len(found.numbers.matrices[one.matrix][0])
-        for one in found.line.lines
-        if one.kind == "affine"
-    )
-    functions = sum(one.size * _WORK.get(one.kind, 0) for one in found.line.lines)
-    products = sum(one.size for one in found.line.lines if one.kind == "mul")
-    step = 2 * weights * 75e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
-    step += functions * 1.9e-3 * p**1.7 + (2 * functions + 3 * products) * 4e-4 * p**1.6
-    if arrays:
-        step += weights * 4e-4 * p**1.6
-    return float(6.0 + 0.018 * len(found.line.lines) ** 2 + found.steps * step)
+    text = proof(plan, arrays=arrays, machine=machine)
+    return Script(theorem=THEOREM, statement=statement, proof=text)
 
 
 def texts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,8 +176,11 @@ def _decimal(number: int, p: int, up: int) -> str:
     return f"{digits[0]}.{digits[1:]}e{len(digits) - 1 - exponent}"
 
 
-def gradient_again(cell: Cell, data: Mapping[str, Any], *, script: bool) -> Claim:
-    """Make the claim of some data again, from the declared cell and the numbers alone."""
+def gradient_again(cell: Cell, data: Mapping[str, Any], script: Script | None) -> Claim:
+    """Make the claim of some data again, from the declared cell and the numbers alone.
+
+    ``script`` is what was read beside the data: whether there is one, and on which integers.
+    """
     scale = 2.0 ** -int(data["q"])
 
     def floats(given: Any) -> Any:
@@ -215,4 +207,9 @@ def gradient_again(cell: Cell, data: Mapping[str, Any], *, script: bool) -> Clai
     )
     arrays = bool(data["arrays"])
     found = certify_gradient(run, made, bits=(int(data["p"]), int(data["m"])), parameters=arrays)
-    return gradient_claim(found, arrays=arrays, seconds=1e9 if script else -1.0)
+    return gradient_claim(
+        found,
+        arrays=arrays,
+        seconds=1e9 if script else -1.0,
+        machine_integers=script is not None and on_machine_integers(script.proof),
+    )
