@@ -1791,8 +1791,8 @@ Proof.
     change (tl (bbackl (Pay lo i :: l) (be :: tape l be))) with (bbackl l (tape l be)). apply IH; assumption.
 Qed.
 End Checked.
-Fixpoint sq_low (v : list ball) : Z := match v with [] => 0 | b :: v => let a := Z.max 0 (Z.abs (bc b) - br b) in a * a + sq_low v end.
-Fixpoint sq_up (v : list ball) : Z := match v with [] => 0 | b :: v => let a := (Z.abs (bc b) + br b)%Z in a * a + sq_up v end.
+Fixpoint sq_low (v : list ball) : Z := match v with [] => 0 | b :: v => let a := Z.max 0 (Z.abs (bc b) - br b) in e_mul eng a a + sq_low v end.
+Fixpoint sq_up (v : list ball) : Z := match v with [] => 0 | b :: v => let a := (Z.abs (bc b) + br b)%Z in e_mul eng a a + sq_up v end.
 Lemma sq_ok : forall v k x, length v = k -> (forall i, (i < k)%nat -> inb pp (nth i v b0) (x i)) ->
   IZR (sq_low v) <= dot k x x * (S_ * S_) <= IZR (sq_up v).
 Proof.
@@ -1800,7 +1800,7 @@ Proof.
   - simpl. unfold dot; simpl. lra.
   - specialize (IH (length v) (fun i => x (S i)) eq_refl (fun i Hi => H (S i) ltac:(simpl; lia))).
     pose proof (H 0%nat ltac:(simpl; lia)) as B. cbn [nth] in B. unfold inb in B.
-    cbn [length sq_low sq_up]. unfold dot in *. rewrite sum_head, !plus_IZR, !mult_IZR.
+    cbn [length sq_low sq_up]. unfold dot in *. cbv zeta. rewrite !mul_eq, sum_head, !plus_IZR, !mult_IZR.
     assert (E : Rabs (x 0%nat * S_) * Rabs (x 0%nat * S_) = x 0%nat * x 0%nat * (S_ * S_)).
     { rewrite <- Rabs_mult, Rabs_pos_eq by apply Rle_0_sqr. ring. }
     pose proof (Rabs_pos (x 0%nat * S_)) as Pz.
@@ -1818,10 +1818,10 @@ Proof.
     rewrite Rmult_plus_distr_r. lra.
 Qed.
 (* Norms against whole numbers of scale pp. *)
-Definition normok (low up lo hi : Z) : bool := (Z.leb 0 lo && Z.leb 0 hi && Z.leb (lo * lo) low && Z.leb up (hi * hi))%bool.
+Definition normok (low up lo hi : Z) : bool := (Z.leb 0 lo && Z.leb 0 hi && Z.leb (e_mul eng lo lo) low && Z.leb up (e_mul eng hi hi))%bool.
 Lemma root_ok low up lo hi x : IZR low <= x * (S_ * S_) <= IZR up -> 0 <= x -> normok low up lo hi = true -> IZR lo / S_ <= sqrt x <= IZR hi / S_.
 Proof.
-  intros B X K. unfold normok in K. rewrite !Bool.andb_true_iff, !Z.leb_le in K. destruct K as [[[K1 K2] K3] K4].
+  intros B X K. unfold normok in K. rewrite !mul_eq, !Bool.andb_true_iff, !Z.leb_le in K. destruct K as [[[K1 K2] K3] K4].
   pose proof S0 as HS. apply IZR_le in K1, K2, K3, K4. rewrite mult_IZR in K3, K4.
   assert (E : x * (S_ * S_) = (sqrt x * S_) * (sqrt x * S_)).
   { replace ((sqrt x * S_) * (sqrt x * S_)) with (sqrt x * sqrt x * (S_ * S_)) by ring. rewrite sqrt_sqrt by exact X. reflexivity. }
