@@ -296,63 +296,63 @@ Proof.
     rewrite <- ln_Rinv by lra. apply f_equal. field.
   - apply mktab_ok; lia.
 Qed.
-(* Rows of W against v, each with a number that is added; the transpose of W against a, added to what is there. *)
-Fixpoint dotrow (w : list Z) (v : list ball) (c r : Z) : ball :=
-  match w, v with x :: w, b :: v => dotrow w v (c + x * bc b) (r + Z.abs x * br b) | _, _ => Ball c r end.
-Fixpoint map2 {A B D} (f : A -> B -> D) (l : list A) (k : list B) : list D :=
-  match l, k with a :: l, b :: k => f a b :: map2 f l k | _, _ => [] end.
-Fixpoint axpy (w : list Z) (a : ball) (acc : list ball) : list ball :=
-  match w, acc with x :: w, b :: acc => Ball (bc b + x * bc a) (br b + Z.abs x * br a) :: axpy w a acc | _, _ => acc end.
-Fixpoint tmv (W : list (list Z)) (a acc : list ball) : list ball :=
-  match W, a with w :: W, b :: a => tmv W a (axpy w b acc) | _, _ => acc end.
-(* How the whole numbers are worked out. All that is asked of an engine is that it gives what plain Z gives; the one
-   below is plain Z itself, NumGrad63.v has one on the 63-bit integers of Coq's kernel. *)
-Record engine := Engine {
-  e_mul : Z -> Z -> Z;
-  e_ball : Z -> ball -> ball -> ball;
-  e_rows : list (list Z) -> list ball -> list Z -> list ball;
-  e_cols : list (list Z) -> list ball -> list ball -> list ball;
-  e_exp : Z -> Z -> Z * Z * ball }.
-Definition dots (W : list (list Z)) (v : list ball) (k : list Z) : list ball := map2 (fun w z => dotrow w v z 0) W k.
-Definition engine_ok (C : ctx) (E : engine) :=
-  (forall a b, e_mul E a b = (a * b)%Z) /\ (forall j a b, e_ball E j a b = bprod j a b) /\
-  (forall W v k, e_rows E W v k = dots W v k) /\ (forall W a acc, e_cols E W a acc = tmv W a acc) /\
-  (forall rem cnt, e_exp E rem cnt = factors (tbl C) rem cnt (Ball (one C) 0)).
-Definition plain (C : ctx) : engine := Engine Z.mul bprod dots tmv (fun rem cnt => factors (tbl C) rem cnt (Ball (one C) 0)).
-Lemma plain_ok C : engine_ok C (plain C).
-Proof. repeat split. Qed.
-(* The losses still to be paid from state s after k steps on, when d steps remain. *)
-Fixpoint total (net : nat -> state -> state) (paid : nat -> state -> R) (d k : nat) (s : state) : R :=
-  match d with O => paid k s | S d => paid k s + total net paid d (S k) (net k s) end.
-Section Ctx.
+Section Exp.
 Variable C : ctx.
-Variable eng : engine.
 Notation pp := (p C).
 Notation S_ := (P2 pp).
-Definition bmul : Z -> ball -> ball -> ball := e_ball eng.
 (* exp (- c / S), c >= 0 *)
-Definition expneg (c : Z) : ball :=
+Definition expneg0 (c : Z) : ball :=
   let k := (Z.shiftr c (pp - 16) / 45425 + 1)%Z in
-  let '(rem, cnt, v) := e_exp eng (k * bc (ln2 C) - c)%Z (k * br (ln2 C))%Z in
-  if (Z.shiftr (Z.abs rem + cnt) (h C) =? 0)%Z then rnd k (bmul pp (Ball (one C + rem) (cnt + 1)) v)
+  let '(rem, cnt, v) := factors (tbl C) (k * bc (ln2 C) - c)%Z (k * br (ln2 C))%Z (Ball (one C) 0) in
+  if (Z.shiftr (Z.abs rem + cnt) (h C) =? 0)%Z then rnd k (bprod pp (Ball (one C + rem) (cnt + 1)) v)
   else Ball 0 (one C).
-Hypothesis HC : ctx_ok C.
-Hypothesis HEng : engine_ok C eng.
-Lemma bmul_ok j k a b x y : (0 <= j)%Z -> (0 <= k)%Z -> inb j a x -> inb k b y -> inb k (bmul j a b) (x * y).
-Proof. unfold bmul. destruct HEng as (_ & -> & _). apply bprod_ok. Qed.
-Lemma mul_eq a b : e_mul eng a b = (a * b)%Z. Proof. apply HEng. Qed.
-Lemma p0 : (0 <= pp)%Z. Proof. destruct HC; lia. Qed.
-Lemma S0 : 0 < S_. Proof. apply P2_pos, p0. Qed.
-Lemma one_S : IZR (one C) = S_. Proof. destruct HC as (_ & -> & _). reflexivity. Qed.
-Lemma expneg_ok c : (0 <= c)%Z -> inb pp (expneg c) (exp (- (IZR c / S_))).
+(* 1 / (1 + e) by Newton's iteration; what it returns is checked, not trusted. d = 1 + e at scale pp, in [1, 2]. *)
+Fixpoint levels (n : nat) (l : Z) : list Z := match n with O => [] | S k => levels k ((l + 1) / 2 + 2) ++ [l] end.
+Definition recip (mul : Z -> Z -> Z) (d : Z) : Z :=
+  let step (s : Z * Z) (l : Z) :=
+    let '(m, s) := s in  (* s = 2^m / d roughly *)
+    let t := Z.shiftl s (l - m) in
+    let r := (Z.shiftl 1 (2 * l) - mul t (Z.shiftr d (pp - l)))%Z in
+    (l, t + Z.shiftr (mul s (Z.shiftr r l)) m)%Z in
+  snd (fold_left step (filter (fun l => Z.ltb 24 l && Z.leb l pp)%bool (levels 6 pp)) (24%Z, (Z.shiftl 1 48 / Z.shiftr d (pp - 24))%Z)).
+(* To the whole number below: what is left over, r = N - s d, goes along. *)
+Fixpoint settle (n : nat) (d s r : Z) : Z * Z :=
+  match n with
+  | O => (s, r)
+  | S n => if Z.ltb r 0 then settle n d (s - 1) (r + d) else if Z.leb d r then settle n d (s + 1) (r - d) else (s, r)
+  end%Z.
+Lemma settle_ok N d : forall n s r, r = (N - s * d)%Z -> let '(s, r) := settle n d s r in r = (N - s * d)%Z.
 Proof.
-  intros Hc. pose proof p0 as Hp. pose proof S0 as HS. unfold expneg. destruct HEng as (_ & _ & _ & _ & ->).
+  induction n as [|n IH]; intros s r H; cbn [settle]; [exact H|].
+  destruct (Z.ltb r 0); [apply IH; rewrite H; ring|]. destruct (Z.leb d r); [apply IH; rewrite H; ring | exact H].
+Qed.
+(* sigmoid (c / S) for c >= 0: what an inverse s of 1 + e is worth, and the one that plain Z takes. *)
+Definition near (s : Z) (e : ball) : ball :=
+  Ball s (Z.shiftr (Z.abs (Z.shiftl (one C) pp - s * (one C + bc e)) + Z.abs s * br e) pp + 1).
+Definition sigpos0 (c : Z) : ball :=
+  let e := expneg0 c in
+  let d := (one C + bc e)%Z in
+  let s := recip Z.mul d in
+  let '(s, r) := settle 4 d s (Z.shiftl (one C) pp - s * d) in
+  Ball s (Z.shiftr (Z.abs r + Z.abs s * br e) pp + 1).
+Lemma sigpos0_eq c : exists s, sigpos0 c = near s (expneg0 c).
+Proof.
+  unfold sigpos0. cbv zeta. set (e := expneg0 c). set (d := (one C + bc e)%Z). set (s := recip Z.mul d).
+  pose proof (settle_ok (Z.shiftl (one C) pp) d 4 s _ eq_refl) as H. destruct (settle 4 d s _) as [s' r]. exists s'. unfold near. fold d. rewrite H. reflexivity.
+Qed.
+Hypothesis HC : ctx_ok C.
+Lemma p0_ : (0 <= pp)%Z. Proof. destruct HC; lia. Qed.
+Lemma S0_ : 0 < S_. Proof. apply P2_pos, p0_. Qed.
+Lemma one_S_ : IZR (one C) = S_. Proof. destruct HC as (_ & -> & _). reflexivity. Qed.
+Lemma expneg0_ok c : (0 <= c)%Z -> inb pp (expneg0 c) (exp (- (IZR c / S_))).
+Proof.
+  intros Hc. pose proof p0_ as Hp. pose proof S0_ as HS. unfold expneg0.
   set (k := (Z.shiftr c (pp - 16) / 45425 + 1)%Z).
   assert (Hk : (0 <= k)%Z).
   { unfold k. destruct HC as (P32 & _). assert (0 <= Z.shiftr c (pp - 16))%Z by (apply Z.shiftr_nonneg; exact Hc).
     pose proof (Z.div_pos (Z.shiftr c (pp - 16)) 45425 ltac:(lia) ltac:(lia)). lia. }
   assert (H1 : inb pp (Ball (one C) 0) 1).
-  { unfold inb; cbn [bc br]; rewrite one_S. replace (1 * S_ - S_) with 0 by ring. rewrite Rabs_R0; lra. }
+  { unfold inb; cbn [bc br]; rewrite one_S_. replace (1 * S_ - S_) with 0 by ring. rewrite Rabs_R0; lra. }
   assert (Hr : Rabs ((IZR k * ln 2 - IZR c / S_) * S_ - IZR (k * bc (ln2 C) - c)) <= IZR (k * br (ln2 C))).
   { destruct HC as (_ & _ & _ & _ & L & _). unfold inb in L. rewrite minus_IZR, !mult_IZR.
     replace ((IZR k * ln 2 - IZR c / S_) * S_ - (IZR k * IZR (bc (ln2 C)) - IZR c)) with (IZR k * (ln 2 * S_ - IZR (bc (ln2 C)))) by (field; lra).
@@ -366,8 +366,8 @@ Proof.
   destruct (Z.eqb_spec (Z.shiftr (Z.abs rem + cnt) (h C)) 0) as [Z0|_].
   - destruct HC as (P32 & _ & Hh & Hh2 & _).
     apply rnd_ok; [exact Hp | exact Hk |].
-    assert (I : inb pp (bmul pp (Ball (one C + rem) (cnt + 1)) v) (exp rho * V)).
-    { apply bmul_ok; [exact Hp | exact Hp | | exact A]. unfold inb; cbn [bc br].
+    assert (I : inb pp (bprod pp (Ball (one C + rem) (cnt + 1)) v) (exp rho * V)).
+    { apply bprod_ok; [exact Hp | exact Hp | | exact A]. unfold inb; cbn [bc br].
       pose proof (shr (Z.abs rem + cnt) (h C) Hh) as Q. rewrite Z0 in Q. rewrite plus_IZR, abs_IZR in Q.
       pose proof (P2_pos (h C) Hh) as Ph.
       assert (Q2 : Rabs (IZR rem) + IZR cnt < P2 (h C)).
@@ -387,42 +387,26 @@ Proof.
       assert (Rho : - (1 / 2) <= rho <= 1 / 2).
       { pose proof (abs_range (rho * S_) _ (Rlt_le _ _ R2)) as W. 
         assert (P2 (h C) <= S_ / 2) by nra. split; apply (Rmult_le_reg_r S_); try exact HS; lra. }
-      pose proof (exp_near rho Rho) as N. rewrite !plus_IZR, one_S. apply abs_range in B. 
+      pose proof (exp_near rho Rho) as N. rewrite !plus_IZR, one_S_. apply abs_range in B. 
       destruct N as [N1 N2]. apply (Rmult_le_compat_r S_) in N1, N2; try lra. apply Rabs_le. lra. }
     unfold inb in *. rewrite P2_add by assumption. replace (exp (- (IZR c / S_)) * (S_ * P2 k)) with (exp rho * V * S_); [exact I|].
     replace (exp (- (IZR c / S_)) * (S_ * P2 k)) with (exp (- (IZR c / S_)) * P2 k * S_) by ring. rewrite Ex. ring.
-  - unfold inb; cbn [bc br]; rewrite one_S, Rminus_0_r.
+  - unfold inb; cbn [bc br]; rewrite one_S_, Rminus_0_r.
     pose proof (exp_pos (- (IZR c / S_))) as EP. rewrite Rabs_pos_eq by (apply Rmult_le_pos; lra).
     assert (exp (- (IZR c / S_)) <= 1).
     { rewrite <- exp_0. apply IZR_le in Hc. assert (0 <= IZR c / S_) by (apply Rmult_le_pos; [exact Hc | left; apply Rinv_0_lt_compat; exact HS]).
       destruct (Req_dec (IZR c / S_) 0) as [->|]; [rewrite Ropp_0; lra | left; apply exp_increasing; lra]. }
     apply Rle_trans with (1 * S_); [apply Rmult_le_compat_r; lra | lra].
 Qed.
-(* 1 / (1 + e) by Newton's iteration; what it returns is checked, not trusted. d = 1 + e at scale pp, in [1, 2]. *)
-Fixpoint levels (n : nat) (l : Z) : list Z := match n with O => [] | S k => levels k ((l + 1) / 2 + 2) ++ [l] end.
-Definition recip (d : Z) : Z :=
-  let step (s : Z * Z) (l : Z) :=
-    let '(m, s) := s in  (* s = 2^m / d roughly *)
-    let t := Z.shiftl s (l - m) in
-    let r := (Z.shiftl 1 (2 * l) - e_mul eng t (Z.shiftr d (pp - l)))%Z in
-    (l, t + Z.shiftr (e_mul eng s (Z.shiftr r l)) m)%Z in
-  snd (fold_left step (filter (fun l => Z.ltb 24 l && Z.leb l pp)%bool (levels 6 pp)) (24%Z, (Z.shiftl 1 48 / Z.shiftr d (pp - 24))%Z)).
-(* sigmoid (c / S) for c >= 0 *)
-Definition sigpos (c : Z) : ball :=
-  let e := expneg c in
-  let d := (one C + bc e)%Z in
-  let s := recip d in
-  Ball s (Z.shiftr (Z.abs (Z.shiftl (one C) pp - e_mul eng s d) + Z.abs s * br e) pp + 1).
-Lemma sigpos_ok c : (0 <= c)%Z -> inb pp (sigpos c) (sigmoid (IZR c / S_)).
+Lemma near_ok s c : (0 <= c)%Z -> inb pp (near s (expneg0 c)) (sigmoid (IZR c / S_)).
 Proof.
-  intros Hc. pose proof p0 as Hp. pose proof S0 as HS. unfold sigpos.
-  pose proof (expneg_ok c Hc) as E. set (e := expneg c) in *. clearbody e.
-  rewrite mul_eq. set (s := recip (one C + bc e)). clearbody s. unfold inb; cbn [bc br].
+  intros Hc. pose proof p0_ as Hp. pose proof S0_ as HS. unfold near.
+  pose proof (expneg0_ok c Hc) as E. set (e := expneg0 c) in *. clearbody e. unfold inb; cbn [bc br].
   unfold sigmoid. set (x := exp (- (IZR c / S_))) in *. assert (X : 0 < x) by apply exp_pos. clearbody x.
   rewrite plus_IZR. set (N := (Z.abs (Z.shiftl (one C) pp - s * (one C + bc e)) + Z.abs s * br e)%Z).
   pose proof (shr N pp Hp) as [_ Q]. left. eapply Rle_lt_trans; [|exact Q]. clear Q.
   apply (Rmult_le_reg_r S_); [exact HS|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-  unfold N. rewrite plus_IZR, mult_IZR, !abs_IZR, minus_IZR, mult_IZR, plus_IZR, shl, one_S by exact Hp.
+  unfold N. rewrite plus_IZR, mult_IZR, !abs_IZR, minus_IZR, mult_IZR, plus_IZR, shl, one_S_ by exact Hp.
   unfold inb in E.
   rewrite <- (Rabs_pos_eq S_) at 2 by lra. rewrite <- Rabs_mult.
   apply Rle_trans with (Rabs ((1 + x) * ((/ (1 + x) * S_ - IZR s) * S_))).
@@ -432,6 +416,57 @@ Proof.
   eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp, (Rabs_mult (IZR s)).
   apply Rplus_le_compat_l. apply Rmult_le_compat_l; [apply Rabs_pos | exact E].
 Qed.
+End Exp.
+(* Rows of W against v, each with a number that is added; the transpose of W against a, added to what is there. *)
+Fixpoint dotrow (w : list Z) (v : list ball) (c r : Z) : ball :=
+  match w, v with x :: w, b :: v => dotrow w v (c + x * bc b) (r + Z.abs x * br b) | _, _ => Ball c r end.
+Fixpoint map2 {A B D} (f : A -> B -> D) (l : list A) (k : list B) : list D :=
+  match l, k with a :: l, b :: k => f a b :: map2 f l k | _, _ => [] end.
+Fixpoint axpy (w : list Z) (a : ball) (acc : list ball) : list ball :=
+  match w, acc with x :: w, b :: acc => Ball (bc b + x * bc a) (br b + Z.abs x * br a) :: axpy w a acc | _, _ => acc end.
+Fixpoint tmv (W : list (list Z)) (a acc : list ball) : list ball :=
+  match W, a with w :: W, b :: a => tmv W a (axpy w b acc) | _, _ => acc end.
+(* How the whole numbers are worked out. All that is asked of an engine is that it gives what plain Z gives, for a
+   sigmoid with any inverse; the one
+   below is plain Z itself, NumGrad63.v has one on the 63-bit integers of Coq's kernel. *)
+Record engine := Engine {
+  e_mul : Z -> Z -> Z;
+  e_ball : Z -> ball -> ball -> ball;
+  e_rows : list (list Z) -> list ball -> list Z -> list ball;
+  e_cols : list (list Z) -> list ball -> list ball -> list ball;
+  e_exp : Z -> ball;
+  e_sig : Z -> ball }.
+Definition dots (W : list (list Z)) (v : list ball) (k : list Z) : list ball := map2 (fun w z => dotrow w v z 0) W k.
+Definition engine_ok (C : ctx) (E : engine) :=
+  (forall a b, e_mul E a b = (a * b)%Z) /\ (forall j a b, e_ball E j a b = bprod j a b) /\
+  (forall W v k, e_rows E W v k = dots W v k) /\ (forall W a acc, e_cols E W a acc = tmv W a acc) /\
+  (forall c, (0 <= c)%Z -> e_exp E c = expneg0 C c) /\ (forall c, (0 <= c)%Z -> exists s, e_sig E c = near C s (expneg0 C c)).
+Definition plain (C : ctx) : engine := Engine Z.mul bprod dots tmv (expneg0 C) (sigpos0 C).
+Lemma plain_ok C : engine_ok C (plain C).
+Proof. repeat split. intros c _. apply sigpos0_eq. Qed.
+(* The losses still to be paid from state s after k steps on, when d steps remain. *)
+Fixpoint total (net : nat -> state -> state) (paid : nat -> state -> R) (d k : nat) (s : state) : R :=
+  match d with O => paid k s | S d => paid k s + total net paid d (S k) (net k s) end.
+Section Ctx.
+Variable C : ctx.
+Variable eng : engine.
+Notation pp := (p C).
+Notation S_ := (P2 pp).
+Definition bmul : Z -> ball -> ball -> ball := e_ball eng.
+Definition expneg : Z -> ball := e_exp eng.
+Definition sigpos : Z -> ball := e_sig eng.
+Hypothesis HC : ctx_ok C.
+Hypothesis HEng : engine_ok C eng.
+Lemma bmul_ok j k a b x y : (0 <= j)%Z -> (0 <= k)%Z -> inb j a x -> inb k b y -> inb k (bmul j a b) (x * y).
+Proof. unfold bmul. destruct HEng as (_ & -> & _). apply bprod_ok. Qed.
+Lemma mul_eq a b : e_mul eng a b = (a * b)%Z. Proof. apply HEng. Qed.
+Lemma p0 : (0 <= pp)%Z. Proof. exact (p0_ C HC). Qed.
+Lemma S0 : 0 < S_. Proof. exact (S0_ C HC). Qed.
+Lemma one_S : IZR (one C) = S_. Proof. exact (one_S_ C HC). Qed.
+Lemma expneg_ok c : (0 <= c)%Z -> inb pp (expneg c) (exp (- (IZR c / S_))).
+Proof. intros H. unfold expneg. destruct HEng as (_ & _ & _ & _ & E & _). rewrite (E c H). apply expneg0_ok; assumption. Qed.
+Lemma sigpos_ok c : (0 <= c)%Z -> inb pp (sigpos c) (sigmoid (IZR c / S_)).
+Proof. intros H. unfold sigpos. destruct HEng as (_ & _ & _ & _ & _ & E). destruct (E c H) as [s ->]. apply near_ok; assumption. Qed.
 Lemma sigmoid_opp x : sigmoid (- x) = 1 - sigmoid x.
 Proof. unfold sigmoid. rewrite Ropp_involutive, exp_Ropp. pose proof (exp_pos x). field. lra. Qed.
 Definition sigc (c : Z) : ball :=
@@ -1322,7 +1357,7 @@ Definition okexp (M : Z) (b : ball) : bool := (Z.leb (bc b) M && Z.leb (2 * br b
 Definition bexp (M : Z) (b : ball) : ball := let e := expneg (M - bc b) in Ball (bc e) (br e + 2 * br b).
 Definition okdiv (d : ball) : bool := Z.leb (one C) (2 * (bc d - br d)).
 Definition brecip (d : ball) : ball :=
-  let s := recip (bc d) in Ball s (2 * (Z.shiftr (Z.abs (Z.shiftl (one C) pp - s * bc d) + Z.abs s * br d) pp + 1)).
+  let s := recip C (e_mul eng) (bc d) in Ball s (2 * (Z.shiftr (Z.abs (Z.shiftl (one C) pp - s * bc d) + Z.abs s * br d) pp + 1)).
 Definition bscores (V : list (list Z)) (b : list Z) (v : list ball) : list ball := map (rnd q) (e_rows eng V v (map (fun z => Z.shiftl z (pp - q)) b)).
 Definition bmax (l : list ball) : Z := fold_right (fun b m => Z.max (bc b) m) (match l with b :: _ => bc b | [] => 0%Z end) l.
 Definition bsum (l : list ball) : ball := fold_right (fun b s => badd s b) b0 l.
@@ -1569,7 +1604,7 @@ Qed.
 Lemma brecip_ok d x : okdiv d = true -> inb pp d x -> inb pp (brecip d) (/ x).
 Proof.
   intros K H. unfold okdiv in K. rewrite Z.leb_le in K. pose proof S0 as HS. pose proof p0 as Hp. apply IZR_le in K. rewrite mult_IZR, minus_IZR, one_S in K.
-  unfold brecip. set (s := recip (bc d)). clearbody s. unfold inb in *; cbn [bc br]. pose proof (abs_range _ _ H) as Hr.
+  unfold brecip. set (s := recip C (e_mul eng) (bc d)). clearbody s. unfold inb in *; cbn [bc br]. pose proof (abs_range _ _ H) as Hr.
   assert (X : 1 / 2 <= x) by (apply (Rmult_le_reg_r S_); [exact HS | lra]).
   set (N := (Z.abs (Z.shiftl (one C) pp - s * bc d) + Z.abs s * br d)%Z). pose proof (shr N pp Hp) as [_ Q].
   rewrite mult_IZR, plus_IZR. apply Rle_trans with (2 * (IZR N / S_)); [|lra]. clear Q.

@@ -3,8 +3,8 @@
 The same arithmetic, step by step, is proved in Coq (``NumGrad.v``); here it is plain Python, with
 no library at all. Exact numbers are whole multiples of ``2^-q``. Rounding is a shift, which loses
 less than 1, and a shifted radius grows by 2; 0 stays exactly 0. The exponential of a number that is
-not positive is ``2^-k`` times factors ``1 + 2^-i``, chosen greedily; a sigmoid takes one
-reciprocal, whose residual is computed, and ``tanh x = 2 sigmoid(2 x) - 1``.
+not positive is ``2^-k`` times factors ``1 + 2^-i``, chosen greedily; a sigmoid takes one quotient,
+whose rest is counted, and ``tanh x = 2 sigmoid(2 x) - 1``.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class Scale:
             return self.one - x, r
         e = self.exp_minus(c)
         d = self.one + e[0]
-        x = self.reciprocal(d)
-        return x, ((abs((self.one << self.p) - x * d) + abs(x) * e[1]) >> self.p) + 1
+        x, rest = divmod(self.one << self.p, d)
+        return x, ((rest + x * e[1]) >> self.p) + 1
 
     def sigmoid(self, b: Ball) -> Ball:
         """Return the sigmoid of a ball; its radius goes by the slope at hand."""
