@@ -11,17 +11,18 @@ Definition B : Z := 2147483648.
 Fixpoint val (l : list int) : Z := match l with [] => 0 | a :: l => $a + B * val l end.
 Definition small (a : int) : Prop := $a < B.
 Definition ok (l : list int) : Prop := Forall small l.
-Definition low (s : int) : int := (s land 2147483647)%uint63.
-Definition high (s : int) : int := (s >> 31)%uint63.
+(* Notations, since a call costs as much as what it does. *)
+Notation low s := (s land 2147483647)%uint63.
+Notation high s := (s >> 31)%uint63.
 Lemma B_eq : B = 2 ^ 31. Proof. reflexivity. Qed.
 Lemma pos a : 0 <= $a. Proof. apply to_Z_bounded. Qed.
 Lemma wB_eq : wB = 9223372036854775808. Proof. reflexivity. Qed.
 Lemma val_pos l : 0 <= val l.
 Proof. induction l as [|a l IH]; cbn [val]; [lia|]. pose proof (pos a). unfold B. lia. Qed.
 Lemma low_ok s : $(low s) = $s mod B.
-Proof. unfold low. rewrite land_spec'. change $(2147483647)%uint63 with (Z.ones 31). apply Z.land_ones. lia. Qed.
+Proof. rewrite land_spec'. change $(2147483647)%uint63 with (Z.ones 31). apply Z.land_ones. lia. Qed.
 Lemma high_ok s : $(high s) = $s / B.
-Proof. unfold high. rewrite lsr_spec. reflexivity. Qed.
+Proof. rewrite lsr_spec. reflexivity. Qed.
 Lemma low_small s : small (low s).
 Proof. unfold small. rewrite low_ok. apply Z.mod_pos_bound. reflexivity. Qed.
 Lemma high_small s : $s < B * B -> small (high s).
@@ -378,7 +379,7 @@ Proof.
 Qed.
 
 (* exp by factors: lists of one length, compared and subtracted by adding what is missing to B - 1, and d = 1. *)
-Definition less (a b d : int) : int := (a + (2147483647 - b) + d)%uint63.
+Notation less a b d := (a + (2147483647 - b) + d)%uint63.
 Fixpoint geq (x y : list int) (d : int) : bool := match x, y with a :: x, b :: y => geq x y (high (less a b d)) | _, _ => (d =? 1)%uint63 end.
 Fixpoint sub (x y : list int) (d : int) : list int := match x, y with a :: x, b :: y => let s := less a b d in low s :: sub x y (high s) | _, _ => [] end.
 Lemma less_ok a b d : small a -> small b -> $d <= 1 -> $(less a b d) = $a - $b + B - 1 + $d /\ $(high (less a b d)) = if Z.ltb $b ($a + $d) then 1 else 0.
@@ -387,7 +388,7 @@ Proof.
   assert (N : $(2147483647 - b)%uint63 = 2147483647 - $b).
   { rewrite sub_spec. apply Z.mod_small. change ($2147483647%uint63) with 2147483647. rewrite wB_eq. unfold B in *. lia. }
   assert (V : $(less a b d) = $a - $b + B - 1 + $d).
-  { unfold less. rewrite add_small; rewrite add_small; rewrite N; unfold B in *; rewrite ?wB_eq; lia. }
+  { rewrite add_small; rewrite add_small; rewrite N; unfold B in *; rewrite ?wB_eq; lia. }
   split; [exact V|]. rewrite high_ok, V. destruct (Z.ltb_spec $b ($a + $d)); symmetry.
   - apply (Z.div_unique _ _ _ ($a - $b - 1 + $d)); unfold B in *; lia.
   - apply (Z.div_unique _ _ _ ($a - $b + B - 1 + $d)); unfold B in *; lia.
