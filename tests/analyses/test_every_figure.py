@@ -60,8 +60,16 @@ def test_a_reader_has_no_complaint(name, quick):
     assert quick(name).complaints == {name: []}
 
 
-@pytest.mark.parametrize("venue", ["icml", "slides"])
-@pytest.mark.parametrize("name", AGAIN)
+# each figure for one of them by turns, and for both in the slow tests
+VENUES = ("icml", "slides")
+ELSEWHERE = [
+    pytest.param(name, venue, marks=SLOW if name in TRAINS or (k + v) % 2 else [])
+    for k, name in enumerate(sorted(SCRIPTS))
+    for v, venue in enumerate(VENUES)
+]
+
+
+@pytest.mark.parametrize(("name", "venue"), ELSEWHERE)
 def test_a_reader_of_another_venue_has_no_complaint(name, venue, tmp_path):
     drawn = Drawn(name, tmp_path, venue=venue, formats=["png"])
     assert {picture: found for picture, found in drawn.complaints.items() if found} == {}

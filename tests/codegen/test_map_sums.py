@@ -190,6 +190,7 @@ def test_recurrent_maps_are_the_named_ones():
     assert abs(drawn.std() * 20 - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_a_bound_is_in_norms_of_the_named_maps():
     from gradflow.proofs.bounding.step import bounds
     from gradflow.proofs.coq import check as coq_check
