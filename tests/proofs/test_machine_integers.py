@@ -110,3 +110,34 @@ def test_coq_accepts_float64_weights_large_numbers_and_stacks():
     run, loss = stacked()
     found = gf.certify(run, loss, digits=3)
     assert gradient_claim(found, machine_integers=True).verdict[0] == "PROVED"
+
+
+SAME = """Require Import ZArith List Uint63. Require Import GradFlow NumGrad NumGrad63.
+Import ListNotations.
+Open Scope Z_scope.
+Definition same (P a : Z) : bool :=
+  let C := mkctx P in let L := logs_of C in
+  match expl C L a with
+  | None => false
+  | Some (e, r) =>
+    let d := plus (l_one L) e in let b := sig63 C L a in let c := sigpos0 C a in
+    (logs_fit C && (to_Z (inverse L d) =? 2 ^ (2 * P) / to_Z d + WRONG)
+      && (bc b =? bc c) && (br b =? br c))%bool
+  end.
+Eval vm_compute in map (fun P => forallb (same P)
+  [0; 1; 5; 2 ^ (P - 3); 2 ^ P / 3; 2 ^ P - 1; 2 ^ P; 7 * 2 ^ P + 12345; 40 * 2 ^ P + 2 ^ P / 7;
+   3000 * 2 ^ P + 5]) [32; 36; 62; 64; 93; 96; 124; 155; 224; 310; 512].
+"""
+
+
+@COQ
+@pytest.mark.slow
+def test_sigmoids_in_limbs_are_those_of_plain_numbers_and_no_case_is_left_to_them():
+    with check.workshop() as folder:
+        for library in (check.NUMERIC, check.MACHINE):
+            check._compile(folder, library)
+        for wrong, said, other in (("0", "true", "false"), ("1", "false", "true")):
+            (folder / "Same.v").write_text(SAME.replace("WRONG", wrong), "utf-8")
+            answer = check._run(folder, "Same.v", check.LIMIT, check.MEMORY)
+            assert answer.stdout.count(said) == 11
+            assert other not in answer.stdout

@@ -35,7 +35,7 @@ REALS = frozenset(
     }
 )
 """The axioms by which Coq's standard library makes the real numbers."""
-_OPERATIONS = ("add", "sub", "mul", "lsl", "lsr", "land", "lor", "eqb", "ltb", "leb")
+_OPERATIONS = ("add", "sub", "mul", "div", "lsl", "lsr", "land", "lor", "eqb", "ltb", "leb")
 _LAWS = ("add_spec", "sub_spec", "mul_spec", "lsl_spec", "lsr_spec", "land_spec", "lor_spec")
 MACHINE_INTEGERS = frozenset(
     {f"PrimInt63.{x}" for x in ("int", *_OPERATIONS)}
