@@ -277,6 +277,21 @@ Proof.
   { apply (Rmult_le_compat_l (exp x)) in B; [|lra]. rewrite Rinv_r in B by lra. lra. }
   apply (Rmult_le_reg_r (1 - x)); [lra|]. nra.
 Qed.
+Lemma exp_nearer x : - (1 / 2) <= x <= 1 / 2 -> Rabs (exp x - (1 + x + x * x / 2)) <= 2 * (Rabs x * Rabs x * Rabs x).
+Proof.
+  intros Hx. destruct (MVT_abs (fun y => exp y - (1 + y + y * y / 2)) (fun y => exp y - (1 + y)) 0 x) as [z [E Hz]].
+  { intros c _. eapply dl_eq; [apply (dl_minus exp (fun y => 1 + y + y * y / 2)); [apply derivable_pt_lim_exp|]|].
+    - apply (dl_plus (fun y => 1 + y) (fun y => y * y / 2)); [apply (dl_plus (fun _ => 1) (fun y => y)); [apply dl_const | apply derivable_pt_lim_id]|].
+      apply (dl_mult (fun y => y * y) (fun _ => / 2)); [apply (dl_mult (fun y => y) (fun y => y)); apply derivable_pt_lim_id | apply dl_const].
+    - field. }
+  rewrite exp_0 in E. replace (exp x - (1 + x + x * x / 2) - (1 - (1 + 0 + 0 * 0 / 2))) with (exp x - (1 + x + x * x / 2)) in E by field.
+  rewrite Rminus_0_r in E. rewrite E. assert (Z1 : Rabs z <= Rabs x /\ - (1 / 2) <= z <= 1 / 2).
+  { unfold Rmin, Rmax in Hz; destruct (Rle_dec 0 x); [rewrite !Rabs_pos_eq by lra | rewrite !Rabs_left1 by lra]; lra. }
+  destruct Z1 as [Z1 Z2]. pose proof (exp_near z Z2) as N. replace (2 * (Rabs x * Rabs x * Rabs x)) with (2 * (Rabs x * Rabs x) * Rabs x) by ring.
+  apply Rmult_le_compat_r; [apply Rabs_pos|]. apply Rle_trans with (2 * (z * z)); [apply Rabs_le; pose proof (Rle_0_sqr z) as Q; unfold Rsqr in Q; lra|].
+  apply Rmult_le_compat_l; [lra|]. replace (z * z) with (Rabs z * Rabs z) by (rewrite <- Rabs_mult; apply Rabs_pos_eq; apply Rle_0_sqr).
+  apply Rmult_le_compat; auto using Rabs_pos.
+Qed.
 Lemma exp_pow k : (0 <= k)%Z -> exp (IZR k * ln 2) = P2 k.
 Proof.
   intros Hk. unfold P2. rewrite <- (Z2Nat.id k Hk). set (n := Z.to_nat k). clearbody n. rewrite <- pow_IZR, <- INR_IZR_INZ.
@@ -284,13 +299,13 @@ Proof.
   rewrite S_INR. simpl pow. rewrite <- IH, Rmult_plus_distr_r, exp_plus, Rmult_1_l, exp_ln by lra. ring.
 Qed.
 Record ctx := Ctx { p : Z; one : Z; h : Z; ln2 : ball; tbl : tab }.
-Definition ctx_ok (C : ctx) := (32 <= p C)%Z /\ one C = (2 ^ p C)%Z /\ (0 <= h C)%Z /\ (2 * h C + 1 <= p C)%Z /\ inb (p C) (ln2 C) (ln 2) /\ tab_ok (p C) (tbl C).
-Definition mkctx (p : Z) : ctx := Ctx p (2 ^ p) (p / 2 - 1) (lnball false p 1) (mktab p 1 (Z.to_nat (p / 2 + 3))).
+Definition ctx_ok (C : ctx) := (32 <= p C)%Z /\ one C = (2 ^ p C)%Z /\ (0 <= h C)%Z /\ (3 * h C + 1 <= 2 * p C)%Z /\ (h C + 1 <= p C)%Z /\ inb (p C) (ln2 C) (ln 2) /\ tab_ok (p C) (tbl C).
+Definition mkctx (p : Z) : ctx := Ctx p (2 ^ p) (2 * p / 3 - 1) (lnball false p 1) (mktab p 1 (Z.to_nat (p / 3 + 4))).
 Lemma mkctx_ok P : (32 <= P)%Z -> ctx_ok (mkctx P).
 Proof.
-  intros H; unfold ctx_ok, mkctx; cbn [p one h ln2 tbl]. pose proof (Z.mul_div_le P 2 ltac:(lia)).
-  pose proof (Z.div_le_lower_bound P 2 16 ltac:(lia) ltac:(lia)).
-  split; [exact H | split; [reflexivity | split; [lia | split; [lia | split]]]].
+  intros H; unfold ctx_ok, mkctx; cbn [p one h ln2 tbl]. pose proof (Z.mul_div_le (2 * P) 3 ltac:(lia)).
+  pose proof (Z.div_le_lower_bound (2 * P) 3 16 ltac:(lia) ltac:(lia)).
+  split; [exact H | split; [reflexivity | split; [lia | split; [lia | split; [lia | split]]]]].
   - pose proof (ln_ok false P 1 ltac:(lia) ltac:(lia)) as L. cbv iota in L.
     replace (ln 2) with (- ln (1 - / P2 1)); [exact L|]. change (P2 1) with 2.
     rewrite <- ln_Rinv by lra. apply f_equal. field.
@@ -304,7 +319,7 @@ Notation S_ := (P2 pp).
 Definition expneg0 (c : Z) : ball :=
   let k := (Z.shiftr c (pp - 16) / 45425 + 1)%Z in
   let '(rem, cnt, v) := factors (tbl C) (k * bc (ln2 C) - c)%Z (k * br (ln2 C))%Z (Ball (one C) 0) in
-  if (Z.shiftr (Z.abs rem + cnt) (h C) =? 0)%Z then rnd k (bprod pp (Ball (one C + rem) (cnt + 1)) v)
+  if (Z.shiftr (Z.abs rem + cnt) (h C) =? 0)%Z then rnd k (bprod pp (Ball (one C + rem + Z.shiftr (rem * rem) (pp + 1)) (2 * cnt + 2)) v)
   else Ball 0 (one C).
 (* 1 / (1 + e) by Newton's iteration; what it returns is checked, not trusted. d = 1 + e at scale pp, in [1, 2]. *)
 Fixpoint levels (n : nat) (l : Z) : list Z := match n with O => [] | S k => levels k ((l + 1) / 2 + 2) ++ [l] end.
@@ -354,41 +369,52 @@ Proof.
   assert (H1 : inb pp (Ball (one C) 0) 1).
   { unfold inb; cbn [bc br]; rewrite one_S_. replace (1 * S_ - S_) with 0 by ring. rewrite Rabs_R0; lra. }
   assert (Hr : Rabs ((IZR k * ln 2 - IZR c / S_) * S_ - IZR (k * bc (ln2 C) - c)) <= IZR (k * br (ln2 C))).
-  { destruct HC as (_ & _ & _ & _ & L & _). unfold inb in L. rewrite minus_IZR, !mult_IZR.
+  { destruct HC as (_ & _ & _ & _ & _ & L & _). unfold inb in L. rewrite minus_IZR, !mult_IZR.
     replace ((IZR k * ln 2 - IZR c / S_) * S_ - (IZR k * IZR (bc (ln2 C)) - IZR c)) with (IZR k * (ln 2 * S_ - IZR (bc (ln2 C)))) by (field; lra).
     apply IZR_le in Hk. rewrite Rabs_mult, (Rabs_pos_eq (IZR k)) by exact Hk. apply Rmult_le_compat_l; assumption. }
-  assert (HT : tab_ok pp (tbl C)) by (destruct HC as (_ & _ & _ & _ & _ & T); exact T).
+  assert (HT : tab_ok pp (tbl C)) by (destruct HC as (_ & _ & _ & _ & _ & _ & T); exact T).
   pose proof (factors_ok pp (tbl C) Hp HT _ _ _ _ _ H1 Hr) as F.
   destruct (factors (tbl C) (k * bc (ln2 C) - c) (k * br (ln2 C)) (Ball (one C) 0)) as [[rem cnt] v].
   destruct F as (V & rho & A & B & E).
   assert (Ex : exp (- (IZR c / S_)) * P2 k = V * exp rho).
   { rewrite E, Rmult_1_l. unfold Rminus. rewrite exp_plus. rewrite Rmult_comm. f_equal. symmetry. apply exp_pow, Hk. }
   destruct (Z.eqb_spec (Z.shiftr (Z.abs rem + cnt) (h C)) 0) as [Z0|_].
-  - destruct HC as (P32 & _ & Hh & Hh2 & _).
+  - destruct HC as (P32 & _ & Hh & Hh2 & Hh3 & _).
     apply rnd_ok; [exact Hp | exact Hk |].
-    assert (I : inb pp (bprod pp (Ball (one C + rem) (cnt + 1)) v) (exp rho * V)).
+    assert (I : inb pp (bprod pp (Ball (one C + rem + Z.shiftr (rem * rem) (pp + 1)) (2 * cnt + 2)) v) (exp rho * V)).
     { apply bprod_ok; [exact Hp | exact Hp | | exact A]. unfold inb; cbn [bc br].
       pose proof (shr (Z.abs rem + cnt) (h C) Hh) as Q. rewrite Z0 in Q. rewrite plus_IZR, abs_IZR in Q.
       pose proof (P2_pos (h C) Hh) as Ph.
       assert (Q2 : Rabs (IZR rem) + IZR cnt < P2 (h C)).
       { destruct Q as [_ Q]. apply (Rmult_lt_compat_r (P2 (h C))) in Q; [|exact Ph].
         unfold Rdiv in Q; rewrite Rmult_assoc, Rinv_l in Q by lra. lra. }
-      assert (SS : 2 * (P2 (h C) * P2 (h C)) <= S_).
-      { rewrite <- P2_add by lia. change 2 with (P2 1). rewrite <- P2_add by lia. apply IZR_le. apply Z.pow_le_mono_r; lia. }
+      assert (SS : 2 * (P2 (h C) * P2 (h C) * P2 (h C)) <= S_ * S_).
+      { rewrite <- !P2_add by lia. change 2 with (P2 1). rewrite <- P2_add by lia. apply IZR_le. apply Z.pow_le_mono_r; lia. }
+      assert (S2 : 2 * P2 (h C) <= S_).
+      { change 2 with (P2 1). rewrite <- P2_add by lia. apply IZR_le. apply Z.pow_le_mono_r; lia. }
       assert (R2 : Rabs (rho * S_) < P2 (h C)).
       { pose proof (Rabs_triang (rho * S_ - IZR rem) (IZR rem)) as T.
         replace (rho * S_ - IZR rem + IZR rem) with (rho * S_) in T by ring. lra. }
-      pose proof (P2_ge1 (h C) Hh) as Ph1.
-      assert (LSq : 2 * (rho * rho) * S_ <= 1).
-      { assert (K : (rho * S_) * (rho * S_) <= P2 (h C) * P2 (h C)).
-        { rewrite <- (Rabs_pos_eq ((rho * S_) * (rho * S_))) by (apply Rle_0_sqr). rewrite Rabs_mult.
-          pose proof (Rabs_pos (rho * S_)). apply Rmult_le_compat; lra. }
-        apply (Rmult_le_reg_r S_); [exact HS|]. nra. }
+      assert (LCu : 2 * (Rabs rho * Rabs rho * Rabs rho) * S_ <= 1).
+      { assert (K : Rabs (rho * S_) * Rabs (rho * S_) * Rabs (rho * S_) <= P2 (h C) * P2 (h C) * P2 (h C)).
+        { pose proof (Rabs_pos (rho * S_)). apply Rmult_le_compat; [apply Rmult_le_pos; lra | lra | apply Rmult_le_compat; lra | lra]. }
+        rewrite Rabs_mult, (Rabs_pos_eq S_) in K by lra. apply (Rmult_le_reg_r (S_ * S_)); [apply Rmult_lt_0_compat; exact HS|].
+        replace (2 * (Rabs rho * Rabs rho * Rabs rho) * S_ * (S_ * S_)) with (2 * (Rabs rho * S_ * (Rabs rho * S_) * (Rabs rho * S_))) by ring. lra. }
       assert (Rho : - (1 / 2) <= rho <= 1 / 2).
-      { pose proof (abs_range (rho * S_) _ (Rlt_le _ _ R2)) as W. 
-        assert (P2 (h C) <= S_ / 2) by nra. split; apply (Rmult_le_reg_r S_); try exact HS; lra. }
-      pose proof (exp_near rho Rho) as N. rewrite !plus_IZR, one_S_. apply abs_range in B. 
-      destruct N as [N1 N2]. apply (Rmult_le_compat_r S_) in N1, N2; try lra. apply Rabs_le. lra. }
+      { pose proof (abs_range (rho * S_) _ (Rlt_le _ _ R2)) as W. split; apply (Rmult_le_reg_r S_); try exact HS; lra. }
+      pose proof (exp_nearer rho Rho) as N.
+      (* the square of rho beside that of rem *)
+      pose proof (shr (rem * rem) (pp + 1) ltac:(lia)) as G. rewrite mult_IZR, P2_add in G by lia. change (P2 1) with 2 in G.
+      set (g := IZR (Z.shiftr (rem * rem) (pp + 1))) in *.
+      assert (cnt0 : 0 <= IZR cnt) by (eapply Rle_trans; [apply Rabs_pos | exact B]).
+      assert (D : Rabs (rho * rho / 2 * S_ - IZR rem * IZR rem / (S_ * 2)) <= IZR cnt).
+      { replace (rho * rho / 2 * S_ - IZR rem * IZR rem / (S_ * 2)) with ((rho * S_ - IZR rem) * ((rho * S_ + IZR rem) * / (2 * S_))) by (field; lra).
+        rewrite Rabs_mult. rewrite <- (Rmult_1_r (IZR cnt)). apply Rmult_le_compat; try apply Rabs_pos; [exact B|].
+        rewrite Rabs_mult, (Rabs_pos_eq (/ (2 * S_))) by (left; apply Rinv_0_lt_compat; lra). pose proof (Rabs_triang (rho * S_) (IZR rem)) as T.
+        apply (Rmult_le_reg_r (2 * S_)); [lra|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r, Rmult_1_l by lra. lra. }
+      apply (Rmult_le_compat_r S_) in N; [|lra]. rewrite <- (Rabs_pos_eq S_) in N at 1 by lra. rewrite <- Rabs_mult in N.
+      replace ((exp rho - (1 + rho + rho * rho / 2)) * S_) with (exp rho * S_ - (S_ + rho * S_ + rho * rho / 2 * S_)) in N by ring.
+      rewrite !plus_IZR, mult_IZR, one_S_. fold g. apply abs_range in N. apply abs_range in D. apply abs_range in B. apply Rabs_le. lra. }
     unfold inb in *. rewrite P2_add by assumption. replace (exp (- (IZR c / S_)) * (S_ * P2 k)) with (exp rho * V * S_); [exact I|].
     replace (exp (- (IZR c / S_)) * (S_ * P2 k)) with (exp (- (IZR c / S_)) * P2 k * S_) by ring. rewrite Ex. ring.
   - unfold inb; cbn [bc br]; rewrite one_S_, Rminus_0_r.
@@ -679,7 +705,7 @@ Proof.
   rewrite Bool.andb_true_iff, !Z.leb_le in K. destruct K as [K1 K2]. pose proof S0 as HS. pose proof p0 as Hp. pose proof (radius0 _ _ _ H) as R0.
   set (y := (k * bc (ln2 C) - bc b)%Z). pose proof (expneg_ok y ltac:(unfold y; lia)) as E. set (e := expneg y) in *. clearbody e.
   set (u := - (IZR y / S_)) in *. set (d := x - IZR k * ln 2 - u).
-  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & L & _); exact L). pose proof (radius0 _ _ _ L) as L0.
+  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & _ & L & _); exact L). pose proof (radius0 _ _ _ L) as L0.
   set (r := (br b + k * br (ln2 C))%Z) in *. assert (k0 : 0 <= IZR k) by (apply (IZR_le 0); exact Hk).
   assert (Ir : IZR r = IZR (br b) + IZR k * IZR (br (ln2 C))) by (unfold r; rewrite plus_IZR, mult_IZR; reflexivity).
   assert (r0 : 0 <= IZR r) by (rewrite Ir; pose proof (Rmult_le_pos _ _ k0 L0); lra).
@@ -754,7 +780,7 @@ Proof.
   { apply (Rmult_le_reg_r S_); [exact HS|]. replace (2 * (IZR t * IZR t) / S_ * S_) with (2 * (IZR t * IZR t)) by (field; lra).
     replace (2 * Rabs a ^ 2 * S_ * S_) with (2 * (Rabs a * S_ * (Rabs a * S_))) by ring. apply Rmult_le_compat_l; [lra|].
     rewrite Rabs_mult, (Rabs_pos_eq S_) in T by lra. pose proof (Rabs_pos a). apply Rmult_le_compat; try exact T; apply Rmult_le_pos; lra. }
-  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & L & _); exact L).
+  assert (L : inb pp (ln2 C) (ln 2)) by (destruct HC as (_ & _ & _ & _ & _ & L & _); exact L).
   unfold inb in *; cbn [bc br]. rewrite E, !plus_IZR, !mult_IZR, abs_IZR.
   assert (G1 : Rabs (ln v * S_) <= IZR t + IZR (Z.shiftr (2 * (t * t)) pp) + 1).
   { replace (ln v * S_) with ((ln v - a) * S_ + a * S_) by ring. eapply Rle_trans; [apply Rabs_triang|].

@@ -487,10 +487,10 @@ Definition expl (C : ctx) (L : logs) (c : Z) : option (list int * Z) :=
     let m := pad (l_K L) m in let x := pad (l_K L) x in
     if geq m x 1 then
       let '(x, cnt, v, r) := exp63 (l_tab L) (sub m x 1) (k * br (ln2 C)) (l_one L) 0 in
-      let a := plus (l_one L) x in
+      let a := plus (plus (l_one L) x) (shift (p C + 1) (muladd x x [])) in
       let y := of_Z r in
-      let s := muladd a y (muladd (of_Z (cnt + 1)) (plus v y) []) in
-      if (Z.eqb (Z.shiftr (Z.abs (to_Z x) + cnt) (h C)) 0 && Z.leb 0 r && Z.leb 0 (cnt + 1) && nonzero s)%bool then
+      let s := muladd a y (muladd (of_Z (2 * cnt + 2)) (plus v y) []) in
+      if (Z.eqb (Z.shiftr (Z.abs (to_Z x) + cnt) (h C)) 0 && Z.leb 0 r && Z.leb 0 (2 * cnt + 2) && nonzero s)%bool then
         Some (shift k (shift (p C) (muladd a v [])), Z.shiftr (to_Z (shift (p C) s) + 2) k + 2)
       else None
     else None
@@ -516,15 +516,17 @@ Proof.
   pose proof (exp63_ok (l_K L) _ _ T (sub mp cp 1) (k * br (ln2 C)) (l_one L) 0 Os ltac:(congruence) O1) as X.
   destruct (exp63 (l_tab L) (sub mp cp 1) (k * br (ln2 C)) (l_one L) 0) as [[[x cnt] v] rr]. destruct X as (X & Ox & Ov).
   assert (Q : val (sub mp cp 1) = k * bc (ln2 C) - c) by (rewrite Vs, Vp, Vq, Vm, Vk, Vc, V2; cbn [val]; rewrite !Z.abs_eq by assumption; ring).
-  rewrite Q, V1 in X. rewrite X. clear X Q. destruct (plus_ok _ _ O1 Ox) as [Va Oa]. set (a := plus (l_one L) x) in *. destruct (of_Z_ok rr) as [Vr Or], (of_Z_ok (cnt + 1)) as [Vn On].
+  rewrite Q, V1 in X. rewrite X. clear X Q. destruct (muladd_ok _ Ox x [] Ox ok0) as [Vh Oh]. destruct (shift_ok (p C + 1) _ ltac:(lia) Oh) as [Vi Oi]. destruct (plus_ok _ _ O1 Ox) as [Vj Oj]. destruct (plus_ok _ _ Oj Oi) as [Va Oa].
+  rewrite Vh in Vi. cbn [val] in Vi. rewrite Z.add_0_r in Vi. set (a := plus (plus (l_one L) x) _) in *. set (w := Z.shiftr (val x * val x) (p C + 1)) in *.
+  assert (Hw : 0 <= w) by (apply Z.shiftr_nonneg, Z.square_nonneg). destruct (of_Z_ok rr) as [Vr Or], (of_Z_ok (2 * cnt + 2)) as [Vn On].
   destruct (plus_ok _ _ Ov Or) as [Vw Ow]. destruct (muladd_ok _ Ow _ [] On ok0) as [Vu Ou]. destruct (muladd_ok _ Or _ _ Oa Ou) as [Vz Oz]. set (s := muladd a (of_Z rr) _) in *.
-  rewrite (to_Z_ok x Ox). destruct (Z.eqb_spec (Z.shiftr (Z.abs (val x) + cnt) (h C)) 0) as [Z0|]; [|discriminate]. destruct (Z.leb_spec 0 rr) as [Hr|], (Z.leb_spec 0 (cnt + 1)) as [Hn|]; try discriminate.
+  rewrite (to_Z_ok x Ox). destruct (Z.eqb_spec (Z.shiftr (Z.abs (val x) + cnt) (h C)) 0) as [Z0|]; [|discriminate]. destruct (Z.leb_spec 0 rr) as [Hr|], (Z.leb_spec 0 (2 * cnt + 2)) as [Hn|]; try discriminate.
   pose proof (nonzero_ok s) as N. destruct (nonzero s); [|discriminate]. cbn [andb]. intros E. injection E as <- <-.
   destruct (muladd_ok _ Ov _ [] Oa ok0) as [Vg Og]. destruct (shift_ok (p C) _ F1 Og) as [W1 Q1]. destruct (shift_ok k _ Hk Q1) as [W2 Q2]. split; [exact Q2|].
   destruct (shift_ok (p C) _ F1 Oz) as [W3 Q3]. rewrite (to_Z_ok _ Q3), W3, W2, W1.
-  assert (Es : val s = Z.abs (one C + val x) * rr + (cnt + 1) * (Z.abs (val v) + rr)).
-  { rewrite Vz, Vu, Vw, Vn, Vr, Va, V1. cbn [val]. pose proof (val_pos x). pose proof (val_pos v). rewrite !Z.abs_eq by lia. ring. }
-  assert (Eg : val (muladd a v []) = (one C + val x) * val v) by (rewrite Vg, Va, V1; cbn [val]; ring).
+  assert (Es : val s = Z.abs (one C + val x + w) * rr + (2 * cnt + 2) * (Z.abs (val v) + rr)).
+  { rewrite Vz, Vu, Vw, Vn, Vr, Va, Vj, Vi, V1. cbn [val]. pose proof (val_pos x). pose proof (val_pos v). rewrite !Z.abs_eq by lia. ring. }
+  assert (Eg : val (muladd a v []) = (one C + val x + w) * val v) by (rewrite Vg, Va, Vj, Vi, V1; cbn [val]; ring).
   unfold bprod. cbn [bc br]. rewrite <- Es, Eg. rewrite (rnd_eq (p C)) by (right; apply Z.eqb_neq; lia).
   rewrite rnd_eq; [reflexivity|]. right. apply Z.eqb_neq. pose proof (proj2 (Z.shiftr_nonneg (val s) (p C)) ltac:(lia)). lia.
 Qed.

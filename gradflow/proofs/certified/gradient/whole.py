@@ -3,8 +3,9 @@
 The same arithmetic, step by step, is proved in Coq (``NumGrad.v``); here it is plain Python, with
 no library at all. Exact numbers are whole multiples of ``2^-q``. Rounding is a shift, which loses
 less than 1, and a shifted radius grows by 2; 0 stays exactly 0. The exponential of a number that is
-not positive is ``2^-k`` times factors ``1 + 2^-i``, chosen greedily; a sigmoid takes one quotient,
-whose rest is counted, and ``tanh x = 2 sigmoid(2 x) - 1``.
+not positive is ``2^-k`` times factors ``1 + 2^-i``, chosen greedily, and three terms of the series
+of what is left; a sigmoid takes one quotient, whose rest is counted, and
+``tanh x = 2 sigmoid(2 x) - 1``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Scale:
             raise ValueError(f"p={self.p}, q={self.q}, m={self.m}: 32 <= p, and q, m in [0, p]")
         object.__setattr__(self, "one", 1 << self.p)
         object.__setattr__(self, "ln2", self._log(1, alternating=False))
-        rows = range(1, self.p // 2 + 4)
+        rows = range(1, self.p // 3 + 5)
         table = tuple((i, self._log(i, alternating=True)) for i in rows)
         object.__setattr__(self, "table", table)
 
@@ -78,9 +79,10 @@ class Scale:
             if rest - log >= 0:
                 rest, count = rest - log, count + radius
                 v, e = v + (v >> i), e + (e >> i) + 2
-        if (abs(rest) + count) >> (self.p // 2 - 1):
+        if (abs(rest) + count) >> (2 * self.p // 3 - 1):
             return 0, self.one
-        return rounded(k, self.times((self.one + rest, count + 1), (v, e)))
+        near = self.one + rest + (rest * rest >> (self.p + 1))
+        return rounded(k, self.times((near, 2 * count + 2), (v, e)))
 
     def reciprocal(self, d: int) -> int:
         """Return about ``2^(2p) / d`` for ``d`` from ``2^p`` on, by Newton; it is not trusted."""
