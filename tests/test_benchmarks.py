@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -64,6 +65,18 @@ def test_a_phase_diagram_has_the_signs_of_theory(tmp_path):
 def test_a_phase_diagram_takes_less_than_a_minute_of_one_core(tmp_path):
     seconds = load("phase_diagram").main(tmp_path)
     assert max(seconds.values()) < 60
+
+
+def test_proved_says_why_a_row_is_not(tmp_path):
+    assert load("proved").main(tmp_path, quick=True, most=1.0) == {"LSTM 2, 3 steps": "CERTIFIED"}
+    assert "| CERTIFIED | Coq would take about" in (tmp_path / "proved.md").read_text()
+
+
+@pytest.mark.skipif(shutil.which("coqc") is None, reason="needs coq")
+@pytest.mark.slow
+def test_proved_writes_a_row_a_network(tmp_path):
+    assert load("proved").main(tmp_path, quick=True) == {"LSTM 2, 3 steps": "PROVED"}
+    assert "| LSTM 2 | 3 | 80 |" in (tmp_path / "proved.md").read_text()
 
 
 def test_certified_tells_of_a_row_that_takes_too_long(tmp_path):
