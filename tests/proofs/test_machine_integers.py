@@ -121,12 +121,13 @@ Definition same (P a : Z) : bool :=
   | None => false
   | Some (e, r) =>
     let d := plus (l_one L) e in let b := sig63 C L a in let c := sigpos0 C a in
-    (logs_fit C && (to_Z (inverse L d) =? 2 ^ (2 * P) / to_Z d + WRONG)
+    (logs_fit C && Nat.leb (length (muladd (inverse L d) d [])) (room L)
+      && (to_Z (inverse L d) =? 2 ^ (2 * P) / to_Z d + WRONG)
       && (bc b =? bc c) && (br b =? br c))%bool
   end.
 Eval vm_compute in map (fun P => forallb (same P)
   [0; 1; 5; 2 ^ (P - 3); 2 ^ P / 3; 2 ^ P - 1; 2 ^ P; 7 * 2 ^ P + 12345; 40 * 2 ^ P + 2 ^ P / 7;
-   3000 * 2 ^ P + 5]) [32; 36; 62; 64; 93; 96; 124; 155; 224; 310; 512].
+   3000 * 2 ^ P + 5]) [32; 36; 62; 64; 93; 96; 155; 192; 224; 320; 512].
 """
 
 

@@ -548,11 +548,13 @@ Definition inverse (L : logs) (d : list int) : list int :=
   let d := firstn (length (l_rest L)) (shr (l_low L) (l_top L) (0%uint63 :: d)) in
   let '(_, top) := last2 0 0 d in
   divide (l_digits L) (d ++ [0%uint63]) top (l_rest L) [].
+(* Limbs that s d is given: some of d may be 0. *)
+Definition room (L : logs) : nat := S (S (S (length (l_sq L)))).
 (* sigmoid (c / S) *)
 Definition sig63 (C : ctx) (L : logs) (c : Z) : ball :=
   match expl C L c with
   | Some (e, r) =>
-    let d := plus (l_one L) e in let s := inverse L d in let m := muladd s d [] in let K := S (length (l_sq L)) in
+    let d := plus (l_one L) e in let s := inverse L d in let m := muladd s d [] in let K := room L in
     if (forallb (fun a => a <? 2147483648)%uint63 s && Nat.leb (length m) K && Z.leb 0 r)%bool then
       let m := pad K m in let t := pad K (l_sq L) in
       let o := if geq t m 1 then sub t m 1 else sub m t 1 in
@@ -565,15 +567,15 @@ Proof.
   intros HL Hc. unfold sig63. destruct (expl C L c) as [[e r]|] eqn:E; [|apply sigpos0_eq]. cbv zeta.
   destruct (expl_ok C L c e r HL Hc E) as [Oe Ee]. destruct HL as [EL F]. unfold logs_fit in F. rewrite !Bool.andb_true_iff, !Z.leb_le in F. destruct F as ((((F1 & F2) & _) & _) & _).
   set (s := inverse L (plus (l_one L) e)). clearbody s. set (m := muladd s (plus (l_one L) e) []) in *.
-  destruct (forallb (fun a => a <? 2147483648)%uint63 s) eqn:Hs; [|apply sigpos0_eq]. destruct (Nat.leb_spec (length m) (S (length (l_sq L)))) as [Lm|]; [|apply sigpos0_eq].
+  destruct (forallb (fun a => a <? 2147483648)%uint63 s) eqn:Hs; [|apply sigpos0_eq]. destruct (Nat.leb_spec (length m) (room L)) as [Lm|]; [|apply sigpos0_eq].
   destruct (Z.leb_spec 0 r) as [Hr|]; [|apply sigpos0_eq]. cbn [andb]. exists (val s).
   assert (Os : ok s). { clear - Hs. induction s as [|a s IH]; constructor; cbn [forallb] in Hs; apply andb_prop in Hs; destruct Hs as [H1 H2]; [apply ltb_spec in H1; exact H1 | apply IH, H2]. }
   assert (O1 : ok (l_one L) /\ val (l_one L) = one C) by (rewrite EL; unfold logs_of; cbv zeta; cbn [l_one]; destruct (of_Z_ok (one C)) as [V O]; split; [exact O | rewrite V; lia]).
   assert (O2 : ok (l_sq L) /\ val (l_sq L) = Z.shiftl (one C) (p C)).
   { rewrite EL; unfold logs_of; cbv zeta; cbn [l_sq]; destruct (of_Z_ok (Z.shiftl (one C) (p C))) as [V O]; split; [exact O|]. rewrite V. apply Z.abs_eq, Z.shiftl_nonneg, F2. }
   destruct O1 as [O1 V1], O2 as [O2 V2]. clear EL. destruct (plus_ok _ _ O1 Oe) as [Vd Od]. destruct (muladd_ok _ Od s [] Os ok0) as [Vm Om]. fold m in Vm, Om.
-  destruct (pad_ok _ _ Om Lm) as (Vp & Op & Lp). destruct (pad_ok (S (length (l_sq L))) _ O2 ltac:(lia)) as (Vt & Ot & Lt).
-  set (K := S (length (l_sq L))) in *. set (mp := pad K m) in *. set (t := pad K (l_sq L)) in *. clearbody mp t.
+  destruct (pad_ok _ _ Om Lm) as (Vp & Op & Lp). destruct (pad_ok (room L) _ O2 ltac:(unfold room; lia)) as (Vt & Ot & Lt).
+  set (K := room L) in *. set (mp := pad K m) in *. set (t := pad K (l_sq L)) in *. clearbody mp t.
   set (o := if geq t mp 1 then sub t mp 1 else sub mp t 1).
   assert (Vo : val o = Z.abs (val t - val mp) /\ ok o).
   { unfold o. rewrite geq_ok by first [assumption | congruence | discriminate]. change ($1%uint63) with 1. destruct (Z.ltb_spec (val mp) (val t + 1)) as [G|G].
