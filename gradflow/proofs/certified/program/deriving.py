@@ -143,8 +143,8 @@ class _Builder:
             ends = []
             for name in ("gain", "shift"):
                 array = np.asarray(getattr(between.norm, name), dtype=np.float64)
-                self.arrays[f"{prefix}{name}"] = array
-                ends.append(self.slots.leaf(f"{prefix}{name}", array.size))
+                self.arrays[f"{prefix}norm.{name}"] = array
+                ends.append(self.slots.leaf(f"{prefix}norm.{name}", array.size))
             out = self.slots.pair("add", self.slots.pair("mul", unit, ends[0], size), ends[1], size)
         return self.slots.pair("add", out, x, size) if between.residual else out
 
