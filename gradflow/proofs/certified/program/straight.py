@@ -213,7 +213,7 @@ class _Gathering:
             case "function" if o.name in KNOWN:
                 value = self.value(o.operands[0])
                 return self.made(Line(kind=o.name, operands=(value,), size=size))
-        raise _refused(o.name or o.kind)
+        raise _refused("floor (and %)" if o.name == "floor" else o.name or o.kind)
 
 
 def _whole(number: Fraction) -> bool:
@@ -223,8 +223,10 @@ def _whole(number: Fraction) -> bool:
 
 def _refused(what: str) -> UsageError:
     return UsageError(
-        f"certify: {what} has no rule in whole numbers, which know sums, products, linear maps, "
-        f"{', '.join(KNOWN)}; certify the products of this run instead."
+        f"certify: {what} has no rule in whole numbers, which know sums, products, quotients, "
+        "linear maps, sigmoid, tanh, relu, exp, log, sqrt and what is written in these, as Abs, "
+        "Max, Min, sign, step, branches on the state, sinh, cosh, asinh and softplus are; certify "
+        "the products of this run instead."
     )
 
 
