@@ -220,8 +220,8 @@ def certify_gradient(
         )
     raise PrecisionError(
         f"certify: {_BITS[-1][0]} bits do not give {digits} digits of the gradient of "
-        f"{network.steps} steps; a unit may sit on a kink of relu or where a branch changes, or a quotient, a root "
-        "or a logarithm at 0; ask for fewer digits."
+        f"{network.steps} steps; a unit may sit on a kink of relu or where a branch changes, or a "
+        "quotient, a root or a logarithm at 0; ask for fewer digits."
     )
 
 

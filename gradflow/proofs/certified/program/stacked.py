@@ -35,13 +35,14 @@ def as_one(run: Trajectory | Stacked) -> Trajectory:
         below = layer.given, layer.space
         if level < len(run.runs):
             below = made.behind(layer, between), layer.space
+    lists: dict[str, Any] = {kind: " ".join(words) for kind, words in made.lists.items()}
     cell = Cell(
         name="_on_".join(one.cell.name for one in reversed(run.runs)),
         equations="\n".join(made.equations),
-        **{kind: " ".join(words) for kind, words in made.lists.items()},
         masks=made.masks,
         fixed=made.fixed,
         outputs=" ".join(made.outputs),
+        **lists,
     )
     return run_cell(cell, made.params, made.inputs or None, made.state, steps=run.runs[0].steps)
 

@@ -143,8 +143,8 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
             "arithmetic is that of real numbers; floating point inside the network is not covered",
             *(
                 [
-                    f"at {data['kinks']} steps a unit sits exactly on the kink of relu, where "
-                    "there need not be a derivative"
+                    f"at {data['kinks']} steps a unit sits exactly on the kink of relu (in which "
+                    "Abs, Max and Min are written), where there need not be a derivative"
                 ]
                 if data["kinks"]
                 else []
