@@ -147,7 +147,8 @@ def test_values_and_gradients_by_state_and_every_array_against_autograd(cells, s
         assert low * (1 - TORCH) - 1e-14 <= value <= high * (1 + TORCH) + 1e-14
     # what is certified before the layers become one cell says the same
     low, high = (np.exp(curve[::-1]) for curve in (found.lower, found.upper))
-    assert all(a * (1 - TORCH) <= v <= b * (1 + TORCH) for a, v, b in zip(low, by_state, high))
+    for a, value, b in zip(low, by_state, high, strict=True):
+        assert a * (1 - TORCH) <= value <= b * (1 + TORCH)
 
 
 def test_another_epsilon_is_seen():

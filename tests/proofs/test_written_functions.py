@@ -147,6 +147,8 @@ def test_a_unit_exactly_where_a_branch_changes_is_refused(expression):
         ("floor(h)", r"floor \(and %\)"),
         ("h % 2", r"floor \(and %\)"),
         ("h if h > sin(h) else 2 * h", "sin"),
+        ("pi * h", "pi"),
+        ("h * exp(1)", r"exp\(1\)"),
         ("h * t", "a step that depends on t"),
     ],
 )

@@ -45,8 +45,7 @@ def gradient_claim(
     CERTIFIED, and its scope says why. With ``machine_integers`` Coq works the numbers out on the
     63-bit integers of its kernel, several times as fast, and the theorem rests also on what Coq's
     library assumes of those (:data:`gradflow.proofs.coq.check.MACHINE_INTEGERS`). Stacked layers
-    are written as one cell, and means and sums over units as constant maps of ones; ``UsageError``
-    where layers cannot be.
+    are written as one cell, and means and sums over units as constant maps of ones.
     """
     instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
     flag(arrays, "gradient_claim: arrays")
