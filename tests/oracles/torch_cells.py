@@ -85,10 +85,19 @@ def scrn(p, s, x, t):
 
 BY_HAND = {f.__name__: f for f in (scalar, rnn, irnn, lstm, gru, gru_reset_after, clockwork, scrn)}
 _NAMES = ("sigmoid", "tanh", "relu", "exp", "log", "sqrt", "mean", "sum", "dot")
+_NAMES += ("abs", "sign", "sinh", "cosh", "asinh")
 FUNCTIONS = {name: getattr(torch, name) for name in _NAMES}
 FUNCTIONS |= {
     "softplus": torch.nn.functional.softplus,
     "softmax": lambda v: torch.softmax(v, 0),
+    "max": lambda a, b: torch.maximum(a, torch.as_tensor(b, dtype=a.dtype)),
+    "min": lambda a, b: torch.minimum(a, torch.as_tensor(b, dtype=a.dtype)),
+    "step": lambda a: (a > 0).to(a.dtype),
+    "elu": torch.nn.functional.elu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    # torch's own hardsigmoid has 1/6 in float32
+    "hard_sigmoid": lambda a: torch.clamp(a / 6 + 0.5, 0.0, 1.0),
+    "hard_tanh": torch.nn.functional.hardtanh,
 }
 _DEFINITION = re.compile(r"(\w+)\(([\w, ]+)\) *=")
 

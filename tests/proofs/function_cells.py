@@ -83,7 +83,43 @@ TWO_SIZES = gf.Cell(
     h_next = tanh(B @ s + W @ x) / (1 + sum(s * s))
     """,
 )
-CELLS = (LN_RNN, LN_LSTM, DECAYING, POWERS, SPHERE, ATTENDING, TWO_SIZES)
+# written by relu, quotients, exponentials and logarithms before Coq sees them
+EXTREMES = gf.Cell(
+    name="extremes",
+    state="h",
+    inputs="x",
+    maps="U W",
+    equations="""
+    a = U @ h + W @ x
+    h_next = max(tanh(a), h / 2) + min(h, 1/4) - 1/2 * abs(a - h)
+    """,
+)
+HYPERBOLIC = gf.Cell(
+    name="hyperbolic",
+    state="h",
+    inputs="x",
+    maps="U W",
+    equations="a = U @ h + W @ x\nh_next = sinh(a) / cosh(h) - 1/4 * asinh(3 * a)",
+)
+STEPS = gf.Cell(
+    name="steps",
+    state="h",
+    inputs="x",
+    maps="U W",
+    equations="a = U @ h + W @ x\nh_next = step(a) * h + tanh(sign(h) * a)",
+)
+KNOWN = gf.Cell(
+    name="known",
+    state="h",
+    inputs="x",
+    maps="U W",
+    equations="""
+    a = U @ h
+    h_next = hard_sigmoid(a) * h + leaky_relu(W @ x + a) - elu(a) * hard_tanh(h)
+    """,
+)
+WRITTEN = (EXTREMES, HYPERBOLIC, STEPS, KNOWN)
+CELLS = (LN_RNN, LN_LSTM, DECAYING, POWERS, SPHERE, ATTENDING, TWO_SIZES, *WRITTEN)
 
 
 def with_loss(cell, hidden=3, steps=4, kind="cross-entropy"):

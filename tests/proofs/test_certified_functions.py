@@ -23,6 +23,7 @@ from proofs.function_cells import (
     POWERS,
     SPHERE,
     TWO_SIZES,
+    WRITTEN,
     with_loss,
 )
 from proofs.test_certified_gradient import TORCH, by_torch, torch_cells
@@ -132,7 +133,9 @@ def test_a_root_at_zero_is_said():
 @COQ
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "cell", [LN_RNN, DECAYING, POWERS, SPHERE, ATTENDING, TWO_SIZES], ids=lambda cell: cell.name
+    "cell",
+    [LN_RNN, DECAYING, POWERS, SPHERE, ATTENDING, TWO_SIZES, *WRITTEN],
+    ids=lambda cell: cell.name,
 )
 def test_coq_accepts_the_theorem_and_refuses_a_moved_bound(cell):
     run, loss = with_loss(cell, hidden=2, steps=3)

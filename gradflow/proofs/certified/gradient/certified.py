@@ -168,7 +168,7 @@ def certify_gradient(
     :func:`certify_products`, for a function without a rule, and before it works where about more
     than ``seconds`` are to come; ``PrecisionError`` where 2048 bits do not give the digits.
     """
-    network = given(run, "certify")
+    network = given(run, "certify", by_known=True)
     parts = {p: s.stop - s.start for p, s in network.program.slices.items()}
     part = part_read(loss, parts)
     targets = targets_of(loss, network.steps)
@@ -220,8 +220,8 @@ def certify_gradient(
         )
     raise PrecisionError(
         f"certify: {_BITS[-1][0]} bits do not give {digits} digits of the gradient of "
-        f"{network.steps} steps; a unit may sit on a kink of relu, or a quotient, a root or a "
-        "logarithm at 0; ask for fewer digits."
+        f"{network.steps} steps; a unit may sit on a kink of relu or where a branch changes, or a "
+        "quotient, a root or a logarithm at 0; ask for fewer digits."
     )
 
 

@@ -7,12 +7,15 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
+import sympy as sp
 
 from gradflow.cells.language.program import Elementwise, Map
 from gradflow.cells.language.spaces import ONE
 from gradflow.proofs.certified.program.expressions import differentiate, expression
+from gradflow.proofs.certified.program.known import BY_KNOWN
 from gradflow.proofs.certified.program.slots import Slots
 from gradflow.proofs.certified.program.steps import Floats, Given, Operation, Program
+from gradflow.proofs.coq.written import written
 from gradflow.proofs.weights.values import map_array
 from gradflow.spectra import Trajectory
 
@@ -29,18 +32,19 @@ class Stacked(Protocol):
         """What stands behind each layer."""
 
 
-def given(run: Trajectory | Stacked, what: str) -> Given:
+def given(run: Trajectory | Stacked, what: str, *, by_known: bool = False) -> Given:
     """Return the program and the exact numbers of a run, of one cell or of stacked layers.
 
+    With ``by_known`` functions are written by those that the checker of gradients has rules for.
     Raises ``UsageError`` for a batch, weights that change by step, or what no rule is known for.
     """
     run.require_single(what)  # type: ignore[union-attr]
     if isinstance(run, Trajectory):
         run.require_constant(what)
-        builder = _Builder(what)
+        builder = _Builder(what, by_known=by_known)
         states = builder.layer(run, "", {n: a.shape[-1] for n, a in run.inputs.items()})
         return builder.given(run.name, states, [run], [""])
-    builder = _Builder(what)
+    builder = _Builder(what, by_known=by_known)
     below: int | None = None
     states = {}
     prefixes = [f"{level}." for level in range(1, len(run.runs) + 1)]
@@ -59,8 +63,9 @@ def given(run: Trajectory | Stacked, what: str) -> Given:
 class _Builder:
     """Slots and operations as they are found."""
 
-    def __init__(self, what: str) -> None:
-        self.slots = Slots(what)
+    def __init__(self, what: str, *, by_known: bool) -> None:
+        self.slots = Slots(what, BY_KNOWN if by_known else {})
+        self.read = written if by_known else sp.sympify
         self.inputs: dict[str, int] = {}
         self.arrays: dict[str, Floats] = {}
         self.matrices: dict[str, Floats] = {}
@@ -100,7 +105,7 @@ class _Builder:
             name = statement.target.name
             size = sizes[cell.spaces[name]]
             if isinstance(statement, Elementwise):
-                slot = expression(self.slots, statement.expression, found, size, cell)
+                slot = expression(self.slots, self.read(statement.expression), found, size, cell)
                 found[name] = self.slots.spread(slot, size)
             else:
                 found[name] = self.product(
@@ -143,8 +148,8 @@ class _Builder:
             ends = []
             for name in ("gain", "shift"):
                 array = np.asarray(getattr(between.norm, name), dtype=np.float64)
-                self.arrays[f"{prefix}{name}"] = array
-                ends.append(self.slots.leaf(f"{prefix}{name}", array.size))
+                self.arrays[f"{prefix}norm.{name}"] = array
+                ends.append(self.slots.leaf(f"{prefix}norm.{name}", array.size))
             out = self.slots.pair("add", self.slots.pair("mul", unit, ends[0], size), ends[1], size)
         return self.slots.pair("add", out, x, size) if between.residual else out
 

@@ -66,10 +66,12 @@ def expression(slots: Slots, e: sp.Basic, found: Mapping[Any, int], size: int, c
             "by the functions of the language."
         )
     arguments = tuple(show(a) for a in e.args)
-    if record.definition is not None and not record.balls and record.name not in WHOLE:
+    definition = slots.written.get(record.name, record.definition)
+    whole = record.balls or record.name in WHOLE
+    if definition is not None and (record.name in slots.written or not whole):
         free = [sp.Dummy(real=True) for _ in arguments]
         names = {**found, **dict(zip(free, arguments, strict=True))}
-        return expression(slots, sp.sympify(record.definition(*free)), names, size, cell)
+        return expression(slots, sp.sympify(definition(*free)), names, size, cell)
     return slots.function(record.name, arguments, size)
 
 

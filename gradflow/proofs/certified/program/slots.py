@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
+from gradflow.cells.language.elementwise import Formula
 from gradflow.proofs.certified.program.steps import Operation
 
 
 class Slots:
     """Leaves, which get numbers below 0 until all are known, and operations, from 0 on."""
 
-    def __init__(self, what: str) -> None:
-        """Begin with nothing; ``what`` was asked for, and begins error messages."""
+    def __init__(self, what: str, written: Mapping[str, Formula] | None = None) -> None:
+        """Begin with nothing; ``what`` was asked for, and begins error messages.
+
+        ``written`` are functions that become their definition, by name.
+        """
         self.what = what
+        self.written = written or {}
         self.leaves: list[tuple[str, int]] = []
         self.named: dict[str, int] = {}
         self.made: dict[Operation, int] = {}

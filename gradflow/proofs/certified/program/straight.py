@@ -21,6 +21,8 @@ _LEAST = 8
 """Bits after the point that fractions in equations may have at least twice, ``1/8`` among them."""
 KNOWN = ("sigmoid", "tanh", "relu", "exp", "log", "sqrt", "inverse")
 """Elementwise functions that the whole-number arithmetic has rules for."""
+_WORDS = {"floor": "floor (and %)", "E": "exp(1)"}
+"""What is made of several things a cell can say, or has another name there."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class _Gathering:
             case "function" if o.name in KNOWN:
                 value = self.value(o.operands[0])
                 return self.made(Line(kind=o.name, operands=(value,), size=size))
-        raise _refused(o.name or o.kind)
+        raise _refused(_WORDS.get(o.name, o.name) or o.kind)
 
 
 def _whole(number: Fraction) -> bool:
@@ -223,8 +225,10 @@ def _whole(number: Fraction) -> bool:
 
 def _refused(what: str) -> UsageError:
     return UsageError(
-        f"certify: {what} has no rule in whole numbers, which know sums, products, linear maps, "
-        f"{', '.join(KNOWN)}; certify the products of this run instead."
+        f"certify: {what} has no rule in whole numbers, which know sums, products, quotients, "
+        "linear maps, sigmoid, tanh, relu, exp, log, sqrt and what is written in these, as Abs, "
+        "Max, Min, sign, step, branches on the state, sinh, cosh, asinh and softplus are; certify "
+        "the products of this run instead."
     )
 
 

@@ -45,8 +45,7 @@ def gradient_claim(
     CERTIFIED, and its scope says why. With ``machine_integers`` Coq works the numbers out on the
     63-bit integers of its kernel, several times as fast, and the theorem rests also on what Coq's
     library assumes of those (:data:`gradflow.proofs.coq.check.MACHINE_INTEGERS`). Stacked layers
-    are written as one cell, and means and sums over units as constant maps of ones; ``UsageError``
-    where layers cannot be.
+    are written as one cell, and means and sums over units as constant maps of ones.
     """
     instance(found, "gradient_claim: found", CertifiedGradient, "gf.certify")
     flag(arrays, "gradient_claim: arrays")
@@ -143,8 +142,8 @@ def texts(data: Mapping[str, Any]) -> dict[str, Any]:
             "arithmetic is that of real numbers; floating point inside the network is not covered",
             *(
                 [
-                    f"at {data['kinks']} steps a unit sits exactly on the kink of relu, where "
-                    "there need not be a derivative"
+                    f"at {data['kinks']} steps a unit sits exactly on the kink of relu (in which "
+                    "Abs, Max and Min are written), where there need not be a derivative"
                 ]
                 if data["kinks"]
                 else []

@@ -138,7 +138,10 @@ def layout(gradient: CertifiedGradient, cell: Cell) -> Layout:
         if one.kind not in (*_OPERATIONS, *_FUNCTIONS, "affine", "constant", "scale", "relu"):
             raise refused(f"the operation {one.kind}")
     if gradient.found.kinks:
-        raise refused("a unit that sits exactly on the kink of relu, where there is no derivative")
+        raise refused(
+            "a unit that sits exactly on the kink of relu (in which Abs, Max and Min are written), "
+            "where there is no derivative,"
+        )
     inputs = gradient.numbers.inputs
     pieces = [p for one in line.lines for p in one.pieces]
     for p in pieces:

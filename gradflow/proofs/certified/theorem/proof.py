@@ -9,6 +9,7 @@ from gradflow.proofs.certified.theorem.layout import Layout
 from gradflow.proofs.certified.theorem.statement import (
     HEADER,
     KINDS,
+    mentioned,
     names_with_arguments,
     target_kind,
 )
@@ -33,6 +34,11 @@ Ltac same := match goal with
   | |- _ => first [settle | progress deep; plain; same]
   end.""".format(inside="\n".join(map(_INSIDE.format, _FUNCTIONS)))
 
+
+_UNFOLDED = ("sinh", "cosh", "arcsinh")
+"""Functions of Coq's library that the program has by their definitions."""
+_STEP = """Lemma step_by_relu x : step x = relu x * / x.
+Proof. unfold step, relu; destruct (Rlt_dec 0 x); [field; lra | ring]. Qed."""
 
 _ENGINES = {
     False: """Definition eng : engine := plain C.
@@ -99,6 +105,8 @@ def _each_part(plan: Layout) -> str:
 def _step(plan: Layout) -> str:
     line, given = plan.gradient.line, names_with_arguments(plan)
     shifts = sorted({one.shift for one in line.lines if one.shift})
+    words = mentioned(plan)
+    unfolded = [name for name in _UNFOLDED if name in words]
     known = [
         f"Lemma K{i} : IZR ({plan.shift(r)}) / P2 (q + q) = {number(r)}.\nProof. unfold P2; "
         f"replace (2 ^ (q + q))%Z with ({1 << (2 * plan.gradient.numbers.q)})%Z by (vm_compute; "
@@ -111,7 +119,8 @@ def _step(plan: Layout) -> str:
         for w, t in enumerate(plan.tables)
     ]
     rewrites = [
-        "cbn [given known]; cbv beta delta [softplus]",
+        f"cbn [given known]; cbv beta delta [{' '.join(['softplus', *unfolded])}]",
+        *(["rewrite ?step_by_relu"] if "step" in words else []),
         "rewrite ?same_of",
         *(f"rewrite ?r_{w}, ?c_{w}" for w in range(len(plan.tables))),
         "repeat (rewrite cut_in by assumption)",
@@ -120,6 +129,7 @@ def _step(plan: Layout) -> str:
     ]
     return "\n".join(
         [
+            *([_STEP] if "step" in words else []),
             *known,
             *shapes,
             f"Ltac plain := {'; '.join(rewrites)}.",

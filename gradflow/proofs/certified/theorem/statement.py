@@ -95,7 +95,12 @@ def definitions(plan: Layout, lags: list[int], *, arrays: bool) -> str:
 
 def arguments(plan: Layout) -> str:
     """Return the arguments of F: sizes, parameters and inputs that its equations mention."""
-    return " ".join(_given(plan, _words(equations(CoqTerms(plan.cell)))))
+    return " ".join(_given(plan, mentioned(plan)))
+
+
+def mentioned(plan: Layout) -> set[str]:
+    """Return the words of the equations."""
+    return _words(equations(CoqTerms(plan.cell)))
 
 
 def names_with_arguments(plan: Layout) -> dict[str, str]:
