@@ -15,8 +15,8 @@ def seconds_of_coq(
 
     From measured costs of its integers: 75 us for a weight of 24 bits times 128 bits, 1.9 ms for a
     sigmoid of 128 bits, 0.4 ms for a product of two such balls; a logarithm takes two dozen
-    exponentials, a root or a quotient less than one. On machine integers 2, 620 and 70 us, and half
-    as much again for what is kept in memory. Around them stand 6 s, and what grows with the square
+    exponentials, a root or a quotient less than one. On machine integers 2, 220 and 70 us, and a
+    fifth as much again for what is kept in memory. Around them stand 6 s, and what grows with the square
     of the operations of a step: that they are what the equations say.
     """
     bits, q = found.bits[0], found.numbers.q
@@ -29,8 +29,8 @@ def seconds_of_coq(
     products = sum(one.size for one in found.line.lines if one.kind == "mul")
     if machine_integers:
         entry = 2 * (1e-6 + 5e-9 * bits) * (1 + q // 31)
-        function, product = 4.5e-4 + 1.0e-8 * bits**2, 5e-6 + 4.9e-7 * bits
-        kept = 1.5
+        function, product = 1.5e-4 + 4.0e-9 * bits**2, 3e-5 + 3.1e-7 * bits
+        kept = 1.2
     else:
         p = bits / 128
         entry = 2 * 75e-6 * (0.6 + 0.4 * p) * (0.5 + q / 50)
