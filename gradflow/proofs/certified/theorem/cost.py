@@ -16,8 +16,8 @@ def seconds_of_coq(
     From measured costs of its integers: 75 us for a weight of 24 bits times 128 bits, 1.9 ms for a
     sigmoid of 128 bits, 0.4 ms for a product of two such balls; a logarithm takes two dozen
     exponentials, a root or a quotient less than one. On machine integers 2, 220 and 70 us, and a
-    fifth as much again for what is kept in memory. Around them stand 6 s, and what grows with the square
-    of the operations of a step: that they are what the equations say.
+    fifth as much again for what is kept in memory. Around them stand 6 s, and what grows with the
+    square of the operations of a step: that they are what the equations say.
     """
     bits, q = found.bits[0], found.numbers.q
     weights = sum(
