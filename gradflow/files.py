@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gradflow.errors import UsageError
 from gradflow.given import path
 
-__all__ = ["require_folder", "write_atomically"]
+__all__ = ["json_text", "require_folder", "write_atomically"]
+
+
+def json_text(data: Any, *, indent: int = 2, ascii_only: bool = False) -> str:
+    """Return data as JSON, which knows no infinity: what is infinite or unknown is null.
+
+    Examples
+    --------
+    >>> json_text({"horizon": math.inf, "steps": [1, 2.5]}, indent=0).replace(chr(10), " ")
+    '{ "horizon": null, "steps": [ 1, 2.5 ] }'
+    """
+    return json.dumps(_finite(data), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:

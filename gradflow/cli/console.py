@@ -5,11 +5,9 @@ On a terminal lines fold at its width; anywhere else, such as in a pipe, a line 
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradflow.cli.speaking import is_terminal, unicode_output
+from gradflow.files import json_text
 
 __all__ = [
     "Manner",
@@ -106,18 +105,9 @@ def plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def print_json(data: Mapping[str, Any]) -> None:
+def print_json(data: Any) -> None:
     """Print data on stdout, in letters that it can hold; what is infinite or unknown is null."""
-    shown = _finite(data)
-    print(json.dumps(shown, indent=2, ensure_ascii=not unicode_output(), allow_nan=False))
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {name: _finite(value) for name, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+    print(json_text(data, ascii_only=not unicode_output()))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import warnings
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from gradflow.cli.console import folded, output, progress
+from gradflow.cli.console import folded, output, print_json, progress
 from gradflow.errors import GradflowError, UsageError
 
 __all__ = ["diagnose"]
@@ -156,7 +155,7 @@ def diagnose(
         report_diagnosis(found, out, format=format, command=made_by)
     if json_:
         shown = [as_json(one) for one in made]
-        print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
+        print_json(shown[0] if len(shown) == 1 else shown)
     elif len(made) > 1:
         for line in course_lines(Course(tuple(made)), output().width):
             print(line)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import warnings
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from gradflow.cli.console import print_json
 from gradflow.errors import UsageError
 from gradflow.given import choice
 
@@ -72,12 +71,6 @@ def watch(
     if not json_:
         print("\n".join(found.lines()))
         return
-    reach = [[[_or_none(v) for v in row] for row in one] for one in found.reach.tolist()]
-    told = {"update": found.update.tolist(), "lags": found.lags.tolist(), "log_reach": reach}
-    for name in ("directions", "exponent", "saturated", "dead"):
-        told[name] = [_or_none(v) for v in getattr(found, name).tolist()]
-    print(json.dumps(told, indent=2))
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    told = {"update": found.update, "lags": found.lags, "log_reach": found.reach}
+    told |= {n: getattr(found, n) for n in ("directions", "exponent", "saturated", "dead")}
+    print_json({name: values.tolist() for name, values in told.items()})

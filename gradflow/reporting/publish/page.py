@@ -14,7 +14,6 @@ two panels is several pictures.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from matplotlib.figure import Figure
 from gradflow.errors import UsageError
 from gradflow.figures.look.style import paper_style
 from gradflow.figures.look.venues import Venue, find_venue
-from gradflow.files import require_folder, write_atomically
+from gradflow.files import json_text, require_folder, write_atomically
 from gradflow.given import choice, flag, mapping, real_number, several, text
 from gradflow.provenance import command, versions
 from gradflow.reporting.publish.arrangement import arrangement, slide_places, slides
@@ -109,9 +108,7 @@ class Page:
             "command": self._command(),
             "versions": versions(),
         }
-        files[f"{self.name}.json"] = (
-            json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        ).encode()
+        files[f"{self.name}.json"] = f"{json_text(record)}\n".encode()
         for file, content in files.items():
             write_atomically(self.out / file, content)
         return claimed
