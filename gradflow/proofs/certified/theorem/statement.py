@@ -82,7 +82,7 @@ def definitions(plan: Layout, lags: list[int], *, arrays: bool) -> str:
     ]
     norms = gradient.found.parameters
     ends = "; ".join(
-        f"({w}%nat, {norms[t.name][0]}%Z, {norms[t.name][1]}%Z)"
+        f"({w}%nat, {_whole(norms[t.name][0])}%Z, {_whole(norms[t.name][1])}%Z)"
         for w, t in enumerate(plan.tables if arrays else ())
         if t.name in norms
     )
@@ -200,4 +200,10 @@ def _loss(plan: Layout) -> list[str]:
 
 def _pairs(plan: Layout, k: int) -> str:
     found = plan.gradient.found.states[k]
-    return "[" + "; ".join(f"({found[p][0]}, {found[p][1]})" for p in plan.parts) + "]"
+    ends = (", ".join(map(_whole, found[p])) for p in plan.parts)
+    return "[" + "; ".join(f"({both})" for both in ends) + "]"
+
+
+def _whole(number: int) -> str:
+    """Return a number for Coq, which reads hundreds of bits slowly where they are decimal."""
+    return str(number) if number < 10**40 else f"{number:#x}"
